@@ -1,0 +1,67 @@
+using System.Text.Json.Serialization;
+
+namespace PixelCnnCluster.Contracts;
+
+/// <summary>Something that happened to a run, in the order of <see cref="RunProgress.Next"/>.</summary>
+[GenerateSerializer, Immutable]
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "event")]
+[JsonDerivedType(typeof(RunStarted), "started")]
+[JsonDerivedType(typeof(StepCommitted), "step")]
+[JsonDerivedType(typeof(Evaluated), "evaluated")]
+[JsonDerivedType(typeof(CheckpointSaved), "checkpoint")]
+[JsonDerivedType(typeof(SamplesDrawn), "samples")]
+[JsonDerivedType(typeof(FaultNoticed), "fault")]
+[JsonDerivedType(typeof(RunEnded), "ended")]
+public abstract record RunEvent;
+
+/// <summary>The run's workers are ready for <paramref name="FirstStep"/>.</summary>
+/// <param name="StepsPerEpoch">Steps that use each training image once; a fraction, because epochs need not end with a step.</param>
+/// <param name="TotalSteps">Step count at which the run ends.</param>
+[GenerateSerializer, Immutable]
+public sealed record RunStarted(
+    string Run, RunSpec Spec, int Workers, long Parameters, int TrainImages, int TestImages, int Channels, int Size,
+    long FirstStep, double StepsPerEpoch, long TotalSteps) : RunEvent;
+
+/// <summary>One optimiser step that every worker could apply.</summary>
+/// <param name="Step">Committed steps so far.</param>
+/// <param name="BitsPerDim">Training objective in bits/dim; null for energy distance, which has none.</param>
+/// <param name="Loss">Training objective per image, in nats for likelihoods.</param>
+/// <param name="Skipped">The gradient was not finite, so the parameters did not move.</param>
+[GenerateSerializer, Immutable]
+public sealed record StepCommitted(
+    long Step, double Epoch, double? BitsPerDim, double Loss, double GradientNorm, double LearningRate,
+    double ImagesPerS, int Workers, int Generation, bool Skipped) : RunEvent;
+
+/// <summary>The Polyak average was scored on the test images.</summary>
+/// <param name="TestBitsPerDim">Plain likelihood in bits/dim; null for energy distance.</param>
+/// <param name="TestLoss">Per image: nats, or the energy distance.</param>
+[GenerateSerializer, Immutable]
+public sealed record Evaluated(long Step, double Epoch, double? TestBitsPerDim, double TestLoss, int Images, double Seconds) : RunEvent;
+
+/// <summary>A whole checkpoint lies at <paramref name="Path"/>.</summary>
+[GenerateSerializer, Immutable]
+public sealed record CheckpointSaved(long Step, string Path, long Bytes, string StateHash) : RunEvent;
+
+/// <summary>Images were drawn and their picture written to <paramref name="Path"/>.</summary>
+/// <param name="Pixels">The images, [Count, Channels, Size, Size] bytes; not part of the JSON form.</param>
+[GenerateSerializer, Immutable]
+public sealed record SamplesDrawn(
+    long Step, string Path, int Count, int Channels, int Size, [property: JsonIgnore] byte[] Pixels) : RunEvent;
+
+/// <summary>Something failed; the run goes on, or the next event says that it ended.</summary>
+[GenerateSerializer, Immutable]
+public sealed record FaultNoticed(long Step, string? Worker, string Message) : RunEvent;
+
+public enum RunOutcome { Completed, Stopped, Failed }
+
+/// <summary>The last event of every run.</summary>
+/// <param name="Error">For <see cref="RunOutcome.Failed"/>: what failed.</param>
+/// <param name="UserError">The failure is a mistake that the user can mend.</param>
+[GenerateSerializer, Immutable]
+public sealed record RunEnded(
+    RunOutcome Outcome, long Step, string? StateHash, double? TestBitsPerDim, double ImagesPerS,
+    string? Checkpoint, string? Samples, string? Error, bool UserError) : RunEvent;
+
+/// <summary>Events from the asked-for position on, and the position to ask for next.</summary>
+[GenerateSerializer, Immutable]
+public sealed record RunProgress(IReadOnlyList<RunEvent> Events, int Next);

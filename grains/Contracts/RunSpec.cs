@@ -1,0 +1,130 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace PixelCnnCluster.Contracts;
+
+/// <summary>Where the images of a run come from.</summary>
+public enum DataSet { Digits, Mnist, FashionMnist, Cifar, ImageNet, Folder }
+
+/// <summary>Nonlinearity of the gated residual blocks.</summary>
+public enum Nonlinearity { ConcatElu, Elu, Relu }
+
+/// <summary>What training minimises. Test scores are always the plain likelihood.</summary>
+public enum Objective
+{
+    /// <summary>Discretised mixture of logistics (arXiv 1701.05517).</summary>
+    Likelihood,
+
+    /// <summary>The same likelihood with focal weighting (arXiv 1708.02002).</summary>
+    Focal,
+
+    /// <summary>The network emits samples; trained by energy distance. It has no bits/dim.</summary>
+    EnergyDistance,
+}
+
+/// <summary>
+/// Everything that decides the parameters of a run after step t, and where its results go.
+/// The defaults are those of the published PixelCNN++ program; <see cref="Presets"/> holds other starting points.
+/// </summary>
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public sealed record RunSpec
+{
+    public DataSet DataSet { get; init; } = DataSet.Cifar;
+
+    /// <summary>Folder that holds the data set; not used by <see cref="DataSet.Digits"/>, which come with the program.</summary>
+    public string DataDir { get; init; } = "data";
+
+    /// <summary>Folder for checkpoints and sample pictures of this run.</summary>
+    public string SaveDir { get; init; } = "";
+
+    /// <summary>Side in pixels for <see cref="DataSet.ImageNet"/> (32 or 64) and <see cref="DataSet.Folder"/>.</summary>
+    public int ImageSize { get; init; } = 32;
+
+    /// <summary>Gated residual blocks per stage (nr_resnet).</summary>
+    public int Blocks { get; init; } = 5;
+
+    /// <summary>Filters of every stage (nr_filters).</summary>
+    public int Filters { get; init; } = 160;
+
+    /// <summary>Logistic components of each pixel's mixture (nr_logistic_mix).</summary>
+    public int Mixtures { get; init; } = 10;
+
+    public Nonlinearity Nonlinearity { get; init; } = Nonlinearity.ConcatElu;
+
+    /// <summary>Probability that dropout zeroes an activation, in [0, 1).</summary>
+    public double Dropout { get; init; } = 0.5;
+
+    public bool ClassConditional { get; init; }
+
+    public bool CoordinateChannels { get; init; }
+
+    public bool NonLocal { get; init; }
+
+    public Objective Objective { get; init; } = Objective.Likelihood;
+
+    public double FocalGamma { get; init; } = 2;
+
+    public double LearningRate { get; init; } = 0.001;
+
+    /// <summary>Factor on the learning rate at each step.</summary>
+    public double LearningRateDecay { get; init; } = 0.999995;
+
+    /// <summary>Upper bound of the Polyak average's decay, which warms up as (1 + t) / (10 + t).</summary>
+    public double PolyakDecay { get; init; } = 0.9995;
+
+    /// <summary>Images of one shard.</summary>
+    public int BatchSize { get; init; } = 16;
+
+    /// <summary>Images that set the weight-normalised layers' scales and biases before the first step.</summary>
+    public int InitBatchSize { get; init; } = 16;
+
+    /// <summary>Shards of one step (nr_gpu), whatever the number of workers.</summary>
+    public int Shards { get; init; } = 8;
+
+    public ulong Seed { get; init; } = 1;
+
+    public int MaxEpochs { get; init; } = 5000;
+
+    /// <summary>Steps after which the run ends; null leaves it to <see cref="MaxEpochs"/>.</summary>
+    public long? MaxSteps { get; init; }
+
+    /// <summary>Minutes of training after which the run ends at the next committed step; null for no limit.</summary>
+    public double? MaxMinutes { get; init; }
+
+    /// <summary>Epochs between checkpoints and sample pictures.</summary>
+    public int SaveInterval { get; init; } = 20;
+
+    /// <summary>Newest checkpoints that stay on disk; the one with the best test score stays besides.</summary>
+    public int KeepCheckpoints { get; init; } = 3;
+
+    /// <summary>Images drawn for each sample picture; 0 for none.</summary>
+    public int Samples { get; init; } = 16;
+
+    /// <summary>Workers that the run waits for before its first step.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Checkpoint file, or folder whose newest checkpoint is taken, that the run continues; null to start afresh.</summary>
+    public string? LoadParams { get; init; }
+
+    /// <summary>Images of one step.</summary>
+    [JsonIgnore]
+    public int ImagesPerStep => BatchSize * Shards;
+
+    public string ToJson() => JsonSerializer.Serialize(this, ContractsJson.Options);
+
+    /// <exception cref="JsonException">The text is not a run's specification.</exception>
+    public static RunSpec FromJson(string json) =>
+        JsonSerializer.Deserialize<RunSpec>(json, ContractsJson.Options) ?? throw new JsonException("a run's specification is null");
+}
+
+/// <summary>How what the cluster says is written for machines: snake_case names, enums by name.</summary>
+public static class ContractsJson
+{
+    public static JsonSerializerOptions Options { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+}
