@@ -1,1 +1,3 @@
-Console.WriteLine("console");
+using PixelCnnCluster.Client;
+
+return await Commands.RunAsync(args);

@@ -1,0 +1,50 @@
+using System.CommandLine;
+
+namespace PixelCnnCluster.Client.Arguments;
+
+/// <summary>A flag and its spellings: <c>--nr-filters</c>, the older <c>--nr_filters</c>, and a short form.</summary>
+public abstract class Flag
+{
+    protected Flag(Option option, IEnumerable<string> aliases, string help)
+    {
+        Option = option;
+        option.Description = help;
+        foreach (var alias in aliases)
+            option.Aliases.Add(alias);
+        foreach (var spelling in option.Aliases.Append(option.Name).Where(s => s.StartsWith("--", StringComparison.Ordinal)).ToList())
+            if (spelling[2..].Contains('-', StringComparison.Ordinal))
+                option.Aliases.Add("--" + spelling[2..].Replace('-', '_'));
+    }
+
+    public Option Option { get; }
+
+    public string Name => Option.Name;
+
+    public bool IsGiven(ParseResult result) => result.GetResult(Option) is { Implicit: false };
+}
+
+/// <summary>A flag that is given or not.</summary>
+public sealed class Switch(string name, string help, params string[] aliases)
+    : Flag(new Option<bool>(name) { Arity = ArgumentArity.Zero }, aliases, help);
+
+/// <summary>A flag with a value. The parser takes any number of any texts, so that all mistakes are found here and told together.</summary>
+public sealed class Valued<T>(string name, ValueKind<T> kind, string help, params string[] aliases)
+    : Flag(new Option<string[]>(name) { Arity = ArgumentArity.ZeroOrMore, HelpName = kind.HelpName }, aliases, help)
+{
+    /// <summary>Whether the flag has a readable value; if it is given without one, a sentence is added to <paramref name="mistakes"/>.</summary>
+    public bool TryRead(ParseResult result, ICollection<string> mistakes, out T? value)
+    {
+        value = default;
+        if (!IsGiven(result))
+            return false;
+        // The last of several wins, as in most programs: a script's default can be overridden by what is appended.
+        var text = result.GetResult(Option)!.Tokens is [.., var last] ? last.Value : null;
+        if (text is not null && kind.Read(text, out value))
+            return true;
+        mistakes.Add(text is null ? $"{Name} has no value; {kind.Remedy}." : $"{Name} is \"{text}\"; {kind.Remedy}.");
+        return false;
+    }
+
+    /// <summary>Whether the flag stands without a value, which only some flags may.</summary>
+    public bool IsBare(ParseResult result) => IsGiven(result) && result.GetResult(Option)!.Tokens.Count == 0;
+}

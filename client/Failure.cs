@@ -1,0 +1,29 @@
+using System.Text.Json;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client;
+
+/// <summary>How the program ends.</summary>
+public static class ExitCode
+{
+    public const int Success = 0, Fault = 1, UserError = 2, Interrupted = 130;
+}
+
+/// <summary>Tells people, and programs that asked for JSON, what went wrong.</summary>
+public static class Failure
+{
+    /// <summary>Writes each message to standard error, and with <paramref name="json"/> an event to standard output; returns <paramref name="exitCode"/>.</summary>
+    public static int Report(int exitCode, IEnumerable<string> messages, bool json)
+    {
+        foreach (var message in messages)
+        {
+            if (json)
+                Console.Out.WriteLine(JsonLine(message));
+            Console.Error.WriteLine(message);
+        }
+
+        return exitCode;
+    }
+
+    public static string JsonLine(string message) => JsonSerializer.Serialize(new { Event = "error", Message = message }, ContractsJson.Options);
+}
