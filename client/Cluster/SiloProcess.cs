@@ -1,0 +1,111 @@
+using System.Diagnostics;
+
+namespace PixelCnnCluster.Client.Cluster;
+
+/// <summary>
+/// A silo in a process of its own. It lives as long as the pipe to its standard input is open, so that it ends with the
+/// console however that ends.
+/// </summary>
+public sealed class SiloProcess : IAsyncDisposable
+{
+    private const string ReadyLine = "ready";
+    private const int TailLines = 12;
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
+
+    private readonly Process _process;
+    private readonly TextWriter _log;
+    private readonly Queue<string> _tail = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Task _output;
+
+    private SiloProcess(string name, ProcessStartInfo start, string logPath)
+    {
+        Name = name;
+        LogPath = logPath;
+        // Appended, because a continued run keeps its folder.
+        _log = new StreamWriter(logPath, append: true) { AutoFlush = true };
+        _process = Process.Start(start)!;
+        _output = Task.WhenAll(CopyAsync(_process.StandardOutput), CopyAsync(_process.StandardError)).ContinueWith(
+            _ => _ready.TrySetException(new ClusterFaultException($"{name} ended before it was ready. {Tail}")), TaskScheduler.Default);
+    }
+
+    public string Name { get; }
+
+    public string LogPath { get; }
+
+    /// <summary>Completes when the silo is up; fails with the end of its log when it ends before.</summary>
+    public Task Ready => _ready.Task;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Where the log is, and its last lines.</summary>
+    public string Tail
+    {
+        get
+        {
+            lock (_tail)
+                return $"Its log is {LogPath}{(_tail.Count == 0 ? " (empty)." : " and ends with:\n  " + string.Join("\n  ", _tail))}";
+        }
+    }
+
+    /// <param name="command">Program and arguments.</param>
+    /// <exception cref="ClusterFaultException">The program cannot be started.</exception>
+    public static SiloProcess Start(string name, IReadOnlyList<string> command, string logPath)
+    {
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        try
+        {
+            return new SiloProcess(name, start, logPath);
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new ClusterFaultException($"{name} cannot be started: {e.Message}.", e);
+        }
+    }
+
+    /// <summary>Ends the process without grace.</summary>
+    public void Kill() => _process.Kill(entireProcessTree: true);
+
+    /// <summary>Asks the silo to end, and kills it when it does not within its grace.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _process.StandardInput.Close();
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(Grace);
+        }
+        catch (TimeoutException)
+        {
+            Kill();
+        }
+
+        await _output;
+        await _log.DisposeAsync();
+        _process.Dispose();
+    }
+
+    private async Task CopyAsync(StreamReader reader)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            if (line == ReadyLine)
+            {
+                _ready.TrySetResult();
+                continue;
+            }
+
+            lock (_tail)
+            {
+                _log.WriteLine(line);
+                _tail.Enqueue(line);
+                if (_tail.Count > TailLines)
+                    _tail.Dequeue();
+            }
+        }
+    }
+}

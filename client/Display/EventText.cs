@@ -1,0 +1,34 @@
+using PixelCnnCluster.Contracts;
+using static PixelCnnCluster.Client.Display.Format;
+
+namespace PixelCnnCluster.Client.Display;
+
+/// <summary>One line for each event that people want to keep.</summary>
+public static class EventText
+{
+    public static string Started(RunStarted e) => FormattableString.Invariant(
+        $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of {e.Size}x{e.Size}, {e.Workers} workers, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
+
+    public static string Step(RunStatus status) => FormattableString.Invariant(
+        $"step {status.Step:N0}/{status.Started?.TotalSteps:N0}  epoch {status.Last?.Epoch:0.00}  {status.ObjectiveName} {Bits(status.Objective)}  {status.ImagesPerS:0} images/s  {Duration(status.TimeLeft)} left");
+
+    public static string Evaluated(Evaluated e) => FormattableString.Invariant(
+        $"test after step {e.Step:N0}, epoch {e.Epoch:0.00}: {(e.TestBitsPerDim is { } bits ? $"{Bits(bits)} bits/dim" : $"energy distance {Bits(e.TestLoss)}")} on {e.Images:N0} images ({e.Seconds:0.0} s)");
+
+    public static string Saved(CheckpointSaved e) => FormattableString.Invariant($"checkpoint {e.Path} ({e.Bytes / 1e6:0.0} MB)");
+
+    public static string Drawn(SamplesDrawn e) => $"samples {e.Path}";
+
+    public static string Fault(FaultNoticed e) => FormattableString.Invariant($"fault at step {e.Step:N0}{(e.Worker is null ? "" : $" on {e.Worker}")}: {e.Message}");
+
+    /// <summary>The line for an event other than a step, or null when it has none.</summary>
+    public static string? Of(RunEvent e) => e switch
+    {
+        RunStarted started => Started(started),
+        Evaluated evaluated => Evaluated(evaluated),
+        CheckpointSaved saved => Saved(saved),
+        SamplesDrawn drawn => Drawn(drawn),
+        FaultNoticed fault => Fault(fault),
+        _ => null,
+    };
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Display;
+
+/// <summary>How figures and settings are written for people.</summary>
+public static class Format
+{
+    private const string Levels = "▁▂▃▄▅▆▇█";
+
+    public static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    /// <summary>With three decimals, as the literature gives it.</summary>
+    public static string Bits(double? bitsPerDim) => bitsPerDim is { } bits ? Number(bits, "0.000") : "–";
+
+    /// <summary>The two largest units: "3 min 20 s", "5 d 3 h".</summary>
+    public static string Duration(TimeSpan? time) => time switch
+    {
+        null => "–",
+        { TotalMinutes: < 1 } t => $"{Math.Max(0, t.Seconds)} s",
+        { TotalHours: < 1 } t => $"{t.Minutes} min {t.Seconds} s",
+        { TotalDays: < 1 } t => $"{t.Hours} h {t.Minutes} min",
+        { } t => $"{(long)t.TotalDays} d {t.Hours} h",
+    };
+
+    /// <summary>Bars from the smallest to the largest value; the newest <paramref name="width"/> values when there are more.</summary>
+    public static string Sparkline(IReadOnlyList<double> values, int width)
+    {
+        var shown = values.Skip(values.Count - width).Where(double.IsFinite).ToList();
+        if (shown.Count == 0)
+            return "";
+        var (least, most) = (shown.Min(), shown.Max());
+        return string.Concat(shown.Select(value =>
+            Levels[most > least ? (int)Math.Round((value - least) / (most - least) * (Levels.Length - 1)) : 0]));
+    }
+
+    public static string Bar(double fraction, int width)
+    {
+        var full = (int)Math.Round(Math.Clamp(fraction, 0, 1) * width);
+        return new string('━', full) + new string('╌', width - full);
+    }
+
+    /// <summary>The settings that matter most, in one line.</summary>
+    public static string Summary(RunSpec spec)
+    {
+        var parts = new List<string>
+        {
+            spec.DataSet.ToString().ToLowerInvariant(),
+            $"{spec.Blocks} x {spec.Filters} filters",
+            $"{spec.Mixtures} logistics",
+            $"{spec.Shards} shards of {spec.BatchSize} images",
+            $"learning rate {Number(spec.LearningRate, "0.######")}",
+        };
+        if (spec.Objective == Objective.Focal)
+            parts.Add($"focal loss, gamma {Number(spec.FocalGamma, "0.###")}");
+        if (spec.Objective == Objective.EnergyDistance)
+            parts.Add("energy distance");
+        if (spec.ClassConditional)
+            parts.Add("class conditional");
+        if (spec.CoordinateChannels)
+            parts.Add("coordinate channels");
+        if (spec.NonLocal)
+            parts.Add("non-local block");
+        return string.Join(", ", parts);
+    }
+}

@@ -1,0 +1,16 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Display;
+
+/// <summary>Shows a run while it goes on. The last event shown is <see cref="RunEnded"/>, unless something broke.</summary>
+public interface IRunDisplay : IDisposable
+{
+    /// <summary>A sentence about what the console itself does.</summary>
+    void Note(string text);
+
+    /// <summary>Shows what just happened; the run's <see cref="RunStatus"/> knows of it already.</summary>
+    void Show(RunEvent e);
+
+    /// <summary>Called about once a second, for what changes without events.</summary>
+    void Tick();
+}

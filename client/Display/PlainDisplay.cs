@@ -1,0 +1,50 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Display;
+
+/// <summary>Lines for a log: every evaluation, checkpoint, picture and fault, each new epoch, and a step about every ten seconds.</summary>
+public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary summary, TimeProvider time) : IRunDisplay
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    private long? _lastLine;
+    private int _lastEpoch;
+
+    public void Note(string text) => Write(text);
+
+    public void Show(RunEvent e)
+    {
+        switch (e)
+        {
+            case StepCommitted step when IsDue(step):
+                Write(EventText.Step(status));
+                break;
+            case RunEnded:
+                foreach (var line in summary.Lines(status))
+                    Write(line);
+                break;
+            default:
+                if (EventText.Of(e) is { } text)
+                    Write(text);
+                break;
+        }
+    }
+
+    public void Tick() { }
+
+    public void Dispose() { }
+
+    private bool IsDue(StepCommitted step)
+    {
+        var due = (int)step.Epoch > _lastEpoch || _lastLine is not { } last || time.GetElapsedTime(last) >= Interval;
+        if (due)
+            (_lastLine, _lastEpoch) = (time.GetTimestamp(), (int)step.Epoch);
+        return due;
+    }
+
+    private void Write(string line)
+    {
+        output.WriteLine(line);
+        output.Flush();
+    }
+}

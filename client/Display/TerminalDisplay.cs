@@ -1,0 +1,83 @@
+using PixelCnnCluster.Contracts;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+using static PixelCnnCluster.Client.Display.Format;
+
+namespace PixelCnnCluster.Client.Display;
+
+/// <summary>A panel at the bottom of the terminal that follows the run; what is worth keeping scrolls by above it.</summary>
+public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunSummary summary) : IRunDisplay
+{
+    /// <summary>Lines of the terminal that a picture leaves free.</summary>
+    private const int LinesForPanel = 8;
+
+    private readonly TaskCompletionSource _end = new();
+    private LiveDisplayContext? _panel;
+    private Task _panelEnded = Task.CompletedTask;
+
+    public void Note(string text) => console.MarkupLineInterpolated($"[grey]{text}[/]");
+
+    public void Show(RunEvent e)
+    {
+        switch (e)
+        {
+            case RunEnded:
+                Dispose();
+                foreach (var line in summary.Lines(status))
+                    console.WriteLine(line);
+                return;
+            case RunStarted when _panel is null:
+                _panelEnded = console.Live(Text.Empty).AutoClear(true).StartAsync(panel =>
+                {
+                    _panel = panel;
+                    return _end.Task;
+                });
+                break;
+            case FaultNoticed fault:
+                console.MarkupLineInterpolated($"[yellow]{EventText.Fault(fault)}[/]");
+                break;
+            case SamplesDrawn samples:
+                console.Write(HalfBlocks.Render(HalfBlocks.Grid(samples, console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
+                console.WriteLine(EventText.Drawn(samples));
+                break;
+            case Evaluated or CheckpointSaved:
+                console.WriteLine(EventText.Of(e)!);
+                break;
+        }
+
+        Tick();
+    }
+
+    public void Tick()
+    {
+        if (status.Started is { } started)
+            _panel?.UpdateTarget(Panel(started, console.Profile.Width));
+    }
+
+    /// <summary>Takes the panel away and gives the cursor back.</summary>
+    public void Dispose()
+    {
+        _end.TrySetResult();
+        _panelEnded.GetAwaiter().GetResult();
+    }
+
+    private Rows Panel(RunStarted started, int width)
+    {
+        var figures = new Grid().AddColumns(4);
+        void Row(string left, string leftValue, string right, string rightValue) =>
+            figures.AddRow(new Text(left, new Style(Color.Grey)), new Text(leftValue), new Text(right, new Style(Color.Grey)), new Text(rightValue));
+
+        Row("step", FormattableString.Invariant($"{status.Step:N0} of {started.TotalSteps:N0}"),
+            status.ObjectiveName, $"{Bits(status.Objective)}  {Sparkline(status.History, Math.Clamp(width - 60, 8, 40))}");
+        Row("epoch", FormattableString.Invariant($"{status.Last?.Epoch ?? 0:0.00}"),
+            "test bits/dim", Bits(status.Test?.TestBitsPerDim));
+        Row("speed", FormattableString.Invariant($"{status.ImagesPerS ?? 0:0} images/s"),
+            "workers", FormattableString.Invariant($"{status.Last?.Workers ?? started.Workers}, generation {status.Last?.Generation ?? 0}"));
+        return new Rows(new List<IRenderable>
+        {
+            new Markup($"[bold]{Markup.Escape(started.Run)}[/]  [grey]{Markup.Escape(Summary(started.Spec))}[/]"),
+            new Markup($"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, {Duration(status.TimeLeft)} left"),
+            figures,
+        });
+    }
+}

@@ -1,0 +1,55 @@
+using System.Net.Sockets;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Client.Display;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client;
+
+/// <summary>Follows a run from its start to its last event, and hands on the user's wish to stop.</summary>
+/// <param name="throwIfLost">Throws when nobody is left to answer, so that waiting is in vain.</param>
+public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDisplay display, Action throwIfLost, TimeProvider time)
+{
+    /// <summary>A coordinator that comes back on another silo needs seconds; what is silent for longer is lost.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
+
+    /// <param name="stop">Cancelled when the user wants the run to end after the step in progress.</param>
+    /// <param name="abort">Cancelled when the user does not want to wait for that.</param>
+    public async Task<RunEnded> FollowAsync(RunSpec spec, CancellationToken stop, CancellationToken abort)
+    {
+        await run.StartAsync(spec).WaitAsync(abort);
+        var (next, asked) = (0, false);
+        var heardAt = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                if (stop.IsCancellationRequested && !asked)
+                {
+                    display.Note("Finishing the step and saving... press Ctrl+C again to stop at once.");
+                    asked = true;
+                    await run.StopAsync().WaitAsync(abort);
+                }
+
+                var progress = await run.ReadAsync(next).WaitAsync(abort);
+                (next, heardAt) = (progress.Next, time.GetTimestamp());
+                foreach (var e in progress.Events)
+                {
+                    status.Add(e);
+                    display.Show(e);
+                    if (e is RunEnded ended)
+                        return ended;
+                }
+            }
+            catch (Exception e) when (e is OrleansException or TimeoutException or SocketException)
+            {
+                throwIfLost();
+                if (time.GetElapsedTime(heardAt) > Patience)
+                    throw new ClusterFaultException($"The cluster has not answered for {Patience.TotalSeconds} s: {e.Message}", e);
+                await Task.Delay(RetryDelay, time, abort);
+            }
+
+            display.Tick();
+        }
+    }
+}
