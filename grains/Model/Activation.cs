@@ -1,0 +1,37 @@
+using PixelCnnCluster.Contracts;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>The nonlinearity before every convolution, with the dropout and the padding that follow it.</summary>
+internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
+{
+    /// <summary>Channels out per channel in: concat_elu keeps the positive and the negative half apart.</summary>
+    public int Expansion => nonlinearity == Nonlinearity.ConcatElu ? 2 : 1;
+
+    /// <summary>[N, H, W, C] to [N, H + top, W + left + right, C x <see cref="Expansion"/>].</summary>
+    /// <param name="mayDrop">Dropout follows this use, if the pass is one that drops.</param>
+    public Tensor Apply(Pass pass, Tensor input, Padding padding, bool mayDrop = false)
+    {
+        double rate = mayDrop && pass.Dropout ? dropout : 0;
+        ulong seed = rate > 0 ? pass.NextSeed() : 0;
+        if (nonlinearity == Nonlinearity.ConcatElu && input.device_type == DeviceType.CPU)
+            return FusedConcatElu.Apply(input, padding, rate, seed);
+
+        Tensor output = nonlinearity switch
+        {
+            Nonlinearity.ConcatElu => F.elu(cat([input, -input], -1), 1),
+            Nonlinearity.Elu => F.elu(input, 1),
+            _ => F.relu(input),
+        };
+        if (rate > 0)
+        {
+            using var generator = new Generator(seed >> 1, input.device);
+            output = output * (rand(output.shape, device: input.device, generator: generator) >= rate) / (1 - rate);
+        }
+
+        return padding.Apply(output);
+    }
+}

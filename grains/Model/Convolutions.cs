@@ -1,0 +1,67 @@
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>Zero rows and columns around an image, in pixels.</summary>
+public readonly record struct Padding(int Top, int Left, int Right)
+{
+    public static Padding None => default;
+
+    public Tensor Apply(Tensor input) => this == None ? input : F.pad(input, [0, 0, Left, Right, Top, 0]);
+}
+
+/// <summary>
+/// How far a filter sees. Both kinds see no row below; <see cref="DownRight"/> sees no column to the right either.
+/// Tensors inside the network are [N, H, W, C], which is what the convolutions and matrix products are fastest with.
+/// </summary>
+internal sealed record Reach(int Height, int Width, Padding Padding)
+{
+    /// <summary>The pixel's own row and those above, to both sides.</summary>
+    public static Reach Down(int height = 2, int width = 3) => new(height, width, new((height - 1), (width - 1) / 2, (width - 1) / 2));
+
+    /// <summary>The pixel's own row up to itself and the rows above, to the left.</summary>
+    public static Reach DownRight(int height = 2, int width = 2) => new(height, width, new(height - 1, width - 1, 0));
+}
+
+/// <summary>Shifted convolution: output (i, j) depends on what <see cref="Reach"/> sees from input (stride i, stride j).</summary>
+internal sealed class ShiftedConvolution(
+    ParameterLayout layout, string name, int inputs, int outputs, Reach reach, int stride = 1, double initialScale = 1)
+{
+    private readonly WeightNormalised weights = new(layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
+    private readonly long[] strides = [stride, stride];
+
+    public Padding Padding => reach.Padding;
+
+    /// <summary>[N, H, W, in] to [N, H / stride, W / stride, out].</summary>
+    public Tensor Forward(Pass pass, Tensor input) => ForwardPadded(pass, reach.Padding.Apply(input));
+
+    /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
+    public Tensor ForwardPadded(Pass pass, Tensor input) => weights.Apply(
+        pass, input, (x, weight, bias) => F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
+}
+
+/// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>
+internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int filters, Reach reach)
+{
+    private readonly WeightNormalised weights = new(layout, name, [filters, filters, reach.Height, reach.Width], outputDimension: 1);
+
+    /// <summary>[N, H, W, C] to [N, 2 H, 2 W, C].</summary>
+    public Tensor Forward(Pass pass, Tensor input)
+    {
+        long height = 2 * input.shape[1], width = 2 * input.shape[2];
+        int left = (reach.Width - 1) / 2;
+        return weights.Apply(pass, input, (x, weight, bias) =>
+            F.conv_transpose2d(x.permute(0, 3, 1, 2), weight, bias, [2, 2]).permute(0, 2, 3, 1)
+                .narrow(1, 0, height).narrow(2, left, width));
+    }
+}
+
+/// <summary>The same linear map at every position (a 1x1 convolution, "network in network").</summary>
+internal sealed class Pointwise(ParameterLayout layout, string name, int inputs, int outputs, double initialScale = 1)
+{
+    private readonly WeightNormalised weights = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
+
+    /// <summary>[..., in] to [..., out].</summary>
+    public Tensor Forward(Pass pass, Tensor input) => weights.Apply(pass, input, F.linear);
+}

@@ -1,0 +1,220 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// concat_elu, dropout and padding in one pass over memory, forward and backward, on the CPU. The tensor library would take
+/// eight passes, and a mask as large as the activation.
+/// </summary>
+internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcatElu>
+{
+    public override string Name => nameof(FusedConcatElu);
+
+    /// <summary>[N, H, W, C] to [N, H + top, W + left + right, 2 C].</summary>
+    public static Tensor Apply(Tensor input, Padding padding, double dropout, ulong seed) => apply(input, padding, dropout, seed);
+
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        Tensor input = ((Tensor)vars[0]).contiguous();
+        var rows = new Rows(input.shape, (Padding)vars[1], (double)vars[2], (ulong)vars[3]);
+        ctx.save_for_backward([input]);
+        ctx.save_data("rows", rows);
+        Tensor output = empty(rows.OutputShape);
+        rows.Forward(Floats(input), Floats(output));
+        return output;
+    }
+
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using Tensor input = ctx.get_saved_variables()[0];
+        using Tensor gradient = grad_output.contiguous();
+        Tensor result = empty(input.shape);
+        ((Rows)ctx.get_data("rows")).Backward(Floats(input), Floats(gradient), Floats(result));
+        return [result, null!, null!, null!];
+    }
+
+    internal static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
+
+    /// <summary>The loops over pixels; each pixel's channels are one run of memory.</summary>
+    private sealed class Rows(long[] shape, Padding padding, double dropout, ulong seed)
+    {
+        private readonly int count = (int)shape[0], height = (int)shape[1], width = (int)shape[2], channels = (int)shape[3];
+        private readonly float keptScale = (float)(1 / (1 - dropout));
+        private readonly uint threshold = (uint)(dropout * uint.MaxValue);
+        private readonly uint key = (uint)(seed ^ (seed >> 32));
+
+        public long[] OutputShape => [count, height + padding.Top, width + padding.Left + padding.Right, 2 * channels];
+
+        public void Forward(ReadOnlySpan<float> input, Span<float> output)
+        {
+            int wide = width + padding.Left + padding.Right, pixel = 2 * channels;
+            for (int n = 0; n < count; n++)
+            {
+                output.Slice(n * (height + padding.Top) * wide * pixel, padding.Top * wide * pixel).Clear();
+                for (int y = 0; y < height; y++)
+                {
+                    int source = (n * height + y) * width * channels;
+                    int target = ((n * (height + padding.Top) + padding.Top + y) * wide) * pixel;
+                    output.Slice(target, padding.Left * pixel).Clear();
+                    output.Slice(target + (padding.Left + width) * pixel, padding.Right * pixel).Clear();
+                    for (int x = 0; x < width; x++)
+                        ForwardPixel(input.Slice(source + x * channels, channels), output.Slice(target + (padding.Left + x) * pixel, pixel), (uint)(source + x * channels));
+                }
+            }
+        }
+
+        public void Backward(ReadOnlySpan<float> input, ReadOnlySpan<float> gradient, Span<float> result)
+        {
+            int wide = width + padding.Left + padding.Right, pixel = 2 * channels;
+            for (int n = 0; n < count; n++)
+            {
+                for (int y = 0; y < height; y++)
+                {
+                    int source = (n * height + y) * width * channels;
+                    int target = ((n * (height + padding.Top) + padding.Top + y) * wide + padding.Left) * pixel;
+                    for (int x = 0; x < width; x++)
+                    {
+                        int at = source + x * channels;
+                        BackwardPixel(input.Slice(at, channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, channels), (uint)at);
+                    }
+                }
+            }
+        }
+
+        private void ForwardPixel(ReadOnlySpan<float> x, Span<float> y, uint position)
+        {
+            int c = 0;
+            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+            {
+                (Vector512<float> positive, Vector512<float> negative) = Elu(Vector512.Create(x[c..]));
+                if (dropout > 0)
+                {
+                    positive *= Mask(position + (uint)c, 0);
+                    negative *= Mask(position + (uint)c, 1);
+                }
+
+                positive.CopyTo(y[c..]);
+                negative.CopyTo(y[(channels + c)..]);
+            }
+
+            if (c < channels)
+            {
+                (Vector512<float> positive, Vector512<float> negative) = Elu(Lanes.Load(x[c..]));
+                if (dropout > 0)
+                {
+                    positive *= Mask(position + (uint)c, 0);
+                    negative *= Mask(position + (uint)c, 1);
+                }
+
+                Lanes.Store(positive, y[c..channels]);
+                Lanes.Store(negative, y[(channels + c)..]);
+            }
+        }
+
+        private void BackwardPixel(ReadOnlySpan<float> x, ReadOnlySpan<float> gradient, Span<float> result, uint position)
+        {
+            int c = 0;
+            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+                Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c).CopyTo(result[c..]);
+            if (c < channels)
+                Lanes.Store(Gradient(Lanes.Load(x[c..]), Lanes.Load(gradient[c..channels]), Lanes.Load(gradient[(channels + c)..]), position + (uint)c), result[c..]);
+        }
+
+        /// <summary>elu(x) and elu(-x) by one exponential.</summary>
+        private static (Vector512<float> Positive, Vector512<float> Negative) Elu(Vector512<float> x)
+        {
+            Vector512<float> below = Lanes.Exp(-Vector512.Abs(x)) - Vector512<float>.One;
+            Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
+            return (Vector512.ConditionalSelect(isPositive, x, below), Vector512.ConditionalSelect(isPositive, below, -x));
+        }
+
+        private Vector512<float> Gradient(Vector512<float> x, Vector512<float> positive, Vector512<float> negative, uint position)
+        {
+            if (dropout > 0)
+            {
+                positive *= Mask(position, 0);
+                negative *= Mask(position, 1);
+            }
+
+            Vector512<float> slope = Lanes.Exp(-Vector512.Abs(x));
+            Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
+            return Vector512.ConditionalSelect(isPositive, positive - negative * slope, positive * slope - negative);
+        }
+
+        /// <summary>0 or 1 / (1 - rate) for each of 16 activations: a hash of the seed and the position decides.</summary>
+        private Vector512<float> Mask(uint position, uint half)
+        {
+            Vector512<uint> bits = Lanes.Hash(Vector512.Create(2 * position + half) + Lanes.Even, key);
+            return Vector512.ConditionalSelect(
+                Vector512.GreaterThanOrEqual(bits, Vector512.Create(threshold)).AsSingle(), Vector512.Create(keptScale), Vector512<float>.Zero);
+        }
+    }
+}
+
+/// <summary>x + a sigmoid(b) in one pass over memory, forward and backward, on the CPU; composed elsewhere.</summary>
+internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
+{
+    public override string Name => nameof(FusedGate);
+
+    /// <summary>x [N, H, W, C] and (a, b) [N, H, W, 2 C] to [N, H, W, C].</summary>
+    public static Tensor Apply(Tensor x, Tensor gated) => x.device_type == DeviceType.CPU
+        ? apply(x, gated)
+        : x + torch.nn.functional.glu(gated, -1);
+
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        Tensor x = ((Tensor)vars[0]).contiguous(), gated = ((Tensor)vars[1]).contiguous();
+        ctx.save_for_backward([gated]);
+        Tensor output = empty(x.shape);
+        Forward(FusedConcatElu.Floats(x), FusedConcatElu.Floats(gated), FusedConcatElu.Floats(output), (int)x.shape[3]);
+        return output;
+    }
+
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using Tensor gated = ctx.get_saved_variables()[0];
+        Tensor gradient = grad_output.contiguous();
+        Tensor result = empty(gated.shape);
+        Backward(FusedConcatElu.Floats(gated), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(result), (int)gradient.shape[3]);
+        return [gradient, result];
+    }
+
+    private static void Forward(ReadOnlySpan<float> x, ReadOnlySpan<float> gated, Span<float> output, int channels)
+    {
+        for (int at = 0; at < x.Length; at += channels)
+        {
+            ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels);
+            int c = 0;
+            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+                (Vector512.Create(x[(at + c)..]) + Vector512.Create(a[c..]) * Lanes.Sigmoid(Vector512.Create(b[c..]))).CopyTo(output[(at + c)..]);
+            if (c < channels)
+                Lanes.Store(Lanes.Load(x[(at + c)..(at + channels)]) + Lanes.Load(a[c..]) * Lanes.Sigmoid(Lanes.Load(b[c..])), output[(at + c)..(at + channels)]);
+        }
+    }
+
+    private static void Backward(ReadOnlySpan<float> gated, ReadOnlySpan<float> gradient, Span<float> result, int channels)
+    {
+        for (int at = 0; at < gradient.Length; at += channels)
+        {
+            ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels), g = gradient.Slice(at, channels);
+            Span<float> toA = result.Slice(2 * at, channels), toB = result.Slice(2 * at + channels, channels);
+            int c = 0;
+            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+            {
+                Vector512<float> slope = Vector512.Create(g[c..]), gate = Lanes.Sigmoid(Vector512.Create(b[c..]));
+                (slope * gate).CopyTo(toA[c..]);
+                (slope * Vector512.Create(a[c..]) * gate * (Vector512<float>.One - gate)).CopyTo(toB[c..]);
+            }
+
+            if (c < channels)
+            {
+                Vector512<float> slope = Lanes.Load(g[c..]), gate = Lanes.Sigmoid(Lanes.Load(b[c..]));
+                Lanes.Store(slope * gate, toA[c..]);
+                Lanes.Store(slope * Lanes.Load(a[c..]) * gate * (Vector512<float>.One - gate), toB[c..]);
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using PixelCnnCluster.Contracts;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>What training minimises, summed over the images of a batch.</summary>
+public static class Losses
+{
+    /// <param name="output">The network's: [N, P, H, W] mixture parameters, or for energy distance [S, N, C, H, W] samples.</param>
+    /// <param name="images">[N, C, H, W] in [-1, 1]</param>
+    /// <param name="focalGamma">Used by <see cref="Objective.Focal"/>; 0 gives the plain likelihood.</param>
+    /// <returns>A scalar: nats, or for energy distance a distance in units of [-1, 1].</returns>
+    public static Tensor Sum(Objective objective, Tensor output, Tensor images, double focalGamma) => objective switch
+    {
+        Objective.Likelihood => -MixtureLikelihood.LogProbability(output, images).sum(),
+        Objective.Focal => Focal(MixtureLikelihood.LogProbability(output, images), focalGamma).sum(),
+        _ => EnergyDistance(output, images).sum(),
+    };
+
+    /// <summary>-(1 - p)^gamma ln p (arXiv 1708.02002) with p the likelihood of a whole pixel; [N, H, W] to [N, H, W].</summary>
+    private static Tensor Focal(Tensor logProbability, double gamma) =>
+        // The floor keeps the slope of (1 - p)^gamma finite where p rounds to 1.
+        -(-logProbability.expm1()).clamp_min(1e-12).pow(gamma) * logProbability;
+
+    /// <summary>
+    /// Energy distance E|x - y| - E|y - y'| / 2 of each pixel's colour x from the samples y (Szekely and Rizzo 2013), unbiased;
+    /// [S, N, C, H, W] and [N, C, H, W] to [N, H, W].
+    /// </summary>
+    private static Tensor EnergyDistance(Tensor samples, Tensor images)
+    {
+        long count = samples.shape[0];
+        Tensor toImage = Distance(samples, images.unsqueeze(0)).mean([0]);
+        Tensor between = Distance(samples.unsqueeze(0), samples.unsqueeze(1)).sum([0, 1]) / (count * (count - 1));
+        return toImage - between / 2;
+
+        // The constant keeps the root's slope finite where two samples agree, as each does with itself.
+        static Tensor Distance(Tensor a, Tensor b) => ((a - b).square().sum(-3) + 1e-8).sqrt();
+    }
+}

@@ -1,0 +1,28 @@
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// Non-local block (arXiv 1711.07971), embedded Gaussian, made causal: a position attends to those that come no later in
+/// raster order. The products are scaled by the root of their length, as in attention, because the embeddings start with unit
+/// variance. The last projection starts as zero, so the block starts as an identity.
+/// </summary>
+internal sealed class NonLocalBlock(ParameterLayout layout, string name, int filters)
+{
+    private readonly int embedded = filters / 2;
+    private readonly Pointwise query = new(layout, name + ".query", filters, filters / 2);
+    private readonly Pointwise key = new(layout, name + ".key", filters, filters / 2);
+    private readonly Pointwise value = new(layout, name + ".value", filters, filters / 2);
+    private readonly Pointwise project = new(layout, name + ".project", filters / 2, filters, initialScale: 0);
+
+    /// <summary>[N, H, W, C] to the same.</summary>
+    public Tensor Forward(Pass pass, Tensor input)
+    {
+        Tensor positions = input.flatten(1, 2);
+        long length = positions.shape[1];
+        Tensor later = ones([length, length], dtype: ScalarType.Bool, device: input.device).triu(1);
+        Tensor affinity = query.Forward(pass, positions).matmul(key.Forward(pass, positions).transpose(1, 2)) / Math.Sqrt(embedded);
+        Tensor attention = affinity.masked_fill(later, float.NegativeInfinity).softmax(-1);
+        return input + project.Forward(pass, attention.matmul(value.Forward(pass, positions))).view(input.shape);
+    }
+}

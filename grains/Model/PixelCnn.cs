@@ -1,0 +1,144 @@
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// The PixelCNN++ network (Salimans et al. 2017, arXiv 1701.05517). The vertical stream u sees the rows above a pixel, the
+/// horizontal stream ul those and the pixels to its left; both go up through three stages at full, half and quarter size and
+/// back down, with shortcuts between the stages. It holds no tensors: the parameters come with each <see cref="Pass"/>.
+/// </summary>
+public sealed class PixelCnn
+{
+    private const int Stages = 3;
+
+    private readonly ShiftedConvolution firstAbove;
+    private readonly ShiftedConvolution firstAboveForUl;
+    private readonly ShiftedConvolution firstLeft;
+    private readonly (GatedBlock U, GatedBlock Ul)[][] up;
+    private readonly (GatedBlock U, GatedBlock Ul)[][] down;
+    private readonly (ShiftedConvolution U, ShiftedConvolution Ul)[] downsize;
+    private readonly (ShiftedUpsampling U, ShiftedUpsampling Ul)[] upsize;
+    private readonly NonLocalBlock?[] nonLocal = new NonLocalBlock?[Stages];
+    private readonly Pointwise? output;
+    private readonly EnergyHead? energyHead;
+
+    public PixelCnn(NetworkShape shape)
+    {
+        Shape = shape;
+        int filters = shape.Filters;
+        int planes = shape.Channels + 1 + (shape.CoordinateChannels ? 2 : 0);
+        firstAbove = new(Layout, "u_init", planes, filters, Reach.Down());
+        firstAboveForUl = new(Layout, "ul_init.0", planes, filters, Reach.Down(1, 3));
+        firstLeft = new(Layout, "ul_init.1", planes, filters, Reach.DownRight(2, 1));
+        up = Blocks("up", _ => shape.Blocks, shortcut: 0);
+        downsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
+            new ShiftedConvolution(Layout, $"downsize.{s}.u", filters, filters, Reach.Down(), stride: 2),
+            new ShiftedConvolution(Layout, $"downsize.{s}.ul", filters, filters, Reach.DownRight(), stride: 2)))];
+        upsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
+            new ShiftedUpsampling(Layout, $"upsize.{s}.u", filters, Reach.Down()),
+            new ShiftedUpsampling(Layout, $"upsize.{s}.ul", filters, Reach.DownRight())))];
+        down = Blocks("down", stage => stage == 0 ? shape.Blocks : shape.Blocks + 1, shortcut: filters);
+        for (int stage = 1; shape.NonLocal && stage < Stages; stage++)
+            nonLocal[stage] = new(Layout, $"non_local.{stage}", filters);
+        if (shape.EnergyDistance)
+            energyHead = new(Layout, filters, shape.Channels);
+        else
+            output = new(Layout, "out", filters, shape.Logits);
+    }
+
+    public NetworkShape Shape { get; }
+
+    public ParameterLayout Layout { get; } = new();
+
+    /// <summary>Multiply-adds count as two; convolutions and 1x1 layers of one image's forward pass.</summary>
+    public long ForwardOperations => OperationCount.OfForward(Layout, Shape);
+
+    /// <summary>Directions v from N(0, 0.05) and class weights likewise (Salimans and Kingma 2016); the rest is set by an initialising pass.</summary>
+    public void DrawParameters(Parameters parameters, ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        using var generator = new Generator(seed, CPU);
+        foreach (Slot slot in Layout.Slots)
+        {
+            Tensor draw = randn(slot.Shape, generator: generator) * 0.05;
+            parameters[slot].copy_(slot.Name.EndsWith(".v", StringComparison.Ordinal) || slot.Name.EndsWith(".w", StringComparison.Ordinal) ? draw : zeros_like(draw));
+        }
+    }
+
+    /// <summary>
+    /// Images [N, C, H, W] in [-1, 1] to mixture parameters [N, <see cref="NetworkShape.Logits"/>, H, W], or for energy distance
+    /// to samples [S, N, C, H, W]. H may be any multiple of 4 up to the size: rows below never matter to those above.
+    /// </summary>
+    public Tensor Forward(Pass pass, Tensor images)
+    {
+        Tensor input = WithPlanes(images);
+        Stack<Tensor> us = new(), uls = new();
+        us.Push(ShiftDown(firstAbove.Forward(pass, input)));
+        uls.Push(ShiftDown(firstAboveForUl.Forward(pass, input)) + ShiftRight(firstLeft.Forward(pass, input)));
+        for (int stage = 0; stage < Stages; stage++)
+        {
+            if (stage > 0)
+            {
+                us.Push(downsize[stage - 1].U.Forward(pass, us.Peek()));
+                uls.Push(downsize[stage - 1].Ul.Forward(pass, uls.Peek()));
+            }
+
+            foreach ((GatedBlock blockU, GatedBlock blockUl) in up[stage])
+            {
+                us.Push(blockU.Forward(pass, us.Peek()));
+                uls.Push(blockUl.Forward(pass, uls.Peek(), us.Peek()));
+            }
+
+            if (nonLocal[stage] is { } attention)
+                uls.Push(attention.Forward(pass, uls.Pop()));
+        }
+
+        Tensor u = us.Pop(), ul = uls.Pop();
+        for (int stage = 0; stage < Stages; stage++)
+        {
+            if (stage > 0)
+            {
+                u = upsize[stage - 1].U.Forward(pass, u);
+                ul = upsize[stage - 1].Ul.Forward(pass, ul);
+            }
+
+            foreach ((GatedBlock blockU, GatedBlock blockUl) in down[stage])
+            {
+                u = blockU.Forward(pass, u, us.Pop());
+                ul = blockUl.Forward(pass, ul, cat([u, uls.Pop()], -1));
+            }
+        }
+
+        Tensor features = F.elu(ul, 1);
+        return energyHead?.Forward(pass, features) ?? output!.Forward(pass, features).permute(0, 3, 1, 2);
+    }
+
+    private (GatedBlock U, GatedBlock Ul)[][] Blocks(string name, Func<int, int> count, int shortcut) =>
+        [.. Enumerable.Range(0, Stages).Select(stage => Enumerable.Range(0, count(stage)).Select(i => (
+            new GatedBlock(Layout, $"{name}.{stage}.u.{i}", Shape, Reach.Down(), shortcut),
+            new GatedBlock(Layout, $"{name}.{stage}.ul.{i}", Shape, Reach.DownRight(), shortcut + Shape.Filters))).ToArray())];
+
+    /// <summary>
+    /// [N, H, W, C + planes]: after the image a plane of ones, which tells it from padding, and, if asked for, the columns' and the
+    /// rows' position from -1 to 1 (arXiv 1807.03247).
+    /// </summary>
+    private Tensor WithPlanes(Tensor images)
+    {
+        long count = images.shape[0], height = images.shape[2], width = images.shape[3];
+        List<Tensor> planes = [images.permute(0, 2, 3, 1), ones([count, height, width, 1], device: images.device)];
+        if (Shape.CoordinateChannels)
+        {
+            Tensor positions = linspace(-1, 1, Shape.Size, device: images.device);
+            planes.Add(positions.view(1, 1, width, 1).expand(count, height, width, 1));
+            planes.Add(positions.narrow(0, 0, height).view(1, height, 1, 1).expand(count, height, width, 1));
+        }
+
+        return cat(planes, -1);
+    }
+
+    private static Tensor ShiftDown(Tensor x) => F.pad(x.narrow(1, 0, x.shape[1] - 1), [0, 0, 0, 0, 1, 0]);
+
+    private static Tensor ShiftRight(Tensor x) => F.pad(x.narrow(2, 0, x.shape[2] - 1), [0, 0, 1, 0]);
+}

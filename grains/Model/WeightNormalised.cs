@@ -1,0 +1,61 @@
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// Weights w = g v / |v| with a norm for each output filter, and data-dependent initialisation (Salimans and Kingma 2016,
+/// arXiv 1602.07868): the first batch sets g and b so that each filter's output has mean 0 and deviation <c>initialScale</c>.
+/// </summary>
+internal sealed class WeightNormalised
+{
+    private readonly int outputDimension;
+    private readonly double initialScale;
+    private readonly long[] normDimensions;
+    private readonly long[] scaleShape;
+
+    /// <param name="shape">Shape of v, which has one dimension for the output filters.</param>
+    /// <param name="initialScale">0 makes the layer start as zero, whatever the data.</param>
+    public WeightNormalised(ParameterLayout layout, string name, long[] shape, int outputDimension, double initialScale = 1)
+    {
+        this.outputDimension = outputDimension;
+        this.initialScale = initialScale;
+        normDimensions = [.. Enumerable.Range(0, shape.Length).Where(d => d != outputDimension).Select(d => (long)d)];
+        scaleShape = [.. shape.Select((_, d) => d == outputDimension ? -1L : 1L)];
+        Direction = layout.Add(name + ".v", shape);
+        Scale = layout.Add(name + ".g", shape[outputDimension]);
+        Bias = layout.Add(name + ".b", shape[outputDimension]);
+    }
+
+    public Slot Direction { get; }
+
+    public Slot Scale { get; }
+
+    public Slot Bias { get; }
+
+    /// <summary>Applies <paramref name="linear"/> (input, weight, bias) to [..., in]; outputs have their filters last.</summary>
+    public Tensor Apply(Pass pass, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
+    {
+        if (pass.Initialising)
+            Initialise(pass.Parameters, input, linear);
+        return linear(input, Weight(pass.Parameters), pass.Parameters[Bias]);
+    }
+
+    /// <summary>g v / |v|, in the shape of v.</summary>
+    public Tensor Weight(Parameters parameters)
+    {
+        Tensor direction = parameters[Direction];
+        return direction * (parameters[Scale] / Norm(direction)).view(scaleShape);
+    }
+
+    private Tensor Norm(Tensor direction) => direction.square().sum(normDimensions).sqrt();
+
+    private void Initialise(Parameters parameters, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
+    {
+        Tensor direction = parameters[Direction];
+        Tensor output = linear(input, direction / Norm(direction).view(scaleShape), null).flatten(0, -2);
+        Tensor mean = output.mean([0]);
+        Tensor scale = initialScale / (output.var(0, unbiased: false) + 1e-8).sqrt();
+        parameters[Scale].copy_(scale);
+        parameters[Bias].copy_(-mean * scale);
+    }
+}

@@ -1,0 +1,94 @@
+using SkiaSharp;
+
+namespace PixelCnnCluster.Training.Data;
+
+/// <summary>
+/// The user's own PNG and JPEG images: sub-folders are classes, in the order of their names, and train/ and test/ the two halves;
+/// without these, every tenth image is for testing.
+/// </summary>
+internal static class ImageFolder
+{
+    private static readonly EnumerationOptions Here = new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false };
+
+    private static readonly EnumerationOptions Below =
+        new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false, RecurseSubdirectories = true, MaxRecursionDepth = 8 };
+
+    private readonly record struct Labelled(string Path, int Label);
+
+    public static ImageData Load(string folder, int size)
+    {
+        string train = Path.Combine(folder, "train");
+        string test = Path.Combine(folder, "test");
+        if (Directory.Exists(train) != Directory.Exists(test))
+            throw DataFile.Faulty(folder, "has only one of the folders train and test", "add the other or rename the one");
+
+        string[] classes = ListFolders(Directory.Exists(train) ? train : folder);
+        ImageData data;
+        if (Directory.Exists(train))
+        {
+            if (!ListFolders(test).SequenceEqual(classes))
+                throw DataFile.Faulty(test, $"has not the same class folders as {train}", "give both the same");
+            data = new(Read(List(train, classes), size, classes.Length), Read(List(test, classes), size, classes.Length));
+        }
+        else
+        {
+            List<Labelled> images = List(folder, classes);
+            if (images.Count < 10)
+                throw DataFile.Faulty(folder, $"holds {images.Count} images, and every tenth is for testing", "give ten or more, or the folders train and test");
+            data = new(
+                Read([.. images.Where((_, i) => i % 10 != 9)], size, classes.Length),
+                Read([.. images.Where((_, i) => i % 10 == 9)], size, classes.Length));
+        }
+        return IsGrey(data.Train) && IsGrey(data.Test) ? new(KeepOneChannel(data.Train), KeepOneChannel(data.Test)) : data;
+    }
+
+    private static List<Labelled> List(string folder, string[] classes)
+    {
+        List<Labelled> images = classes.Length == 0
+            ? [.. ListFiles(folder, Below).Select(path => new Labelled(path, 0))]
+            : [.. classes.SelectMany((name, label) => ListFiles(Path.Combine(folder, name), Below).Select(path => new Labelled(path, label)))];
+        if (images.Count == 0)
+            throw DataFile.Faulty(folder, "holds no images", "put PNG or JPEG images there");
+        if (classes.Length > 0 && ListFiles(folder, Here).FirstOrDefault() is { } loose)
+            throw DataFile.Faulty(loose, "lies beside the class folders", "move it into one of them");
+        return images;
+    }
+
+    private static string[] ListFolders(string folder) =>
+        [.. Directory.EnumerateDirectories(folder, "*", Here).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+
+    private static IEnumerable<string> ListFiles(string folder, EnumerationOptions options) =>
+        Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal);
+
+    private static ImageSet Read(List<Labelled> images, int size, int classes)
+    {
+        var builder = new ImageSetBuilder(3, size, classes);
+        foreach ((string path, int label) in images)
+        {
+            using FileStream file = File.OpenRead(path);
+            using var picture = new Picture(path, SKCodec.Create(file));
+            picture.CopyTo(builder.Add(label), size);
+        }
+        return builder.Build();
+    }
+
+    private static bool IsGrey(ImageSet images)
+    {
+        int pixels = images.Size * images.Size;
+        for (int i = 0; i < images.Count; i++)
+        {
+            ReadOnlySpan<byte> image = images.Image(i);
+            if (!image[..pixels].SequenceEqual(image[pixels..(2 * pixels)]) || !image[..pixels].SequenceEqual(image[(2 * pixels)..]))
+                return false;
+        }
+        return true;
+    }
+
+    private static ImageSet KeepOneChannel(ImageSet images)
+    {
+        var builder = new ImageSetBuilder(1, images.Size, images.Classes);
+        for (int i = 0; i < images.Count; i++)
+            images.Image(i)[..(images.Size * images.Size)].CopyTo(builder.Add(images.Label(i)));
+        return builder.Build();
+    }
+}

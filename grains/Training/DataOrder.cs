@@ -1,0 +1,54 @@
+using PixelCnnCluster.Model;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// Which images a shard of a step uses: a function of (seed, step, shard) alone. The run walks through one permutation of the
+/// training set after another without a gap, so every epoch uses each image exactly once, whoever computes which shard.
+/// </summary>
+public sealed class DataOrder(int images, int batchSize, int shards, ulong seed)
+{
+    private (long Epoch, int[] Order)? current;
+    private readonly Lock gate = new();
+
+    /// <summary>Images used when <paramref name="steps"/> steps are done, in epochs.</summary>
+    public double EpochsAfter(long steps) => (double)steps * batchSize * shards / images;
+
+    /// <summary>Positions in the training set, in order; as many as a batch holds.</summary>
+    public int[] ImagesOf(long step, int shard)
+    {
+        long first = ((step * shards) + shard) * batchSize;
+        return [.. Enumerable.Range(0, batchSize).Select(i => ImageAt(first + i))];
+    }
+
+    private int ImageAt(long position)
+    {
+        (long epoch, long place) = Math.DivRem(position, images);
+        lock (gate)
+        {
+            if (current?.Epoch != epoch)
+                current = (epoch, Permutation(epoch));
+            return current.Value.Order[place];
+        }
+    }
+
+    /// <summary>Fisher-Yates with a fresh number for each swap.</summary>
+    private int[] Permutation(long epoch)
+    {
+        ulong epochSeed = Seeds.Derive(seed, SeedUse.DataOrder, (ulong)epoch);
+        int[] order = [.. Enumerable.Range(0, images)];
+        for (int i = images - 1; i > 0; i--)
+        {
+            int j = (int)Math.BigMul(Seeds.Derive(epochSeed, (ulong)i), (ulong)(i + 1), out _);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+}
+
+/// <summary>First step of the path from a run's seed to a use of randomness.</summary>
+internal static class SeedUse
+{
+    public const ulong Parameters = 0, Initialisation = 1, DataOrder = 2, Step = 3, Samples = 4, Evaluation = 5;
+}

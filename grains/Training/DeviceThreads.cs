@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// The threads that do a worker's tensor work, apart from the thread pool, which the cluster needs for itself. Each computes
+/// whole shards with single-threaded kernels, so results do not depend on how many threads there are.
+/// </summary>
+public sealed class DeviceThreads : IDisposable
+{
+    private readonly BlockingCollection<Action> orders = [];
+    private readonly BlockingCollection<Action> help = [];
+    private readonly List<Thread> threads = [];
+
+    /// <param name="count">Threads that share the work of <see cref="ForEach"/>, 1 or more.</param>
+    public DeviceThreads(int count)
+    {
+        Count = count;
+        set_num_threads(1);
+        Start("device", orders);
+        for (int i = 1; i < count; i++)
+            Start($"device helper {i}", help);
+
+        void Start(string name, BlockingCollection<Action> queue)
+        {
+            var thread = new Thread(() =>
+            {
+                foreach (Action work in queue.GetConsumingEnumerable())
+                    work();
+            })
+            { Name = name, IsBackground = true };
+            thread.Start();
+            threads.Add(thread);
+        }
+    }
+
+    public int Count { get; }
+
+    /// <summary>Runs on the first thread, after what was asked for before.</summary>
+    public Task<T> RunAsync<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        orders.Add(() =>
+        {
+            try
+            {
+                using var scope = NewDisposeScope();
+                done.SetResult(work());
+            }
+            catch (Exception fault)
+            {
+                done.SetException(fault);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <summary>
+    /// Does every item of [0, <paramref name="items"/>) on whichever thread is free; called from the first thread. The action is
+    /// told which thread it runs on, 0 to <see cref="Count"/> - 1.
+    /// </summary>
+    public void ForEach(int items, Action<int, int> action)
+    {
+        int next = -1;
+        var faults = new ConcurrentQueue<Exception>();
+        using var finished = new CountdownEvent(Math.Max(1, Math.Min(Count, items)));
+        for (int thread = 1; thread < finished.InitialCount; thread++)
+        {
+            int number = thread;
+            help.Add(() => Take(number));
+        }
+
+        Take(0);
+        finished.Wait();
+        if (faults.TryDequeue(out Exception? fault))
+            throw new InvalidOperationException(fault.Message, fault);
+
+        void Take(int thread)
+        {
+            try
+            {
+                for (int item; (item = Interlocked.Increment(ref next)) < items;)
+                {
+                    using var scope = NewDisposeScope();
+                    action(thread, item);
+                }
+            }
+            catch (Exception thrown)
+            {
+                faults.Enqueue(thrown);
+            }
+            finally
+            {
+                finished.Signal();
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        orders.CompleteAdding();
+        help.CompleteAdding();
+        foreach (Thread thread in threads)
+            thread.Join();
+        orders.Dispose();
+        help.Dispose();
+    }
+}

@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>The narrow door through which chunks leave a worker.</summary>
+public interface IChunkDoor
+{
+    /// <summary>Completes when worker number <paramref name="rank"/> of the generation has taken the chunk.</summary>
+    Task SendAsync(int rank, GradientChunk chunk);
+}
+
+/// <summary>
+/// One worker's part in the all-reduce of a generation's gradients. Each chunk of the vector has one owner: the others send it
+/// their partial sums (reduce-scatter), it adds them along the tree and sends the finished chunk to all (all-gather).
+/// Chunks may come before this worker's own sums are ready. Not thread-safe: one caller at a time.
+/// </summary>
+public sealed class GradientExchange(string run, int generation, ReductionTree tree, int workers, int rank, int length, IChunkDoor door)
+{
+    private const int LongestChunk = 1 << 18; // floats; 1 MB
+
+    private readonly int chunkLength = Math.Min(LongestChunk, (length + workers - 1) / workers);
+    private Round round = new(-1, 0);
+
+    private int Chunks => (length + chunkLength - 1) / chunkLength;
+
+    /// <summary>
+    /// Gives this worker's partial sums, [length] each, and completes with the sum over all shards.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">A chunk of a later step came: the generation went on without this worker.</exception>
+    public async Task<float[]> ExchangeAsync(long step, IReadOnlyDictionary<ShardRange, float[]> partialSums)
+    {
+        Round current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
+        List<Task> sends = [];
+        for (int chunk = 0; chunk < Chunks; chunk++)
+        {
+            foreach ((ShardRange node, float[] sum) in partialSums)
+            {
+                if (OwnerOf(chunk) == rank)
+                    Add(current, chunk, node, Slice(sum, chunk).ToArray(), sends);
+                else
+                    sends.Add(door.SendAsync(OwnerOf(chunk), Message(step, ChunkKind.Partial, chunk, node, Slice(sum, chunk))));
+            }
+        }
+
+        await Task.WhenAll([.. sends, current.Finished.Task]);
+        return current.Result;
+    }
+
+    /// <summary>Takes a chunk from a peer. Chunks of other generations or of earlier steps are refused.</summary>
+    /// <returns>Completes when what the chunk finished has been sent on.</returns>
+    public Task ReceiveAsync(GradientChunk chunk)
+    {
+        if (chunk.Run != run || chunk.Generation != generation || RoundOf(chunk.Step) is not { } current)
+            return Task.CompletedTask;
+
+        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(chunk.Data.Span);
+        if (chunk.Kind == ChunkKind.Finished)
+        {
+            Finish(current, chunk.Chunk, values);
+            return Task.CompletedTask;
+        }
+
+        List<Task> sends = [];
+        Add(current, chunk.Chunk, new(chunk.FirstShard, chunk.EndShard), values.ToArray(), sends);
+        return Task.WhenAll(sends);
+    }
+
+    private int OwnerOf(int chunk) => chunk % workers;
+
+    private Span<float> Slice(float[] vector, int chunk)
+    {
+        int first = chunk * chunkLength;
+        return vector.AsSpan(first, Math.Min(chunkLength, length - first));
+    }
+
+    /// <summary>The state of a step's exchange, begun if the step is new; null if it is over.</summary>
+    private Round? RoundOf(long step)
+    {
+        if (step > round.Step)
+        {
+            round.Finished.TrySetCanceled();
+            round = new(step, Chunks) { Result = new float[length] };
+        }
+
+        return step == round.Step ? round : null;
+    }
+
+    private void Add(Round current, int chunk, ShardRange node, float[] values, List<Task> sends)
+    {
+        TreeSum sum = current.Sums[chunk] ??= new(tree);
+        sum.Add(node, values);
+        if (!sum.TryGetTotal(out float[] total))
+            return;
+        Finish(current, chunk, total);
+        GradientChunk finished = Message(current.Step, ChunkKind.Finished, chunk, tree.Root, total);
+        for (int other = 0; other < workers; other++)
+        {
+            if (other != rank)
+                sends.Add(door.SendAsync(other, finished));
+        }
+    }
+
+    private void Finish(Round current, int chunk, ReadOnlySpan<float> total)
+    {
+        if (current.Done[chunk])
+            return;
+        total.CopyTo(Slice(current.Result, chunk));
+        current.Done[chunk] = true;
+        current.Sums[chunk] = null;
+        if (--current.Missing == 0)
+            current.Finished.TrySetResult();
+    }
+
+    private GradientChunk Message(long step, ChunkKind kind, int chunk, ShardRange node, ReadOnlySpan<float> values) =>
+        new(run, generation, step, kind, chunk, node.First, node.End, MemoryMarshal.AsBytes(values).ToArray());
+
+    private sealed class Round(long step, int chunks)
+    {
+        public long Step => step;
+
+        public TreeSum?[] Sums { get; } = new TreeSum?[chunks];
+
+        public bool[] Done { get; } = new bool[chunks];
+
+        public int Missing { get; set; } = chunks;
+
+        public float[] Result { get; init; } = [];
+
+        public TaskCompletionSource Finished { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

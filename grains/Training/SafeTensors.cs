@@ -1,0 +1,78 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>One tensor of a safetensors file: its type in the format's spelling (F32, U8, ...), shape and bytes.</summary>
+public sealed record SafeTensor(string Type, long[] Shape, ReadOnlyMemory<byte> Data);
+
+/// <summary>
+/// The safetensors format: a little-endian header length, a JSON header, the tensors' bytes. Nothing in a file is executed.
+/// </summary>
+public static class SafeTensors
+{
+    private const int LongestHeader = 100_000_000;
+
+    /// <summary>The header as it stands in a file, padded so that the data starts on an 8-byte boundary.</summary>
+    public static byte[] Header(IEnumerable<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        var header = new JsonObject { ["__metadata__"] = new JsonObject(metadata.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))) };
+        long offset = 0;
+        foreach ((string name, SafeTensor tensor) in tensors)
+        {
+            header[name] = new JsonObject
+            {
+                ["dtype"] = tensor.Type,
+                ["shape"] = new JsonArray([.. tensor.Shape.Select(side => (JsonNode)side)]),
+                ["data_offsets"] = new JsonArray(offset, offset + tensor.Data.Length),
+            };
+            offset += tensor.Data.Length;
+        }
+
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(header);
+        byte[] padded = new byte[8 + (json.Length + 7) / 8 * 8];
+        BinaryPrimitives.WriteInt64LittleEndian(padded, padded.Length - 8);
+        json.CopyTo(padded, 8);
+        padded.AsSpan(8 + json.Length).Fill((byte)' ');
+        return padded;
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are not a whole safetensors file.</exception>
+    public static (IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Parse(ReadOnlyMemory<byte> file)
+    {
+        if (file.Length < 8 || BinaryPrimitives.ReadInt64LittleEndian(file.Span) is var length && (length < 2 || length > Math.Min(LongestHeader, file.Length - 8)))
+            throw new InvalidDataException("the header's length is wrong");
+        try
+        {
+            ReadOnlyMemory<byte> data = file[(8 + (int)length)..];
+            using var header = JsonDocument.Parse(file.Slice(8, (int)length));
+            var tensors = new Dictionary<string, SafeTensor>();
+            var metadata = new Dictionary<string, string>();
+            foreach (JsonProperty entry in header.RootElement.EnumerateObject())
+            {
+                if (entry.Name == "__metadata__")
+                {
+                    foreach (JsonProperty pair in entry.Value.EnumerateObject())
+                        metadata.Add(pair.Name, pair.Value.GetString()!);
+                    continue;
+                }
+
+                long[] offsets = Numbers(entry.Value.GetProperty("data_offsets"));
+                if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > data.Length)
+                    throw new InvalidDataException($"tensor {entry.Name} lies outside the file");
+                tensors.Add(entry.Name, new(
+                    entry.Value.GetProperty("dtype").GetString()!, Numbers(entry.Value.GetProperty("shape")),
+                    data[(int)offsets[0]..(int)offsets[1]]));
+            }
+
+            return (tensors, metadata);
+        }
+        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            throw new InvalidDataException("the header is garbled", fault);
+        }
+
+        static long[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt64())];
+    }
+}

@@ -1,0 +1,120 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// All that a step changes: parameters, Adam's moments, the Polyak average and the number of steps. Each vector is flat, so the
+/// optimiser is a handful of whole-vector operations, a checkpoint a copy and a hash one pass.
+/// </summary>
+public sealed class TrainingState : IDisposable
+{
+    private const double FirstDecay = 0.95, SecondDecay = 0.9995, Epsilon = 1e-8;
+
+    private readonly RunSpec spec;
+
+    public TrainingState(ParameterLayout layout, RunSpec spec)
+    {
+        this.spec = spec;
+        using var scope = NewDisposeScope();
+        Layout = layout;
+        Values = New();
+        FirstMoment = New();
+        SecondMoment = New();
+        Average = New();
+        AverageParameters = new(layout, Average);
+
+        Tensor New() => zeros(layout.Length).DetachFromDisposeScope();
+    }
+
+    public ParameterLayout Layout { get; }
+
+    /// <summary>Parameters [Length].</summary>
+    public Tensor Values { get; }
+
+    public Tensor FirstMoment { get; }
+
+    public Tensor SecondMoment { get; }
+
+    /// <summary>Polyak average of the parameters [Length]: what evaluates and samples.</summary>
+    public Tensor Average { get; }
+
+    public Parameters AverageParameters { get; }
+
+    /// <summary>Committed steps.</summary>
+    public long Step { get; private set; }
+
+    /// <summary>The vectors by the name that a checkpoint gives them.</summary>
+    public IEnumerable<(string Name, Tensor Vector)> Vectors =>
+        [("parameters", Values), ("average", Average), ("moment1", FirstMoment), ("moment2", SecondMoment)];
+
+    /// <summary>Learning rate of step number <paramref name="step"/>, counted from 0.</summary>
+    public static double LearningRate(RunSpec spec, long step) => spec.LearningRate * Math.Pow(spec.LearningRateDecay, step + 1);
+
+    /// <summary>
+    /// One step of Adam with epsilon inside the root, as in the published PixelCNN++ program, then of the average.
+    /// </summary>
+    /// <param name="gradient">Sum over all images of the step [Length]; null leaves the vectors as they are and counts the step.</param>
+    public void Apply(Tensor? gradient)
+    {
+        if (gradient is not null)
+        {
+            using var scope = NewDisposeScope();
+            using var none = no_grad();
+            double t = Step + 1;
+            FirstMoment.mul_(FirstDecay).add_(gradient, 1 - FirstDecay);
+            SecondMoment.mul_(SecondDecay).addcmul_(gradient, gradient, 1 - SecondDecay);
+            Tensor deviation = (SecondMoment / (1 - Math.Pow(SecondDecay, t)) + Epsilon).sqrt_();
+            Values.addcdiv_(FirstMoment, deviation, -LearningRate(spec, Step) / (1 - Math.Pow(FirstDecay, t)));
+            Average.lerp_(Values, 1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
+        }
+
+        Step++;
+    }
+
+    /// <summary>Begins at a step with vectors that were filled from outside.</summary>
+    public void StartAt(long step) => Step = step;
+
+    /// <summary>Hash of everything in here, 32 hexadecimal digits: two states are the same if and only if this is.</summary>
+    public string Hash()
+    {
+        var hash = new XxHash128();
+        hash.Append(BitConverter.GetBytes(Step));
+        foreach ((_, Tensor vector) in Vectors)
+            HostBytes.Read(vector, hash.Append);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    public void Dispose()
+    {
+        AverageParameters.Dispose();
+        foreach ((_, Tensor vector) in Vectors)
+            vector.Dispose();
+    }
+}
+
+/// <summary>A tensor's bytes in host memory, without a copy where they are there already.</summary>
+public static class HostBytes
+{
+    public static void Read(Tensor tensor, Action<ReadOnlySpan<byte>> use)
+    {
+        using Tensor host = tensor.cpu();
+        use(host.bytes);
+    }
+
+    /// <summary>Copies floats into a tensor of as many elements, wherever it lies.</summary>
+    public static void Write(Tensor tensor, ReadOnlySpan<float> values)
+    {
+        if (tensor.device_type == TorchSharp.DeviceType.CPU)
+        {
+            MemoryMarshal.AsBytes(values).CopyTo(tensor.bytes);
+            return;
+        }
+
+        using Tensor host = from_array(values.ToArray());
+        tensor.copy_(host);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Training;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Model;
+
+/// <summary>A small network with what an independent implementation computed with it.</summary>
+public sealed class ReferenceVector : IDisposable
+{
+    private readonly IReadOnlyDictionary<string, SafeTensor> tensors;
+
+    private ReferenceVector(string path)
+    {
+        (tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
+        int Number(string key) => int.Parse(metadata[key], CultureInfo.InvariantCulture);
+        Network = new(new NetworkShape(
+            Number("channels"), Number("height"), Classes: 0, Number("resnets"), Number("filters"), Number("mixtures"),
+            Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false));
+        Parameters = new(Network.Layout, zeros(Network.Layout.Length));
+        foreach (Slot slot in Network.Layout.Slots)
+            Parameters[slot].copy_(Parameter(slot));
+    }
+
+    public PixelCnn Network { get; }
+
+    public Parameters Parameters { get; }
+
+    public Tensor Images => ImageScaling.FromBytes(this["pixels"]);
+
+    /// <summary>Files that come with the tests and those in the folder that PIXELCNN_VECTORS names.</summary>
+    public static TheoryData<string> Paths
+    {
+        get
+        {
+            string own = Path.Combine(AppContext.BaseDirectory, "vectors");
+            string? more = Environment.GetEnvironmentVariable("PIXELCNN_VECTORS");
+            return [.. new[] { own, more }.OfType<string>().SelectMany(folder => Directory.GetFiles(folder, "*.safetensors")).Order()];
+        }
+    }
+
+    public Tensor this[string name]
+    {
+        get
+        {
+            SafeTensor stored = tensors[name];
+            return stored.Type == "U8"
+                ? tensor(stored.Data.ToArray(), stored.Shape, ScalarType.Byte)
+                : tensor(MemoryMarshal.Cast<byte, float>(stored.Data.Span).ToArray(), stored.Shape);
+        }
+    }
+
+    public static ReferenceVector Load(string path) => new(path);
+
+    public void Dispose() => Parameters.Dispose();
+
+    /// <summary>Plain weights as weight-normalised ones: v is the weight, g the norm of each output filter.</summary>
+    private Tensor Parameter(Slot slot)
+    {
+        string layer = slot.Name[..^2];
+        Tensor weight = this[layer + ".weight"];
+        return slot.Name[^1] switch
+        {
+            'v' => weight,
+            'g' => (layer.StartsWith("upsize", StringComparison.Ordinal) ? weight.transpose(0, 1) : weight).flatten(1).norm(1),
+            _ => this[layer + ".bias"],
+        };
+    }
+}
