@@ -6,8 +6,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Client;
 
 /// <summary>Follows a run from its start to its last event, and hands on the user's wish to stop.</summary>
-/// <param name="throwIfLost">Throws when nobody is left to answer, so that waiting is in vain.</param>
-public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDisplay display, Action throwIfLost, TimeProvider time)
+/// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
+public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDisplay display, Task lost, TimeProvider time)
 {
     /// <summary>A coordinator that comes back on another silo needs seconds; what is silent for longer is lost.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -17,7 +17,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     /// <param name="abort">Cancelled when the user does not want to wait for that.</param>
     public async Task<RunEnded> FollowAsync(RunSpec spec, CancellationToken stop, CancellationToken abort)
     {
-        await run.StartAsync(spec).WaitAsync(abort);
+        await UnlessLostAsync(run.StartAsync(spec)).WaitAsync(abort);
         var (next, asked) = (0, false);
         var heardAt = time.GetTimestamp();
         while (true)
@@ -28,10 +28,12 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                 {
                     display.Note("Finishing the step and saving... press Ctrl+C again to stop at once.");
                     asked = true;
-                    await run.StopAsync().WaitAsync(abort);
+                    await UnlessLostAsync(run.StopAsync()).WaitAsync(abort);
                 }
 
-                var progress = await run.ReadAsync(next).WaitAsync(abort);
+                var reading = run.ReadAsync(next);
+                await UnlessLostAsync(reading).WaitAsync(abort);
+                var progress = await reading;
                 (next, heardAt) = (progress.Next, time.GetTimestamp());
                 foreach (var e in progress.Events)
                 {
@@ -43,7 +45,6 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
             }
             catch (Exception e) when (e is OrleansException or TimeoutException or SocketException)
             {
-                throwIfLost();
                 if (time.GetElapsedTime(heardAt) > Patience)
                     throw new ClusterFaultException($"The cluster has not answered for {Patience.TotalSeconds} s: {e.Message}", e);
                 await Task.Delay(RetryDelay, time, abort);
@@ -52,4 +53,6 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
             display.Tick();
         }
     }
+
+    private async Task UnlessLostAsync(Task call) => await await Task.WhenAny(call, lost);
 }

@@ -50,7 +50,7 @@ public static class TrainCommand
         await using var cluster = await LocalCluster.StartAsync(request.Spec.Workers, request.Threads, request.LogDir, signals.Stop);
         using var killing = signals.Abort.Register(cluster.Kill);
         var run = cluster.Client.GetGrain<ITrainingRunGrain>(request.Run);
-        var ended = await new RunWatch(run, status, display, cluster.ThrowIfLost, TimeProvider.System).FollowAsync(request.Spec, signals.Stop, signals.Abort);
+        var ended = await new RunWatch(run, status, display, cluster.Lost, TimeProvider.System).FollowAsync(request.Spec, signals.Stop, signals.Abort);
         if (ended.Outcome != RunOutcome.Failed)
             return ExitCode.Success;
         var error = ended.Error ?? "no reason was given";
@@ -67,7 +67,7 @@ public static class TrainCommand
     {
         if (request.Json)
             return new JsonLinesDisplay(Console.Out);
-        var program = SiloProgram.IsPublished(AppContext.BaseDirectory) ? Path.GetFileName(Environment.ProcessPath)! : "dotnet run -c Release --project client --";
+        var program = SiloProgram.IsPublished(AppContext.BaseDirectory) ? $"dotnet {Environment.GetCommandLineArgs()[0]}" : "dotnet run -c Release --project client --";
         var summary = new RunSummary(program, request.LogDir, Environment.CurrentDirectory);
         return AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true } && !Console.IsOutputRedirected
             ? new TerminalDisplay(AnsiConsole.Console, status, summary)

@@ -19,6 +19,9 @@ public sealed class LocalCluster : IAsyncDisposable
 
     private LocalCluster() { }
 
+    /// <summary>Fails when every silo has ended, and never completes otherwise.</summary>
+    public Task Lost { get; private set; } = Task.CompletedTask;
+
     public IClusterClient Client => _client!.Services.GetRequiredService<IClusterClient>();
 
     /// <summary>Starts all silos at once and waits until every one is up.</summary>
@@ -33,11 +36,13 @@ public sealed class LocalCluster : IAsyncDisposable
             var ports = FreePorts.Find(2 * workers);
             for (var i = 0; i < workers; i++)
                 cluster._silos.Add(cluster.StartSilo($"worker-{i}", ports[2 * i], ports[2 * i + 1], threads, logDir));
+            cluster.Lost = cluster.ThrowWhenLostAsync();
             // The first failure ends the wait for the others.
             await foreach (var ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
                 await ready;
             cluster._client = cluster.BuildClient();
-            await cluster._client.StartAsync(cancel);
+            // Without the second task a client whose silos are gone would keep on trying for minutes.
+            await await Task.WhenAny(cluster._client.StartAsync(cancel), cluster.Lost);
             return cluster;
         }
         catch
@@ -46,13 +51,6 @@ public sealed class LocalCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
-    }
-
-    /// <exception cref="ClusterFaultException">No silo is left.</exception>
-    public void ThrowIfLost()
-    {
-        if (_silos.All(silo => silo.HasExited))
-            throw new ClusterFaultException($"Every worker has ended. {_silos[0].Name}: {_silos[0].Tail}");
     }
 
     /// <summary>Ends the silos without grace.</summary>
@@ -69,6 +67,12 @@ public sealed class LocalCluster : IAsyncDisposable
 
         await Task.WhenAll(_silos.Select(silo => silo.DisposeAsync().AsTask()));
         _store.Dispose();
+    }
+
+    private async Task ThrowWhenLostAsync()
+    {
+        await Task.WhenAll(_silos.Select(silo => silo.Exited));
+        throw new ClusterFaultException($"Every worker has ended. {_silos[0].Tail}");
     }
 
     private SiloProcess StartSilo(string name, int port, int gatewayPort, int threads, string logDir) => SiloProcess.Start(

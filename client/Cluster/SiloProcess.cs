@@ -36,9 +36,10 @@ public sealed class SiloProcess : IAsyncDisposable
     /// <summary>Completes when the silo is up; fails with the end of its log when it ends before.</summary>
     public Task Ready => _ready.Task;
 
-    public bool HasExited => _process.HasExited;
+    /// <summary>Completes when the silo's process has ended.</summary>
+    public Task Exited => _output;
 
-    /// <summary>Where the log is, and its last lines.</summary>
+    /// <summary>A sentence: where the log is, and its last lines.</summary>
     public string Tail
     {
         get

@@ -26,7 +26,7 @@ public sealed class RunSummary(string program, string logDir, string workingDire
         ];
     }
 
-    private static IEnumerable<string> Row(string label, string? value) => value is null ? [] : [$"  {label,-14}{value}"];
+    private static IEnumerable<string> Row(string label, string? value) => value is null ? [] : [$"  {label,-16}{value}"];
 
     private IEnumerable<string> Next(RunStatus status)
     {
@@ -49,7 +49,7 @@ public sealed class RunSummary(string program, string logDir, string workingDire
             : FormattableString.Invariant($" --max-epochs {2 * started.Spec.MaxEpochs}");
     }
 
-    private string Try(string label, string flags) => $"  {label,-14}{program} train {flags}";
+    private string Try(string label, string flags) => $"  {label,-16}{program} train {flags}";
 
     private string Path(string path)
     {

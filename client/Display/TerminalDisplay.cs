@@ -24,7 +24,8 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
             case RunEnded:
                 Dispose();
                 foreach (var line in summary.Lines(status))
-                    console.WriteLine(line);
+                    // Past the console, which would break commands that are to be pasted.
+                    console.Profile.Out.Writer.WriteLine(line);
                 return;
             case RunStarted when _panel is null:
                 _panelEnded = console.Live(Text.Empty).AutoClear(true).StartAsync(panel =>
@@ -75,7 +76,8 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
             "workers", FormattableString.Invariant($"{status.Last?.Workers ?? started.Workers}, generation {status.Last?.Generation ?? 0}"));
         return new Rows(new List<IRenderable>
         {
-            new Markup($"[bold]{Markup.Escape(started.Run)}[/]  [grey]{Markup.Escape(Summary(started.Spec))}[/]"),
+            new Text(started.Run, new Style(decoration: Decoration.Bold)),
+            new Text(Summary(started.Spec), new Style(Color.Grey)).Ellipsis(),
             new Markup($"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, {Duration(status.TimeLeft)} left"),
             figures,
         });
