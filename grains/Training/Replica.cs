@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Training.Data;
@@ -73,7 +74,7 @@ public sealed class Replica : IDisposable
             loss.backward();
             losses[i] = loss.item<float>();
             float[] copy = GC.AllocateUninitializedArray<float>((int)Network.Layout.Length);
-            HostBytes.Read(gradient, bytes => bytes.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(copy)));
+            HostBytes.Read(gradient, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(copy.AsSpan())));
             gradients.Add(new(shard, shard + 1), copy);
         });
         return (losses, gradients);
