@@ -60,7 +60,8 @@ internal static class TrainStep
                 var clock = Stopwatch.StartNew();
                 (_, TreeSum gradients) = replica.ComputeShards(replica.Tree.Root);
                 gradients.TryGetTotal(out float[] total);
-                replica.Commit(replica.Hold(total));
+                replica.Hold(total);
+                replica.AdvanceTo(replica.State.Step + 1);
                 if (step >= 0)
                 {
                     seconds.Add(clock.Elapsed.TotalSeconds);
