@@ -22,14 +22,14 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
 
         Tensor output = nonlinearity switch
         {
-            Nonlinearity.ConcatElu => F.elu(cat([input, -input], -1), 1),
-            Nonlinearity.Elu => F.elu(input, 1),
+            Nonlinearity.ConcatElu => cat([input, -input], -1).Elu(),
+            Nonlinearity.Elu => input.Elu(),
             _ => F.relu(input),
         };
         if (rate > 0)
         {
             using var generator = new Generator(seed >> 1, input.device);
-            output = output * (rand(output.shape, device: input.device, generator: generator) >= rate) / (1 - rate);
+            output = output.FilledWith(rand(output.shape, device: input.device, generator: generator).IsBelow(rate), 0).Over(1 - rate);
         }
 
         return padding.Apply(output);

@@ -23,8 +23,8 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
     {
         long[] shape = input.shape;
         using Generator generator = pass.NextGenerator(CPU);
-        Tensor uniform = rand([Samples * shape[0], shape[1], shape[2], NoiseChannels], generator: generator).to(input.device) * 2 - 1;
-        Tensor x = features.Forward(pass, input).repeat(Samples, 1, 1, 1) + noise.Forward(pass, uniform);
+        Tensor uniform = rand([Samples * shape[0], shape[1], shape[2], NoiseChannels], generator: generator).to(input.device).Times(2).Plus(-1);
+        Tensor x = features.Forward(pass, input).repeat(Samples, 1, 1, 1).Plus(noise.Forward(pass, uniform));
         x = hidden.Forward(pass, activation.Apply(pass, x, Padding.None));
         x = colour.Forward(pass, activation.Apply(pass, x, Padding.None)).tanh();
         return x.view(Samples, shape[0], shape[1], shape[2], channels).permute(0, 1, 4, 2, 3);

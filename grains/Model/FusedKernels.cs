@@ -162,7 +162,7 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
     /// <summary>x [N, H, W, C] and (a, b) [N, H, W, 2 C] to [N, H, W, C].</summary>
     public static Tensor Apply(Tensor x, Tensor gated) => x.device_type == DeviceType.CPU
         ? apply(x, gated)
-        : x + torch.nn.functional.glu(gated, -1);
+        : x.Plus(torch.nn.functional.glu(gated, -1));
 
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {

@@ -32,10 +32,10 @@ internal sealed class GatedBlock
     {
         Tensor hidden = first.ForwardPadded(pass, activation.Apply(pass, input, first.Padding));
         if (shortcut is not null)
-            hidden = hidden + shortcut.Forward(pass, activation.Apply(pass, aside!, Padding.None));
+            hidden = hidden.Plus(shortcut.Forward(pass, activation.Apply(pass, aside!, Padding.None)));
         Tensor gated = second.ForwardPadded(pass, activation.Apply(pass, hidden, second.Padding, mayDrop: true));
         if (classBias is not null)
-            gated = gated + pass.Parameters[classBias].index_select(0, pass.Labels!).unsqueeze(1).unsqueeze(1);
+            gated = gated.Plus(pass.Parameters[classBias].index_select(0, pass.Labels!).unsqueeze(1).unsqueeze(1));
         return FusedGate.Apply(input, gated);
     }
 }

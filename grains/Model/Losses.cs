@@ -20,7 +20,7 @@ public static class Losses
     /// <summary>-(1 - p)^gamma ln p (arXiv 1708.02002) with p the likelihood of a whole pixel; [N, H, W] to [N, H, W].</summary>
     private static Tensor Focal(Tensor logProbability, double gamma) =>
         // The floor keeps the slope of (1 - p)^gamma finite where p rounds to 1.
-        -(-logProbability.expm1()).clamp_min(1e-12).pow(gamma) * logProbability;
+        -(-logProbability.expm1()).Clamped(1e-12, 1).Power(gamma) * logProbability;
 
     /// <summary>
     /// Energy distance E|x - y| - E|y - y'| / 2 of each pixel's colour x from the samples y (Szekely and Rizzo 2013), unbiased;
@@ -30,10 +30,10 @@ public static class Losses
     {
         long count = samples.shape[0];
         Tensor toImage = Distance(samples, images.unsqueeze(0)).mean([0]);
-        Tensor between = Distance(samples.unsqueeze(0), samples.unsqueeze(1)).sum([0, 1]) / (count * (count - 1));
-        return toImage - between / 2;
+        Tensor between = Distance(samples.unsqueeze(0), samples.unsqueeze(1)).sum([0, 1]).Over(count * (count - 1));
+        return toImage - between.Over(2);
 
         // The constant keeps the root's slope finite where two samples agree, as each does with itself.
-        static Tensor Distance(Tensor a, Tensor b) => ((a - b).square().sum(-3) + 1e-8).sqrt();
+        static Tensor Distance(Tensor a, Tensor b) => (a - b).Squared().sum(-3).Plus(1e-8).sqrt();
     }
 }

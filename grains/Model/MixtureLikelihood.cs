@@ -33,17 +33,17 @@ public static class MixtureLikelihood
         Tensor x = images.permute(0, 2, 3, 1).unsqueeze(-1);
         Tensor inverseScale = (-mixture.LogScales).exp();
         Tensor centred = x - mixture.MeansGiven(x);
-        Tensor upper = inverseScale * (centred + HalfBin), lower = inverseScale * (centred - HalfBin);
+        Tensor upper = inverseScale * centred.Plus(HalfBin), lower = inverseScale * centred.Plus(-HalfBin);
 
         // sigmoid(upper) - sigmoid(lower) = sigmoid(upper) sigmoid(-lower) (1 - exp(lower - upper)): no difference of nearly equal numbers.
         Tensor belowUpper = F.logsigmoid(upper), aboveLower = F.logsigmoid(-lower);
-        Tensor within = belowUpper + aboveLower + (-(-2 * HalfBin * inverseScale).expm1()).log();
+        Tensor within = belowUpper.Plus(aboveLower).Plus((-inverseScale.Times(-2 * HalfBin).expm1()).log());
 
         // Far from the mean the published likelihood takes the density at the bin's centre for all of it.
         Tensor middle = inverseScale * centred;
-        Tensor far = F.logsigmoid(middle) + F.logsigmoid(-middle) - mixture.LogScales + Math.Log(2 * HalfBin);
-        Tensor logProbabilities = where(x < -0.999, belowUpper, where(x > 0.999, aboveLower, where(within > LeastLogProbability, within, far)));
-        return (logProbabilities.sum(3) + F.log_softmax(mixture.Weights, -1)).logsumexp(-1);
+        Tensor far = F.logsigmoid(middle).Plus(F.logsigmoid(-middle) - mixture.LogScales).Plus(Math.Log(2 * HalfBin));
+        Tensor logProbabilities = where(x.IsBelow(-0.999), belowUpper, where(x.IsAbove(0.999), aboveLower, where(within.IsAbove(LeastLogProbability), within, far)));
+        return logProbabilities.sum(3).Plus(F.log_softmax(mixture.Weights, -1)).logsumexp(-1);
     }
 
     /// <summary>
@@ -57,19 +57,19 @@ public static class MixtureLikelihood
     {
         Mixture mixture = Mixture.Of(logits, channels);
         long components = mixture.Weights.shape[^1];
-        Tensor noise = uniform.clamp(1e-5, 1 - 1e-5);
+        Tensor noise = uniform.Clamped(1e-5, 1 - 1e-5);
         Tensor chosen = (mixture.Weights - (-noise.narrow(-1, 0, components).log()).log()).argmax(-1, keepdim: true);
         Tensor index = chosen.unsqueeze(3).expand([.. chosen.shape[..3], channels, 1]);
         Tensor u = noise.narrow(-1, components, channels);
-        Tensor spread = mixture.LogScales.gather(-1, index).squeeze(-1).exp() * (u.log() - (1 - u).log());
+        Tensor spread = mixture.LogScales.gather(-1, index).squeeze(-1).exp() * (u.log() - u.Times(-1).Plus(1).log());
         Tensor means = mixture.Means.gather(-1, index).squeeze(-1);
         List<Tensor> colours = [];
         for (int c = 0; c < channels; c++)
         {
-            Tensor value = means.select(-1, c) + spread.select(-1, c);
+            Tensor value = means.select(-1, c).Plus(spread.select(-1, c));
             for (int before = 0; before < c; before++)
-                value = value + mixture.Coefficient(c, before).gather(-1, chosen).squeeze(-1) * colours[before];
-            colours.Add(value.clamp(-1, 1));
+                value = value.Plus(mixture.Coefficient(c, before).gather(-1, chosen).squeeze(-1) * colours[before]);
+            colours.Add(value.Clamped(-1, 1));
         }
 
         return stack(colours, 1);
@@ -89,7 +89,7 @@ public static class MixtureLikelihood
             Tensor grouped = parameters.narrow(3, components, groups * channels * components)
                 .view([.. parameters.shape[..3], channels, groups, components]);
             return new(
-                parameters.narrow(3, 0, components), grouped.select(4, 0), grouped.select(4, 1).clamp(LeastLogScale, GreatestLogScale),
+                parameters.narrow(3, 0, components), grouped.select(4, 0), grouped.select(4, 1).Clamped(LeastLogScale, GreatestLogScale),
                 channels == 1 ? null : grouped.select(4, 2).tanh());
         }
 
@@ -104,7 +104,7 @@ public static class MixtureLikelihood
             {
                 Tensor mean = Means.select(3, c);
                 for (int before = 0; before < c; before++)
-                    mean = mean + Coefficient(c, before) * x.select(3, before);
+                    mean = mean.Plus(Coefficient(c, before) * x.select(3, before));
                 means.Add(mean);
             }
 

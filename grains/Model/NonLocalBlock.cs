@@ -21,8 +21,8 @@ internal sealed class NonLocalBlock(ParameterLayout layout, string name, int fil
         Tensor positions = input.flatten(1, 2);
         long length = positions.shape[1];
         Tensor later = ones([length, length], dtype: ScalarType.Bool, device: input.device).triu(1);
-        Tensor affinity = query.Forward(pass, positions).matmul(key.Forward(pass, positions).transpose(1, 2)) / Math.Sqrt(embedded);
-        Tensor attention = affinity.masked_fill(later, float.NegativeInfinity).softmax(-1);
-        return input + project.Forward(pass, attention.matmul(value.Forward(pass, positions))).view(input.shape);
+        Tensor affinity = query.Forward(pass, positions).matmul(key.Forward(pass, positions).transpose(1, 2)).Over(Math.Sqrt(embedded));
+        Tensor attention = affinity.FilledWith(later, double.NegativeInfinity).softmax(-1);
+        return input.Plus(project.Forward(pass, attention.matmul(value.Forward(pass, positions))).view(input.shape));
     }
 }

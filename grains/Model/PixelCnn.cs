@@ -62,7 +62,7 @@ public sealed class PixelCnn
         using var generator = new Generator(seed, CPU);
         foreach (Slot slot in Layout.Slots)
         {
-            Tensor draw = randn(slot.Shape, generator: generator) * 0.05;
+            Tensor draw = randn(slot.Shape, generator: generator).Times(0.05);
             parameters[slot].copy_(slot.Name.EndsWith(".v", StringComparison.Ordinal) || slot.Name.EndsWith(".w", StringComparison.Ordinal) ? draw : zeros_like(draw));
         }
     }
@@ -76,7 +76,7 @@ public sealed class PixelCnn
         Tensor input = WithPlanes(images);
         Stack<Tensor> us = new(), uls = new();
         us.Push(ShiftDown(firstAbove.Forward(pass, input)));
-        uls.Push(ShiftDown(firstAboveForUl.Forward(pass, input)) + ShiftRight(firstLeft.Forward(pass, input)));
+        uls.Push(ShiftDown(firstAboveForUl.Forward(pass, input)).Plus(ShiftRight(firstLeft.Forward(pass, input))));
         for (int stage = 0; stage < Stages; stage++)
         {
             if (stage > 0)
@@ -111,7 +111,7 @@ public sealed class PixelCnn
             }
         }
 
-        Tensor features = F.elu(ul, 1);
+        Tensor features = ul.Elu();
         return energyHead?.Forward(pass, features) ?? output!.Forward(pass, features).permute(0, 3, 1, 2);
     }
 
@@ -130,7 +130,7 @@ public sealed class PixelCnn
         List<Tensor> planes = [images.permute(0, 2, 3, 1), ones([count, height, width, 1], device: images.device)];
         if (Shape.CoordinateChannels)
         {
-            Tensor positions = linspace(-1, 1, Shape.Size, device: images.device);
+            Tensor positions = tensor(Enumerable.Range(0, Shape.Size).Select(i => (2f * i / (Shape.Size - 1)) - 1).ToArray(), device: images.device);
             planes.Add(positions.view(1, 1, width, 1).expand(count, height, width, 1));
             planes.Add(positions.narrow(0, 0, height).view(1, height, 1, 1).expand(count, height, width, 1));
         }

@@ -47,14 +47,14 @@ internal sealed class WeightNormalised
         return direction * (parameters[Scale] / Norm(direction)).view(scaleShape);
     }
 
-    private Tensor Norm(Tensor direction) => direction.square().sum(normDimensions).sqrt();
+    private Tensor Norm(Tensor direction) => direction.Squared().sum(normDimensions).sqrt();
 
     private void Initialise(Parameters parameters, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
     {
         Tensor direction = parameters[Direction];
         Tensor output = linear(input, direction / Norm(direction).view(scaleShape), null).flatten(0, -2);
         Tensor mean = output.mean([0]);
-        Tensor scale = initialScale / (output.var(0, unbiased: false) + 1e-8).sqrt();
+        Tensor scale = output.var(0, unbiased: false).Plus(1e-8).rsqrt().Times(initialScale);
         parameters[Scale].copy_(scale);
         parameters[Bias].copy_(-mean * scale);
     }

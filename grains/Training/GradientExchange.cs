@@ -13,7 +13,7 @@ public interface IChunkDoor
 /// <summary>
 /// One worker's part in the all-reduce of a generation's gradients. Each chunk of the vector has one owner: the others send it
 /// their partial sums (reduce-scatter), it adds them along the tree and sends the finished chunk to all (all-gather).
-/// Chunks may come before this worker's own sums are ready. Not thread-safe: one caller at a time.
+/// Chunks may come before this worker's own sums are ready. Safe to call from several threads.
 /// </summary>
 public sealed class GradientExchange(string run, int generation, ReductionTree tree, int workers, int rank, int length, IChunkDoor door)
 {

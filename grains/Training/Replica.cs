@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Training.Data;
@@ -17,7 +18,9 @@ public sealed class Replica : IDisposable
     private readonly DeviceThreads threads;
     private readonly DataOrder order;
     private readonly Parameters[] parameters;
-    private Tensor? pending;
+    private Tensor? held;
+    private long heldStep = -1;
+    private double heldNorm;
 
     public Replica(RunSpec spec, ImageData data, DeviceThreads threads)
     {
@@ -71,9 +74,9 @@ public sealed class Replica : IDisposable
             };
             Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
             loss.backward();
-            losses[i] = loss.item<float>();
+            losses[i] = loss.Value<float>();
             float[] copy = GC.AllocateUninitializedArray<float>((int)Network.Layout.Length);
-            HostBytes.Read(gradient, bytes => bytes.CopyTo(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(copy)));
+            HostBytes.Read(gradient, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(copy.AsSpan())));
             gradients.Add(new(shard, shard + 1), copy);
         });
         return (losses, gradients);
@@ -83,13 +86,26 @@ public sealed class Replica : IDisposable
     /// <returns>The gradient's Euclidean norm; not finite if any part of the gradient is not.</returns>
     public double Hold(float[] gradient)
     {
-        pending ??= zeros_like(State.Values).DetachFromDisposeScope();
-        HostBytes.Write(pending, gradient);
-        return Math.Sqrt(pending.square().sum(ScalarType.Float64).item<double>());
+        held ??= zeros_like(State.Values).DetachFromDisposeScope();
+        HostBytes.Write(held, gradient);
+        heldStep = State.Step;
+        heldNorm = Math.Sqrt(held.Squared().sum(ScalarType.Float64).Value<double>());
+        return heldNorm;
     }
 
-    /// <summary>Applies the gradient that is held. One that is not finite leaves the parameters and counts the step.</summary>
-    public void Commit(double gradientNorm) => State.Apply(double.IsFinite(gradientNorm) ? pending : null);
+    /// <summary>
+    /// Brings the state to a number of committed steps: applies the gradient that is held if the commit is that of its step.
+    /// A gradient that is not finite leaves the vectors and counts the step.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The state cannot get there with what it holds.</exception>
+    public void AdvanceTo(long step)
+    {
+        if (State.Step == step)
+            return;
+        if (State.Step != step - 1 || heldStep != State.Step)
+            throw new InvalidOperationException($"The replica is at step {State.Step} and cannot follow a commit of step {step}.");
+        State.Apply(double.IsFinite(heldNorm) ? held : null);
+    }
 
     /// <summary>Loss of each test batch of a range with the Polyak average, summed over its images; nats, or the energy distance.</summary>
     public double[] Evaluate(int firstBatch, int endBatch)
@@ -102,7 +118,7 @@ public sealed class Replica : IDisposable
             int first = (firstBatch + i) * spec.BatchSize;
             (Tensor images, Tensor? labels) = Batch(data.Test, [.. Enumerable.Range(first, Math.Min(spec.BatchSize, data.Test.Count - first))]);
             var pass = new Pass(State.AverageParameters) { Labels = labels, Seed = Seeds.Derive(spec.Seed, SeedUse.Evaluation, (ulong)first) };
-            losses[i] = Losses.Sum(objective, Network.Forward(pass, images), images, spec.FocalGamma).item<float>();
+            losses[i] = Losses.Sum(objective, Network.Forward(pass, images), images, spec.FocalGamma).Value<float>();
         });
         return losses;
     }
@@ -134,7 +150,7 @@ public sealed class Replica : IDisposable
             each.Gradient!.Dispose();
         }
 
-        pending?.Dispose();
+        held?.Dispose();
         State.Dispose();
     }
 

@@ -65,11 +65,13 @@ public sealed class TrainingState : IDisposable
             using var scope = NewDisposeScope();
             using var none = no_grad();
             double t = Step + 1;
-            FirstMoment.mul_(FirstDecay).add_(gradient, 1 - FirstDecay);
-            SecondMoment.mul_(SecondDecay).addcmul_(gradient, gradient, 1 - SecondDecay);
-            Tensor deviation = (SecondMoment / (1 - Math.Pow(SecondDecay, t)) + Epsilon).sqrt_();
-            Values.addcdiv_(FirstMoment, deviation, -LearningRate(spec, Step) / (1 - Math.Pow(FirstDecay, t)));
-            Average.lerp_(Values, 1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
+            FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
+            SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
+            Tensor deviation = (SecondMoment / Number(1 - Math.Pow(SecondDecay, t))).Plus(Epsilon).sqrt();
+            Values.AddInPlace(FirstMoment / deviation * Number(-LearningRate(spec, Step) / (1 - Math.Pow(FirstDecay, t))));
+            Average.lerp_(Values, Number(1 - Math.Min(spec.PolyakDecay, t / (9 + t))));
+
+            Tensor Number(double value) => tensor((float)value, device: Values.device);
         }
 
         Step++;

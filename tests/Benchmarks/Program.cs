@@ -1,1 +1,4 @@
-Console.WriteLine("bench");
+using System.CommandLine;
+using PixelCnnCluster.Benchmarks;
+
+return new RootCommand("Measures speed as ratios within one run; prints one JSON line.") { TrainStep.Command() }.Parse(args).Invoke();

@@ -14,7 +14,7 @@ public sealed class ReferenceVectorTests
         using var scope = NewDisposeScope();
         using var vector = ReferenceVector.Load(path);
         Tensor logits = vector.Network.Forward(new Pass(vector.Parameters), vector.Images);
-        Assert.InRange((logits - vector["logits"]).abs().max().item<float>(), 0, 1e-4f);
+        Assert.InRange((logits - vector["logits"]).abs().max().Value<float>(), 0, 1e-4f);
     }
 
     [Theory]
@@ -28,10 +28,10 @@ public sealed class ReferenceVectorTests
             Tensor logits = vector[prefix + "logits"].requires_grad_(true);
             Tensor loss = Losses.Sum(Objective.Likelihood, logits, vector.Images, focalGamma: 0);
             loss.backward();
-            float expected = vector[prefix + "loss_nats"].item<float>();
-            Assert.InRange(Math.Abs(loss.item<float>() - expected) / expected, 0, 1e-5);
+            float expected = vector[prefix + "loss_nats"].Value<float>();
+            Assert.InRange(Math.Abs(loss.Value<float>() - expected) / expected, 0, 1e-5);
             Tensor gradient = vector[prefix + "dloss_dlogits"];
-            Assert.InRange(((logits.grad! - gradient).norm() / gradient.norm()).item<float>(), 0, 1e-4f);
+            Assert.InRange(((logits.grad! - gradient).norm() / gradient.norm()).Value<float>(), 0, 1e-4f);
         }
     }
 }

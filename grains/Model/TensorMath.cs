@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// Arithmetic with numbers that outlive the operation. TorchSharp turns a number into a native scalar whose finaliser may free it
+/// while the operation still reads it, also the hidden 1 of an addition; here every scalar stays for good. The raw forms are
+/// banned (BannedSymbols.txt).
+/// </summary>
+public static class TensorMath
+{
+    private static readonly ConcurrentDictionary<double, Scalar> Scalars = new();
+    private static readonly Scalar One = Of(1);
+
+    /// <summary>The scalar of a constant. Not for numbers that change from step to step, since none is ever freed.</summary>
+    private static Scalar Of(double constant) => Scalars.GetOrAdd(constant, value => value.ToScalar());
+
+    public static Tensor Plus(this Tensor a, Tensor b) => a.add(b, One);
+
+    public static Tensor Plus(this Tensor a, double constant) => a.add(Of(constant));
+
+    public static Tensor Times(this Tensor a, double constant) => a.mul(Of(constant));
+
+    public static Tensor Over(this Tensor a, double constant) => a.div(Of(constant));
+
+    public static Tensor Power(this Tensor a, double constant) => a.pow(Of(constant));
+
+    public static Tensor Squared(this Tensor a) => a.mul(a);
+
+    public static Tensor IsBelow(this Tensor a, double constant) => a.lt(Of(constant));
+
+    public static Tensor IsAbove(this Tensor a, double constant) => a.gt(Of(constant));
+
+    public static Tensor Clamped(this Tensor a, double least, double greatest) => a.clamp(Of(least), Of(greatest));
+
+    public static Tensor FilledWith(this Tensor a, Tensor mask, double constant) => a.masked_fill(mask, Of(constant));
+
+    /// <summary>Exponential linear unit.</summary>
+    public static Tensor Elu(this Tensor a) => a.elu(One, One, One);
+
+    /// <summary>a += b, in place.</summary>
+    public static Tensor AddInPlace(this Tensor a, Tensor b) => a.add_(b, One);
+
+    /// <summary>a += constant b, in place.</summary>
+    public static Tensor AddInPlace(this Tensor a, Tensor b, double constant) => a.add_(b, Of(constant));
+
+    /// <summary>a *= constant, in place.</summary>
+    public static Tensor TimesInPlace(this Tensor a, double constant) => a.mul_(Of(constant));
+
+    /// <summary>a += constant b c, in place.</summary>
+    public static Tensor AddProductInPlace(this Tensor a, Tensor b, Tensor c, double constant) => a.addcmul_(b, c, Of(constant));
+
+    /// <summary>The one number in a tensor of one element.</summary>
+    public static T Value<T>(this Tensor a)
+        where T : unmanaged
+    {
+        using Tensor host = a.cpu();
+        return MemoryMarshal.Read<T>(host.bytes);
+    }
+}

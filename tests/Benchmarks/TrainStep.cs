@@ -1,0 +1,112 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>
+/// One worker's whole training step, forward, backward, Adam and average, against the rate of a 1024x1024 matrix product that is
+/// measured between the steps in the same process with the same number of threads. The batch is split into one shard per thread,
+/// as a worker does it.
+/// </summary>
+internal static class TrainStep
+{
+    private const int ProductSide = 1024;
+
+    public static Command Command()
+    {
+        Option<int> channels = new("--channels") { DefaultValueFactory = _ => 1, Description = "1 or 3." };
+        Option<int> size = new("--size") { DefaultValueFactory = _ => 28, Description = "Side in pixels." };
+        Option<int> filters = new("--filters") { DefaultValueFactory = _ => 32, Description = "Filters of every stage." };
+        Option<int> resnets = new("--resnets") { DefaultValueFactory = _ => 1, Description = "Residual blocks per stage." };
+        Option<int> mixtures = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
+        Option<int> batch = new("--batch") { DefaultValueFactory = _ => 16, Description = "Images of a step." };
+        Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads of the worker; must divide the batch." };
+        Option<int> steps = new("--steps") { DefaultValueFactory = _ => 20, Description = "Steps that are measured, after 3 that are not." };
+        Option<double> dropout = new("--dropout") { DefaultValueFactory = _ => 0, Description = "Dropout rate." };
+        var command = new Command("train-step", "A whole training step against the machine's matrix products.")
+        {
+            channels, size, filters, resnets, mixtures, batch, threads, steps, dropout,
+        };
+        command.SetAction(parsed => Run(
+            new RunSpec
+            {
+                Filters = parsed.GetValue(filters),
+                Blocks = parsed.GetValue(resnets),
+                Mixtures = parsed.GetValue(mixtures),
+                Dropout = parsed.GetValue(dropout),
+                Shards = parsed.GetValue(threads),
+                BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads),
+            },
+            parsed.GetValue(channels), parsed.GetValue(size), parsed.GetValue(threads), parsed.GetValue(steps)));
+        return command;
+    }
+
+    private static void Run(RunSpec spec, int channels, int size, int threadCount, int steps)
+    {
+        ImageSet images = RandomImages(spec.ImagesPerStep * 4, channels, size);
+        using var threads = new DeviceThreads(threadCount);
+        using var replica = new Replica(spec, new(images, images), threads);
+        List<double> seconds = [], products = [];
+        threads.RunAsync(() =>
+        {
+            replica.Initialise();
+            for (int step = -3; step < steps; step++)
+            {
+                var clock = Stopwatch.StartNew();
+                (_, TreeSum gradients) = replica.ComputeShards(replica.Tree.Root);
+                gradients.TryGetTotal(out float[] total);
+                replica.Hold(total);
+                replica.AdvanceTo(replica.State.Step + 1);
+                if (step >= 0)
+                {
+                    seconds.Add(clock.Elapsed.TotalSeconds);
+                    products.Add(ProductSeconds(threadCount));
+                }
+            }
+
+            return true;
+        }).GetAwaiter().GetResult();
+
+        double perStep = Median(seconds), imagesPerSecond = spec.ImagesPerStep / perStep;
+        double productRate = 2.0 * ProductSide * ProductSide * ProductSide / Median(products);
+        Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            parameters = replica.Network.Layout.Count,
+            images_per_s = imagesPerSecond,
+            s_per_step = perStep,
+            gemm_gflops = productRate / 1e9,
+            gemm_fraction = 3.0 * replica.Network.ForwardOperations * imagesPerSecond / productRate,
+        }));
+    }
+
+    /// <summary>The library's own parallel product, with as many threads as the step has.</summary>
+    private static double ProductSeconds(int threads)
+    {
+        using var scope = NewDisposeScope();
+        set_num_threads(threads);
+        Tensor a = rand(ProductSide, ProductSide), b = rand(ProductSide, ProductSide);
+        a.matmul(b);
+        var clock = Stopwatch.StartNew();
+        for (int i = 0; i < 4; i++)
+            a.matmul(b);
+        double elapsed = clock.Elapsed.TotalSeconds / 4;
+        set_num_threads(1);
+        return elapsed;
+    }
+
+    private static ImageSet RandomImages(int count, int channels, int size)
+    {
+        var random = new Random(1);
+        var builder = new ImageSetBuilder(channels, size, classes: 0);
+        for (int i = 0; i < count; i++)
+            random.NextBytes(builder.Add(0));
+        return builder.Build();
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
