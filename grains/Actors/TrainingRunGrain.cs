@@ -108,7 +108,11 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
         try
         {
             if (generation is not null)
-                await generation.AllAsync(worker => worker.LeaveAsync(Run));
+                await generation.AllAsync(async worker =>
+                {
+                    await worker.LeaveAsync(Run);
+                    return true;
+                });
         }
         catch (WorkerFaultException fault)
         {
@@ -232,12 +236,6 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
         public Task<T[]> AllAsync<T>(Func<IWorkerGrain, Task<T>> ask) => AllAsync((worker, _) => ask(worker));
 
         public Task<T[]> AllAsync<T>(Func<IWorkerGrain, int, Task<T>> ask) => Task.WhenAll(Workers.Select((worker, rank) => NamedAsync(worker, ask(worker, rank))));
-
-        public Task AllAsync(Func<IWorkerGrain, Task> ask) => AllAsync(async (worker, _) =>
-        {
-            await ask(worker);
-            return true;
-        });
 
         private static async Task<T> NamedAsync<T>(IWorkerGrain worker, Task<T> answer)
         {

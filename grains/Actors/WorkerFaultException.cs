@@ -10,5 +10,5 @@ public sealed class WorkerFaultException : Exception
     public WorkerFaultException() { }
 
     /// <summary>Name of the worker.</summary>
-    public string? Worker { get; }
+    public string Worker { get; } = "";
 }
