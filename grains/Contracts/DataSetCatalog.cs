@@ -11,9 +11,6 @@ public sealed record PublishedFile(string Name, string Md5, IReadOnlyList<Uri> A
 
     /// <summary>Where a download of the file goes.</summary>
     public string Target(string dataDir) => Path.Combine(dataDir, Places[0]);
-
-    /// <summary>How to get the file by hand, as the second half of a sentence.</summary>
-    public string Advice(string dataDir) => $"download {Addresses[0]} to {Target(dataDir)}";
 }
 
 /// <summary>What the data sets are called, where they are published and where their files are looked for.</summary>
@@ -66,6 +63,10 @@ public static class DataSetCatalog
         DataSet.Cifar => Cifar,
         _ => [],
     };
+
+    /// <summary>How to get files of one data set by hand, as the second half of a sentence.</summary>
+    public static string Advice(IReadOnlyList<PublishedFile> files, string dataDir) =>
+        $"put {string.Join(", ", files.Select(file => file.Name))} from {new Uri(files[0].Addresses[0], ".")} into {Path.GetDirectoryName(files[0].Target(dataDir))}";
 
     private static PublishedFile Idx(string name, string md5, string[] mirrors, string[] folders) => new(
         $"{name}.gz", md5, [.. mirrors.Select(mirror => new Uri($"{mirror}{name}.gz"))],

@@ -54,9 +54,9 @@ internal static class CifarBatches
             read(file);
             return;
         }
-        foreach (DataFile member in TarFiles.Read(path, MostBytes))
+        foreach ((string entry, DataFile member) in TarFiles.Read(path, MostBytes))
         {
-            if (Path.GetFileName(member.Name) != name)
+            if (Path.GetFileName(entry) != name)
                 continue;
             read(member);
             return;

@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Text;
+using System.Text.RegularExpressions;
+using PixelCnnCluster.Contracts;
 using Razorvine.Pickle;
 using Razorvine.Pickle.Objects;
 
@@ -10,13 +12,13 @@ namespace PixelCnnCluster.Training.Data;
 /// A pickle may name any Python function to call. Here nothing is ever called: the few names that rebuild an array stand for
 /// the inert objects below, and a batch that has use for any other name is refused.
 /// </summary>
-internal static class CifarPickle
+internal static partial class CifarPickle
 {
     static CifarPickle()
     {
         foreach (string module in new[] { "numpy.core.multiarray", "numpy._core.multiarray" })
             Unpickler.registerConstructor(module, "_reconstruct", new Constructor(_ => new NumpyArray()));
-        Unpickler.registerConstructor("numpy", "ndarray", new Constructor(_ => throw new PickleException("it builds a numpy.ndarray by itself")));
+        Unpickler.registerConstructor("numpy", "ndarray", new Constructor(_ => throw new PickleException("an array is rebuilt in one way only (for numpy.ndarray)")));
         Unpickler.registerConstructor("numpy", "dtype", new Constructor(arguments => new NumpyType((string)arguments[0])));
     }
 
@@ -26,7 +28,7 @@ internal static class CifarPickle
         foreach (DictionaryEntry entry in batch)
         {
             if ((FindForeign(entry.Key) ?? FindForeign(entry.Value)) is { } foreign)
-                throw file.Fault($"refers to {foreign}, for which a CIFAR-10 batch has no use");
+                throw Foreign(file, foreign);
         }
         if (batch["data"] is not NumpyArray { State: [_, object[] shape, NumpyType { Name: "u1" }, false, var content] }
             || shape is not [int count, CifarBatches.ImageBytes])
@@ -42,7 +44,7 @@ internal static class CifarPickle
         for (int i = 0; i < count; i++)
         {
             if (labels[i] is not (int and >= 0 and < CifarBatches.Classes))
-                throw file.Fault($"has label {labels[i]} in record {i}, beyond the classes 0 to {CifarBatches.Classes - 1}");
+                throw file.Fault($"has label {labels[i] ?? "None"} in record {i}, beyond the classes 0 to {CifarBatches.Classes - 1}");
             Span<byte> image = builder.Add((int)labels[i]!);
             if (bytes is not null)
                 bytes.AsSpan(i * CifarBatches.ImageBytes, CifarBatches.ImageBytes).CopyTo(image);
@@ -53,17 +55,20 @@ internal static class CifarPickle
 
     private static Hashtable Load(DataFile file)
     {
-        using var content = new MemoryStream();
-        byte[] buffer = new byte[1 << 16];
-        for (int read; (read = file.Read(buffer)) > 0; content.Write(buffer, 0, read))
-        {
-            if (content.Length > CifarBatches.MostBytes)
-                throw file.Fault("is larger than any CIFAR-10 batch");
-        }
-        if (content.Length == 0)
-            throw file.Fault("is empty");
+        using MemoryStream content = file.ReadAll(CifarBatches.MostBytes);
         using var unpickler = new Unpickler();
-        return unpickler.loads(content.ToArray()) as Hashtable ?? throw file.Fault("holds no dictionary");
+        object? batch;
+        try
+        {
+            batch = unpickler.load(content);
+        }
+        catch (PickleException e) when (UnknownName().Match(e.Message) is { Success: true } unknown)
+        {
+            throw Foreign(file, unknown.Groups["name"].Value);
+        }
+        if (content.Position < content.Length)
+            throw file.Fault("holds more bytes than its batch needs");
+        return batch as Hashtable ?? throw file.Fault("holds no dictionary");
     }
 
     /// <summary>The first thing in a value of the dictionary that is neither plain nor an array.</summary>
@@ -74,6 +79,12 @@ internal static class CifarPickle
         ClassDict dictionary => dictionary.ClassName,
         _ => $"a {value.GetType().Name}",
     };
+
+    private static UserErrorException Foreign(DataFile file, string name) => file.Fault($"refers to {name}, for which a CIFAR-10 batch has no use");
+
+    /// <summary>How the unpickler says that a batch calls what nothing stands for.</summary>
+    [GeneratedRegex(@"\(for (?<name>[^)]*)\)")]
+    private static partial Regex UnknownName();
 
     private sealed class Constructor(Func<object[], object> construct) : IObjectConstructor
     {

@@ -55,6 +55,23 @@ internal sealed class DataFile(string name, Stream stream) : IDisposable
             throw Fault($"is too short: it ends after {_read} bytes, in the middle of a record");
     }
 
+    /// <summary>The whole content, for a parser that must go back and forth in it.</summary>
+    public MemoryStream ReadAll(int mostBytes)
+    {
+        var content = new MemoryStream();
+        byte[] buffer = new byte[1 << 16];
+        for (int read; (read = Read(buffer)) > 0;)
+        {
+            content.Write(buffer, 0, read);
+            if (content.Length > mostBytes)
+                throw Fault($"holds more than {mostBytes} bytes, too many for its kind");
+        }
+        if (content.Length == 0)
+            throw Fault("is empty");
+        content.Position = 0;
+        return content;
+    }
+
     public void ExpectEnd()
     {
         if (Read(stackalloc byte[1]) != 0)

@@ -40,7 +40,7 @@ public static class ImageDataSets
             DataSet.Folder => "make it and put PNG or JPEG images into it",
             DataSet.ImageNet => $"put train_data_batch_1.npz and the other batches and val_data.npz, or train_{imageSize}x{imageSize}.tar "
                 + $"and valid_{imageSize}x{imageSize}.tar, there; https://image-net.org/download-images hands them out after registration",
-            _ => string.Join(", ", DataSetCatalog.Files(dataSet).Where(file => file.Find(dataDir) is null).Select(file => file.Advice(dataDir))),
+            _ => DataSetCatalog.Advice([.. DataSetCatalog.Files(dataSet).Where(file => file.Find(dataDir) is null)], dataDir),
         };
         string state = Directory.Exists(dataDir) ? $"lacks the {dataSet} data set, or a part of it" : File.Exists(dataDir) ? "is a file, not a folder" : "does not exist";
         return new($"--data-dir {dataDir} {state}; {advice}.");

@@ -38,7 +38,7 @@ internal sealed partial class NpyMember : IDisposable
 
     public static NpyMember Open(string path, ZipArchive zip, string name)
     {
-        ZipArchiveEntry entry = zip.GetEntry(name) ?? throw DataFile.Faulty(path, $"lacks {name}", "download it again");
+        ZipArchiveEntry entry = DataFile.Parse(path, () => zip.GetEntry(name)) ?? throw DataFile.Faulty(path, $"lacks {name}", "download it again");
         return new(new DataFile($"{path}: {name}", DataFile.Parse(path, entry.Open)), entry.Crc32);
     }
 

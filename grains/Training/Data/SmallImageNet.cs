@@ -71,10 +71,10 @@ internal static class SmallImageNet
     private static ImageSet ReadPictures(string path, int size)
     {
         var builder = new ImageSetBuilder(3, size, classes: 0);
-        foreach (DataFile file in TarFiles.Read(path, MostPngBytes))
+        foreach ((_, DataFile file) in TarFiles.Read(path, MostPngBytes))
         {
-            using SKData data = SKData.Create(file.Stream);
-            using var picture = new Picture(file.Name, SKCodec.Create(data));
+            using MemoryStream content = file.ReadAll(MostPngBytes);
+            using var picture = new Picture(file.Name, SKCodec.Create(content));
             if (picture.Width != size || picture.Height != size)
                 throw file.Fault($"is {picture.Width}x{picture.Height} pixels instead of {size}x{size}", "take the archive of the right --image-size");
             picture.CopyTo(builder.Add(0), size);

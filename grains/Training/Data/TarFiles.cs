@@ -7,7 +7,7 @@ internal static class TarFiles
 {
     /// <summary>The regular files in the archive's order; each may be read only until the next is asked for.</summary>
     /// <param name="mostBytes">What one file of the archive may hold; a larger one is refused unread.</param>
-    public static IEnumerable<DataFile> Read(string path, long mostBytes)
+    public static IEnumerable<(string Name, DataFile File)> Read(string path, long mostBytes)
     {
         using DataFile archive = DataFile.Open(path);
         using TarReader reader = new(archive.Stream);
@@ -21,7 +21,7 @@ internal static class TarFiles
                 throw archive.Fault($"holds {entry.Name}, which points outside of the archive");
             if (entry.Length > mostBytes)
                 throw archive.Fault($"holds {entry.Name} with {entry.Length} bytes, too many for its kind");
-            yield return new DataFile($"{path}: {entry.Name}", entry.DataStream ?? Stream.Null);
+            yield return (entry.Name, new DataFile($"{path}: {entry.Name}", entry.DataStream ?? Stream.Null));
         }
     }
 }
