@@ -15,10 +15,28 @@ public sealed class DefaultsTests : IDisposable
 
         var published = new RunSpec
         {
-            DataSet = DataSet.Cifar, SaveInterval = 20, Blocks = 5, Filters = 160, Mixtures = 10, Nonlinearity = Nonlinearity.ConcatElu,
-            ClassConditional = false, Objective = Objective.Likelihood, LearningRate = 0.001, LearningRateDecay = 0.999995,
-            BatchSize = 16, InitBatchSize = 16, Dropout = 0.5, MaxEpochs = 5000, Shards = 8, PolyakDecay = 0.9995, Seed = 1,
-            CoordinateChannels = false, NonLocal = false, FocalGamma = 2, MaxSteps = null, MaxMinutes = null,
+            DataSet = DataSet.Cifar,
+            SaveInterval = 20,
+            Blocks = 5,
+            Filters = 160,
+            Mixtures = 10,
+            Nonlinearity = Nonlinearity.ConcatElu,
+            ClassConditional = false,
+            Objective = Objective.Likelihood,
+            LearningRate = 0.001,
+            LearningRateDecay = 0.999995,
+            BatchSize = 16,
+            InitBatchSize = 16,
+            Dropout = 0.5,
+            MaxEpochs = 5000,
+            Shards = 8,
+            PolyakDecay = 0.9995,
+            Seed = 1,
+            CoordinateChannels = false,
+            NonLocal = false,
+            FocalGamma = 2,
+            MaxSteps = null,
+            MaxMinutes = null,
         };
         Assert.Equal(published with { DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 }, spec);
     }
