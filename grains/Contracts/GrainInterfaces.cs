@@ -39,9 +39,13 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout(Deadlines.Work)]
     Task<EvaluationReport> EvaluateAsync(EvaluationOrder order);
 
-    /// <summary>Copies the state and writes it in the background; the report comes when the file is whole.</summary>
+    /// <summary>Copies the state for a checkpoint; the next step may follow at once.</summary>
+    [ResponseTimeout(Deadlines.Work)]
+    Task SnapshotAsync(CheckpointOrder order);
+
+    /// <summary>Writes the copy while training goes on; the report comes when the file is whole.</summary>
     [ResponseTimeout(Deadlines.Work), AlwaysInterleave]
-    Task<CheckpointReport> SaveAsync(CheckpointOrder order);
+    Task<CheckpointReport> WriteSnapshotAsync();
 
     /// <summary>Draws images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Work)]

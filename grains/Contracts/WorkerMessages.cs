@@ -14,9 +14,10 @@ public sealed record JoinReport(
 public sealed record StepOrder(string Run, int Generation, long Step);
 
 /// <summary>The worker holds the whole gradient of the step.</summary>
+/// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>
 /// <param name="ShardLosses">Loss of each of the worker's shards in shard order, nats (or energy distance), summed over the shard's images.</param>
 [GenerateSerializer, Immutable]
-public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm, bool Finite);
+public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm);
 
 /// <summary>Whether a chunk is a partial sum on its way to the chunk's owner or the finished sum on its way back.</summary>
 public enum ChunkKind { Partial, Finished }

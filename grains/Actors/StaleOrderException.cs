@@ -1,0 +1,12 @@
+namespace PixelCnnCluster.Actors;
+
+/// <summary>An order came from a generation that the worker is not in.</summary>
+[GenerateSerializer]
+public sealed class StaleOrderException : Exception
+{
+    public StaleOrderException(string message) : base(message) { }
+
+    public StaleOrderException(string message, Exception inner) : base(message, inner) { }
+
+    public StaleOrderException() { }
+}

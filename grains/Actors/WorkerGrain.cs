@@ -1,0 +1,26 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>The address of a <see cref="WorkerDevice"/>. It holds nothing itself: the device must not notice when an activation goes.</summary>
+[WorkerPlacement]
+public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
+{
+    public Task<JoinReport> JoinAsync(GenerationOrder order) => device.JoinAsync(this.GetPrimaryKeyString(), order);
+
+    public Task<StepReport> StepAsync(StepOrder order) => device.StepAsync(order);
+
+    public Task DeliverAsync(GradientChunk chunk) => device.DeliverAsync(chunk);
+
+    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => device.EvaluateAsync(order);
+
+    public Task SnapshotAsync(CheckpointOrder order) => device.SnapshotAsync(order);
+
+    public Task<CheckpointReport> WriteSnapshotAsync() => device.WriteSnapshotAsync();
+
+    public Task<SampleReport> SampleAsync(SampleOrder order) => device.SampleAsync(order);
+
+    public Task<string> HashAsync(StepOrder order) => device.HashAsync(order);
+
+    public Task LeaveAsync(string run) => device.LeaveAsync(run);
+}

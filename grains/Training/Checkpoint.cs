@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using System.Text;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// A run's whole state as a safetensors file: for each parameter its value, average and both moments, and in the metadata the
+/// specification, the step and a checksum. A file is whole or absent: it is written beside its place, flushed and renamed.
+/// </summary>
+public sealed class Checkpoint
+{
+    private const string Format = "pixelcnn-checkpoint-1";
+    private const string ChecksumKey = "checksum";
+    private static readonly string NoChecksum = new('0', 32);
+
+    private readonly List<(string Name, SafeTensor Tensor)> tensors;
+    private readonly Dictionary<string, string> metadata;
+
+    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata) =>
+        (this.tensors, this.metadata) = (tensors, metadata);
+
+    public long Step => long.Parse(metadata["step"], CultureInfo.InvariantCulture);
+
+    public string StateHash => metadata["state_hash"];
+
+    public RunSpec Spec => RunSpec.FromJson(metadata["spec"]);
+
+    /// <summary>Copies the state, so that training may go on while it is written.</summary>
+    public static Checkpoint Of(TrainingState state, string run, RunSpec spec, double? testBitsPerDim)
+    {
+        List<(string Name, SafeTensor Tensor)> tensors = [];
+        foreach ((string name, Tensor vector) in state.Vectors)
+        {
+            byte[] bytes = GC.AllocateUninitializedArray<byte>((int)(vector.NumberOfElements * sizeof(float)));
+            HostBytes.Read(vector, source => source.CopyTo(bytes));
+            foreach (Slot slot in state.Layout.Slots)
+                tensors.Add(($"{name}/{slot.Name}", new("F32", slot.Shape, bytes.AsMemory((int)slot.Offset * sizeof(float), (int)slot.Length * sizeof(float)))));
+        }
+
+        Dictionary<string, string> metadata = new()
+        {
+            ["format"] = Format,
+            ["run"] = run,
+            ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
+            ["spec"] = spec.ToJson(),
+            ["state_hash"] = state.Hash(),
+            [ChecksumKey] = NoChecksum,
+        };
+        if (testBitsPerDim is { } score)
+            metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
+        return new(tensors, metadata);
+    }
+
+    /// <summary>Writes the file whole or not at all.</summary>
+    /// <returns>Its size in bytes.</returns>
+    /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
+    public long Write(string path)
+    {
+        byte[] header = SafeTensors.Header(tensors, metadata);
+        Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
+        string beside = path + ".part";
+        try
+        {
+            using (FileStream file = new(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+            {
+                file.Write(header);
+                foreach ((_, SafeTensor tensor) in tensors)
+                    file.Write(tensor.Data.Span);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(beside, path, overwrite: true);
+            return new FileInfo(path).Length;
+        }
+        catch (IOException)
+        {
+            File.Delete(beside);
+            throw;
+        }
+    }
+
+    /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>
+    public static Checkpoint Read(string path)
+    {
+        try
+        {
+            byte[] file = File.ReadAllBytes(path);
+            (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(file);
+            if (metadata.GetValueOrDefault("format") != Format)
+                throw new InvalidDataException($"it is not of format {Format}");
+            int position = ChecksumPosition(file);
+            string stored = Encoding.ASCII.GetString(file, position, NoChecksum.Length);
+            Encoding.ASCII.GetBytes(NoChecksum).CopyTo(file, position);
+            if (Checksum(file, []) != stored)
+                throw new InvalidDataException("its checksum does not fit its content");
+            return new([.. tensors.Select(pair => (pair.Key, pair.Value))], new(metadata));
+        }
+        catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"--load-params {path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
+        }
+    }
+
+    /// <summary>
+    /// Fills a state with what the checkpoint holds. A non-local block that the checkpoint lacks keeps its fresh start, an identity.
+    /// </summary>
+    /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
+    public void Fill(TrainingState state, string path)
+    {
+        var stored = tensors.ToDictionary(entry => entry.Name, entry => entry.Tensor);
+        List<string> wrong = [];
+        foreach ((string name, Tensor vector) in state.Vectors)
+        {
+            foreach (Slot slot in state.Layout.Slots)
+            {
+                if (!stored.Remove($"{name}/{slot.Name}", out SafeTensor? tensor))
+                {
+                    if (!slot.Name.StartsWith("non_local.", StringComparison.Ordinal))
+                        wrong.Add($"{slot.Name} is missing");
+                }
+                else if (!tensor.Shape.SequenceEqual(slot.Shape))
+                {
+                    wrong.Add($"{slot.Name} is [{string.Join(", ", tensor.Shape)}] in place of [{string.Join(", ", slot.Shape)}]");
+                }
+                else
+                {
+                    using Tensor view = vector.narrow(0, slot.Offset, slot.Length);
+                    HostBytes.Write(view, MemoryMarshal.Cast<byte, float>(tensor.Data.Span));
+                }
+            }
+        }
+
+        wrong.AddRange(stored.Keys.Select(name => $"{name} is not in this network"));
+        if (wrong.Count > 0)
+        {
+            throw new UserErrorException(
+                $"--load-params {path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); "
+                + "use the flags and the data set it was trained with, or leave the network's flags out to take its own.");
+        }
+
+        state.StartAt(Step);
+    }
+
+    /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>
+    private static string Checksum(byte[] header, IEnumerable<ReadOnlyMemory<byte>> data)
+    {
+        var hash = new XxHash128();
+        hash.Append(header);
+        foreach (ReadOnlyMemory<byte> bytes in data)
+            hash.Append(bytes.Span);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private static int ChecksumPosition(byte[] file)
+    {
+        byte[] key = Encoding.ASCII.GetBytes($"\"{ChecksumKey}\":\"");
+        int headerLength = (int)Math.Min(file.Length - 8, BitConverter.ToInt64(file));
+        int position = file.AsSpan(8, headerLength).LastIndexOf(key);
+        return position < 0 ? throw new InvalidDataException("it has no checksum") : 8 + position + key.Length;
+    }
+}

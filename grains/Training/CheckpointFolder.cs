@@ -1,0 +1,34 @@
+using System.Globalization;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>The checkpoints of one run.</summary>
+public static class CheckpointFolder
+{
+    public static string PathOf(string folder, long step) =>
+        Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D9}.safetensors"));
+
+    /// <summary>Deletes all but the newest <paramref name="keep"/> and the one with the best test score.</summary>
+    public static void Prune(string folder, int keep)
+    {
+        string[] newestFirst = [.. Directory.GetFiles(folder, "step-*.safetensors").OrderDescending(StringComparer.Ordinal)];
+        string? best = newestFirst.MinBy(path => TestScore(path) ?? double.PositiveInfinity);
+        foreach (string path in newestFirst.Skip(keep).Where(path => path != best))
+            File.Delete(path);
+    }
+
+    private static double? TestScore(string path)
+    {
+        try
+        {
+            return CheckpointHeader.Read(path).Metadata.TryGetValue("test_bits_per_dim", out string? score)
+                ? double.Parse(score, CultureInfo.InvariantCulture)
+                : null;
+        }
+        catch (UserErrorException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace PixelCnnCluster.Silo;
+
+/// <summary>
+/// Ends the silo when its standard input ends or on SIGTERM. Ctrl+C, which the terminal sends to every process in front of it, is
+/// left to the console, which has a step to finish first.
+/// </summary>
+internal sealed class InputLifetime(IHostApplicationLifetime application) : IHostLifetime, IDisposable
+{
+    /// <summary>A stop that takes longer ends the process at once.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    private readonly List<PosixSignalRegistration> signals = [];
+
+    public Task WaitForStartAsync(CancellationToken cancellationToken)
+    {
+        signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true));
+        signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            application.StopApplication();
+        }));
+        new Thread(EndWithInput) { IsBackground = true, Name = "input" }.Start();
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => signals.ForEach(signal => signal.Dispose());
+
+    private void EndWithInput()
+    {
+        using Stream input = Console.OpenStandardInput();
+        Span<byte> ignored = stackalloc byte[256];
+        while (input.Read(ignored) > 0)
+        {
+        }
+
+        application.StopApplication();
+        new ManualResetEventSlim().Wait(Grace);
+        Environment.Exit(0);
+    }
+}
