@@ -2,6 +2,7 @@ using System.CommandLine;
 using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Client.Display;
+using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 using Spectre.Console;
 
@@ -46,6 +47,8 @@ public static class TrainCommand
     private static async Task<int> TrainAsync(TrainRequest request, RunStatus status, IRunDisplay display, StopSignals signals)
     {
         CreateFolder(request.LogDir);
+        if (DataSetCatalog.Files(request.Spec.DataSet).Count > 0)
+            await display.ShowDownloadsAsync(progress => DataSetDownload.EnsureAsync(request.Spec.DataSet, request.Spec.DataDir, progress, signals.Stop));
         display.Note($"Starting {request.Spec.Workers} workers; their logs are in {request.LogDir}.");
         await using var cluster = await LocalCluster.StartAsync(request.Spec.Workers, request.Threads, request.LogDir, signals.Stop);
         using var killing = signals.Abort.Register(cluster.Kill);

@@ -25,9 +25,9 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
             : TrainFlags.DataSet.IsGiven(result) ? new RunSpec()
             : continues ? saved!
             : Presets.Quick;
-        var spec = TrainFlags.Settings.Aggregate(start with { LoadParams = checkpoint }, (spec, flag) => flag.Apply(spec, result, _mistakes));
+        var spec = TrainFlags.Settings.Aggregate(start with { LoadParams = checkpoint, SaveDir = "" }, (spec, flag) => flag.Apply(spec, result, _mistakes));
 
-        if (!TrainFlags.SaveDir.IsGiven(result))
+        if (spec.SaveDir.Length == 0)
             spec = spec with { SaveDir = continues ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };
         if (!TrainFlags.Workers.IsGiven(result))
             spec = spec with { Workers = Math.Clamp(spec.Shards, 1, cores) };

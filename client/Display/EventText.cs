@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 using static PixelCnnCluster.Client.Display.Format;
 
@@ -6,6 +7,9 @@ namespace PixelCnnCluster.Client.Display;
 /// <summary>One line for each event that people want to keep.</summary>
 public static class EventText
 {
+    public static string Downloading(DownloadProgress e) => FormattableString.Invariant(
+        $"downloading {e.File}: {e.Bytes / 1e6:0.0}{(e.Total is { } total ? FormattableString.Invariant($" of {total / 1e6:0.0}") : "")} MB");
+
     public static string Started(RunStarted e) => FormattableString.Invariant(
         $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of {e.Size}x{e.Size}, {e.Workers} workers, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
 

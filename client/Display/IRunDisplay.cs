@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Display;
@@ -10,6 +11,9 @@ public interface IRunDisplay : IDisposable
 
     /// <summary>Shows what just happened; the run's <see cref="RunStatus"/> knows of it already.</summary>
     void Show(RunEvent e);
+
+    /// <summary>Shows how far the downloads of <paramref name="work"/> are while it goes on.</summary>
+    Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work);
 
     /// <summary>Called about once a second, for what changes without events.</summary>
     void Tick();

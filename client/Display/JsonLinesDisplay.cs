@@ -1,4 +1,5 @@
 using System.Text.Json;
+using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Display;
@@ -16,6 +17,8 @@ public sealed class JsonLinesDisplay(TextWriter output) : IRunDisplay
         output.WriteLine(JsonSerializer.Serialize(e, ContractsJson.Options));
         output.Flush();
     }
+
+    public Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work) => work(new DownloadReporter(_ => { }));
 
     public void Tick() { }
 

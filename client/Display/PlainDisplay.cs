@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Display;
@@ -28,6 +29,18 @@ public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary
                     Write(text);
                 break;
         }
+    }
+
+    public Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work)
+    {
+        string? file = null;
+        return work(new DownloadReporter(report =>
+        {
+            if (report.File == file && time.GetElapsedTime(_lastLine ?? 0) < Interval)
+                return;
+            (file, _lastLine) = (report.File, time.GetTimestamp());
+            Write(EventText.Downloading(report));
+        }));
     }
 
     public void Tick() { }

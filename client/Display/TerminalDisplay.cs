@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -48,6 +49,22 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
 
         Tick();
     }
+
+    public Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work) =>
+        console.Progress().AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new RemainingTimeColumn())
+            .StartAsync(progress =>
+            {
+                var bars = new Dictionary<string, ProgressTask>();
+                return work(new DownloadReporter(report =>
+                {
+                    if (!bars.TryGetValue(report.File, out var bar))
+                        bars[report.File] = bar = progress.AddTask(Markup.Escape(report.File));
+                    bar.IsIndeterminate = report.Total is null;
+                    bar.MaxValue = report.Total ?? report.Bytes;
+                    bar.Value = report.Bytes;
+                }));
+            });
 
     public void Tick()
     {

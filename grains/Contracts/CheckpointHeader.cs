@@ -44,10 +44,7 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     /// <summary>Path of the checkpoint with the most steps in its name, or null when the folder has none.</summary>
     public static string? Newest(string folder) => !Directory.Exists(folder)
         ? null
-        : Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}")
-            .Select(path => (Path: path, Step: StepOf(path)))
-            .Where(file => file.Step is not null)
-            .MaxBy(file => file.Step).Path;
+        : Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(path => StepOf(path) is not null).MaxBy(StepOf);
 
     private static long? StepOf(string path) =>
         long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;

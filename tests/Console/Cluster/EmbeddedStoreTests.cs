@@ -1,0 +1,37 @@
+using PixelCnnCluster.Client.Cluster;
+using StackExchange.Redis;
+
+namespace PixelCnnCluster.Console.Tests.Cluster;
+
+public sealed class EmbeddedStoreTests
+{
+    [Fact]
+    public async Task Redis_clients_can_set_get_and_run_scripts()
+    {
+        using var store = new EmbeddedStore();
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(store.Address);
+        var database = redis.GetDatabase();
+
+        await database.StringSetAsync("key", "value");
+        var script = await database.ScriptEvaluateAsync("return redis.call('GET', KEYS[1]) .. ARGV[1]", ["key"], ["!"]);
+
+        Assert.Equal("value", await database.StringGetAsync("key"));
+        Assert.Equal("value!", script.ToString());
+    }
+
+    [Fact]
+    public async Task Two_stores_know_nothing_of_each_other()
+    {
+        using var first = new EmbeddedStore();
+        using var second = new EmbeddedStore();
+        await using var toFirst = await ConnectionMultiplexer.ConnectAsync(first.Address);
+        await using var toSecond = await ConnectionMultiplexer.ConnectAsync(second.Address);
+
+        await toFirst.GetDatabase().StringSetAsync("key", "value");
+
+        Assert.True((await toSecond.GetDatabase().StringGetAsync("key")).IsNull);
+    }
+
+    [Fact]
+    public void Free_ports_differ() => Assert.Equal(20, FreePorts.Find(20).Distinct().Count());
+}

@@ -1,0 +1,16 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Console.Tests.Display;
+
+/// <summary>Events of a pretended run of 1000 steps of 32 images.</summary>
+internal static class Events
+{
+    public static RunStarted Started(RunSpec? spec = null, long totalSteps = 1000) =>
+        new("a-run", spec ?? Presets.Quick with { MaxMinutes = null }, 2, 12_345, 4_000, 1_000, 1, 28, 0, 125, totalSteps);
+
+    public static StepCommitted Step(long step, double? bits = 3, double imagesPerS = 64) =>
+        new(step, step / 125.0, bits, 500, 1, 0.001, imagesPerS, 2, 1, Skipped: false);
+
+    public static RunEnded Ended(RunOutcome outcome = RunOutcome.Completed, string? error = null) =>
+        new(outcome, 1000, "0123abcd", 2.345, 63.7, "/runs/a-run/step-000001000.safetensors", "/runs/a-run/samples.png", error, UserError: false);
+}

@@ -1,0 +1,63 @@
+using System.Diagnostics;
+
+namespace PixelCnnCluster.Console.Tests;
+
+/// <summary>The console as a process, up to where a cluster would start.</summary>
+public sealed class ProgramTests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public async Task Mistakes_end_with_code_2_and_sentences_only()
+    {
+        var (exitCode, output, error) = await RunAsync("train", "--foo", "-q", "x");
+
+        Assert.Equal(2, exitCode);
+        Assert.Empty(output);
+        Assert.Equal("--foo is not a flag of train; train --help lists them.\n--nr-resnet is \"x\"; give a whole number.\n", error);
+    }
+
+    [Fact]
+    public async Task Mistakes_are_events_for_programs()
+    {
+        var (exitCode, output, error) = await RunAsync("train", "--json", "-q", "0");
+
+        Assert.Equal(2, exitCode);
+        Assert.Equal("{\"event\":\"error\",\"message\":\"--nr-resnet is 0; give 1 or more.\"}\n", output);
+        Assert.Equal("--nr-resnet is 0; give 1 or more.\n", error);
+    }
+
+    [Fact]
+    public async Task An_unknown_command_is_a_mistake()
+    {
+        var (exitCode, _, error) = await RunAsync("tran");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("'tran'", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("train --help", "Examples:")]
+    [InlineData("train --help", "--nr-filters, --nr_filters <n>")]
+    [InlineData("--help", "Commands:")]
+    [InlineData("", "Commands:")]
+    [InlineData("--version", "1.")]
+    public async Task Help_and_version_are_no_mistakes(string args, string part)
+    {
+        var (exitCode, output, error) = await RunAsync(args.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.Contains(part, output, StringComparison.Ordinal);
+    }
+
+    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)
+    {
+        var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var deadline = new CancellationTokenSource(Deadline);
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
+        await process.WaitForExitAsync(deadline.Token);
+        return (process.ExitCode, await output, await error);
+    }
+}
