@@ -108,15 +108,11 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
         try
         {
             if (generation is not null)
-                await generation.AllAsync(async worker =>
-                {
-                    await worker.LeaveAsync(Run);
-                    return true;
-                });
+                await Task.WhenAll(generation.Workers.Select(worker => worker.LeaveAsync(Run)));
         }
-        catch (WorkerFaultException fault)
+        catch (Exception fault)
         {
-            LogLost(log, fault, Run, fault.Worker);
+            LogLost(log, fault, Run);
         }
     }
 
@@ -210,8 +206,8 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} after step {Step}, epoch {Epoch:F2}: test score {Score:F4}")]
     private static partial void LogScored(ILogger logger, string run, long step, double epoch, double score);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run} could not dismiss worker {Worker}")]
-    private static partial void LogLost(ILogger logger, Exception fault, string run, string worker);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run} could not dismiss all its workers")]
+    private static partial void LogLost(ILogger logger, Exception fault, string run);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Run {Run} failed at step {Step}")]
     private static partial void LogFailed(ILogger logger, Exception fault, string run, long step);
