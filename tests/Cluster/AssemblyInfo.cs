@@ -1,0 +1,2 @@
+// Each test starts several processes: one at a time on a small machine.
+[assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly)]

@@ -1,0 +1,69 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>The parameters after step t are a function of the specification and t alone, bit for bit.</summary>
+public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
+{
+    private static readonly RunSpec Spec = Presets.Quick with
+    {
+        Filters = 8, Mixtures = 3, Shards = 5, BatchSize = 4, InitBatchSize = 16, Dropout = 0.5, MaxSteps = 6, Samples = 0,
+    };
+
+    [Fact]
+    public async Task AnyNumberOfWorkersGivesTheSameState()
+    {
+        RunEnded alone = await EndAsync(Spec with { Workers = 1 });
+        foreach (int workers in new[] { 2, 3, 4 })
+        {
+            RunEnded together = await EndAsync(Spec with { Workers = workers });
+            Assert.Equal(alone.StateHash, together.StateHash);
+            Assert.Equal(alone.TestBitsPerDim, together.TestBitsPerDim);
+        }
+    }
+
+    [Fact]
+    public async Task AnotherSeedGivesAnotherState() =>
+        Assert.NotEqual((await EndAsync(Spec)).StateHash, (await EndAsync(Spec with { Seed = 2 })).StateHash);
+
+    [Fact]
+    public async Task ResumingEqualsNeverHavingStopped()
+    {
+        RunEnded whole = await EndAsync(Spec with { Workers = 2 });
+        RunEnded half = await EndAsync(Spec with { Workers = 3, MaxSteps = 3 });
+        IReadOnlyList<RunEvent> resumed = await cluster.TrainAsync(Spec with { Workers = 1, LoadParams = half.Checkpoint });
+        Assert.Equal(3, Assert.IsType<RunStarted>(resumed[0]).FirstStep);
+        Assert.Equal(4, resumed.OfType<StepCommitted>().First().Step);
+        Assert.Equal(whole.StateHash, Assert.IsType<RunEnded>(resumed[^1]).StateHash);
+    }
+
+    [Fact]
+    public async Task AnotherNetworksCheckpointIsTheUsersMistake()
+    {
+        RunEnded small = await EndAsync(Spec with { MaxSteps = 1 });
+        RunEnded ended = Assert.IsType<RunEnded>((await cluster.TrainAsync(Spec with { Filters = 10, LoadParams = small.Checkpoint }))[^1]);
+        Assert.Equal(RunOutcome.Failed, ended.Outcome);
+        Assert.True(ended.UserError);
+        Assert.Contains("--load-params", ended.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task EveryKindOfNetworkTrainsOverWorkers()
+    {
+        RunSpec all = Spec with { Workers = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true, MaxSteps = 2, Samples = 3 };
+        foreach (Objective objective in Enum.GetValues<Objective>())
+        {
+            IReadOnlyList<RunEvent> events = await cluster.TrainAsync(all with { Objective = objective });
+            Assert.Equal(RunOutcome.Completed, Assert.IsType<RunEnded>(events[^1]).Outcome);
+            Assert.All(events.OfType<StepCommitted>(), step => Assert.True(double.IsFinite(step.Loss)));
+            Assert.True(File.Exists(Assert.Single(events.OfType<SamplesDrawn>()).Path));
+        }
+    }
+
+    private async Task<RunEnded> EndAsync(RunSpec spec)
+    {
+        RunEnded ended = Assert.IsType<RunEnded>((await cluster.TrainAsync(spec))[^1]);
+        Assert.True(ended.Outcome == RunOutcome.Completed, ended.Error);
+        return ended;
+    }
+}
