@@ -61,18 +61,16 @@ public sealed class DataSetDownload(HttpClient http)
 
     private async Task AppendAsync(PublishedFile file, Uri address, string part, IProgress<DownloadProgress> progress, CancellationToken ct)
     {
-        await using var output = new FileStream(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+        long start = Length(part);
         using var request = new HttpRequestMessage(HttpMethod.Get, address);
-        if (output.Length > 0)
-            request.Headers.Range = new RangeHeaderValue(output.Length, null);
+        if (start > 0)
+            request.Headers.Range = new RangeHeaderValue(start, null);
         using HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
             return; // Nothing is left to fetch; the checksum tells whether what is there is the file.
         response.EnsureSuccessStatusCode();
-        bool resumed = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == output.Length;
-        if (!resumed)
-            output.SetLength(0);
-        output.Position = output.Length;
+        bool resumed = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == start;
+        await using var output = new FileStream(part, resumed ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.None);
         long? total = output.Length + response.Content.Headers.ContentLength;
 
         await using Stream input = await response.Content.ReadAsStreamAsync(ct);

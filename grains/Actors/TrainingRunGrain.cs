@@ -84,13 +84,12 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
         {
             LogFailed(log, fault, Run, step);
             if (fault is not UserErrorException)
-                history.Add(new FaultNoticed(step, null, fault.Message));
+                history.Add(new FaultNoticed(step, (fault as WorkerFaultException)?.Worker, fault.Message));
             End(RunOutcome.Failed, stateHash: null, fault);
         }
         finally
         {
-            if (generation is not null)
-                await Task.WhenAll(generation.Workers.Select(worker => worker.LeaveAsync(Run)));
+            await DismissAsync();
         }
     }
 
@@ -98,9 +97,23 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
     {
         IReadOnlyList<string> names = await cluster.WaitForAsync(spec.Workers);
         var order = new GenerationOrder(Run, Generation: 1, names, spec);
-        IWorkerGrain[] workers = [.. names.Select(name => GrainFactory.GetGrain<IWorkerGrain>(name))];
-        JoinReport[] joined = await Task.WhenAll(workers.Select(worker => worker.JoinAsync(order)));
-        return new(order.Generation, workers, joined[0]);
+        generation = new(order.Generation, [.. names.Select(name => GrainFactory.GetGrain<IWorkerGrain>(name))], default!);
+        JoinReport[] joined = await generation.AllAsync(worker => worker.JoinAsync(order));
+        return generation with { Joined = joined[0] };
+    }
+
+    /// <summary>Frees the workers; one that cannot be reached has lost its replica anyway.</summary>
+    private async Task DismissAsync()
+    {
+        try
+        {
+            if (generation is not null)
+                await Task.WhenAll(generation.Workers.Select(worker => worker.LeaveAsync(Run)));
+        }
+        catch (Exception fault)
+        {
+            LogLost(log, fault, Run);
+        }
     }
 
     private async Task StepAsync(RunSpec spec, double epoch)
@@ -193,6 +206,9 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} after step {Step}, epoch {Epoch:F2}: test score {Score:F4}")]
     private static partial void LogScored(ILogger logger, string run, long step, double epoch, double score);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run} could not dismiss all its workers")]
+    private static partial void LogLost(ILogger logger, Exception fault, string run);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Run {Run} failed at step {Step}")]
     private static partial void LogFailed(ILogger logger, Exception fault, string run, long step);
 
@@ -215,6 +231,18 @@ public sealed partial class TrainingRunGrain(ClusterWorkers cluster, ILogger<Tra
 
         public Task<T[]> AllAsync<T>(Func<IWorkerGrain, Task<T>> ask) => AllAsync((worker, _) => ask(worker));
 
-        public Task<T[]> AllAsync<T>(Func<IWorkerGrain, int, Task<T>> ask) => Task.WhenAll(Workers.Select(ask));
+        public Task<T[]> AllAsync<T>(Func<IWorkerGrain, int, Task<T>> ask) => Task.WhenAll(Workers.Select((worker, rank) => NamedAsync(worker, ask(worker, rank))));
+
+        private static async Task<T> NamedAsync<T>(IWorkerGrain worker, Task<T> answer)
+        {
+            try
+            {
+                return await answer;
+            }
+            catch (Exception fault) when (fault is not UserErrorException)
+            {
+                throw new WorkerFaultException(worker.GetPrimaryKeyString(), fault);
+            }
+        }
     }
 }

@@ -86,16 +86,18 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains) : 
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    public Task LeaveAsync(string run) => threads.RunAsync(() =>
+    public async Task LeaveAsync(string run)
     {
-        if (membership?.Order.Run == run)
+        if (membership is not { } left || left.Order.Run != run)
+            return;
+        membership = null;
+        left.Exchange.Abandon();
+        await threads.RunAsync(() =>
         {
-            membership.Replica.Dispose();
-            membership = null;
-        }
-
-        return true;
-    });
+            left.Replica.Dispose();
+            return true;
+        });
+    }
 
     public void Dispose() => threads.Dispose();
 

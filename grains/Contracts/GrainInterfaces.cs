@@ -54,7 +54,8 @@ public interface IWorkerGrain : IGrainWithStringKey
     /// <summary>Hash of the whole state after the committed steps.</summary>
     Task<string> HashAsync(StepOrder order);
 
-    /// <summary>Forgets the run and frees the device.</summary>
+    /// <summary>Forgets the run, also in the middle of a step, and frees the device.</summary>
+    [AlwaysInterleave]
     Task LeaveAsync(string run);
 }
 

@@ -20,51 +20,72 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
     private const int LongestChunk = 1 << 18; // floats; 1 MB
 
     private readonly int chunkLength = Math.Min(LongestChunk, (length + workers - 1) / workers);
+    private readonly Lock gate = new();
     private Round round = new(-1, 0);
+    private bool abandoned;
 
     private int Chunks => (length + chunkLength - 1) / chunkLength;
 
     /// <summary>
     /// Gives this worker's partial sums, [length] each, and completes with the sum over all shards.
     /// </summary>
-    /// <exception cref="OperationCanceledException">A chunk of a later step came: the generation went on without this worker.</exception>
+    /// <exception cref="OperationCanceledException">The exchange was abandoned, or a chunk of a later step came: the generation went on without this worker.</exception>
     public async Task<float[]> ExchangeAsync(long step, IReadOnlyDictionary<ShardRange, float[]> partialSums)
     {
-        Round current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
-        List<Task> sends = [];
-        for (int chunk = 0; chunk < Chunks; chunk++)
+        List<(int Rank, GradientChunk Chunk)> outgoing = [];
+        Round current;
+        lock (gate)
         {
-            foreach ((ShardRange node, float[] sum) in partialSums)
+            current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
+            for (int chunk = 0; chunk < Chunks; chunk++)
             {
-                if (OwnerOf(chunk) == rank)
-                    Add(current, chunk, node, Slice(sum, chunk).ToArray(), sends);
-                else
-                    sends.Add(door.SendAsync(OwnerOf(chunk), Message(step, ChunkKind.Partial, chunk, node, Slice(sum, chunk))));
+                foreach ((ShardRange node, float[] sum) in partialSums)
+                {
+                    if (OwnerOf(chunk) == rank)
+                        Add(current, chunk, node, Slice(sum, chunk).ToArray(), outgoing);
+                    else
+                        outgoing.Add((OwnerOf(chunk), Message(step, ChunkKind.Partial, chunk, node, Slice(sum, chunk))));
+                }
             }
         }
 
-        await Task.WhenAll([.. sends, current.Finished.Task]);
+        await Task.WhenAll([SendAsync(outgoing), current.Finished.Task]);
         return current.Result;
     }
 
-    /// <summary>Takes a chunk from a peer. Chunks of other generations or of earlier steps are refused.</summary>
+    /// <summary>
+    /// Takes a chunk from a peer. Chunks of other generations or of earlier steps are refused; one that comes twice counts once.
+    /// </summary>
     /// <returns>Completes when what the chunk finished has been sent on.</returns>
     public Task ReceiveAsync(GradientChunk chunk)
     {
-        if (chunk.Run != run || chunk.Generation != generation || RoundOf(chunk.Step) is not { } current)
-            return Task.CompletedTask;
-
-        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(chunk.Data.Span);
-        if (chunk.Kind == ChunkKind.Finished)
+        List<(int Rank, GradientChunk Chunk)> outgoing = [];
+        lock (gate)
         {
-            Finish(current, chunk.Chunk, values);
-            return Task.CompletedTask;
+            if (chunk.Run != run || chunk.Generation != generation || RoundOf(chunk.Step) is not { } current)
+                return Task.CompletedTask;
+            ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(chunk.Data.Span);
+            if (chunk.Kind == ChunkKind.Finished)
+                Finish(current, chunk.Chunk, values);
+            else
+                Add(current, chunk.Chunk, new(chunk.FirstShard, chunk.EndShard), values.ToArray(), outgoing);
         }
 
-        List<Task> sends = [];
-        Add(current, chunk.Chunk, new(chunk.FirstShard, chunk.EndShard), values.ToArray(), sends);
-        return Task.WhenAll(sends);
+        return SendAsync(outgoing);
     }
+
+    /// <summary>Ends the wait of an exchange that its peers will not finish, and of any to come.</summary>
+    public void Abandon()
+    {
+        lock (gate)
+        {
+            abandoned = true;
+            round.Finished.TrySetCanceled();
+        }
+    }
+
+    private Task SendAsync(List<(int Rank, GradientChunk Chunk)> outgoing) =>
+        Task.WhenAll(outgoing.Select(message => door.SendAsync(message.Rank, message.Chunk)));
 
     private int OwnerOf(int chunk) => chunk % workers;
 
@@ -77,6 +98,8 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
     /// <summary>The state of a step's exchange, begun if the step is new; null if it is over.</summary>
     private Round? RoundOf(long step)
     {
+        if (abandoned)
+            return null;
         if (step > round.Step)
         {
             round.Finished.TrySetCanceled();
@@ -86,8 +109,10 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         return step == round.Step ? round : null;
     }
 
-    private void Add(Round current, int chunk, ShardRange node, float[] values, List<Task> sends)
+    private void Add(Round current, int chunk, ShardRange node, float[] values, List<(int Rank, GradientChunk Chunk)> outgoing)
     {
+        if (!current.Taken.Add((chunk, node)))
+            return;
         TreeSum sum = current.Sums[chunk] ??= new(tree);
         sum.Add(node, values);
         if (!sum.TryGetTotal(out float[] total))
@@ -97,7 +122,7 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         for (int other = 0; other < workers; other++)
         {
             if (other != rank)
-                sends.Add(door.SendAsync(other, finished));
+                outgoing.Add((other, finished));
         }
     }
 
@@ -120,6 +145,8 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         public long Step => step;
 
         public TreeSum?[] Sums { get; } = new TreeSum?[chunks];
+
+        public HashSet<(int Chunk, ShardRange Node)> Taken { get; } = [];
 
         public bool[] Done { get; } = new bool[chunks];
 

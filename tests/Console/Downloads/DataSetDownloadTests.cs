@@ -148,6 +148,7 @@ public sealed class DataSetDownloadTests : IDisposable
 
         string message = await RefusedAsync(address);
 
+        Assert.False(File.Exists(Part));
         Assert.Contains($"put {Name} from {new Uri(address, ".")} into {Path.GetDirectoryName(Target)}.", message, StringComparison.Ordinal);
         Assert.DoesNotContain(". ", message, StringComparison.Ordinal);
     }

@@ -66,7 +66,7 @@ public sealed class CifarPickleTests : IDisposable
     }
 
     [Theory]
-    [InlineData("cposix\nsystem\n(U\u000etouch /tmp/pwn0tR", "posix.system")]
+    [InlineData("cposix\nsystem\n(U\u000etouch /tmp/pwntR", "posix.system")]
     [InlineData("cbuiltins\neval\n(U\u00031+1tR", "builtins.eval")]
     [InlineData("cos\nenviron\n)R", "os.environ")]
     [InlineData("(ios\nenviron\n", "os.environ")]

@@ -1,0 +1,14 @@
+namespace PixelCnnCluster.Actors;
+
+/// <summary>A call to a worker failed: it died, cannot be reached, or its work threw.</summary>
+public sealed class WorkerFaultException : Exception
+{
+    public WorkerFaultException(string worker, Exception inner) : base($"{worker}: {inner.Message}", inner) => Worker = worker;
+
+    public WorkerFaultException(string message) : base(message) { }
+
+    public WorkerFaultException() { }
+
+    /// <summary>Name of the worker.</summary>
+    public string Worker { get; } = "";
+}
