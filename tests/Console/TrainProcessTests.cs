@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Console.Tests;
 [Collection(nameof(ConsoleProcess))]
 public sealed class TrainProcessTests : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     private readonly TempFolder _folder = new();
 
