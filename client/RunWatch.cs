@@ -17,6 +17,8 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     /// <param name="abort">Cancelled when the user does not want to wait for that.</param>
     public async Task<RunEnded> FollowAsync(RunSpec spec, CancellationToken stop, CancellationToken abort)
     {
+        // At once, even while the cluster does not answer.
+        using var notice = stop.Register(() => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
         await UnlessLostAsync(run.StartAsync(spec)).WaitAsync(abort);
         var (next, asked) = (0, false);
         var heardAt = time.GetTimestamp();
@@ -26,7 +28,6 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
             {
                 if (stop.IsCancellationRequested && !asked)
                 {
-                    display.Note("Finishing the step and saving... press Ctrl+C again to stop at once.");
                     asked = true;
                     await UnlessLostAsync(run.StopAsync()).WaitAsync(abort);
                 }

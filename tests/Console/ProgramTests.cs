@@ -1,12 +1,9 @@
-using System.Diagnostics;
-
 namespace PixelCnnCluster.Console.Tests;
 
 /// <summary>The console as a process, up to where a cluster would start.</summary>
+[Collection(nameof(ConsoleProcess))]
 public sealed class ProgramTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
-
     [Fact]
     public async Task Mistakes_end_with_code_2_and_sentences_only()
     {
@@ -52,12 +49,7 @@ public sealed class ProgramTests
 
     private static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)
     {
-        var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
-        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        using var deadline = new CancellationTokenSource(Deadline);
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(deadline.Token), process.StandardError.ReadToEndAsync(deadline.Token));
-        await process.WaitForExitAsync(deadline.Token);
-        return (process.ExitCode, await output, await error);
+        using var console = new ConsoleProcess(args);
+        return await console.EndAsync();
     }
 }

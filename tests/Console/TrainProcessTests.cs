@@ -1,0 +1,114 @@
+using System.Diagnostics;
+
+namespace PixelCnnCluster.Console.Tests;
+
+/// <summary>Whole runs: the console, its store and its silos, each a process.</summary>
+[Collection(nameof(ConsoleProcess))]
+public sealed class TrainProcessTests : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>A model so small that two workers train, score and save it within seconds.</summary>
+    private ConsoleProcess Train(params string[] flags) => new(
+    [
+        "train", "--save-dir", _folder.File("run"), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2",
+        "--init-batch-size", "2", "--num-samples", "0", "--workers", "2", .. flags,
+    ]);
+
+    [Fact]
+    public async Task A_run_ends_with_a_checkpoint_and_is_continued_from_it()
+    {
+        using (var console = Train("--json", "--max-steps", "2"))
+        {
+            var ended = await console.EventAsync("ended");
+            Assert.Equal("completed", ended.GetProperty("outcome").GetString());
+            Assert.Equal(2, ended.GetProperty("step").GetInt64());
+            Assert.True(File.Exists(ended.GetProperty("checkpoint").GetString()), "the checkpoint is where the event says");
+            Assert.Equal((0, "", ""), await console.EndAsync());
+        }
+
+        using (var console = Train("--json", "--max-steps", "3", "--load-params"))
+        {
+            Assert.Equal(2, (await console.EventAsync("started")).GetProperty("first_step").GetInt64());
+            Assert.Equal(3, (await console.EventAsync("ended")).GetProperty("step").GetInt64());
+        }
+    }
+
+    [Fact]
+    public async Task A_polite_signal_saves_and_ends_well()
+    {
+        using var console = Train("--json");
+        await console.EventAsync("step");
+
+        console.Terminate();
+
+        var ended = await console.EventAsync("ended");
+        Assert.Equal("stopped", ended.GetProperty("outcome").GetString());
+        Assert.True(File.Exists(ended.GetProperty("checkpoint").GetString()), "the checkpoint is where the event says");
+        Assert.Equal(0, (await console.EndAsync()).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_killed_console_leaves_no_silo()
+    {
+        using var console = Train("--json");
+        await console.EventAsync("step");
+        var silos = console.Children();
+        Assert.Equal(2, silos.Count);
+
+        console.Kill();
+
+        await AssertEndAsync(silos);
+    }
+
+    [Fact]
+    public async Task A_second_signal_ends_at_once()
+    {
+        using var console = Train();
+        await console.LineAsync("step 1/");
+        var silos = console.Children();
+
+        // The workers stand still, so that the step cannot finish.
+        foreach (var silo in silos)
+            Process.Start("kill", ["-STOP", $"{silo.Id}"]).WaitForExit();
+        console.Terminate();
+        await console.LineAsync("Finishing the step");
+        console.Terminate();
+
+        Assert.Equal(130, (await console.EndAsync()).ExitCode);
+        await AssertEndAsync(silos);
+    }
+
+    [Fact]
+    public async Task What_only_the_silo_can_see_is_still_the_users_mistake()
+    {
+        using var console = Train("--json", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));
+
+        var (exitCode, output, error) = await console.EndAsync();
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("\"event\":\"error\"", output, StringComparison.Ordinal);
+        Assert.Contains("--data-dir", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    private static async Task AssertEndAsync(IReadOnlyList<Process> silos)
+    {
+        using var deadline = new CancellationTokenSource(Deadline);
+        foreach (var silo in silos)
+        {
+            try
+            {
+                await silo.WaitForExitAsync(deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"silo process {silo.Id} was still there after {Deadline}");
+            }
+        }
+    }
+}
