@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace PixelCnnCluster.Silo;
@@ -39,6 +40,7 @@ internal sealed class InputLifetime(IHostApplicationLifetime application) : IHos
 
         application.StopApplication();
         new ManualResetEventSlim().Wait(Grace);
-        Environment.Exit(0);
+        using var self = Process.GetCurrentProcess();
+        self.Kill();
     }
 }

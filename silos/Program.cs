@@ -54,14 +54,6 @@ builder.Services.AddSingleton<ClusterWorkers>();
 builder.Host.UseOrleans(silo => silo
     .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, "pixelcnn-cluster"))
     .Configure<SiloOptions>(options => options.SiloName = settings.Name)
-    .Configure<ClusterMembershipOptions>(options =>
-    {
-        // A killed silo is noticed within two seconds; a pause of two seconds evicts nobody.
-        options.ProbeTimeout = TimeSpan.FromSeconds(1);
-        options.MaxProbeTimeout = TimeSpan.FromSeconds(1);
-        options.NumMissedProbesLimit = 3;
-        options.TableRefreshTimeout = TimeSpan.FromSeconds(1);
-    })
     .ConfigureEndpoints(IPAddress.Loopback, settings.Port, settings.GatewayPort)
     .UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(settings.Redis))
     .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>());

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Actors;
 /// The silo's device and the replica on it, apart from any grain activation. Tensor work runs on the device's own threads; an
 /// order of a generation other than the worker's own is refused.
 /// </summary>
-public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains) : IDisposable
+public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
 {
     private Membership? membership;
     private (string Key, ImageData Data)? loaded;
@@ -98,8 +98,6 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains) : 
             return true;
         });
     }
-
-    public void Dispose() => threads.Dispose();
 
     private Replica Build(RunSpec spec)
     {

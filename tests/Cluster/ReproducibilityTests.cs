@@ -7,7 +7,14 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
 {
     private static readonly RunSpec Spec = Presets.Quick with
     {
-        Filters = 8, Mixtures = 3, Shards = 5, BatchSize = 4, InitBatchSize = 16, Dropout = 0.5, MaxSteps = 6, Samples = 0,
+        Filters = 8,
+        Mixtures = 3,
+        Shards = 5,
+        BatchSize = 4,
+        InitBatchSize = 16,
+        Dropout = 0.5,
+        MaxSteps = 6,
+        Samples = 0,
     };
 
     [Fact]

@@ -84,6 +84,20 @@ public sealed class TrainProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task A_killed_worker_is_reported_by_name()
+    {
+        using var console = Train("--json");
+        await console.EventAsync("step");
+
+        console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal)).Kill();
+
+        Assert.Equal("failed", (await console.EventAsync("ended")).GetProperty("outcome").GetString());
+        var (exitCode, _, error) = await console.EndAsync();
+        Assert.Equal(1, exitCode);
+        Assert.Contains("worker-1", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_only_the_silo_can_see_is_still_the_users_mistake()
     {
         using var console = Train("--json", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));

@@ -31,8 +31,9 @@ internal sealed class LoopbackServer : IDisposable
     public void Dispose()
     {
         _stop.Cancel();
-        _listener.Stop();
+        // The listener goes last: an accept on a stopped one is another fault than a cancelled one.
         _serving.Wait();
+        _listener.Stop();
         _stop.Dispose();
     }
 
