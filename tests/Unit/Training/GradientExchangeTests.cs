@@ -39,7 +39,7 @@ public sealed class GradientExchangeTests
     }
 
     [Fact]
-    public void Chunks_that_come_before_the_own_sums_are_kept()
+    public async Task Chunks_that_come_before_the_own_sums_are_kept()
     {
         float[][] vectors = Vectors.Random(4, 10, 1);
         var mesh = new Mesh(4, 2, 10, seed: 1);
@@ -49,8 +49,8 @@ public sealed class GradientExchangeTests
         Task<float[]> second = mesh.Start(1, 7, vectors);
         mesh.Drain();
         uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
-        Assert.Equal(expected, Vectors.Bits(first.GetAwaiter().GetResult()));
-        Assert.Equal(expected, Vectors.Bits(second.GetAwaiter().GetResult()));
+        Assert.Equal(expected, Vectors.Bits(await first));
+        Assert.Equal(expected, Vectors.Bits(await second));
     }
 
     [Fact]
