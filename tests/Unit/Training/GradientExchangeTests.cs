@@ -88,12 +88,22 @@ public sealed class GradientExchangeTests
     }
 
     [Fact]
-    public async Task A_door_that_fails_fails_the_exchange()
+    public async Task Abandoning_ends_a_wait_and_those_to_come()
     {
-        var exchange = new GradientExchange("run", 2, new(2), 2, 0, 4, new BrokenDoor());
-        var fault = await Assert.ThrowsAsync<IOException>(() => exchange.ExchangeAsync(0, new Dictionary<ShardRange, float[]> { [new(0, 1)] = new float[4] })
-            .WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken));
-        Assert.Equal("no way through", fault.Message);
+        var mesh = new Mesh(2, 2, 4, seed: 1);
+        Task<float[]> left = mesh.Start(0, 7, Vectors.Random(2, 4, 1));
+        mesh.Drain();
+        mesh.Workers[0].Abandon();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Start(0, 8, Vectors.Random(2, 4, 1)));
+    }
+
+    [Fact]
+    public void A_chunk_that_comes_twice_counts_once()
+    {
+        float[][] vectors = Vectors.Random(4, 10, 1);
+        var mesh = new Mesh(4, 3, 10, seed: 1) { Twice = true };
+        Assert.All(mesh.Exchange(0, vectors), result => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(result)));
     }
 
     [Fact]
@@ -110,11 +120,6 @@ public sealed class GradientExchangeTests
                 Task.Run(() => worker.ExchangeAsync(step, Mesh.Sums(new(Shards), rank, Workers, vectors))))).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
             Assert.All(results, result => Assert.Equal(expected, Vectors.Bits(result)));
         }
-    }
-
-    private sealed class BrokenDoor : IChunkDoor
-    {
-        public Task SendAsync(int rank, GradientChunk chunk) => Task.FromException(new IOException("no way through"));
     }
 
     /// <summary>Delivers each chunk on whatever thread is free.</summary>
@@ -141,6 +146,9 @@ public sealed class GradientExchangeTests
 
         public GradientExchange[] Workers { get; }
 
+        /// <summary>Every chunk is delivered twice.</summary>
+        public bool Twice { get; init; }
+
         /// <summary>Sums of a worker's share along the tree, which it may change.</summary>
         public static IReadOnlyDictionary<ShardRange, float[]> Sums(ReductionTree tree, int rank, int workers, float[][] vectors)
         {
@@ -154,6 +162,8 @@ public sealed class GradientExchangeTests
         public Task SendAsync(int rank, GradientChunk chunk)
         {
             var taken = new TaskCompletionSource();
+            if (Twice)
+                pending.Add(() => Workers[rank].ReceiveAsync(chunk));
             pending.Add(() => Workers[rank].ReceiveAsync(chunk).ContinueWith(_ => taken.SetResult(), TaskScheduler.Default));
             return taken.Task;
         }

@@ -28,7 +28,8 @@ public sealed class SafeTensorsTests
         Assert.All(tensors, entry =>
         {
             SafeTensor same = found[entry.Item1];
-            Assert.Equal((entry.Item2.Type, entry.Item2.Data.ToArray()), (same.Type, same.Data.ToArray()));
+            Assert.Equal(entry.Item2.Type, same.Type);
+            Assert.Equal(entry.Item2.Data.ToArray(), same.Data.ToArray());
             Assert.Equal(entry.Item2.Shape, same.Shape);
         });
     }
