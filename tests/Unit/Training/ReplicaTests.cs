@@ -30,19 +30,18 @@ public sealed class ReplicaTests
     [InlineData(Objective.Likelihood, 3, false, false, false)]
     [InlineData(Objective.Likelihood, 1, true, true, true)]
     [InlineData(Objective.Focal, 3, true, false, true)]
-    [InlineData(Objective.EnergyDistance, 3, true, true, false)]
-    [InlineData(Objective.EnergyDistance, 1, false, false, true)]
+    [InlineData(Objective.EnergyDistance, 3, true, true, true)]
     public void Every_option_trains_scores_and_draws(Objective objective, int channels, bool classes, bool coordinates, bool nonLocal)
     {
         RunSpec spec = TinyRun.Small with { Objective = objective, ClassConditional = classes, CoordinateChannels = coordinates, NonLocal = nonLocal };
         using TinyRun run = TinyRun.Start(spec, threads: 2, channels);
-        Assert.All(run.Steps(5), loss => Assert.True(double.IsFinite(loss)));
+        Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
         Assert.All(run.On(() => run.Replica.Evaluate(0, run.Replica.TestBatches)), loss => Assert.True(double.IsFinite(loss)));
-        byte[] images = run.On(() => run.Replica.Sample(0, 3));
-        Assert.Equal(3 * channels * 64, images.Length);
-        Assert.Equal(images[(channels * 64)..], run.On(() => run.Replica.Sample(1, 3)));
+        byte[] images = run.On(() => run.Replica.Sample(0, 2));
+        Assert.Equal(2 * channels * 64, images.Length);
+        Assert.Equal(images[(channels * 64)..], run.On(() => run.Replica.Sample(1, 2)));
         using TinyRun same = TinyRun.Start(spec, threads: 1, channels);
-        same.Steps(5);
+        same.Steps(3);
         Assert.Equal(run.Hash, same.Hash);
     }
 
@@ -52,11 +51,11 @@ public sealed class ReplicaTests
         using var folder = new TempFolder();
         string path = Path.Combine(folder.Path, "one.safetensors");
         using TinyRun whole = TinyRun.Start(TinyRun.Small), half = TinyRun.Start(TinyRun.Small), resumed = TinyRun.Start(TinyRun.Small);
-        whole.Steps(8);
+        whole.Steps(5);
         half.Steps(3);
         half.Checkpoint().Write(path);
         resumed.On(() => Checkpoint.Read(path).Fill(resumed.Replica.State, path));
-        resumed.Steps(5);
+        resumed.Steps(2);
         Assert.Equal(whole.Hash, resumed.Hash);
         Assert.NotEqual(half.Hash, resumed.Hash);
     }
@@ -74,13 +73,12 @@ public sealed class ReplicaTests
     }
 
     [Theory]
-    [InlineData(1, 2)]
     [InlineData(2, 1)]
     [InlineData(3, 1)]
     [InlineData(4, 2)]
     public async Task Any_number_of_workers_and_threads_gives_the_same_parameters(int workers, int threads)
     {
-        const int Steps = 4;
+        const int Steps = 3;
         using TinyRun alone = TinyRun.Start(TinyRun.Small);
         alone.Steps(Steps);
         TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
