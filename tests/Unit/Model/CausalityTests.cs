@@ -89,7 +89,11 @@ public sealed class CausalityTests
         using var scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with
         {
-            Channels = 3, Size = 12, CoordinateChannels = coordinates, NonLocal = nonLocal, Classes = classes ? 2 : 0,
+            Channels = 3,
+            Size = 12,
+            CoordinateChannels = coordinates,
+            NonLocal = nonLocal,
+            Classes = classes ? 2 : 0,
         });
         Tensor? labels = classes ? tensor(new long[] { 1, 0 }) : null;
         Tensor images = tiny.Images(2);

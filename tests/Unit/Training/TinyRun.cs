@@ -19,8 +19,17 @@ internal sealed class TinyRun : IDisposable
 
     public static RunSpec Small { get; } = new()
     {
-        DataSet = DataSet.Digits, Blocks = 1, Filters = 4, Mixtures = 2, Dropout = 0.5, BatchSize = 2, InitBatchSize = 8, Shards = 4,
-        LearningRate = 0.003, LearningRateDecay = 0.99, PolyakDecay = 0.9,
+        DataSet = DataSet.Digits,
+        Blocks = 1,
+        Filters = 4,
+        Mixtures = 2,
+        Dropout = 0.5,
+        BatchSize = 2,
+        InitBatchSize = 8,
+        Shards = 4,
+        LearningRate = 0.003,
+        LearningRateDecay = 0.99,
+        PolyakDecay = 0.9,
     };
 
     public RunSpec Spec { get; }
