@@ -30,12 +30,12 @@ internal static class Lanes
 
     public static Vector512<float> Exp(Vector512<float> x) => Vector512.Exp(x);
 
-    /// <summary>A well-mixed word for each counter (the finaliser of MurmurHash3, keyed at both ends).</summary>
+    /// <summary>A well-mixed word for each counter (the finaliser of MurmurHash3, keyed at its start and in its middle).</summary>
     public static Vector512<uint> Hash(Vector512<uint> counter, uint key)
     {
         Vector512<uint> h = counter ^ Vector512.Create(key);
         h = (h ^ Vector512.ShiftRightLogical(h, 16)) * Vector512.Create(0x85EBCA6Bu);
-        h = (h ^ Vector512.ShiftRightLogical(h, 13)) * Vector512.Create(0xC2B2AE35u);
+        h = (h ^ Vector512.ShiftRightLogical(h, 13) ^ Vector512.Create(key * 0x9E3779B1u)) * Vector512.Create(0xC2B2AE35u);
         return h ^ Vector512.ShiftRightLogical(h, 16);
     }
 }

@@ -27,17 +27,31 @@ public static class PixelSampler
             for (int x = 0; x < shape.Size; x++)
             {
                 using var pixel = NewDisposeScope();
-                var pass = new Pass(parameters) { Labels = labels, Seed = Seeds.Derive(seeds[0], (ulong)((y * shape.Size) + x)) };
-                Tensor output = network.Forward(pass, above);
                 Tensor colour = shape.EnergyDistance
-                    ? output.select(0, 0).narrow(2, y, 1).narrow(3, x, 1)
-                    : MixtureLikelihood.Sample(output.narrow(2, y, 1).narrow(3, x, 1), shape.Channels, uniform.narrow(1, y, 1).narrow(2, x, 1));
+                    ? EnergySamples(network, parameters, labels, above, seeds, (y * shape.Size) + x).narrow(2, y, 1).narrow(3, x, 1)
+                    : MixtureLikelihood.Sample(
+                        network.Forward(new Pass(parameters) { Labels = labels }, above).narrow(2, y, 1).narrow(3, x, 1),
+                        shape.Channels, uniform.narrow(1, y, 1).narrow(2, x, 1));
                 Tensor rounded = ImageScaling.FromBytes(ImageScaling.ToBytes(colour));
                 images.narrow(2, y, 1).narrow(3, x, 1).copy_(rounded);
             }
         }
 
         return ImageScaling.ToBytes(images).cpu().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>One sample of every pixel, [N, C, H, W]. Each image has a pass to itself, because a pass draws its noise for the whole batch.</summary>
+    private static Tensor EnergySamples(
+        PixelCnn network, Parameters parameters, Tensor? labels, Tensor images, ReadOnlySpan<ulong> seeds, int position)
+    {
+        List<Tensor> samples = [];
+        for (int i = 0; i < seeds.Length; i++)
+        {
+            var pass = new Pass(parameters) { Labels = labels?.narrow(0, i, 1), Seed = Seeds.Derive(seeds[i], (ulong)position) };
+            samples.Add(network.Forward(pass, images.narrow(0, i, 1)).select(0, 0));
+        }
+
+        return cat(samples);
     }
 
     private static Tensor Uniform(NetworkShape shape, ReadOnlySpan<ulong> seeds)

@@ -123,9 +123,9 @@ public sealed class Checkpoint
                     if (!slot.Name.StartsWith("non_local.", StringComparison.Ordinal))
                         wrong.Add($"{slot.Name} is missing");
                 }
-                else if (!tensor.Shape.SequenceEqual(slot.Shape))
+                else if (tensor.Type != "F32" || !tensor.Shape.SequenceEqual(slot.Shape))
                 {
-                    wrong.Add($"{slot.Name} is [{string.Join(", ", tensor.Shape)}] in place of [{string.Join(", ", slot.Shape)}]");
+                    wrong.Add($"{slot.Name} is {tensor.Type} [{string.Join(", ", tensor.Shape)}] in place of F32 [{string.Join(", ", slot.Shape)}]");
                 }
                 else
                 {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
@@ -74,7 +75,7 @@ public sealed class DeviceThreads : IDisposable
         Take(0);
         finished.Wait();
         if (faults.TryDequeue(out Exception? fault))
-            throw new InvalidOperationException(fault.Message, fault);
+            ExceptionDispatchInfo.Throw(fault);
 
         void Take(int thread)
         {

@@ -49,30 +49,54 @@ public static class SafeTensors
             using var header = JsonDocument.Parse(file.Slice(8, (int)length));
             var tensors = new Dictionary<string, SafeTensor>();
             var metadata = new Dictionary<string, string>();
+            var spans = new List<(long First, long End)>();
             foreach (JsonProperty entry in header.RootElement.EnumerateObject())
             {
                 if (entry.Name == "__metadata__")
                 {
                     foreach (JsonProperty pair in entry.Value.EnumerateObject())
-                        metadata.Add(pair.Name, pair.Value.GetString()!);
+                        metadata.Add(pair.Name, pair.Value.GetString() ?? throw new InvalidDataException($"its {pair.Name} is no text"));
                     continue;
                 }
 
                 long[] offsets = Numbers(entry.Value.GetProperty("data_offsets"));
                 if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > data.Length)
                     throw new InvalidDataException($"tensor {entry.Name} lies outside the file");
-                tensors.Add(entry.Name, new(
-                    entry.Value.GetProperty("dtype").GetString()!, Numbers(entry.Value.GetProperty("shape")),
-                    data[(int)offsets[0]..(int)offsets[1]]));
+                string type = entry.Value.GetProperty("dtype").GetString() ?? "";
+                long[] shape = Numbers(entry.Value.GetProperty("shape"));
+                if (BytesOf(type, shape) != offsets[1] - offsets[0])
+                    throw new InvalidDataException($"tensor {entry.Name}'s bytes are not those of its type and shape");
+                spans.Add((offsets[0], offsets[1]));
+                tensors.Add(entry.Name, new(type, shape, data[(int)offsets[0]..(int)offsets[1]]));
             }
+
+            long end = 0;
+            foreach ((long first, long next) in spans.Order())
+                end = first == end ? next : throw new InvalidDataException("its tensors overlap or leave a gap");
+            if (end != data.Length)
+                throw new InvalidDataException("its tensors are not all of its data");
 
             return (tensors, metadata);
         }
-        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
         {
             throw new InvalidDataException("the header is garbled", fault);
         }
 
         static long[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt64())];
+    }
+
+    /// <exception cref="OverflowException">The shape is beyond any memory.</exception>
+    private static long BytesOf(string type, long[] shape)
+    {
+        long width = type switch
+        {
+            "F64" or "I64" or "U64" => 8,
+            "F32" or "I32" or "U32" => 4,
+            "F16" or "BF16" or "I16" or "U16" => 2,
+            "U8" or "I8" or "BOOL" => 1,
+            _ => throw new InvalidDataException($"its type {type} is unknown"),
+        };
+        return shape.Any(side => side < 0) ? -1 : shape.Aggregate(width, (product, side) => checked(product * side));
     }
 }

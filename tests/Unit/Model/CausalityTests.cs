@@ -1,0 +1,115 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Model;
+
+/// <summary>What the network says of a pixel depends on the pixels before it in raster order, and on nothing else.</summary>
+public sealed class CausalityTests
+{
+    private const int Size = 8;
+
+    /// <summary>Rows and columns: corners, edges, the borders of the quarter-size grid and the middle.</summary>
+    private static readonly (int Y, int X)[] Positions = [(0, 0), (0, 3), (0, 7), (3, 0), (3, 7), (4, 4), (6, 1), (7, 6)];
+
+    /// <summary>Every combination of options.</summary>
+    public static TheoryData<int, Nonlinearity, bool, bool, bool, bool> Combinations
+    {
+        get
+        {
+            var data = new TheoryData<int, Nonlinearity, bool, bool, bool, bool>();
+            bool[] both = [false, true];
+            foreach (int channels in new[] { 1, 3 })
+            {
+                foreach (Nonlinearity nonlinearity in Enum.GetValues<Nonlinearity>())
+                {
+                    for (int bits = 0; bits < 16; bits++)
+                        data.Add(channels, nonlinearity, (bits & 1) > 0, (bits & 2) > 0, (bits & 4) > 0, (bits & 8) > 0);
+                }
+            }
+
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Combinations))]
+    public void A_pixel_changes_only_what_comes_after_it(
+        int channels, Nonlinearity nonlinearity, bool classes, bool coordinates, bool nonLocal, bool energyDistance)
+    {
+        using var scope = NewDisposeScope();
+        using var tiny = new TinyNetwork(new(
+            channels, Size, classes ? 3 : 0, Blocks: 1, Filters: 4, Mixtures: 1, nonlinearity, Dropout: 0, coordinates, nonLocal, energyDistance));
+        Tensor? labels = classes ? tensor(new long[] { 1 }) : null;
+        Tensor images = tiny.Images(1);
+        Tensor before = tiny.Forward(images, labels);
+        foreach ((int y, int x) in Positions)
+        {
+            using var position = NewDisposeScope();
+            float[] changes = ChangesOfPixel(before, tiny.Forward(WithOtherPixel(images, y, x), labels));
+            int raster = (y * Size) + x;
+            Assert.All(changes[..(raster + 1)], change => Assert.Equal(0, change));
+            Assert.True(changes[(raster + 1)..].Max() > 1e-6, $"Nothing depends on pixel ({y}, {x}).");
+        }
+    }
+
+    [Fact]
+    public void A_pixel_counts_in_its_neighbours_to_the_right_and_below()
+    {
+        using var scope = NewDisposeScope();
+        using var tiny = new TinyNetwork(TinyNetwork.Shape with { NonLocal = true });
+        Tensor images = tiny.Images(1);
+        Tensor before = tiny.Forward(images);
+        for (int raster = 0; raster < (Size * Size) - 1; raster++)
+        {
+            float[] changes = ChangesOfPixel(before, tiny.Forward(WithOtherPixel(images, raster / Size, raster % Size)));
+            Assert.All(changes[..(raster + 1)], change => Assert.Equal(0, change));
+            if (raster % Size < Size - 1)
+                Assert.True(changes[raster + 1] > 0, $"Pixel {raster + 1} does not see the one to its left.");
+            if (raster < Size * (Size - 1))
+                Assert.True(changes[raster + Size] > 0, $"Pixel {raster + Size} does not see the one above.");
+        }
+    }
+
+    [Fact]
+    public void Labels_reach_every_pixel()
+    {
+        using var scope = NewDisposeScope();
+        using var tiny = new TinyNetwork(TinyNetwork.Shape with { Classes = 3 });
+        Tensor images = tiny.Images(1);
+        float[] changes = ChangesOfPixel(tiny.Forward(images, tensor(new long[] { 0 })), tiny.Forward(images, tensor(new long[] { 2 })));
+        Assert.All(changes, change => Assert.NotEqual(0, change));
+    }
+
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, true, true)]
+    public void Rows_below_do_not_matter(bool coordinates, bool nonLocal, bool classes)
+    {
+        using var scope = NewDisposeScope();
+        using var tiny = new TinyNetwork(TinyNetwork.Shape with
+        {
+            Channels = 3,
+            Size = 12,
+            CoordinateChannels = coordinates,
+            NonLocal = nonLocal,
+            Classes = classes ? 2 : 0,
+        });
+        Tensor? labels = classes ? tensor(new long[] { 1, 0 }) : null;
+        Tensor images = tiny.Images(2);
+        Tensor whole = tiny.Forward(images, labels);
+        foreach (int rows in new[] { 4, 8 })
+            Assert.InRange(tiny.Forward(images.narrow(2, 0, rows), labels).DistanceTo(whole.narrow(2, 0, rows)), 0, 1e-5f);
+    }
+
+    private static Tensor WithOtherPixel(Tensor images, int y, int x)
+    {
+        Tensor changed = images.clone();
+        Tensor pixel = changed.narrow(2, y, 1).narrow(3, x, 1);
+        pixel.copy_(pixel.Times(-0.5).Plus(0.4));
+        return changed;
+    }
+
+    /// <summary>Largest change of what is said of each pixel, in raster order.</summary>
+    private static float[] ChangesOfPixel(Tensor before, Tensor after) => (before - after).abs().flatten(0, -3).flatten(-2, -1).amax([0]).Floats();
+}

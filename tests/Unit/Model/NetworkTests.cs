@@ -1,0 +1,89 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Model;
+
+/// <summary>The network's size, and what its options leave alone.</summary>
+public sealed class NetworkTests
+{
+    [Fact]
+    public void A_non_local_block_added_to_a_trained_network_is_an_identity()
+    {
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        using var trained = new TinyNetwork(TinyNetwork.Shape with { Channels = 3 });
+        var network = new PixelCnn(trained.Network.Shape with { NonLocal = true });
+        using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
+        network.DrawParameters(parameters, 9);
+        Tensor images = trained.Images(2);
+        network.Forward(new Pass(parameters) { Initialising = true }, images);
+        foreach (Slot slot in trained.Network.Layout.Slots)
+            parameters[network.Layout.Slots.Single(other => other.Name == slot.Name)].copy_(trained.Parameters[slot]);
+        Assert.Equal(trained.Forward(images).Floats(), network.Forward(new Pass(parameters), images).Floats());
+    }
+
+    [Fact]
+    public void Forward_operations_are_those_counted_by_hand()
+    {
+        // Weights of one layer by height x width x inputs x outputs; 4 filters, which concat_elu makes 8; 2 planes come in.
+        const long Inputs = (2 * 3 * 2 * 4) + (1 * 3 * 2 * 4) + (2 * 1 * 2 * 4);
+        const long UpU = (2 * 3 * 8 * 4) + (2 * 3 * 8 * 8), UpUl = (2 * 2 * 8 * 4) + (2 * 2 * 8 * 8) + (8 * 4);
+        const long DownU = UpU + (8 * 4), DownUl = (2 * 2 * 8 * 4) + (2 * 2 * 8 * 8) + (16 * 4);
+        const long Resize = (2 * 3 * 4 * 4) + (2 * 2 * 4 * 4);
+        const long Output = 4 * 6;
+        const long Full = 64, Half = 16, Quarter = 4; // positions
+        long expected = 2 * (
+            (Full * (Inputs + UpU + UpUl + (2 * (DownU + DownUl)) + Output))
+            + (Half * (Resize + UpU + UpUl + (2 * (DownU + DownUl)) + Resize))
+            + (Quarter * (Resize + UpU + UpUl + DownU + DownUl + Resize)));
+        Assert.Equal(expected, new PixelCnn(TinyNetwork.Shape).ForwardOperations);
+    }
+
+    [Fact]
+    public void The_published_model_has_its_published_size()
+    {
+        var network = new PixelCnn(NetworkShape.From(Presets.Cifar, channels: 3, size: 32, classes: 10));
+        Assert.InRange(network.Layout.Count, 53_500_000, 53_900_000);
+        Assert.Equal(100, network.Shape.Logits);
+    }
+
+    [Fact]
+    public void Parameters_drawn_from_one_seed_are_the_same()
+    {
+        using var scope = NewDisposeScope();
+        var network = new PixelCnn(TinyNetwork.Shape with { Classes = 2 });
+        float[] Drawn(ulong seed)
+        {
+            using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
+            network.DrawParameters(parameters, seed);
+            return parameters.Values.Floats();
+        }
+
+        Assert.Equal(Drawn(1), Drawn(1));
+        Assert.NotEqual(Drawn(1), Drawn(2));
+        float[] drawn = [.. Drawn(3).Where(value => value != 0)];
+        Assert.Equal(0.05, Math.Sqrt(drawn.Average(value => value * value)), 0.003);
+    }
+
+    [Fact]
+    public void Gradients_of_the_whole_network_agree_with_differences()
+    {
+        using var scope = NewDisposeScope();
+        using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = 3, NonLocal = true, Classes = 2, CoordinateChannels = true });
+        Tensor images = tiny.Images(1), labels = tensor(new long[] { 1 }), gradient = zeros(tiny.Network.Layout.Length);
+        using var leaves = new Parameters(tiny.Network.Layout, tiny.Parameters.Values, gradient);
+        Loss(leaves).backward();
+        // Along the gradient the loss rises by its length.
+        double norm = gradient.norm().Value<float>(), step = 1e-2 / norm;
+        float[] sides = [.. new[] { step, -step }.Select(by =>
+        {
+            using var moved = new Parameters(tiny.Network.Layout, tiny.Parameters.Values.Plus(gradient.Times(by / norm)));
+            return Loss(moved).Value<float>();
+        })];
+        Assert.Equal(norm, (sides[0] - sides[1]) / (2 * step), 0.02 * norm);
+
+        Tensor Loss(Parameters parameters) =>
+            Losses.Sum(Objective.Likelihood, tiny.Network.Forward(new Pass(parameters) { Labels = labels }, images), images, 0);
+    }
+}

@@ -1,0 +1,187 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Unit.Tests.Data;
+
+namespace PixelCnnCluster.Tests.Training;
+
+/// <summary>A checkpoint is whole or absent, and gives the state back to the bit.</summary>
+public sealed class CheckpointTests : IDisposable
+{
+    private static readonly RunSpec Spec = TinyRun.Small with { Filters = 2, Mixtures = 1 };
+
+    private readonly TempFolder folder = new();
+
+    private string File1 => Path.Combine(folder.Path, "one.safetensors");
+
+    [Fact]
+    public void A_round_trip_gives_the_same_state()
+    {
+        using TinyRun run = TinyRun.Start(Spec), other = TinyRun.Start(Spec with { Seed = 2 });
+        run.Steps(3);
+        Assert.NotEqual(run.Hash, other.Hash);
+        long bytes = run.Checkpoint(3.25).Write(File1);
+        Assert.Equal(new FileInfo(File1).Length, bytes);
+        Checkpoint read = Checkpoint.Read(File1);
+        other.On(() => read.Fill(other.Replica.State, File1));
+        Assert.Equal((run.Hash, run.Hash, 3, 3), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
+        Assert.Equal(Spec, read.Spec);
+        CheckpointHeader header = CheckpointHeader.Read(File1);
+        Assert.Equal(("3.25", "3", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
+        Assert.Equal([File1], Directory.GetFiles(folder.Path));
+    }
+
+    [Fact]
+    public void The_copy_does_not_change_while_training_goes_on()
+    {
+        using TinyRun run = TinyRun.Start(Spec);
+        run.Steps(1);
+        string hash = run.Hash;
+        Checkpoint copy = run.Checkpoint();
+        run.Steps(1);
+        copy.Write(File1);
+        Checkpoint.Read(File1).Fill(run.Replica.State, File1);
+        Assert.Equal(hash, run.Hash);
+    }
+
+    [Fact]
+    public void A_single_flipped_bit_is_refused_with_the_files_name()
+    {
+        byte[] valid = Written();
+        int header = 8 + (int)BitConverter.ToInt64(valid);
+        var random = new Random(1);
+        int[] positions = [0, 1, 3, 7, 8, header - 1, header, valid.Length - 1, .. Few(200, 8, header), .. Few(100, header, valid.Length)];
+        foreach (int position in positions)
+        {
+            byte[] damaged = [.. valid];
+            damaged[position] ^= (byte)(1 << random.Next(8));
+            AssertRefused(damaged);
+        }
+
+        // Every bit of the checksum and of its name.
+        int checksum = valid.AsSpan().IndexOf("\"checksum\":"u8);
+        for (int bit = 0; bit < 45 * 8; bit++)
+        {
+            byte[] damaged = [.. valid];
+            damaged[checksum + (bit / 8)] ^= (byte)(1 << (bit % 8));
+            AssertRefused(damaged);
+        }
+
+        IEnumerable<int> Few(int count, int first, int end) => Enumerable.Range(0, count).Select(_ => random.Next(first, end));
+    }
+
+    [Fact]
+    public void A_file_that_is_cut_or_grown_is_refused()
+    {
+        byte[] valid = Written();
+        int header = 8 + (int)BitConverter.ToInt64(valid);
+        foreach (int length in new[] { 0, 1, 7, 8, 9, header - 1, header, header + 1, valid.Length / 2, valid.Length - 4, valid.Length - 1 })
+            AssertRefused(valid[..length]);
+        AssertRefused([.. valid, 0]);
+        AssertRefused([.. valid, .. valid]);
+    }
+
+    [Fact]
+    public void A_missing_file_and_a_folder_are_refused_with_the_name()
+    {
+        foreach (string path in new[] { File1, folder.Path, Path.Combine(folder.Path, "none", "one.safetensors") })
+            Assert.Contains(path, Assert.Throws<UserErrorException>(() => Checkpoint.Read(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Another_networks_file_is_refused_with_what_differs()
+    {
+        Written();
+        Checkpoint stored = Checkpoint.Read(File1);
+        (RunSpec Spec, string[] Parts)[] others =
+        [
+            (Spec with { Filters = 4 }, ["u_init.v", "[2, 2, 2, 3]", "[4, 2, 2, 3]", "more"]),
+            (Spec with { Blocks = 2 }, ["is missing"]),
+            (Spec with { Mixtures = 2 }, ["out.v", "more"]),
+            (Spec with { ClassConditional = true }, ["class.w is missing"]),
+        ];
+        foreach ((RunSpec spec, string[] parts) in others)
+        {
+            using TinyRun run = TinyRun.Start(spec);
+            string message = Assert.Throws<UserErrorException>(() => stored.Fill(run.Replica.State, File1)).Message;
+            Assert.All([.. parts, File1], part => Assert.Contains(part, message, StringComparison.Ordinal));
+        }
+
+        using TinyRun wider = TinyRun.Start(Spec with { ClassConditional = true });
+        wider.Checkpoint().Write(File1);
+        using TinyRun plain = TinyRun.Start(Spec);
+        string found = Assert.Throws<UserErrorException>(() => Checkpoint.Read(File1).Fill(plain.Replica.State, File1)).Message;
+        Assert.Contains("is not in this network", found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checkpoint_without_the_non_local_block_loads_into_a_network_with_one_and_scores_the_same()
+    {
+        using TinyRun trained = TinyRun.Start(Spec);
+        trained.Steps(3);
+        trained.Checkpoint().Write(File1);
+        using TinyRun grown = TinyRun.Start(Spec with { NonLocal = true });
+        grown.On(() => Checkpoint.Read(File1).Fill(grown.Replica.State, File1));
+        int batches = trained.Replica.TestBatches;
+        Assert.Equal(trained.On(() => trained.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
+        Assert.Equal(3, grown.Replica.State.Step);
+        Assert.All(grown.Steps(2), loss => Assert.True(double.IsFinite(loss)));
+    }
+
+    [Fact]
+    public void A_disk_that_fills_leaves_the_old_file_and_nothing_beside()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "There is no device that is always full.");
+        byte[] old = Written();
+        File.CreateSymbolicLink(File1 + ".part", "/dev/full");
+        using TinyRun run = TinyRun.Start(Spec with { Seed = 3 });
+        Assert.Throws<IOException>(() => run.Checkpoint().Write(File1));
+        Assert.Equal([File1], Directory.GetFiles(folder.Path));
+        Assert.Equal(old, File.ReadAllBytes(File1));
+    }
+
+    [Fact]
+    public void A_target_that_vanished_or_is_taken_leaves_nothing_beside()
+    {
+        using TinyRun run = TinyRun.Start(Spec);
+        Checkpoint checkpoint = run.Checkpoint();
+        Assert.ThrowsAny<IOException>(() => checkpoint.Write(Path.Combine(folder.Path, "gone", "one.safetensors")));
+        Directory.CreateDirectory(File1);
+        Assert.ThrowsAny<IOException>(() => checkpoint.Write(File1));
+        Assert.Equal([File1], Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public void Pruning_keeps_the_newest_and_the_best()
+    {
+        using TinyRun run = TinyRun.Start(Spec);
+        double?[] scores = [3.5, null, 2.5, 3, 2.75, null, 3.25];
+        for (int i = 0; i < scores.Length; i++)
+            run.Checkpoint(scores[i]).Write(CheckpointFolder.PathOf(folder.Path, i));
+        File.WriteAllText(Path.Combine(folder.Path, "notes.txt"), "");
+        CheckpointFolder.Prune(folder.Path, 3);
+        Assert.Equal([2, 4, 5, 6], Steps());
+        CheckpointFolder.Prune(folder.Path, 1);
+        Assert.Equal([2, 6], Steps());
+        Assert.Equal(CheckpointFolder.PathOf(folder.Path, 6), CheckpointHeader.Newest(folder.Path));
+        Assert.True(File.Exists(Path.Combine(folder.Path, "notes.txt")));
+
+        IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(CheckpointFolder.PathOf(folder.Path, i)));
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    private byte[] Written()
+    {
+        using TinyRun run = TinyRun.Start(Spec);
+        run.Steps(1);
+        run.Checkpoint().Write(File1);
+        return File.ReadAllBytes(File1);
+    }
+
+    private void AssertRefused(byte[] content)
+    {
+        File.WriteAllBytes(File1, content);
+        string message = Assert.Throws<UserErrorException>(() => Checkpoint.Read(File1)).Message;
+        Assert.Contains(File1, message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,157 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Unit.Tests.Data;
+
+namespace PixelCnnCluster.Tests.Training;
+
+/// <summary>The parameters after step t are a function of the specification and t alone, and they get better.</summary>
+public sealed class ReplicaTests
+{
+    [Fact]
+    public void Bits_per_dim_of_the_digits_fall()
+    {
+        ImageData digits = ImageDataSets.Load(DataSet.Digits, "", 0);
+        using TinyRun run = TinyRun.Start(TinyRun.Small with { Dropout = 0, BatchSize = 4, Shards = 2, InitBatchSize = 16, LearningRate = 0.02 }, digits);
+        double BitsPerDim()
+        {
+            const int Batches = 5;
+            return run.On(() => run.Replica.Evaluate(0, Batches)).Sum() / (Batches * run.Spec.BatchSize * 28 * 28 * Math.Log(2));
+        }
+
+        double before = BitsPerDim();
+        run.Steps(30);
+        double after = BitsPerDim();
+        Assert.InRange(after, 0, before * 2 / 3);
+        Assert.InRange(after, 0.5, 3);
+    }
+
+    [Theory]
+    [InlineData(Objective.Likelihood, 3, false, false, false)]
+    [InlineData(Objective.Likelihood, 1, true, true, true)]
+    [InlineData(Objective.Focal, 3, true, false, true)]
+    [InlineData(Objective.EnergyDistance, 3, true, true, true)]
+    public void Every_option_trains_scores_and_draws(Objective objective, int channels, bool classes, bool coordinates, bool nonLocal)
+    {
+        RunSpec spec = TinyRun.Small with { Objective = objective, ClassConditional = classes, CoordinateChannels = coordinates, NonLocal = nonLocal };
+        using TinyRun run = TinyRun.Start(spec, threads: 2, channels);
+        Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
+        Assert.All(run.On(() => run.Replica.Evaluate(0, run.Replica.TestBatches)), loss => Assert.True(double.IsFinite(loss)));
+        byte[] images = run.On(() => run.Replica.Sample(0, 2));
+        Assert.Equal(2 * channels * 64, images.Length);
+        Assert.Equal(images[(channels * 64)..], run.On(() => run.Replica.Sample(1, 2)));
+        using TinyRun same = TinyRun.Start(spec, threads: 1, channels);
+        same.Steps(3);
+        Assert.Equal(run.Hash, same.Hash);
+    }
+
+    [Fact]
+    public void Resuming_equals_never_having_stopped()
+    {
+        using var folder = new TempFolder();
+        string path = Path.Combine(folder.Path, "one.safetensors");
+        using TinyRun whole = TinyRun.Start(TinyRun.Small), half = TinyRun.Start(TinyRun.Small), resumed = TinyRun.Start(TinyRun.Small);
+        whole.Steps(5);
+        half.Steps(3);
+        half.Checkpoint().Write(path);
+        resumed.On(() => Checkpoint.Read(path).Fill(resumed.Replica.State, path));
+        resumed.Steps(2);
+        Assert.Equal(whole.Hash, resumed.Hash);
+        Assert.NotEqual(half.Hash, resumed.Hash);
+    }
+
+    [Fact]
+    public void Dropout_and_the_seed_decide_the_parameters()
+    {
+        string[] hashes = [.. new[] { TinyRun.Small, TinyRun.Small with { Dropout = 0 }, TinyRun.Small with { Seed = 9 } }.Select(spec =>
+        {
+            using TinyRun run = TinyRun.Start(spec);
+            run.Steps(2);
+            return run.Hash;
+        })];
+        Assert.Equal(3, hashes.Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(3, 1)]
+    [InlineData(4, 2)]
+    public async Task Any_number_of_workers_and_threads_gives_the_same_parameters(int workers, int threads)
+    {
+        const int Steps = 3;
+        using TinyRun alone = TinyRun.Start(TinyRun.Small);
+        alone.Steps(Steps);
+        TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
+        var doors = new Doors();
+        ReductionTree tree = runs[0].Replica.Tree;
+        int length = (int)runs[0].Replica.Network.Layout.Length;
+        doors.Exchanges = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange("run", 1, tree, workers, rank, length, doors))];
+        for (long step = 0; step < Steps; step++)
+        {
+            float[][] totals = await Task.WhenAll(runs.Select((run, rank) =>
+            {
+                TreeSum sums = run.On(() => run.Replica.ComputeShards(tree.ShareOf(rank, workers)).Gradients);
+                return doors.Exchanges[rank].ExchangeAsync(step, sums.Sums);
+            }));
+            for (int rank = 0; rank < workers; rank++)
+            {
+                (Replica replica, float[] total) = (runs[rank].Replica, totals[rank]);
+                runs[rank].On(() =>
+                {
+                    replica.Hold(total);
+                    replica.AdvanceTo(step + 1);
+                });
+            }
+        }
+
+        Assert.All(runs, run => Assert.Equal(alone.Hash, run.Hash));
+        foreach (TinyRun run in runs)
+            run.Dispose();
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void A_gradient_that_is_not_finite_is_skipped_and_counted(float bad)
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        run.Steps(1);
+        float[] gradient = new float[run.Replica.Network.Layout.Length];
+        gradient[^20] = bad;
+        float[] values = run.On(() => Model.TensorValues.Floats(run.Replica.State.Values));
+        Assert.False(double.IsFinite(run.On(() => run.Replica.Hold(gradient))));
+        run.On(() => run.Replica.AdvanceTo(2));
+        Assert.Equal(2, run.Replica.State.Step);
+        Assert.Equal(values, run.On(() => Model.TensorValues.Floats(run.Replica.State.Values)));
+        Assert.All(run.Steps(1), loss => Assert.True(double.IsFinite(loss)));
+    }
+
+    [Fact]
+    public void A_commit_is_followed_once_and_only_with_its_own_gradient()
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        run.Steps(1);
+        string hash = run.Hash;
+        run.On(() => run.Replica.AdvanceTo(1));
+        Assert.Equal(hash, run.Hash);
+        foreach (long step in new long[] { 0, 2, 3 })
+            Assert.Throws<InvalidOperationException>(() => run.On(() => run.Replica.AdvanceTo(step)));
+        Assert.Equal(hash, run.Hash);
+    }
+
+    [Fact]
+    public void The_norm_is_that_of_the_whole_gradient()
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        float[] gradient = new float[run.Replica.Network.Layout.Length];
+        (gradient[0], gradient[33]) = (3, -4);
+        Assert.Equal(5, run.On(() => run.Replica.Hold(gradient)), 1e-6);
+    }
+
+    private sealed class Doors : IChunkDoor
+    {
+        public GradientExchange[] Exchanges { get; set; } = [];
+
+        public Task SendAsync(int rank, GradientChunk chunk) => Task.Run(() => Exchanges[rank].ReceiveAsync(chunk));
+    }
+}

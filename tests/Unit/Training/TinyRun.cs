@@ -1,0 +1,87 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
+
+namespace PixelCnnCluster.Tests.Training;
+
+/// <summary>A run of a few filters on a few images of 8 x 8, with its device threads and its replica.</summary>
+internal sealed class TinyRun : IDisposable
+{
+    private readonly DeviceThreads threads;
+
+    private TinyRun(RunSpec spec, ImageData data, int threadCount)
+    {
+        Spec = spec;
+        threads = new(threadCount);
+        Replica = On(() => new Replica(spec, data, threads));
+        On(Replica.Initialise);
+    }
+
+    public static RunSpec Small { get; } = new()
+    {
+        DataSet = DataSet.Digits,
+        Blocks = 1,
+        Filters = 4,
+        Mixtures = 2,
+        Dropout = 0.5,
+        BatchSize = 2,
+        InitBatchSize = 8,
+        Shards = 4,
+        LearningRate = 0.003,
+        LearningRateDecay = 0.99,
+        PolyakDecay = 0.9,
+    };
+
+    public RunSpec Spec { get; }
+
+    public Replica Replica { get; }
+
+    public string Hash => On(Replica.State.Hash);
+
+    public static TinyRun Start(RunSpec spec, int threads = 1, int channels = 1) => new(spec, Images(channels), threads);
+
+    public static TinyRun Start(RunSpec spec, ImageData data) => new(spec, data, 1);
+
+    /// <summary>Random images of two classes.</summary>
+    public static ImageData Images(int channels, int size = 8)
+    {
+        var random = new Random(5);
+        return new(Set(40), Set(9));
+
+        ImageSet Set(int count)
+        {
+            var builder = new ImageSetBuilder(channels, size, classes: 2);
+            for (int i = 0; i < count; i++)
+                random.NextBytes(builder.Add(i % 2));
+            return builder.Build();
+        }
+    }
+
+    /// <summary>Does the work on the device's first thread.</summary>
+    public T On<T>(Func<T> work) => threads.RunAsync(work).GetAwaiter().GetResult();
+
+    public void On(Action work) => On(() =>
+    {
+        work();
+        return 0;
+    });
+
+    /// <summary>Steps that one worker computes alone.</summary>
+    /// <returns>Mean loss per image of each step.</returns>
+    public double[] Steps(int count) => [.. Enumerable.Range(0, count).Select(_ => On(() =>
+    {
+        (double[] losses, TreeSum gradients) = Replica.ComputeShards(Replica.Tree.Root);
+        Assert.True(gradients.TryGetTotal(out float[] total));
+        Replica.Hold(total);
+        Replica.AdvanceTo(Replica.State.Step + 1);
+        return losses.Sum() / Spec.ImagesPerStep;
+    }))];
+
+    public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoint.Of(Replica.State, "run", Spec, score));
+
+    public void Dispose()
+    {
+        On(Replica.Dispose);
+        threads.Dispose();
+    }
+}
