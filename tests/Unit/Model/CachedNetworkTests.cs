@@ -17,7 +17,6 @@ public sealed class CachedNetworkTests
         ["12 pixels"] = SamplingNetwork.Plain with { Size = 12 },
         ["28 pixels"] = SamplingNetwork.Plain with { Size = 28 },
         ["two blocks"] = SamplingNetwork.Plain with { Blocks = 2 },
-        ["no blocks on the way up"] = SamplingNetwork.Plain with { Blocks = 0 },
         ["many filters"] = SamplingNetwork.Plain with { Filters = 40 },
         ["classes"] = SamplingNetwork.Plain with { Classes = 2 },
         ["coordinates"] = SamplingNetwork.Plain with { CoordinateChannels = true },
