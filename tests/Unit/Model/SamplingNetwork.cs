@@ -17,6 +17,9 @@ public sealed class SamplingNetwork : IDisposable
     public SamplingNetwork(NetworkShape shape)
     {
         using var scope = NewDisposeScope();
+
+        // As on a worker: threads of the kernels' own, waiting for one another on busy cores, would take most of the time.
+        set_num_threads(1);
         Network = new(shape);
         using var generator = new Generator(1, CPU);
         values = randn(Network.Layout.Length, generator: generator).Times(0.5).DetachFromDisposeScope();
