@@ -56,12 +56,9 @@ internal sealed class CachedShiftDown(CachedConvolution convolution, Rows output
 {
     public void BeginRow(int row)
     {
-        if (row > 0)
-        {
-            convolution.Advance(0, output.Width);
-            output.Copy(convolution.Output, 0, output.Width);
-        }
-
+        // Before the first row the convolution has not begun and the image is zero, so zeros are what is copied.
+        convolution.Advance(0, output.Width);
+        output.Copy(convolution.Output, 0, output.Width);
         convolution.BeginRow(row);
     }
 
