@@ -45,12 +45,12 @@ public sealed class CachedNetwork : IPixelNetwork
         using var none = no_grad();
         row = y;
 
-        // Every layer takes from its inputs what the row above left there before any of them goes on.
-        foreach ((int stage, ICachedLayer layer) in Due(vertical, y))
+        // From the end: every layer takes from its inputs what the row above left there before they begin the new one.
+        foreach ((int stage, ICachedLayer layer) in Due(vertical, y).Reverse())
             layer.BeginRow(y >> stage);
         foreach ((int stage, ICachedLayer layer) in Due(vertical, y))
             layer.Advance(0, shape.Size >> stage);
-        foreach ((int stage, ICachedLayer layer) in Due(horizontal, y))
+        foreach ((int stage, ICachedLayer layer) in Due(horizontal, y).Reverse())
             layer.BeginRow(y >> stage);
     }
 
