@@ -8,6 +8,8 @@ namespace PixelCnnCluster.Model;
 /// <summary>The nonlinearity before every convolution, with the dropout and the padding that follow it.</summary>
 internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
 {
+    public Nonlinearity Nonlinearity => nonlinearity;
+
     /// <summary>Channels out per channel in: concat_elu keeps the positive and the negative half apart.</summary>
     public int Expansion => nonlinearity == Nonlinearity.ConcatElu ? 2 : 1;
 

@@ -28,8 +28,14 @@ internal sealed record Reach(int Height, int Width, Padding Padding)
 internal sealed class ShiftedConvolution(
     ParameterLayout layout, string name, int inputs, int outputs, Reach reach, int stride = 1, double initialScale = 1)
 {
-    private readonly WeightNormalised weights = new(layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
     private readonly long[] strides = [stride, stride];
+
+    /// <summary>[out, in, height, width]</summary>
+    public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
+
+    public Reach Reach => reach;
+
+    public int Stride => stride;
 
     public Padding Padding => reach.Padding;
 
@@ -37,31 +43,35 @@ internal sealed class ShiftedConvolution(
     public Tensor Forward(Pass pass, Tensor input) => ForwardPadded(pass, reach.Padding.Apply(input));
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
-    public Tensor ForwardPadded(Pass pass, Tensor input) => weights.Apply(
+    public Tensor ForwardPadded(Pass pass, Tensor input) => Weights.Apply(
         pass, input, (x, weight, bias) => F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
 }
 
 /// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>
 internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int filters, Reach reach)
 {
-    private readonly WeightNormalised weights = new(layout, name, [filters, filters, reach.Height, reach.Width], outputDimension: 1);
+    /// <summary>[in, out, height, width]</summary>
+    public WeightNormalised Weights { get; } = new(layout, name, [filters, filters, reach.Height, reach.Width], outputDimension: 1);
+
+    /// <summary>Columns of the transposed convolution's result that come before the image's first.</summary>
+    public int Crop => (reach.Width - 1) / 2;
 
     /// <summary>[N, H, W, C] to [N, 2 H, 2 W, C].</summary>
     public Tensor Forward(Pass pass, Tensor input)
     {
         long height = 2 * input.shape[1], width = 2 * input.shape[2];
-        int left = (reach.Width - 1) / 2;
-        return weights.Apply(pass, input, (x, weight, bias) =>
+        return Weights.Apply(pass, input, (x, weight, bias) =>
             F.conv_transpose2d(x.permute(0, 3, 1, 2), weight, bias, [2, 2]).permute(0, 2, 3, 1)
-                .narrow(1, 0, height).narrow(2, left, width));
+                .narrow(1, 0, height).narrow(2, Crop, width));
     }
 }
 
 /// <summary>The same linear map at every position (a 1x1 convolution, "network in network").</summary>
 internal sealed class Pointwise(ParameterLayout layout, string name, int inputs, int outputs, double initialScale = 1)
 {
-    private readonly WeightNormalised weights = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
+    /// <summary>[out, in]</summary>
+    public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
 
     /// <summary>[..., in] to [..., out].</summary>
-    public Tensor Forward(Pass pass, Tensor input) => weights.Apply(pass, input, F.linear);
+    public Tensor Forward(Pass pass, Tensor input) => Weights.Apply(pass, input, F.linear);
 }

@@ -89,7 +89,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
             int c = 0;
             for (; c <= channels - Lanes.Count; c += Lanes.Count)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Elu(Vector512.Create(x[c..]));
+                (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(Vector512.Create(x[c..]));
                 if (dropout > 0)
                 {
                     positive *= Mask(position + (uint)c, 0);
@@ -102,7 +102,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
 
             if (c < channels)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Elu(Lanes.Load(x[c..]));
+                (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(Lanes.Load(x[c..]));
                 if (dropout > 0)
                 {
                     positive *= Mask(position + (uint)c, 0);
@@ -121,14 +121,6 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                 Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c).CopyTo(result[c..]);
             if (c < channels)
                 Lanes.Store(Gradient(Lanes.Load(x[c..]), Lanes.Load(gradient[c..channels]), Lanes.Load(gradient[(channels + c)..]), position + (uint)c), result[c..]);
-        }
-
-        /// <summary>elu(x) and elu(-x) by one exponential.</summary>
-        private static (Vector512<float> Positive, Vector512<float> Negative) Elu(Vector512<float> x)
-        {
-            Vector512<float> below = Lanes.Exp(-Vector512.Abs(x)) - Vector512<float>.One;
-            Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
-            return (Vector512.ConditionalSelect(isPositive, x, below), Vector512.ConditionalSelect(isPositive, below, -x));
         }
 
         private Vector512<float> Gradient(Vector512<float> x, Vector512<float> positive, Vector512<float> negative, uint position)

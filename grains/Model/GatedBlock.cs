@@ -8,34 +8,39 @@ namespace PixelCnnCluster.Model;
 /// </summary>
 internal sealed class GatedBlock
 {
-    private readonly Activation activation;
-    private readonly ShiftedConvolution first;
-    private readonly ShiftedConvolution second;
-    private readonly Pointwise? shortcut;
-    private readonly Slot? classBias;
-
     /// <param name="shortcutChannels">Channels of the shortcut's input; 0 for a block without.</param>
     public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, Reach reach, int shortcutChannels)
     {
-        activation = new Activation(shape.Nonlinearity, shape.Dropout);
-        int activated = activation.Expansion * shape.Filters;
-        first = new ShiftedConvolution(layout, name + ".conv_in", activated, shape.Filters, reach);
+        Activation = new Activation(shape.Nonlinearity, shape.Dropout);
+        int activated = Activation.Expansion * shape.Filters;
+        First = new ShiftedConvolution(layout, name + ".conv_in", activated, shape.Filters, reach);
         if (shortcutChannels > 0)
-            shortcut = new Pointwise(layout, name + ".skip", activation.Expansion * shortcutChannels, shape.Filters);
-        second = new ShiftedConvolution(layout, name + ".conv_out", activated, 2 * shape.Filters, reach, initialScale: 0.1);
+            Shortcut = new Pointwise(layout, name + ".skip", Activation.Expansion * shortcutChannels, shape.Filters);
+        Second = new ShiftedConvolution(layout, name + ".conv_out", activated, 2 * shape.Filters, reach, initialScale: 0.1);
         if (shape.Classes > 0)
-            classBias = layout.Add(name + ".class.w", shape.Classes, 2 * shape.Filters);
+            ClassBias = layout.Add(name + ".class.w", shape.Classes, 2 * shape.Filters);
     }
+
+    public Activation Activation { get; }
+
+    public ShiftedConvolution First { get; }
+
+    public ShiftedConvolution Second { get; }
+
+    public Pointwise? Shortcut { get; }
+
+    /// <summary>[classes, 2 filters]; null for an unconditional network.</summary>
+    public Slot? ClassBias { get; }
 
     /// <summary>[N, H, W, filters] to the same; <paramref name="aside"/> is the shortcut's input [N, H, W, shortcut channels].</summary>
     public Tensor Forward(Pass pass, Tensor input, Tensor? aside = null)
     {
-        Tensor hidden = first.ForwardPadded(pass, activation.Apply(pass, input, first.Padding));
-        if (shortcut is not null)
-            hidden = hidden.Plus(shortcut.Forward(pass, activation.Apply(pass, aside!, Padding.None)));
-        Tensor gated = second.ForwardPadded(pass, activation.Apply(pass, hidden, second.Padding, mayDrop: true));
-        if (classBias is not null)
-            gated = gated.Plus(pass.Parameters[classBias].index_select(0, pass.Labels!).unsqueeze(1).unsqueeze(1));
+        Tensor hidden = First.ForwardPadded(pass, Activation.Apply(pass, input, First.Padding));
+        if (Shortcut is not null)
+            hidden = hidden.Plus(Shortcut.Forward(pass, Activation.Apply(pass, aside!, Padding.None)));
+        Tensor gated = Second.ForwardPadded(pass, Activation.Apply(pass, hidden, Second.Padding, mayDrop: true));
+        if (ClassBias is not null)
+            gated = gated.Plus(pass.Parameters[ClassBias].index_select(0, pass.Labels!).unsqueeze(1).unsqueeze(1));
         return FusedGate.Apply(input, gated);
     }
 }

@@ -7,5 +7,7 @@ public static class ImageScaling
 {
     public static Tensor FromBytes(Tensor pixels) => pixels.to_type(ScalarType.Float32).Plus(-127.5).Over(127.5);
 
-    public static Tensor ToBytes(Tensor images) => images.Times(127.5).Plus(127.5).round().Clamped(0, 255).to_type(ScalarType.Byte);
+    public static float FromByte(byte value) => (value - 127.5f) / 127.5f;
+
+    public static byte ToByte(float value) => (byte)Math.Clamp(MathF.Round((value * 127.5f) + 127.5f), 0, 255);
 }

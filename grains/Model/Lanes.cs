@@ -30,6 +30,14 @@ internal static class Lanes
 
     public static Vector512<float> Exp(Vector512<float> x) => Vector512.Exp(x);
 
+    /// <summary>elu(x) and elu(-x) by one exponential.</summary>
+    public static (Vector512<float> Positive, Vector512<float> Negative) ConcatElu(Vector512<float> x)
+    {
+        Vector512<float> below = Exp(-Vector512.Abs(x)) - Vector512<float>.One;
+        Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
+        return (Vector512.ConditionalSelect(isPositive, x, below), Vector512.ConditionalSelect(isPositive, below, -x));
+    }
+
     /// <summary>A well-mixed word for each counter (the finaliser of MurmurHash3, keyed at its start and in its middle).</summary>
     public static Vector512<uint> Hash(Vector512<uint> counter, uint key)
     {

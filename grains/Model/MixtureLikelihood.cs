@@ -1,3 +1,4 @@
+using PixelCnnCluster.Model.Sampling;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -47,32 +48,34 @@ public static class MixtureLikelihood
     }
 
     /// <summary>
-    /// One sample of each pixel, its colour channels in turn.
+    /// A sample of one pixel, its colour channels in turn. One image's arithmetic, so the batch it is drawn in cannot matter.
     /// </summary>
-    /// <param name="logits">[N, 3 M or 10 M, H, W]</param>
-    /// <param name="channels">1 or 3.</param>
-    /// <param name="uniform">[N, H, W, M + C] uniform in (0, 1): M to choose a component, one per channel.</param>
-    /// <returns>[N, C, H, W] in [-1, 1], not rounded.</returns>
-    public static Tensor Sample(Tensor logits, int channels, Tensor uniform)
+    /// <param name="logits">[3 M or 10 M]</param>
+    /// <param name="noise">[M + C]: standard Gumbel noise to choose a component, standard logistic noise for each channel.</param>
+    /// <param name="colours">[C] in [-1, 1], not rounded.</param>
+    public static void Sample(ReadOnlySpan<float> logits, ReadOnlySpan<float> noise, Temperatures temperatures, Span<float> colours)
     {
-        Mixture mixture = Mixture.Of(logits, channels);
-        long components = mixture.Weights.shape[^1];
-        Tensor noise = uniform.Clamped(1e-5, 1 - 1e-5);
-        Tensor chosen = (mixture.Weights - (-noise.narrow(-1, 0, components).log()).log()).argmax(-1, keepdim: true);
-        Tensor index = chosen.unsqueeze(3).expand([.. chosen.shape[..3], channels, 1]);
-        Tensor u = noise.narrow(-1, components, channels);
-        Tensor spread = mixture.LogScales.gather(-1, index).squeeze(-1).exp() * (u.log() - u.Times(-1).Plus(1).log());
-        Tensor means = mixture.Means.gather(-1, index).squeeze(-1);
-        List<Tensor> colours = [];
-        for (int c = 0; c < channels; c++)
+        int channels = colours.Length, groups = channels == 1 ? 2 : 3, components = logits.Length / (1 + (groups * channels));
+        int chosen = 0;
+        for (int m = 1; m < components; m++)
         {
-            Tensor value = means.select(-1, c).Plus(spread.select(-1, c));
-            for (int before = 0; before < c; before++)
-                value = value.Plus(mixture.Coefficient(c, before).gather(-1, chosen).squeeze(-1) * colours[before]);
-            colours.Add(value.Clamped(-1, 1));
+            if (Score(logits, noise, m) > Score(logits, noise, chosen))
+                chosen = m;
         }
 
-        return stack(colours, 1);
+        for (int c = 0; c < channels; c++)
+        {
+            float spread = MathF.Exp(Math.Clamp(Parameter(logits, c, 1), (float)LeastLogScale, (float)GreatestLogScale)) * (float)temperatures.Logistic;
+            float value = Parameter(logits, c, 0) + (spread * noise[components + c]);
+            for (int before = 0; before < c; before++)
+                value += MathF.Tanh(Parameter(logits, c - 1 + before, 2)) * colours[before];
+            colours[c] = Math.Clamp(value, -1, 1);
+        }
+
+        // Dividing the logits by a temperature is the same as multiplying the noise with it, which may be 0.
+        float Score(ReadOnlySpan<float> logits, ReadOnlySpan<float> noise, int component) => logits[component] + ((float)temperatures.Mixture * noise[component]);
+
+        float Parameter(ReadOnlySpan<float> logits, int channel, int group) => logits[(components * (1 + (channel * groups) + group)) + chosen];
     }
 
     /// <summary>The parameters of each pixel's mixture.</summary>

@@ -9,11 +9,16 @@ namespace PixelCnnCluster.Model;
 /// </summary>
 internal sealed class NonLocalBlock(ParameterLayout layout, string name, int filters)
 {
-    private readonly int embedded = filters / 2;
-    private readonly Pointwise query = new(layout, name + ".query", filters, filters / 2);
-    private readonly Pointwise key = new(layout, name + ".key", filters, filters / 2);
-    private readonly Pointwise value = new(layout, name + ".value", filters, filters / 2);
-    private readonly Pointwise project = new(layout, name + ".project", filters / 2, filters, initialScale: 0);
+    public Pointwise Query { get; } = new(layout, name + ".query", filters, filters / 2);
+
+    public Pointwise Key { get; } = new(layout, name + ".key", filters, filters / 2);
+
+    public Pointwise Value { get; } = new(layout, name + ".value", filters, filters / 2);
+
+    public Pointwise Project { get; } = new(layout, name + ".project", filters / 2, filters, initialScale: 0);
+
+    /// <summary>Length of queries, keys and values.</summary>
+    public int Embedded => filters / 2;
 
     /// <summary>[N, H, W, C] to the same.</summary>
     public Tensor Forward(Pass pass, Tensor input)
@@ -21,8 +26,8 @@ internal sealed class NonLocalBlock(ParameterLayout layout, string name, int fil
         Tensor positions = input.flatten(1, 2);
         long length = positions.shape[1];
         Tensor later = ones([length, length], dtype: ScalarType.Bool, device: input.device).triu(1);
-        Tensor affinity = query.Forward(pass, positions).matmul(key.Forward(pass, positions).transpose(1, 2)).Over(Math.Sqrt(embedded));
+        Tensor affinity = Query.Forward(pass, positions).matmul(Key.Forward(pass, positions).transpose(1, 2)).Over(Math.Sqrt(Embedded));
         Tensor attention = affinity.FilledWith(later, double.NegativeInfinity).softmax(-1);
-        return input.Plus(project.Forward(pass, attention.matmul(value.Forward(pass, positions))).view(input.shape));
+        return input.Plus(Project.Forward(pass, attention.matmul(Value.Forward(pass, positions))).view(input.shape));
     }
 }

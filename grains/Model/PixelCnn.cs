@@ -10,44 +10,57 @@ namespace PixelCnnCluster.Model;
 /// </summary>
 public sealed class PixelCnn
 {
-    private const int Stages = 3;
-
-    private readonly ShiftedConvolution firstAbove;
-    private readonly ShiftedConvolution firstAboveForUl;
-    private readonly ShiftedConvolution firstLeft;
-    private readonly (GatedBlock U, GatedBlock Ul)[][] up;
-    private readonly (GatedBlock U, GatedBlock Ul)[][] down;
-    private readonly (ShiftedConvolution U, ShiftedConvolution Ul)[] downsize;
-    private readonly (ShiftedUpsampling U, ShiftedUpsampling Ul)[] upsize;
-    private readonly NonLocalBlock?[] nonLocal = new NonLocalBlock?[Stages];
-    private readonly Pointwise? output;
-    private readonly EnergyHead? energyHead;
+    internal const int Stages = 3;
 
     public PixelCnn(NetworkShape shape)
     {
         Shape = shape;
         int filters = shape.Filters;
         int planes = shape.Channels + 1 + (shape.CoordinateChannels ? 2 : 0);
-        firstAbove = new(Layout, "u_init", planes, filters, Reach.Down());
-        firstAboveForUl = new(Layout, "ul_init.0", planes, filters, Reach.Down(1, 3));
-        firstLeft = new(Layout, "ul_init.1", planes, filters, Reach.DownRight(2, 1));
-        up = Blocks("up", _ => shape.Blocks, shortcut: 0);
-        downsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
+        FirstAbove = new(Layout, "u_init", planes, filters, Reach.Down());
+        FirstAboveForUl = new(Layout, "ul_init.0", planes, filters, Reach.Down(1, 3));
+        FirstLeft = new(Layout, "ul_init.1", planes, filters, Reach.DownRight(2, 1));
+        Up = Blocks("up", _ => shape.Blocks, shortcut: 0);
+        Downsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
             new ShiftedConvolution(Layout, $"downsize.{s}.u", filters, filters, Reach.Down(), stride: 2),
             new ShiftedConvolution(Layout, $"downsize.{s}.ul", filters, filters, Reach.DownRight(), stride: 2)))];
-        upsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
+        Upsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
             new ShiftedUpsampling(Layout, $"upsize.{s}.u", filters, Reach.Down()),
             new ShiftedUpsampling(Layout, $"upsize.{s}.ul", filters, Reach.DownRight())))];
-        down = Blocks("down", stage => stage == 0 ? shape.Blocks : shape.Blocks + 1, shortcut: filters);
+        Down = Blocks("down", stage => stage == 0 ? shape.Blocks : shape.Blocks + 1, shortcut: filters);
         for (int stage = 1; shape.NonLocal && stage < Stages; stage++)
-            nonLocal[stage] = new(Layout, $"non_local.{stage}", filters);
+            NonLocal[stage] = new(Layout, $"non_local.{stage}", filters);
         if (shape.EnergyDistance)
-            energyHead = new(Layout, filters, shape.Channels);
+            EnergyHead = new(Layout, filters, shape.Channels);
         else
-            output = new(Layout, "out", filters, shape.Logits);
+            Output = new(Layout, "out", filters, shape.Logits);
     }
 
     public NetworkShape Shape { get; }
+
+    internal ShiftedConvolution FirstAbove { get; }
+
+    internal ShiftedConvolution FirstAboveForUl { get; }
+
+    internal ShiftedConvolution FirstLeft { get; }
+
+    internal (GatedBlock U, GatedBlock Ul)[][] Up { get; }
+
+    internal (GatedBlock U, GatedBlock Ul)[][] Down { get; }
+
+    /// <summary>From each stage to the next.</summary>
+    internal (ShiftedConvolution U, ShiftedConvolution Ul)[] Downsize { get; }
+
+    internal (ShiftedUpsampling U, ShiftedUpsampling Ul)[] Upsize { get; }
+
+    /// <summary>At the end of each stage of the way up; null for a stage without.</summary>
+    internal NonLocalBlock?[] NonLocal { get; } = new NonLocalBlock?[Stages];
+
+    /// <summary>Null for energy distance.</summary>
+    internal Pointwise? Output { get; }
+
+    /// <summary>Null but for energy distance.</summary>
+    internal EnergyHead? EnergyHead { get; }
 
     public ParameterLayout Layout { get; } = new();
 
@@ -73,25 +86,32 @@ public sealed class PixelCnn
     /// </summary>
     public Tensor Forward(Pass pass, Tensor images)
     {
+        Tensor features = Features(pass, images);
+        return EnergyHead?.Forward(pass, features) ?? Output!.Forward(pass, features).permute(0, 3, 1, 2);
+    }
+
+    /// <summary>What the last layer sees, [N, H, W, filters].</summary>
+    internal Tensor Features(Pass pass, Tensor images)
+    {
         Tensor input = WithPlanes(images);
         Stack<Tensor> us = new(), uls = new();
-        us.Push(ShiftDown(firstAbove.Forward(pass, input)));
-        uls.Push(ShiftDown(firstAboveForUl.Forward(pass, input)).Plus(ShiftRight(firstLeft.Forward(pass, input))));
+        us.Push(ShiftDown(FirstAbove.Forward(pass, input)));
+        uls.Push(ShiftDown(FirstAboveForUl.Forward(pass, input)).Plus(ShiftRight(FirstLeft.Forward(pass, input))));
         for (int stage = 0; stage < Stages; stage++)
         {
             if (stage > 0)
             {
-                us.Push(downsize[stage - 1].U.Forward(pass, us.Peek()));
-                uls.Push(downsize[stage - 1].Ul.Forward(pass, uls.Peek()));
+                us.Push(Downsize[stage - 1].U.Forward(pass, us.Peek()));
+                uls.Push(Downsize[stage - 1].Ul.Forward(pass, uls.Peek()));
             }
 
-            foreach ((GatedBlock blockU, GatedBlock blockUl) in up[stage])
+            foreach ((GatedBlock blockU, GatedBlock blockUl) in Up[stage])
             {
                 us.Push(blockU.Forward(pass, us.Peek()));
                 uls.Push(blockUl.Forward(pass, uls.Peek(), us.Peek()));
             }
 
-            if (nonLocal[stage] is { } attention)
+            if (NonLocal[stage] is { } attention)
                 uls.Push(attention.Forward(pass, uls.Pop()));
         }
 
@@ -100,20 +120,22 @@ public sealed class PixelCnn
         {
             if (stage > 0)
             {
-                u = upsize[stage - 1].U.Forward(pass, u);
-                ul = upsize[stage - 1].Ul.Forward(pass, ul);
+                u = Upsize[stage - 1].U.Forward(pass, u);
+                ul = Upsize[stage - 1].Ul.Forward(pass, ul);
             }
 
-            foreach ((GatedBlock blockU, GatedBlock blockUl) in down[stage])
+            foreach ((GatedBlock blockU, GatedBlock blockUl) in Down[stage])
             {
                 u = blockU.Forward(pass, u, us.Pop());
                 ul = blockUl.Forward(pass, ul, cat([u, uls.Pop()], -1));
             }
         }
 
-        Tensor features = ul.Elu();
-        return energyHead?.Forward(pass, features) ?? output!.Forward(pass, features).permute(0, 3, 1, 2);
+        return ul.Elu();
     }
+
+    /// <summary>A column's or row's position from -1 to 1.</summary>
+    internal static float Coordinate(int position, int size) => (2f * position / (size - 1)) - 1;
 
     private (GatedBlock U, GatedBlock Ul)[][] Blocks(string name, Func<int, int> count, int shortcut) =>
         [.. Enumerable.Range(0, Stages).Select(stage => Enumerable.Range(0, count(stage)).Select(i => (
@@ -130,7 +152,7 @@ public sealed class PixelCnn
         List<Tensor> planes = [images.permute(0, 2, 3, 1), ones([count, height, width, 1], device: images.device)];
         if (Shape.CoordinateChannels)
         {
-            Tensor positions = tensor(Enumerable.Range(0, Shape.Size).Select(i => (2f * i / (Shape.Size - 1)) - 1).ToArray(), device: images.device);
+            Tensor positions = tensor(Enumerable.Range(0, Shape.Size).Select(i => Coordinate(i, Shape.Size)).ToArray(), device: images.device);
             planes.Add(positions.view(1, 1, width, 1).expand(count, height, width, 1));
             planes.Add(positions.narrow(0, 0, height).view(1, height, 1, 1).expand(count, height, width, 1));
         }

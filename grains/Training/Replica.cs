@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Training.Data;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Sampling;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Tests.Model;
@@ -70,11 +71,21 @@ public sealed class SamplerTests
     private static int[][] Sampled(Tensor logits, int channels, ulong seed)
     {
         const int Count = 100_000;
-        using var generator = new Generator(seed, CPU);
-        long parameters = logits.shape[1], components = channels == 1 ? parameters / 3 : parameters / 10;
-        Tensor uniform = rand([1, 1, Count, components + channels], generator: generator);
-        byte[] bytes = ImageScaling.ToBytes(MixtureLikelihood.Sample(logits.expand(1, parameters, 1, Count), channels, uniform)).contiguous().bytes.ToArray();
-        return [.. Enumerable.Range(0, Count).Select(i => Enumerable.Range(0, channels).Select(c => (int)bytes[(c * Count) + i]).ToArray())];
+        var random = new Random((int)seed);
+        float[] parameters = logits.flatten().Floats();
+        int components = parameters.Length / (channels == 1 ? 3 : 10);
+        float[] noise = new float[components + channels], colours = new float[channels];
+        return [.. Enumerable.Range(0, Count).Select(_ =>
+        {
+            for (int i = 0; i < noise.Length; i++)
+            {
+                float u = Math.Clamp(random.NextSingle(), 1e-5f, 1 - 1e-5f);
+                noise[i] = i < components ? -MathF.Log(-MathF.Log(u)) : MathF.Log(u) - MathF.Log(1 - u);
+            }
+
+            MixtureLikelihood.Sample(parameters, noise, Temperatures.One, colours);
+            return colours.Select(colour => (int)ImageScaling.ToByte(colour)).ToArray();
+        })];
     }
 
     private static double[] Grey(float mean, float logScale) => Probabilities(tensor(new[] { 0, mean, logScale }, [1, 3, 1, 1]));

@@ -1,0 +1,174 @@
+using PixelCnnCluster.Contracts;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace PixelCnnCluster.Model.Sampling;
+
+/// <summary>Columns of a row: First, First + Step, ...</summary>
+internal readonly record struct Columns(int First, int Count, int Step = 1);
+
+/// <summary>
+/// One row of one layer's values for all images, [N, 1 + W + 1, channels]: the column of zeros at either end is the padding that
+/// filters see. Until a column is computed it holds the row above's. Channels are padded with zeros to whole blocks; every
+/// operation keeps them zero.
+/// </summary>
+internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
+{
+    private readonly int images = (int)shape[0], channels = (int)shape[2], imageLength = (int)(shape[1] * shape[2]);
+
+    public int Width { get; } = (int)shape[1] - 2;
+
+    public Columns All => new(0, Width);
+
+    /// <summary>Every column of an image becomes the only one of <paramref name="start"/>.</summary>
+    public void Fill(Rows start)
+    {
+        if (device is not null)
+        {
+            View(All).copy_(start.View(start.All));
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+        {
+            for (int x = 0; x < Width; x++)
+                start.Host(n, 0, 1).CopyTo(Host(n, x, 1));
+        }
+    }
+
+    public void Copy(Rows source, int first, int count)
+    {
+        if (device is not null)
+        {
+            View(new(first, count)).copy_(source.View(new(first, count)));
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+            source.Host(n, first, count).CopyTo(Host(n, first, count));
+    }
+
+    /// <summary>Column <paramref name="to"/> gains column <paramref name="from"/> of <paramref name="source"/>.</summary>
+    public void Add(Rows source, int from, int to)
+    {
+        if (device is not null)
+        {
+            View(new(to, 1)).AddInPlace(source.View(new(from, 1)));
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+        {
+            Span<float> target = Host(n, to, 1), addend = source.Host(n, from, 1);
+            for (int c = 0; c < target.Length; c++)
+                target[c] += addend[c];
+        }
+    }
+
+    /// <summary>
+    /// Each column of <paramref name="to"/> gains the product of the matrix with as many channels of <paramref name="input"/> as the
+    /// matrix is high, from the column of <paramref name="from"/> on to the right.
+    /// </summary>
+    public void AddProduct(Matrix matrix, Rows input, Columns from, Columns to)
+    {
+        if (device is not null)
+        {
+            View(to).AddInPlace(input.Window(from, matrix.Height).matmul(matrix.Device!));
+            return;
+        }
+
+        int blocks = matrix.Across / RowKernels.Block, matrixStep = matrix.Height * RowKernels.Block;
+        fixed (float* x = input.Host(0, from.First, 1), weights = matrix.Host, y = Host(0, to.First, 1))
+        {
+            if (to.Count == 1)
+            {
+                RowKernels.AddProduct(x, input.imageLength, weights, matrix.Height, matrixStep, blocks, y, imageLength, images);
+                return;
+            }
+
+            for (long n = 0; n < images; n++)
+            {
+                RowKernels.AddProduct(
+                    x + (n * input.imageLength), from.Step * input.channels, weights, matrix.Height, matrixStep, blocks,
+                    y + (n * imageLength), to.Step * channels, to.Count);
+            }
+        }
+    }
+
+    /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
+    public void Activate(Nonlinearity nonlinearity, Rows source, int from, int to, int count)
+    {
+        if (device is not null)
+        {
+            Tensor x = source.View(new(from, count));
+            View(new(to, count)).copy_(nonlinearity switch
+            {
+                Nonlinearity.ConcatElu => cat([x, -x], -1).Elu(),
+                Nonlinearity.Elu => x.Elu(),
+                _ => F.relu(x),
+            });
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+        {
+            fixed (float* x = source.Host(n, from, count), y = Host(n, to, count))
+                RowKernels.Activate(nonlinearity, x, y, source.channels, count);
+        }
+    }
+
+    /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels.</summary>
+    public void Gate(Rows input, Rows gated, int first, int count)
+    {
+        if (device is not null)
+        {
+            View(new(first, count)).copy_(input.View(new(first, count)).Plus(F.glu(gated.View(new(first, count)), -1)));
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+        {
+            fixed (float* x = input.Host(n, first, count), ab = gated.Host(n, first, count), y = Host(n, first, count))
+                RowKernels.Gate(x, ab, y, channels, count);
+        }
+    }
+
+    /// <summary>Sets the first channels of one column of each image; <paramref name="values"/> [N, any number up to all].</summary>
+    public void Write(int column, ReadOnlySpan<float> values)
+    {
+        int length = values.Length / images;
+        if (device is not null)
+        {
+            View(new(column, 1)).narrow(2, 0, length).copy_(tensor(values.ToArray(), [images, 1, length]));
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+            values.Slice(n * length, length).CopyTo(Host(n, column, 1));
+    }
+
+    /// <summary>The first channels of one column of each image; <paramref name="values"/> as in <see cref="Write"/>.</summary>
+    public void Read(int column, Span<float> values)
+    {
+        int length = values.Length / images;
+        if (device is not null)
+        {
+            RowSpace.Floats(View(new(column, 1)).narrow(2, 0, length)).CopyTo(values);
+            return;
+        }
+
+        for (int n = 0; n < images; n++)
+            Host(n, column, 1)[..length].CopyTo(values[(n * length)..]);
+    }
+
+    /// <summary>Columns of one image, one after the other.</summary>
+    public Span<float> Host(int image, int column, int count) =>
+        host.AsSpan((image * imageLength) + ((1 + column) * channels), count * channels);
+
+    /// <summary>[N, count, channels]</summary>
+    public Tensor View(Columns columns) => Window(columns, channels);
+
+    /// <summary>[N, count, length]: windows that begin at the columns and reach as far to the right as is asked for.</summary>
+    private Tensor Window(Columns columns, int length) => device!.as_strided(
+        [images, columns.Count, length], [imageLength, columns.Step * channels, 1], (1 + columns.First) * channels);
+}

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Training;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>
+/// Cached sampling against naive sampling, which evaluates the whole network at the image's full size anew for every pixel, no row
+/// left out and nothing kept from pixel to pixel. Both have the same images on each thread, single-threaded kernels and the same
+/// drawing of colours. The naive one is measured on a few pixels, after one that is not, and scaled to all.
+/// </summary>
+internal static class Sample
+{
+    public static Command Command()
+    {
+        Option<int> channels = new("--channels") { DefaultValueFactory = _ => 1, Description = "1 or 3." };
+        Option<int> size = new("--size") { DefaultValueFactory = _ => 28, Description = "Side in pixels." };
+        Option<int> filters = new("--filters") { DefaultValueFactory = _ => 32, Description = "Filters of every stage." };
+        Option<int> resnets = new("--resnets") { DefaultValueFactory = _ => 1, Description = "Residual blocks per stage." };
+        Option<int> mixtures = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
+        Option<int> images = new("--images") { DefaultValueFactory = _ => 16, Description = "Images drawn at once." };
+        Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads that share out the images." };
+        Option<int> naivePixels = new("--naive-pixels") { DefaultValueFactory = _ => 8, Description = "Pixels that the naive sampler is measured on." };
+        var command = new Command("sample", "Cached sampling against evaluating the whole network for every pixel.")
+        {
+            channels, size, filters, resnets, mixtures, images, threads, naivePixels,
+        };
+        command.SetAction(parsed => Run(
+            new NetworkShape(
+                parsed.GetValue(channels), parsed.GetValue(size), Classes: 0, parsed.GetValue(resnets), parsed.GetValue(filters), parsed.GetValue(mixtures),
+                Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false),
+            parsed.GetValue(images), parsed.GetValue(threads), parsed.GetValue(naivePixels)));
+        return command;
+    }
+
+    private static void Run(NetworkShape shape, int images, int threadCount, int naivePixels)
+    {
+        using var threads = new DeviceThreads(threadCount);
+        (double cached, double naive) = threads.RunAsync(() =>
+        {
+            var network = new PixelCnn(shape);
+            using Tensor values = zeros(network.Layout.Length);
+            using var parameters = new Parameters(network.Layout, values);
+            network.DrawParameters(parameters, seed: 1);
+            using (no_grad())
+                network.Forward(new Pass(parameters) { Initialising = true }, rand([16, shape.Channels, shape.Size, shape.Size]).Times(2).Plus(-1));
+            Draw(network, parameters, threads, threadCount);
+            return (Draw(network, parameters, threads, images), Naive(network, parameters, threads, images, naivePixels));
+        }).GetAwaiter().GetResult();
+        int pixels = shape.Size * shape.Size;
+        Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            images,
+            total_s = cached,
+            s_per_image = cached / images,
+            naive_s_per_image = naive * pixels / naivePixels / images,
+            naive_pixels_measured = naivePixels,
+            speedup = naive * pixels / naivePixels / cached,
+        }));
+    }
+
+    /// <summary>Seconds for whole images.</summary>
+    private static double Draw(PixelCnn network, Parameters parameters, DeviceThreads threads, int images)
+    {
+        var clock = Stopwatch.StartNew();
+        Share(threads, images, (first, count) =>
+        {
+            ulong[] seeds = [.. Enumerable.Range(first, count).Select(i => (ulong)i)];
+            PixelSampler.Draw(network, parameters, labels: null, seeds);
+        });
+        return clock.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>Seconds for the first pixels of every image; they cost what later ones do.</summary>
+    private static double Naive(PixelCnn network, Parameters parameters, DeviceThreads threads, int images, int pixels)
+    {
+        double slowest = 0;
+        Share(threads, images, (_, count) =>
+        {
+            using var whole = new WholeNetwork(network, parameters, labels: null, count);
+            float[] output = new float[count * network.Shape.Logits], colours = new float[count * network.Shape.Channels];
+            float[] noise = new float[network.Shape.Mixtures + network.Shape.Channels];
+            whole.BeginRow(0);
+            Pixel(0);
+            var clock = Stopwatch.StartNew();
+            for (int x = 0; x < pixels; x++)
+                Pixel(x % network.Shape.Size);
+            lock (threads)
+                slowest = Math.Max(slowest, clock.Elapsed.TotalSeconds);
+
+            void Pixel(int x)
+            {
+                whole.Evaluate(x, noise, output);
+                for (int n = 0; n < count; n++)
+                {
+                    MixtureLikelihood.Sample(
+                        output.AsSpan(n * network.Shape.Logits, network.Shape.Logits), noise, Temperatures.One,
+                        colours.AsSpan(n * network.Shape.Channels, network.Shape.Channels));
+                }
+
+                whole.Write(colours);
+            }
+        });
+        return slowest;
+    }
+
+    private static void Share(DeviceThreads threads, int images, Action<int, int> draw)
+    {
+        int parts = Math.Min(threads.Count, images);
+        threads.ForEach(parts, (_, part) => draw(images * part / parts, (images * (part + 1) / parts) - (images * part / parts)));
+    }
+}

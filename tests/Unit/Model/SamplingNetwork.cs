@@ -1,0 +1,50 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Sampling;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Model;
+
+/// <summary>A tiny network, every parameter of which matters, to sample from.</summary>
+public sealed class SamplingNetwork : IDisposable
+{
+    public static readonly NetworkShape Plain = new(
+        Channels: 1, Size: 8, Classes: 0, Blocks: 1, Filters: 6, Mixtures: 3, Nonlinearity.ConcatElu, Dropout: 0.5,
+        CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
+
+    private readonly Tensor values;
+
+    public SamplingNetwork(NetworkShape shape)
+    {
+        using var scope = NewDisposeScope();
+
+        // As on a worker: threads of the kernels' own, waiting for one another on busy cores, would take most of the time.
+        set_num_threads(1);
+        Network = new(shape);
+        using var generator = new Generator(1, CPU);
+        values = randn(Network.Layout.Length, generator: generator).Times(0.5).DetachFromDisposeScope();
+        Parameters = new(Network.Layout, values);
+    }
+
+    public PixelCnn Network { get; }
+
+    public Parameters Parameters { get; }
+
+    public static ulong[] Seeds(int count) => [.. Enumerable.Range(0, count).Select(i => PixelCnnCluster.Model.Seeds.Derive(7, (ulong)i))];
+
+    /// <summary>int64 [count] classes in turn, or null for an unconditional network.</summary>
+    public Tensor? Labels(int first, int count) =>
+        Network.Shape.Classes == 0 ? null : tensor(Enumerable.Range(first, count).Select(i => (long)(i % Network.Shape.Classes)).ToArray());
+
+    public byte[] Draw(int first, int count, (Tensor, Tensor)? given = null, Temperatures? temperatures = null, Action<int, byte[]>? onRow = null)
+    {
+        using var scope = NewDisposeScope();
+        return PixelSampler.Draw(Network, Parameters, Labels(first, count), Seeds(first + count).AsSpan(first), given, temperatures, onRow).bytes.ToArray();
+    }
+
+    public void Dispose()
+    {
+        Parameters.Dispose();
+        values.Dispose();
+    }
+}
