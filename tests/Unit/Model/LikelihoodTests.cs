@@ -91,7 +91,7 @@ public sealed class LikelihoodTests
     {
         using var scope = NewDisposeScope();
         // Log-scales count as no less than -7 and no more than 70; besides far beyond them, those just within have to do.
-        float[] extremes = [-1e4f, -50, 0, 50, 1e4f], logScales = [.. extremes, -7.1f, -6.9f, 69, 72, 85, 95, 110];
+        float[] extremes = [-1e4f, -50, 0, 50, 1e4f], logScales = [.. extremes, -7.1f, -6.9f, 69, 72, 85, 95, 99.5f, 110];
         Tensor values = ImageScaling.FromBytes(tensor(new byte[] { 0, 1, 128, 254, 255 }, [1, 1, 1, 5]));
         // Mean, log-scale and weight of the first of two components; the second stays moderate or is as extreme the other way.
         foreach (float mean in extremes)
