@@ -18,9 +18,9 @@ public static class Presets
         InitBatchSize = 64,
         Shards = 4,
         MaxEpochs = 3,
-        MaxMinutes = 3.5,
+        MaxMinutes = 3,
         SaveInterval = 1,
-        Samples = 16,
+        Samples = 64,
     };
 
     /// <summary>The CIFAR-10 model of arXiv 1701.05517: 2.92 bits/dim after about five days on eight GPUs.</summary>
