@@ -35,6 +35,8 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                 var reading = run.ReadAsync(next);
                 await UnlessLostAsync(reading).WaitAsync(abort);
                 var progress = await reading;
+                if (progress.Next < next)
+                    throw new ClusterFaultException("The coordinator of the run was lost with its silo; continue from the newest checkpoint with --load-params.");
                 (next, heardAt) = (progress.Next, time.GetTimestamp());
                 foreach (var e in progress.Events)
                 {

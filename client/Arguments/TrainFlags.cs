@@ -21,7 +21,7 @@ public static class TrainFlags
 
     public static readonly Valued<string> SaveDir = new("--save-dir", Text("folder"), "Folder for checkpoints, pictures and logs. Default: runs/<time>-<data set>, so that no run overwrites another; a continued run stays in its folder.", "-o");
 
-    public static readonly Valued<string> LoadParams = new("--load-params", Text("checkpoint"), "Checkpoint to continue, or a folder whose newest is taken; without a value, the newest in --save-dir. Its own settings become the defaults.", "-r");
+    public static readonly Valued<string> LoadParams = new("--load-params", Text("checkpoint"), "Checkpoint to continue, or a folder whose newest is taken; without a value, the newest in --save-dir. Its own settings become the defaults, unless --data-set or --preset is given.", "-r");
 
     public static readonly Valued<int> ImageSize = new("--image-size", Whole<int>(), "Side of the images in pixels, for imagenet (32 or 64) and folder. Default: 32.");
 

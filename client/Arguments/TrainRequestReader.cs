@@ -55,9 +55,20 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
             "--focal-gamma does nothing without --focal-loss; add that or leave it out.");
         Check(!TrainFlags.ImageSize.IsGiven(result) || spec.DataSet is DataSet.ImageNet or DataSet.Folder,
             "--image-size is for --data-set imagenet and folder; the images of other data sets have one size, so leave it out.");
-        Check(spec.LoadParams is not null || CheckpointHeader.Newest(spec.SaveDir) is null,
-            $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
+        var newest = CheckpointHeader.Newest(spec.SaveDir);
+        Check(newest is null || newest == spec.LoadParams, spec.LoadParams is null
+            ? $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder."
+            : $"--save-dir {spec.SaveDir} holds {Path.GetFileName(newest)}, which --load-params would not continue; name another folder.");
+        Check(!spec.ClassConditional || spec.DataSet != DataSet.Folder || HasClasses(spec.DataDir),
+            $"--class-conditional needs labels, and --data-dir {spec.DataDir} has no folder per class; make those or leave the flag out.");
         Check(!File.Exists(spec.SaveDir), $"--save-dir {spec.SaveDir} is a file; name a folder.");
+    }
+
+    /// <summary>Whether a folder of images has sub-folders for classes; one that is missing is reported elsewhere.</summary>
+    private static bool HasClasses(string folder)
+    {
+        var train = Path.Combine(folder, "train");
+        return !Directory.Exists(folder) || Directory.EnumerateDirectories(Directory.Exists(train) ? train : folder).Any();
     }
 
     /// <summary>Absolute path of the checkpoint file that --load-params means, or null when there is none to load.</summary>

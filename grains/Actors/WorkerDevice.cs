@@ -12,7 +12,8 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
 {
     private Membership? membership;
     private (string Key, ImageData Data)? loaded;
-    private (Checkpoint Checkpoint, string Path, int Keep)? snapshot;
+    private (CheckpointOrder Order, Checkpoint Checkpoint, RunSpec Spec)? snapshot;
+    private string? left;
 
     /// <summary>
     /// Joins a generation: a replica of the run that is here already is kept, else one is built from the specification.
@@ -23,14 +24,21 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
         if (membership is { } current && current.Order.Run == order.Run && current.Order.Generation >= order.Generation)
             throw new StaleOrderException($"{worker} is in generation {current.Order.Generation} of run {order.Run}; generation {order.Generation} is over.");
 
+        Membership? previous = membership;
+        membership = null;
         Replica replica = await threads.RunAsync(() =>
         {
-            if (membership?.Order.Run == order.Run)
-                return membership.Replica;
-            membership?.Replica.Dispose();
-            membership = null;
+            if (previous?.Order.Run == order.Run)
+                return previous.Replica;
+            previous?.Replica.Dispose();
             return Build(order.Spec);
         });
+        if (left == order.Run)
+        {
+            await DisposeAsync(replica);
+            throw new StaleOrderException($"{worker} left run {order.Run} before it had joined.");
+        }
+
         int rank = order.Workers.ToList().IndexOf(worker);
         membership = new(order, worker, rank, replica, new(
             order.Run, order.Generation, replica.Tree, order.Workers.Count, rank, (int)replica.Network.Layout.Length, new GrainChunkDoor(grains, order.Workers)));
@@ -45,7 +53,7 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
         (double[] losses, TreeSum gradients) = await threads.RunAsync(() =>
         {
             replica.AdvanceTo(order.Step);
-            return replica.ComputeShards(replica.Tree.ShareOf(member.Rank, member.Order.Workers.Count));
+            return replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
         });
         float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums);
         double norm = await threads.RunAsync(() => replica.Hold(gradient));
@@ -65,39 +73,37 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
         order.Run, order.Generation, order.Step, member => member.Replica.State.Hash());
 
     /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
-    public async Task SnapshotAsync(CheckpointOrder order) => snapshot = await AtStepAsync(order.Run, order.Generation, order.Step, member =>
-    {
-        RunSpec spec = member.Order.Spec;
-        return (Checkpoint.Of(member.Replica.State, order.Run, spec, order.TestBitsPerDim), CheckpointFolder.PathOf(spec.SaveDir, order.Step), spec.KeepCheckpoints);
-    });
+    public async Task SnapshotAsync(CheckpointOrder order) => snapshot = await AtStepAsync(
+        order.Run, order.Generation, order.Step,
+        member => (order, Checkpoint.Of(member.Replica.State, order.Run, member.Order.Spec, order.TestBitsPerDim), member.Order.Spec));
 
-    public Task<CheckpointReport> WriteSnapshotAsync()
+    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order)
     {
-        (Checkpoint checkpoint, string path, int keep) = snapshot ?? throw new InvalidOperationException("There is no snapshot to write.");
+        if (snapshot is not { } taken || taken.Order != order)
+            throw new StaleOrderException($"This worker has no snapshot of step {order.Step} of run {order.Run}.");
         snapshot = null;
         return Task.Factory.StartNew(
-            () =>
-            {
-                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-                var report = new CheckpointReport(path, checkpoint.Write(path), checkpoint.StateHash);
-                CheckpointFolder.Prune(Path.GetDirectoryName(path)!, keep);
-                return report;
-            },
+            () => CheckpointFolder.Save(taken.Checkpoint, taken.Spec.SaveDir, taken.Spec.KeepCheckpoints),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    public async Task LeaveAsync(string run)
+    public Task LeaveAsync(string run)
     {
-        if (membership is not { } left || left.Order.Run != run)
-            return;
+        left = run;
+        if (snapshot?.Order.Run == run)
+            snapshot = null;
+        if (membership is not { } member || member.Order.Run != run)
+            return Task.CompletedTask;
         membership = null;
-        left.Exchange.Abandon();
-        await threads.RunAsync(() =>
-        {
-            left.Replica.Dispose();
-            return true;
-        });
+        member.Exchange.Abandon();
+        return DisposeAsync(member.Replica);
     }
+
+    private Task<bool> DisposeAsync(Replica replica) => threads.RunAsync(() =>
+    {
+        replica.Dispose();
+        return true;
+    });
 
     private Replica Build(RunSpec spec)
     {
@@ -108,10 +114,18 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
         if (spec.ClassConditional && data.Train.Classes == 0)
             throw new UserErrorException("--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.");
         var replica = new Replica(spec, data, threads);
-        replica.Initialise();
-        if (spec.LoadParams is { } path)
-            Checkpoint.Read(path).Fill(replica.State, path);
-        return replica;
+        try
+        {
+            replica.Initialise();
+            if (spec.LoadParams is { } path)
+                Checkpoint.Read(path).Fill(replica.State, path);
+            return replica;
+        }
+        catch
+        {
+            replica.Dispose();
+            throw;
+        }
     }
 
     private Task<T> AtStepAsync<T>(string run, int generation, long step, Func<Membership, T> work)
@@ -133,6 +147,17 @@ public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
     /// <summary>Chunks go from grain to grain.</summary>
     private sealed class GrainChunkDoor(IGrainFactory grains, IReadOnlyList<string> workers) : IChunkDoor
     {
-        public Task SendAsync(int rank, GradientChunk chunk) => grains.GetGrain<IWorkerGrain>(workers[rank]).DeliverAsync(chunk);
+        public async Task SendAsync(int rank, GradientChunk chunk)
+        {
+            try
+            {
+                await grains.GetGrain<IWorkerGrain>(workers[rank]).DeliverAsync(chunk);
+            }
+            catch (Exception fault) when (fault is not WorkerFaultException)
+            {
+                // The peer is at fault, not the worker that could not reach it.
+                throw new WorkerFaultException(workers[rank], fault);
+            }
+        }
     }
 }

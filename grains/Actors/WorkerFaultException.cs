@@ -1,6 +1,7 @@
 namespace PixelCnnCluster.Actors;
 
 /// <summary>A call to a worker failed: it died, cannot be reached, or its work threw.</summary>
+[GenerateSerializer]
 public sealed class WorkerFaultException : Exception
 {
     public WorkerFaultException(string worker, Exception inner) : base($"{worker}: {inner.Message}", inner) => Worker = worker;
@@ -10,5 +11,6 @@ public sealed class WorkerFaultException : Exception
     public WorkerFaultException() { }
 
     /// <summary>Name of the worker.</summary>
-    public string Worker { get; } = "";
+    [Id(0)]
+    public string Worker { get; private set; } = "";
 }

@@ -16,7 +16,7 @@ public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
 
     public Task SnapshotAsync(CheckpointOrder order) => device.SnapshotAsync(order);
 
-    public Task<CheckpointReport> WriteSnapshotAsync() => device.WriteSnapshotAsync();
+    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => device.WriteSnapshotAsync(order);
 
     public Task<SampleReport> SampleAsync(SampleOrder order) => device.SampleAsync(order);
 

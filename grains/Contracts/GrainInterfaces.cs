@@ -32,7 +32,7 @@ public interface IWorkerGrain : IGrainWithStringKey
     Task<StepReport> StepAsync(StepOrder order);
 
     /// <summary>Takes a slice of a gradient from a peer.</summary>
-    [AlwaysInterleave]
+    [ResponseTimeout(Deadlines.Work), AlwaysInterleave]
     Task DeliverAsync(GradientChunk chunk);
 
     /// <summary>Scores a range of test batches with the Polyak average.</summary>
@@ -45,7 +45,7 @@ public interface IWorkerGrain : IGrainWithStringKey
 
     /// <summary>Writes the copy while training goes on; the report comes when the file is whole.</summary>
     [ResponseTimeout(Deadlines.Work), AlwaysInterleave]
-    Task<CheckpointReport> WriteSnapshotAsync();
+    Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order);
 
     /// <summary>Draws images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Work)]

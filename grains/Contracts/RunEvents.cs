@@ -55,11 +55,16 @@ public sealed record FaultNoticed(long Step, string? Worker, string Message) : R
 public enum RunOutcome { Completed, Stopped, Failed }
 
 /// <summary>The last event of every run.</summary>
+/// <param name="StateHash">Of all workers' state, which is the same; null if the run failed.</param>
+/// <param name="TestBitsPerDim">At this very step; null if it was not scored.</param>
 /// <param name="Error">For <see cref="RunOutcome.Failed"/>: what failed.</param>
 /// <param name="UserError">The failure is a mistake that the user can mend.</param>
 [GenerateSerializer, Immutable]
 public sealed record RunEnded(
-    RunOutcome Outcome, long Step, string? StateHash, double? TestBitsPerDim, double ImagesPerS,
+    RunOutcome Outcome, long Step,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StateHash,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] double? TestBitsPerDim,
+    double ImagesPerS,
     string? Checkpoint, string? Samples, string? Error, bool UserError) : RunEvent;
 
 /// <summary>Events from the asked-for position on, and the position to ask for next.</summary>

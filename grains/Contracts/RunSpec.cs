@@ -103,7 +103,7 @@ public sealed record RunSpec
     /// <summary>Workers that the run waits for before its first step.</summary>
     public int Workers { get; init; } = 1;
 
-    /// <summary>Checkpoint file, or folder whose newest checkpoint is taken, that the run continues; null to start afresh.</summary>
+    /// <summary>Checkpoint file that the run continues; null to start afresh.</summary>
     public string? LoadParams { get; init; }
 
     /// <summary>Images of one step.</summary>

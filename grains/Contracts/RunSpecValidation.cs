@@ -17,6 +17,9 @@ public static class RunSpecValidation
         void AtLeast(long value, long least, string flag) =>
             Check(value >= least, $"{flag} is {value}; give {least} or more.");
 
+        void AtMost(long value, long most, string flag) =>
+            Check(value <= most, $"{flag} is {value}; give {most} or less.");
+
         AtLeast(spec.Blocks, 1, "--nr-resnet");
         AtLeast(spec.Filters, 2, "--nr-filters");
         AtLeast(spec.Mixtures, 1, "--nr-logistic-mix");
@@ -29,6 +32,9 @@ public static class RunSpecValidation
         AtLeast(spec.KeepCheckpoints, 1, "--keep");
         AtLeast(spec.Samples, 0, "--num-samples");
         AtLeast(spec.Workers, 1, "--workers");
+        AtMost(spec.BatchSize, 65_536, "--batch-size");
+        AtMost(spec.Shards, 16_384, "--shards");
+        AtMost(spec.Workers, 1024, "--workers");
         Check(spec.Filters % 2 == 0 || !spec.NonLocal, $"--nr-filters is {spec.Filters}; --non-local halves it, so give an even number.");
         Check(spec.Dropout is >= 0 and < 1, $"--dropout is {spec.Dropout}; give a probability from 0 up to, not including, 1.");
         Check(spec.LearningRate is > 0 and < double.PositiveInfinity, $"--learning-rate is {spec.LearningRate}; give a number above 0.");

@@ -140,7 +140,7 @@ public sealed class Checkpoint
         {
             throw new UserErrorException(
                 $"--load-params {path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); "
-                + "use the flags and the data set it was trained with, or leave the network's flags out to take its own.");
+                + "use the flags and the data set it was trained with, or give --load-params alone to take its own.");
         }
 
         state.StartAt(Step);

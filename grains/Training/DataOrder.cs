@@ -11,6 +11,12 @@ public sealed class DataOrder(int images, int batchSize, int shards, ulong seed)
     private (long Epoch, int[] Order)? current;
     private readonly Lock gate = new();
 
+    /// <summary>Epochs that are complete after <paramref name="steps"/> steps.</summary>
+    public long WholeEpochsAfter(long steps) => steps * batchSize * shards / images;
+
+    /// <summary>Steps that complete <paramref name="epochs"/> epochs.</summary>
+    public long StepsFor(int epochs) => (((long)epochs * images) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards);
+
     /// <summary>Images used when <paramref name="steps"/> steps are done, in epochs.</summary>
     public double EpochsAfter(long steps) => (double)steps * batchSize * shards / images;
 

@@ -46,8 +46,7 @@ public sealed class DeviceThreads : IDisposable
         {
             try
             {
-                using var scope = NewDisposeScope();
-                done.SetResult(work());
+                done.SetResult(Scoped(work));
             }
             catch (Exception fault)
             {
@@ -55,6 +54,13 @@ public sealed class DeviceThreads : IDisposable
             }
         });
         return done.Task;
+
+        // The order is done when its tensors are freed.
+        static T Scoped(Func<T> work)
+        {
+            using var scope = NewDisposeScope();
+            return work();
+        }
     }
 
     /// <summary>

@@ -19,6 +19,8 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
 {
     private const int LongestChunk = 1 << 18; // floats; 1 MB
 
+    private const int MostInFlight = 8;
+
     private readonly int chunkLength = Math.Min(LongestChunk, (length + workers - 1) / workers);
     private readonly Lock gate = new();
     private Round round = new(-1, 0);
@@ -32,24 +34,22 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
     /// <exception cref="OperationCanceledException">The exchange was abandoned, or a chunk of a later step came: the generation went on without this worker.</exception>
     public async Task<float[]> ExchangeAsync(long step, IReadOnlyDictionary<ShardRange, float[]> partialSums)
     {
-        List<(int Rank, GradientChunk Chunk)> outgoing = [];
+        if (workers == 1)
+            return partialSums[tree.Root];
+        List<(int Rank, GradientChunk Chunk)> finished = [];
         Round current;
         lock (gate)
         {
             current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
-            for (int chunk = 0; chunk < Chunks; chunk++)
+            for (int chunk = rank; chunk < Chunks; chunk += workers)
             {
                 foreach ((ShardRange node, float[] sum) in partialSums)
-                {
-                    if (OwnerOf(chunk) == rank)
-                        Add(current, chunk, node, Slice(sum, chunk).ToArray(), outgoing);
-                    else
-                        outgoing.Add((OwnerOf(chunk), Message(step, ChunkKind.Partial, chunk, node, Slice(sum, chunk))));
-                }
+                    Add(current, chunk, node, Slice(sum, chunk).ToArray(), finished);
             }
         }
 
-        await Task.WhenAll([SendAsync(outgoing), current.Finished.Task]);
+        await SendAsync(finished.Concat(Partials(step, partialSums)));
+        await current.Finished.Task;
         return current.Result;
     }
 
@@ -84,8 +84,26 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         }
     }
 
-    private Task SendAsync(List<(int Rank, GradientChunk Chunk)> outgoing) =>
-        Task.WhenAll(outgoing.Select(message => door.SendAsync(message.Rank, message.Chunk)));
+    /// <summary>This worker's sums for the chunks of others, made as they are asked for.</summary>
+    private IEnumerable<(int Rank, GradientChunk Chunk)> Partials(long step, IReadOnlyDictionary<ShardRange, float[]> partialSums) =>
+        from chunk in Enumerable.Range(0, Chunks)
+        where OwnerOf(chunk) != rank
+        from sum in partialSums
+        select (OwnerOf(chunk), Message(step, ChunkKind.Partial, chunk, sum.Key, Slice(sum.Value, chunk)));
+
+    /// <summary>Keeps few chunks in flight: the receiver has no other way to slow its senders down.</summary>
+    private async Task SendAsync(IEnumerable<(int Rank, GradientChunk Chunk)> outgoing)
+    {
+        var inFlight = new Queue<Task>();
+        foreach ((int to, GradientChunk chunk) in outgoing)
+        {
+            if (inFlight.Count == MostInFlight)
+                await inFlight.Dequeue();
+            inFlight.Enqueue(door.SendAsync(to, chunk));
+        }
+
+        await Task.WhenAll(inFlight);
+    }
 
     private int OwnerOf(int chunk) => chunk % workers;
 

@@ -6,6 +6,10 @@ public readonly record struct ShardRange(int First, int End)
     public int Count => End - First;
 
     public bool Contains(ShardRange other) => First <= other.First && other.End <= End;
+
+    /// <summary>Share of worker <paramref name="rank"/> of <paramref name="workers"/> in [0, <paramref name="count"/>): consecutive, and as even as can be.</summary>
+    public static ShardRange ShareOf(int count, int rank, int workers) =>
+        new((int)((long)count * rank / workers), (int)((long)count * (rank + 1) / workers));
 }
 
 /// <summary>
@@ -15,10 +19,6 @@ public readonly record struct ShardRange(int First, int End)
 public sealed class ReductionTree(int shards)
 {
     public ShardRange Root { get; } = new(0, shards);
-
-    /// <summary>Shards of worker <paramref name="rank"/> of <paramref name="workers"/>: consecutive, and as even as can be.</summary>
-    public ShardRange ShareOf(int rank, int workers) =>
-        new((int)((long)shards * rank / workers), (int)((long)shards * (rank + 1) / workers));
 
     /// <summary>The node whose sum is this node's plus its sibling's; null for the root.</summary>
     public (ShardRange Parent, ShardRange Sibling)? Above(ShardRange node)

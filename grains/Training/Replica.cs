@@ -18,7 +18,7 @@ public sealed class Replica : IDisposable
     private readonly ImageData data;
     private readonly DeviceThreads threads;
     private readonly DataOrder order;
-    private readonly Parameters[] parameters;
+    private readonly Parameters?[] parameters;
     private Tensor? held;
     private long heldStep = -1;
     private double heldNorm;
@@ -30,8 +30,7 @@ public sealed class Replica : IDisposable
         State = new(Network.Layout, spec);
         Tree = new(spec.Shards);
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
-        parameters = [.. Enumerable.Range(0, threads.Count).Select(_ =>
-            new Parameters(Network.Layout, State.Values, zeros(Network.Layout.Length).DetachFromDisposeScope()))];
+        parameters = new Parameters?[threads.Count];
     }
 
     public PixelCnn Network { get; }
@@ -47,10 +46,10 @@ public sealed class Replica : IDisposable
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        Network.DrawParameters(parameters[0], Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
+        Network.DrawParameters(ParametersOf(thread: 0), Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
         int[] first = new DataOrder(data.Train.Count, Math.Min(spec.InitBatchSize, data.Train.Count), 1, spec.Seed).ImagesOf(0, 0);
         (Tensor images, Tensor? labels) = Batch(data.Train, first);
-        Network.Forward(new Pass(parameters[0]) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
+        Network.Forward(new Pass(ParametersOf(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
         State.Average.copy_(State.Values);
     }
 
@@ -65,9 +64,10 @@ public sealed class Replica : IDisposable
         {
             int shard = range.First + i;
             (Tensor images, Tensor? labels) = Batch(data.Train, order.ImagesOf(State.Step, shard));
-            Tensor gradient = parameters[thread].Gradient!;
+            Parameters own = ParametersOf(thread);
+            Tensor gradient = own.Gradient!;
             gradient.zero_();
-            var pass = new Pass(parameters[thread])
+            var pass = new Pass(own)
             {
                 Labels = labels,
                 Dropout = true,
@@ -145,7 +145,7 @@ public sealed class Replica : IDisposable
 
     public void Dispose()
     {
-        foreach (Parameters each in parameters)
+        foreach (Parameters each in parameters.OfType<Parameters>())
         {
             each.Dispose();
             each.Gradient!.Dispose();
@@ -154,6 +154,10 @@ public sealed class Replica : IDisposable
         held?.Dispose();
         State.Dispose();
     }
+
+    /// <summary>The parameters with a gradient vector of the thread's own, made when the thread first computes.</summary>
+    private Parameters ParametersOf(int thread) => parameters[thread] ??=
+        new(Network.Layout, State.Values, zeros(Network.Layout.Length).DetachFromDisposeScope());
 
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)

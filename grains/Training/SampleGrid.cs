@@ -34,6 +34,7 @@ public static class SampleGrid
             }
         }
 
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         string beside = path + ".part";
         using (FileStream file = File.Create(beside))
             bitmap.Encode(file, SKEncodedImageFormat.Png, 100);

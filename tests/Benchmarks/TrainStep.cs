@@ -32,6 +32,11 @@ internal static class TrainStep
         {
             channels, size, filters, resnets, mixtures, batch, threads, steps, dropout,
         };
+        command.Validators.Add(parsed =>
+        {
+            if (parsed.GetValue(batch) % parsed.GetValue(threads) != 0)
+                parsed.AddError("--threads must divide --batch.");
+        });
         command.SetAction(parsed => Run(
             new RunSpec
             {

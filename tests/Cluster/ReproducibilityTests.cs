@@ -13,7 +13,7 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
         BatchSize = 4,
         InitBatchSize = 16,
         Dropout = 0.5,
-        MaxSteps = 6,
+        MaxSteps = 12,
         Samples = 0,
     };
 
@@ -37,10 +37,10 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
     public async Task ResumingEqualsNeverHavingStopped()
     {
         RunEnded whole = await EndAsync(Spec with { Workers = 2 });
-        RunEnded half = await EndAsync(Spec with { Workers = 3, MaxSteps = 3 });
+        RunEnded half = await EndAsync(Spec with { Workers = 3, MaxSteps = 5 });
         IReadOnlyList<RunEvent> resumed = await cluster.TrainAsync(Spec with { Workers = 1, LoadParams = half.Checkpoint });
-        Assert.Equal(3, Assert.IsType<RunStarted>(resumed[0]).FirstStep);
-        Assert.Equal(4, resumed.OfType<StepCommitted>().First().Step);
+        Assert.Equal(5, Assert.IsType<RunStarted>(resumed[0]).FirstStep);
+        Assert.Equal(6, resumed.OfType<StepCommitted>().First().Step);
         Assert.Equal(whole.StateHash, Assert.IsType<RunEnded>(resumed[^1]).StateHash);
     }
 

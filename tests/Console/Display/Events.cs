@@ -5,8 +5,10 @@ namespace PixelCnnCluster.Console.Tests.Display;
 /// <summary>Events of a pretended run of 1000 steps of 32 images.</summary>
 internal static class Events
 {
+    public static RunSpec Spec { get; } = Presets.Quick with { BatchSize = 8, LearningRate = 0.004, MaxMinutes = null };
+
     public static RunStarted Started(RunSpec? spec = null, long totalSteps = 1000) =>
-        new("a-run", spec ?? Presets.Quick with { MaxMinutes = null }, 2, 12_345, 4_000, 1_000, 1, 28, 0, 125, totalSteps);
+        new("a-run", spec ?? Spec, 2, 12_345, 4_000, 1_000, 1, 28, 0, 125, totalSteps);
 
     public static StepCommitted Step(long step, double? bits = 3, double imagesPerS = 64) =>
         new(step, step / 125.0, bits, 500, 1, 0.001, imagesPerS, 2, 1, Skipped: false);

@@ -42,9 +42,9 @@ public sealed class FormatTests
     [Fact]
     public void The_summary_names_what_was_asked_for()
     {
-        Assert.Equal("digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004", Format.Summary(Presets.Quick));
+        Assert.Equal("digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004", Format.Summary(Events.Spec));
         Assert.EndsWith(", focal loss, gamma 2, class conditional, coordinate channels, non-local block",
-            Format.Summary(Presets.Quick with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true, NonLocal = true }), StringComparison.Ordinal);
-        Assert.EndsWith(", energy distance", Format.Summary(Presets.Quick with { Objective = Objective.EnergyDistance }), StringComparison.Ordinal);
+            Format.Summary(Events.Spec with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true, NonLocal = true }), StringComparison.Ordinal);
+        Assert.EndsWith(", energy distance", Format.Summary(Events.Spec with { Objective = Objective.EnergyDistance }), StringComparison.Ordinal);
     }
 }

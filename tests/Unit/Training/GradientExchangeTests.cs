@@ -153,7 +153,7 @@ public sealed class GradientExchangeTests
         public static IReadOnlyDictionary<ShardRange, float[]> Sums(ReductionTree tree, int rank, int workers, float[][] vectors)
         {
             var sum = new TreeSum(tree);
-            ShardRange share = tree.ShareOf(rank, workers);
+            ShardRange share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
             for (int shard = share.First; shard < share.End; shard++)
                 sum.Add(new(shard, shard + 1), [.. vectors[shard]]);
             return sum.Sums;

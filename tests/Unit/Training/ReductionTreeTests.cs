@@ -53,7 +53,7 @@ public sealed class ReductionTreeTests
             var tree = new ReductionTree(shards);
             for (int workers = 1; workers <= shards; workers++)
             {
-                ShardRange[] shares = [.. Enumerable.Range(0, workers).Select(rank => tree.ShareOf(rank, workers))];
+                ShardRange[] shares = [.. Enumerable.Range(0, workers).Select(rank => ShardRange.ShareOf(tree.Root.Count, rank, workers))];
                 Assert.Equal(Enumerable.Range(0, shards), shares.SelectMany(share => Enumerable.Range(share.First, share.Count)));
                 Assert.InRange(shares.Max(share => share.Count) - shares.Min(share => share.Count), 0, 1);
             }

@@ -90,7 +90,7 @@ public sealed class ReplicaTests
         {
             float[][] totals = await Task.WhenAll(runs.Select((run, rank) =>
             {
-                TreeSum sums = run.On(() => run.Replica.ComputeShards(tree.ShareOf(rank, workers)).Gradients);
+                TreeSum sums = run.On(() => run.Replica.ComputeShards(ShardRange.ShareOf(tree.Root.Count, rank, workers)).Gradients);
                 return doors.Exchanges[rank].ExchangeAsync(step, sums.Sums);
             }));
             for (int rank = 0; rank < workers; rank++)
