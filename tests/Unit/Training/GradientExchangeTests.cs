@@ -162,9 +162,15 @@ public sealed class GradientExchangeTests
         public Task SendAsync(int rank, GradientChunk chunk)
         {
             var taken = new TaskCompletionSource();
-            if (Twice)
-                pending.Add(() => Workers[rank].ReceiveAsync(chunk));
-            pending.Add(() => Workers[rank].ReceiveAsync(chunk).ContinueWith(_ => taken.SetResult(), TaskScheduler.Default));
+            lock (pending)
+            {
+                if (Twice)
+                    pending.Add(() => Workers[rank].ReceiveAsync(chunk));
+                pending.Add(() => Workers[rank].ReceiveAsync(chunk).ContinueWith(
+                    _ => taken.SetResult(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+                Monitor.Pulse(pending);
+            }
+
             return taken.Task;
         }
 
@@ -174,12 +180,21 @@ public sealed class GradientExchangeTests
         /// <summary>Delivers what waits, and what that sends, in random order.</summary>
         public void Drain()
         {
-            while (pending.Count > 0)
-            {
-                int pick = random.Next(pending.Count);
-                Action deliver = pending[pick];
-                pending.RemoveAt(pick);
+            while (TryTake(out Action deliver))
                 deliver();
+        }
+
+        private bool TryTake(out Action deliver)
+        {
+            lock (pending)
+            {
+                deliver = () => { };
+                if (pending.Count == 0)
+                    return false;
+                int pick = random.Next(pending.Count);
+                deliver = pending[pick];
+                pending.RemoveAt(pick);
+                return true;
             }
         }
 
@@ -194,7 +209,27 @@ public sealed class GradientExchangeTests
             }
 
             Drain();
-            return Task.WhenAll(results).WaitAsync(TimeSpan.FromSeconds(30)).GetAwaiter().GetResult();
+            Task<float[][]> all = Task.WhenAll(results);
+            _ = all.ContinueWith(
+                _ =>
+                {
+                    lock (pending)
+                        Monitor.Pulse(pending);
+                },
+                TaskScheduler.Default);
+            while (!all.IsCompleted)
+            {
+                // Workers keep few chunks in flight, and send the next when one has been taken.
+                lock (pending)
+                {
+                    while (pending.Count == 0 && !all.IsCompleted)
+                        Assert.True(Monitor.Wait(pending, TimeSpan.FromSeconds(30)), "No worker sent a chunk within 30 seconds, and the exchange is not over.");
+                }
+
+                Drain();
+            }
+
+            return all.GetAwaiter().GetResult();
         }
     }
 }
