@@ -14,7 +14,7 @@ public static class EventText
         $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of {e.Size}x{e.Size}, {e.Workers} workers, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
 
     public static string Step(RunStatus status) => FormattableString.Invariant(
-        $"step {status.Step:N0}/{status.Started?.TotalSteps:N0}  epoch {status.Last?.Epoch:0.00}  {status.ObjectiveName} {Bits(status.Objective)}  {status.ImagesPerS:0} images/s  {Duration(status.TimeLeft)} left");
+        $"step {status.Step:N0}/{status.Started?.TotalSteps:N0}  epoch {status.Last?.Epoch:0.00}  {status.ObjectiveName} {Bits(status.Objective)}  {Speed(status.ImagesPerS)}  {Duration(status.TimeLeft)} left");
 
     public static string Evaluated(Evaluated e) => FormattableString.Invariant(
         $"test after step {e.Step:N0}, epoch {e.Epoch:0.00}: {(e.TestBitsPerDim is { } bits ? $"{Bits(bits)} bits/dim" : $"energy distance {Bits(e.TestLoss)}")} on {e.Images:N0} images ({e.Seconds:0.0} s)");

@@ -13,6 +13,9 @@ public static class Format
     /// <summary>With three decimals, as the literature gives it.</summary>
     public static string Bits(double? bitsPerDim) => bitsPerDim is { } bits ? Number(bits, "0.000") : "–";
 
+    /// <summary>Whole images a second, and of few two decimals: a large model on a small machine takes seconds for each.</summary>
+    public static string Speed(double? imagesPerS) => $"{Number(imagesPerS ?? 0, imagesPerS is > 0 and < 10 ? "0.00" : "0")} images/s";
+
     /// <summary>The two largest units: "3 min 20 s", "5 d 3 h".</summary>
     public static string Duration(TimeSpan? time) => time switch
     {

@@ -17,7 +17,7 @@ public sealed class RunSummary(string program, string logDir, string workingDire
             "",
             FormattableString.Invariant($"{(ended.Outcome == RunOutcome.Stopped ? "Stopped" : "Finished")} after step {ended.Step:N0}."),
             .. Row("test bits/dim", ended.TestBitsPerDim is { } bits ? Bits(bits) : null),
-            .. Row("speed", FormattableString.Invariant($"{ended.ImagesPerS:0} images/s")),
+            .. Row("speed", Speed(ended.ImagesPerS)),
             .. Row("checkpoint", ended.Checkpoint),
             .. Row("samples", ended.Samples),
             .. Row("logs", logDir),

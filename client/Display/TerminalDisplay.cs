@@ -89,7 +89,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
             status.ObjectiveName, $"{Bits(status.Objective)}  {Sparkline(status.History, Math.Clamp(width - 60, 8, 40))}");
         Row("epoch", FormattableString.Invariant($"{status.Last?.Epoch ?? 0:0.00}"),
             "test bits/dim", Bits(status.Test?.TestBitsPerDim));
-        Row("speed", FormattableString.Invariant($"{status.ImagesPerS ?? 0:0} images/s"),
+        Row("speed", Format.Speed(status.ImagesPerS),
             "workers", FormattableString.Invariant($"{status.Last?.Workers ?? started.Workers}, generation {status.Last?.Generation ?? 0}"));
         return new Rows(new List<IRenderable>
         {

@@ -22,6 +22,12 @@ public sealed class FormatTests
         Assert.Equal("–", Format.Bits(null));
     }
 
+    [Theory]
+    [InlineData(null, "0 images/s")]
+    [InlineData(0.126, "0.13 images/s")]
+    [InlineData(146.6, "147 images/s")]
+    public void A_slow_run_shows_its_speed_too(double? imagesPerS, string text) => Assert.Equal(text, Format.Speed(imagesPerS));
+
     [Fact]
     public void A_sparkline_goes_from_the_smallest_to_the_largest()
     {
