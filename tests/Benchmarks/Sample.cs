@@ -18,21 +18,18 @@ internal static class Sample
 {
     public static Command Command()
     {
-        Option<int> channels = new("--channels") { DefaultValueFactory = _ => 1, Description = "1 or 3." };
-        Option<int> size = new("--size") { DefaultValueFactory = _ => 28, Description = "Side in pixels." };
-        Option<int> filters = new("--filters") { DefaultValueFactory = _ => 32, Description = "Filters of every stage." };
-        Option<int> resnets = new("--resnets") { DefaultValueFactory = _ => 1, Description = "Residual blocks per stage." };
-        Option<int> mixtures = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
+        var network = new NetworkOptions();
         Option<int> images = new("--images") { DefaultValueFactory = _ => 16, Description = "Images drawn at once." };
         Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads that share out the images." };
         Option<int> naivePixels = new("--naive-pixels") { DefaultValueFactory = _ => 8, Description = "Pixels that the naive sampler is measured on." };
         var command = new Command("sample", "Cached sampling against evaluating the whole network for every pixel.")
         {
-            channels, size, filters, resnets, mixtures, images, threads, naivePixels,
+            images, threads, naivePixels,
         };
+        network.AddTo(command);
         command.SetAction(parsed => Run(
             new NetworkShape(
-                parsed.GetValue(channels), parsed.GetValue(size), Classes: 0, parsed.GetValue(resnets), parsed.GetValue(filters), parsed.GetValue(mixtures),
+                parsed.GetValue(network.Channels), parsed.GetValue(network.Size), Classes: 0, parsed.GetValue(network.Resnets), parsed.GetValue(network.Filters), parsed.GetValue(network.Mixtures),
                 Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false),
             parsed.GetValue(images), parsed.GetValue(threads), parsed.GetValue(naivePixels)));
         return command;

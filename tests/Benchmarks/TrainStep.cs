@@ -19,39 +19,37 @@ internal static class TrainStep
 
     public static Command Command()
     {
-        Option<int> channels = new("--channels") { DefaultValueFactory = _ => 1, Description = "1 or 3." };
-        Option<int> size = new("--size") { DefaultValueFactory = _ => 28, Description = "Side in pixels." };
-        Option<int> filters = new("--filters") { DefaultValueFactory = _ => 32, Description = "Filters of every stage." };
-        Option<int> resnets = new("--resnets") { DefaultValueFactory = _ => 1, Description = "Residual blocks per stage." };
-        Option<int> mixtures = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
+        var network = new NetworkOptions();
         Option<int> batch = new("--batch") { DefaultValueFactory = _ => 16, Description = "Images of a step." };
         Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads of the worker; must divide the batch." };
         Option<int> steps = new("--steps") { DefaultValueFactory = _ => 20, Description = "Steps that are measured, after 3 that are not." };
         Option<double> dropout = new("--dropout") { DefaultValueFactory = _ => 0, Description = "Dropout rate." };
         var command = new Command("train-step", "A whole training step against the machine's matrix products.")
         {
-            channels, size, filters, resnets, mixtures, batch, threads, steps, dropout,
+            batch, threads, steps, dropout,
         };
-        command.Validators.Add(parsed =>
-        {
-            if (parsed.GetValue(batch) % parsed.GetValue(threads) != 0)
-                parsed.AddError("--threads must divide --batch.");
-        });
-        command.SetAction(parsed => Run(
+        network.AddTo(command);
+        command.SetAction(parsed => parsed.GetValue(batch) % parsed.GetValue(threads) != 0 ? Refuse("--threads must divide --batch.") : Run(
             new RunSpec
             {
-                Filters = parsed.GetValue(filters),
-                Blocks = parsed.GetValue(resnets),
-                Mixtures = parsed.GetValue(mixtures),
+                Filters = parsed.GetValue(network.Filters),
+                Blocks = parsed.GetValue(network.Resnets),
+                Mixtures = parsed.GetValue(network.Mixtures),
                 Dropout = parsed.GetValue(dropout),
                 Shards = parsed.GetValue(threads),
                 BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads),
             },
-            parsed.GetValue(channels), parsed.GetValue(size), parsed.GetValue(threads), parsed.GetValue(steps)));
+            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(threads), parsed.GetValue(steps)));
         return command;
     }
 
-    private static void Run(RunSpec spec, int channels, int size, int threadCount, int steps)
+    private static int Refuse(string sentence)
+    {
+        Console.Error.WriteLine(sentence);
+        return 2;
+    }
+
+    private static int Run(RunSpec spec, int channels, int size, int threadCount, int steps)
     {
         ImageSet images = RandomImages(spec.ImagesPerStep * 4, channels, size);
         using var threads = new DeviceThreads(threadCount);
@@ -87,6 +85,7 @@ internal static class TrainStep
             gemm_gflops = productRate / 1e9,
             gemm_fraction = 3.0 * replica.Network.ForwardOperations * imagesPerSecond / productRate,
         }));
+        return 0;
     }
 
     /// <summary>The library's own parallel product, with as many threads as the step has.</summary>
