@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Orleans.Configuration;
 using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo;
 using PixelCnnCluster.Training;
 using StackExchange.Redis;
@@ -52,7 +53,7 @@ builder.Services.AddSingleton(_ => new DeviceThreads(settings.Threads));
 builder.Services.AddSingleton<WorkerDevice>();
 builder.Services.AddSingleton<ClusterWorkers>();
 builder.Host.UseOrleans(silo => silo
-    .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, "pixelcnn-cluster"))
+    .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
     .Configure<SiloOptions>(options => options.SiloName = settings.Name)
     .ConfigureEndpoints(IPAddress.Loopback, settings.Port, settings.GatewayPort)
     .UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(settings.Redis))

@@ -1,14 +1,13 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Cluster;
 
 /// <summary>A cluster of this machine's own: an embedded store, one silo process per worker, and a client connected to them.</summary>
 public sealed class LocalCluster : IAsyncDisposable
 {
-    private const string ServiceId = "pixelcnn-cluster";
-
     /// <summary>A gateway that died without a word is noticed after this long.</summary>
     private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(10);
 
@@ -95,7 +94,7 @@ public sealed class LocalCluster : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.UseOrleansClient(client => client
             .UseRedisClustering(_store.Address)
-            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (_clusterId, ServiceId))
+            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (_clusterId, ClusterNames.ServiceId))
             .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = ResponseTimeout));
         return builder.Build();
     }

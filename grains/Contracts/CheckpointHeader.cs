@@ -41,10 +41,16 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
         }
     }
 
+    /// <summary>Name of a checkpoint's file, which says its step.</summary>
+    public static string FileName(long step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D9}{Suffix}");
+
+    /// <summary>Paths of a folder's checkpoints, those with the most steps in their names first; none where there is no such folder.</summary>
+    public static IReadOnlyList<string> NewestFirst(string folder) => !Directory.Exists(folder)
+        ? []
+        : [.. Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(path => StepOf(path) is not null).OrderByDescending(StepOf)];
+
     /// <summary>Path of the checkpoint with the most steps in its name, or null when the folder has none.</summary>
-    public static string? Newest(string folder) => !Directory.Exists(folder)
-        ? null
-        : Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(path => StepOf(path) is not null).MaxBy(StepOf);
+    public static string? Newest(string folder) => NewestFirst(folder) is [var newest, ..] ? newest : null;
 
     private static long? StepOf(string path) =>
         long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;

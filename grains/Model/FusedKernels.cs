@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using TorchSharp;
@@ -89,26 +90,14 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
             int c = 0;
             for (; c <= channels - Lanes.Count; c += Lanes.Count)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(Vector512.Create(x[c..]));
-                if (dropout > 0)
-                {
-                    positive *= Mask(position + (uint)c, 0);
-                    negative *= Mask(position + (uint)c, 1);
-                }
-
+                (Vector512<float> positive, Vector512<float> negative) = Activate(Vector512.Create(x[c..]), position + (uint)c);
                 positive.CopyTo(y[c..]);
                 negative.CopyTo(y[(channels + c)..]);
             }
 
             if (c < channels)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(Lanes.Load(x[c..]));
-                if (dropout > 0)
-                {
-                    positive *= Mask(position + (uint)c, 0);
-                    negative *= Mask(position + (uint)c, 1);
-                }
-
+                (Vector512<float> positive, Vector512<float> negative) = Activate(Lanes.Load(x[c..]), position + (uint)c);
                 Lanes.Store(positive, y[c..channels]);
                 Lanes.Store(negative, y[(channels + c)..]);
             }
@@ -121,6 +110,13 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                 Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c).CopyTo(result[c..]);
             if (c < channels)
                 Lanes.Store(Gradient(Lanes.Load(x[c..]), Lanes.Load(gradient[c..channels]), Lanes.Load(gradient[(channels + c)..]), position + (uint)c), result[c..]);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private (Vector512<float> Positive, Vector512<float> Negative) Activate(Vector512<float> x, uint position)
+        {
+            (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(x);
+            return dropout > 0 ? (positive * Mask(position, 0), negative * Mask(position, 1)) : (positive, negative);
         }
 
         private Vector512<float> Gradient(Vector512<float> x, Vector512<float> positive, Vector512<float> negative, uint position)

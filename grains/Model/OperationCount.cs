@@ -16,10 +16,11 @@ internal static class OperationCount
             "up" or "non_local" => size >> int.Parse(name[1], null),
             "downsize" => size >> (int.Parse(name[1], null) + 1),
             "down" or "upsize" => size >> (2 - int.Parse(name[1], null)),
-            "energy" when name[1] != "features" => size, // once per sample
             _ => size,
         };
         long positions = (long)side * side;
+
+        // The head's layers behind the features work once per sample.
         return name[0] == "energy" && name[1] != "features" ? EnergyHead.Samples * positions : positions;
     }
 }

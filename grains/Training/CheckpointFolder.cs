@@ -6,14 +6,11 @@ namespace PixelCnnCluster.Training;
 /// <summary>The checkpoints of one run.</summary>
 public static class CheckpointFolder
 {
-    public static string PathOf(string folder, long step) =>
-        Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{step:D9}.safetensors"));
-
     /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
     public static CheckpointReport Save(Checkpoint checkpoint, string folder, int keep)
     {
         Directory.CreateDirectory(folder);
-        string path = PathOf(folder, checkpoint.Step);
+        string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
         var report = new CheckpointReport(path, checkpoint.Write(path), checkpoint.StateHash);
         Prune(folder, keep);
         return report;
@@ -22,7 +19,7 @@ public static class CheckpointFolder
     /// <summary>Deletes all but the newest <paramref name="keep"/> and the one with the best test score, and what a killed writer left half-written.</summary>
     public static void Prune(string folder, int keep)
     {
-        string[] newestFirst = [.. Directory.GetFiles(folder, "step-*.safetensors").OrderDescending(StringComparer.Ordinal)];
+        IReadOnlyList<string> newestFirst = CheckpointHeader.NewestFirst(folder);
         string? best = newestFirst.MinBy(path => TestScore(path) ?? double.PositiveInfinity);
         foreach (string path in newestFirst.Skip(keep).Where(path => path != best).Concat(Directory.GetFiles(folder, "step-*.part")))
             File.Delete(path);

@@ -155,16 +155,16 @@ public sealed class CheckpointTests : IDisposable
         using TinyRun run = TinyRun.Start(Spec);
         double?[] scores = [3.5, null, 2.5, 3, 2.75, null, 3.25];
         for (int i = 0; i < scores.Length; i++)
-            run.Checkpoint(scores[i]).Write(CheckpointFolder.PathOf(folder.Path, i));
+            run.Checkpoint(scores[i]).Write(Path.Combine(folder.Path, CheckpointHeader.FileName(i)));
         File.WriteAllText(Path.Combine(folder.Path, "notes.txt"), "");
         CheckpointFolder.Prune(folder.Path, 3);
         Assert.Equal([2, 4, 5, 6], Steps());
         CheckpointFolder.Prune(folder.Path, 1);
         Assert.Equal([2, 6], Steps());
-        Assert.Equal(CheckpointFolder.PathOf(folder.Path, 6), CheckpointHeader.Newest(folder.Path));
+        Assert.Equal(Path.Combine(folder.Path, CheckpointHeader.FileName(6)), CheckpointHeader.Newest(folder.Path));
         Assert.True(File.Exists(Path.Combine(folder.Path, "notes.txt")));
 
-        IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(CheckpointFolder.PathOf(folder.Path, i)));
+        IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(folder.Path, CheckpointHeader.FileName(i))));
     }
 
     public void Dispose() => folder.Dispose();
