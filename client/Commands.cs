@@ -8,21 +8,59 @@ namespace PixelCnnCluster.Client;
 /// <summary>The console's commands.</summary>
 public static class Commands
 {
-    private const string TrainExamples = """
-        Examples:
-          train                                        digits appear within minutes
-          train --data-set cifar --nr-filters 96       CIFAR-10 with a smaller model than the published one
-          train --data-set mnist -c --max-epochs 20    MNIST, conditioned on the labels
-          train --load-params runs/mine -x 40          continue a run up to epoch 40
-          train --json > run.jsonl                     for programs
+    private static readonly IReadOnlyList<ConsoleCommand> All =
+    [
+        new("train", "Train a PixelCNN++: on a shared cluster, or without --cluster on this machine, with one process per worker, stopped when the run ends.",
+            [.. TrainFlags.All], TrainCommand.RunAsync,
+            """
+              train                                        digits appear within minutes
+              train --data-set cifar --nr-filters 96       CIFAR-10 with a smaller model than the published one
+              train --data-set mnist -c --max-epochs 20    MNIST, conditioned on the labels
+              train --load-params runs/mine -x 40          continue a run up to epoch 40
+              train --json > run.jsonl                     for programs
+              train --cluster redis:6379 -d cifar -i /data -o /runs/mine
+                                                           on a shared cluster, with its own folders
 
-        Ctrl+C finishes the step, saves, and says how to continue.
+            Ctrl+C finishes the step, saves, and says how to continue. On a shared cluster it leaves the run to the cluster.
+            """),
+        new("runs", "List the runs of a cluster.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.RunsAsync,
+            """
+              runs --cluster redis:6379                    all runs, the newest first
+              runs --json                                  for programs, of the cluster that PIXELCNN_CLUSTER names
+              runs show mine                               one run: its settings and what happened to it
+            """),
+        new("runs show", "Show one run: its settings, and every event but its steps.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.ShowAsync,
+            """
+              runs show mine                               generations and their causes, scores, checkpoints, faults
+              runs show mine --json                        for programs: the overview, then the events
+            """, takesRun: true),
+        new("watch", "Follow a run from its beginning until it is over; Ctrl+C leaves it to the cluster.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.WatchAsync,
+            """
+              watch mine                                   live, as train shows it; for a run that is over, how it went
+              watch mine --json > mine.jsonl               all events
+            """, takesRun: true),
+        new("stop", "Stop a run after the step in progress, with a checkpoint, and wait until it has.", [CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json], ClusterCommands.StopAsync,
+            """
+              stop mine                                    save and stop
+              stop mine --detach                           the same, without waiting
+            """, takesRun: true),
+        new("resume", "Let a run that was stopped or has failed go on from its newest checkpoint, and follow it.", [CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json], ClusterCommands.ResumeAsync,
+            """
+              resume mine                                  go on and watch
+              resume mine --detach                         go on
+            """, takesRun: true),
+        new("cluster", "List the workers of a cluster and what each is at.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.WorkersAsync,
+            """
+              cluster --cluster redis:6379/blue            of the cluster with the id blue
+              cluster --json                               for programs
+            """),
+    ];
 
-        """;
+    private static readonly RootCommand Root = Assemble();
 
     /// <summary>Without bundling, <c>-ed</c> is the flag of that name and not <c>-e d</c>.</summary>
     public static ParseResult Parse(IReadOnlyList<string> args) =>
-        Root().Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        Root.Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
 
     /// <summary>Runs the command line and returns the exit code.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args)
@@ -35,33 +73,56 @@ public static class Commands
         }
 
         // The command itself tells what the parser could not place together with the mistakes that only it can see.
-        return result.CommandResult.Command.Name == "train"
-            ? await TrainCommand.RunAsync(result)
+        return Find(result) is { } command
+            ? await command.RunAsync(result)
             : Failure.Report(ExitCode.UserError, result.Errors.Select(error => $"{error.Message} See --help."), json: false);
     }
 
-    private static RootCommand Root()
-    {
-        var train = new Command("train", "Train a PixelCNN++ on this machine: one process per worker, stopped when the run ends.");
-        foreach (var flag in TrainFlags.All)
-            train.Options.Add(flag.Option);
-        train.SetAction((result, _) => TrainCommand.RunAsync(result));
+    private static ConsoleCommand? Find(ParseResult result) => All.FirstOrDefault(command => command.Command == result.CommandResult.Command);
 
-        var root = new RootCommand("Trains PixelCNN++ image models on a cluster of processes. Start with: train") { train };
+    private static RootCommand Assemble()
+    {
+        var root = new RootCommand("Trains PixelCNN++ image models on a cluster of processes. Start with: train");
+        foreach (var command in All)
+            (All.FirstOrDefault(other => command.Words == $"{other.Words} {command.Command.Name}")?.Command ?? root).Subcommands.Add(command.Command);
         var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!, train);
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
         return root;
     }
 
-    private sealed class HelpWithExamples(HelpAction plain, Command train) : SynchronousCommandLineAction
+    private sealed class ConsoleCommand
+    {
+        /// <param name="words">How it is typed; a command of two words is part of the one of the first word.</param>
+        /// <param name="takesRun">The name of a run follows.</param>
+        public ConsoleCommand(string words, string help, IEnumerable<Flag> flags, Func<ParseResult, Task<int>> run, string examples, bool takesRun = false)
+        {
+            (Words, RunAsync, Examples) = (words, run, examples);
+            Command = new Command(words.Split(' ')[^1], help);
+            if (takesRun)
+                Command.Arguments.Add(ClusterRequest.RunArgument);
+            foreach (var flag in flags)
+                Command.Options.Add(flag.Option);
+            Command.SetAction((result, _) => run(result));
+        }
+
+        public string Words { get; }
+
+        public Func<ParseResult, Task<int>> RunAsync { get; }
+
+        public string Examples { get; }
+
+        public Command Command { get; }
+    }
+
+    private sealed class HelpWithExamples(HelpAction plain) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parseResult)
         {
             plain.Invoke(parseResult);
-            if (parseResult.CommandResult.Command == train)
-                parseResult.InvocationConfiguration.Output.Write(TrainExamples);
+            if (Find(parseResult) is { } command)
+                parseResult.InvocationConfiguration.Output.Write($"Examples:\n{command.Examples}\n\n");
             return ExitCode.Success;
         }
     }

@@ -12,6 +12,24 @@ public static class ExitCode
 /// <summary>Tells people, and programs that asked for JSON, what went wrong.</summary>
 public static class Failure
 {
+    /// <summary>Does what a command does; what goes wrong becomes a sentence and an exit code.</summary>
+    /// <param name="describe">The sentence for a fault, which is nobody's mistake.</param>
+    public static async Task<int> GuardAsync(bool json, Func<Task<int>> command, Func<Exception, string> describe)
+    {
+        try
+        {
+            return await command();
+        }
+        catch (UserErrorException mistake)
+        {
+            return Report(ExitCode.UserError, [mistake.Message], json);
+        }
+        catch (Exception fault)
+        {
+            return Report(ExitCode.Fault, [describe(fault)], json);
+        }
+    }
+
     /// <summary>Writes each message to standard error, and with <paramref name="json"/> an event to standard output; returns <paramref name="exitCode"/>.</summary>
     public static int Report(int exitCode, IEnumerable<string> messages, bool json)
     {

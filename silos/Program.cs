@@ -2,6 +2,8 @@ using System.Net;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Orleans.Configuration;
+using Orleans.Serialization;
+using Orleans.Storage;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo;
@@ -27,6 +29,22 @@ if (settings.Validate() is [_, ..] mistakes)
     return 2;
 }
 
+ConfigurationOptions redis;
+try
+{
+    redis = ConfigurationOptions.Parse(settings.Redis);
+    await using ConnectionMultiplexer store = await ConnectionMultiplexer.ConnectAsync(redis);
+    await store.GetDatabase().StringSetAsync(ClusterNames.VersionKey(settings.ClusterId), ClusterNames.Version);
+}
+catch (Exception fault) when (fault is RedisException or TimeoutException or ArgumentException)
+{
+    Console.Error.WriteLine($"No Redis can be used at {settings.Redis} ({fault.Message.Split('\n')[0]}); start one there, or name another with Silo:Redis.");
+    return 2;
+}
+
+// From here on the store may come and go.
+redis.AbortOnConnectFail = false;
+
 builder.Logging.ClearProviders().AddSimpleConsole(format =>
 {
     format.SingleLine = true;
@@ -34,9 +52,11 @@ builder.Logging.ClearProviders().AddSimpleConsole(format =>
     format.UseUtcTimestamp = true;
     format.ColorBehavior = LoggerColorBehavior.Disabled;
 });
+// Placement's own tries; what comes of them is told by who asked.
+builder.Logging.AddFilter("Polly", LogLevel.None);
 // Standard output says nothing but "ready".
 builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
-builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
+builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(60));
 builder.WebHost.ConfigureKestrel(options =>
 {
     if (settings.HttpPort > 0)
@@ -49,15 +69,37 @@ else
 if (settings.StopWithInput)
     builder.Services.AddSingleton<IHostLifetime, InputLifetime>();
 
+builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton(_ => new DeviceThreads(settings.Threads));
-builder.Services.AddSingleton<WorkerDevice>();
 builder.Services.AddSingleton<ClusterWorkers>();
+builder.Services.AddSingleton(services =>
+{
+    DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
+    return new WorkerDevice(settings.Name, threads, new Replicas(threads), services.GetRequiredService<ClusterWorkers>().Find, TimeProvider.System);
+});
 builder.Host.UseOrleans(silo => silo
     .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
     .Configure<SiloOptions>(options => options.SiloName = settings.Name)
-    .ConfigureEndpoints(IPAddress.Loopback, settings.Port, settings.GatewayPort)
-    .UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(settings.Redis))
+    // A killed silo is dead after about 1 s, one that hangs after about 3 s. Computing threads give way to those that answer probes.
+    .Configure<ClusterMembershipOptions>(options =>
+    {
+        options.ProbeTimeout = options.MaxProbeTimeout = options.TableRefreshTimeout = TimeSpan.FromSeconds(1);
+        options.NumMissedProbesLimit = 3;
+        // A silo that starts must reach all that have signed the table of late: with the default of half a minute it would wait for the dead.
+        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
+    })
+    .ConfigureEndpoints(IPAddress.Parse(settings.Address), settings.Port, settings.GatewayPort)
+    .UseRedisClustering(options => options.ConfigurationOptions = redis)
+    .AddRedisGrainStorage(StoreNames.Storage, storage => storage.Configure<Serializer>((options, serializer) =>
+    {
+        options.ConfigurationOptions = redis;
+        // The default, JSON, leaves out zeros and false, and so takes them for a specification's defaults when it is read again.
+        options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
+    }))
+    .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
     .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>());
+// After Orleans, so that it stops before: the worker leaves its run while the cluster still hears it.
+builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.Name));
 
 WebApplication app = builder.Build();
 if (settings.HttpPort > 0)

@@ -1,3 +1,6 @@
+using System.Net;
+using PixelCnnCluster.Contracts;
+
 namespace PixelCnnCluster.Silo;
 
 /// <summary>Settings of one silo, from the section Silo of the configuration: appsettings, environment (Silo__Name) or flags (--Silo:Name).</summary>
@@ -7,10 +10,13 @@ internal sealed record SiloSettings
     public string Name { get; init; } = Environment.MachineName;
 
     /// <summary>Silos with the same name and the same Redis form one cluster.</summary>
-    public string ClusterId { get; init; } = "pixelcnn";
+    public string ClusterId { get; init; } = ClusterNames.DefaultClusterId;
 
     /// <summary>host:port of the Redis that holds the cluster's membership.</summary>
     public string Redis { get; init; } = "127.0.0.1:6379";
+
+    /// <summary>IP address that other silos and consoles reach this one at.</summary>
+    public string Address { get; init; } = "127.0.0.1";
 
     /// <summary>Port for other silos.</summary>
     public int Port { get; init; } = 11111;
@@ -37,6 +43,8 @@ internal sealed record SiloSettings
                 mistakes.Add($"Silo:{name} is {port}; give a port from {least} to 65535.");
         }
 
+        if (!IPAddress.TryParse(Address, out _))
+            mistakes.Add($"Silo:Address is {Address}; give an IP address of this machine.");
         if (Threads < 1)
             mistakes.Add($"Silo:Threads is {Threads}; give 1 or more.");
         foreach ((string name, string value) in new[] { ("Name", Name), ("ClusterId", ClusterId), ("Redis", Redis) })

@@ -19,23 +19,21 @@ public static class TrainFlags
 
     public static readonly Valued<string> DataDir = new("--data-dir", Text("folder"), "Folder that holds the data set, downloaded there when it is missing. Default: data (the original's /tmp does not survive a restart).", "-i");
 
-    public static readonly Valued<string> SaveDir = new("--save-dir", Text("folder"), "Folder for checkpoints, pictures and logs. Default: runs/<time>-<data set>, so that no run overwrites another; a continued run stays in its folder.", "-o");
+    public static readonly Valued<string> SaveDir = new("--save-dir", Text("folder"), "Folder for checkpoints, pictures and logs. Default: runs/<time>-<data set>, so that no run overwrites another; without --cluster a continued run stays in its folder. Its name is the run's. With --cluster, this and the other paths are the silos'.", "-o");
 
     public static readonly Valued<string> LoadParams = new("--load-params", Text("checkpoint"), "Checkpoint to continue, or a folder whose newest is taken; without a value, the newest in --save-dir. Its own settings become the defaults, unless --data-set or --preset is given.", "-r");
 
     public static readonly Valued<int> ImageSize = new("--image-size", Whole<int>(), "Side of the images in pixels, for imagenet (32 or 64) and folder. Default: 32.");
 
-    public static readonly Valued<int> Workers = new("--workers", Whole<int>(), "Processes that share the work; the result does not depend on it. Default: one per core, at most one per shard.");
+    public static readonly Valued<int> Workers = new("--workers", Whole<int>(), "Processes that share the work; the result does not depend on it. Default: one per core, at most one per shard; with --cluster, as many as there are, at most one per shard.");
 
-    public static readonly Valued<int> Threads = new("--threads", Whole<int>(), "Threads of each worker. Default: cores / workers, at least 1.");
+    public static readonly Valued<int> Threads = new("--threads", Whole<int>(), "Threads of each worker, without --cluster only. Default: cores / workers, at least 1.");
 
     public static readonly Switch EnergyDistance = new("--energy-distance", "Train by energy distance instead of likelihood; there is no bits/dim then.", "-ed");
 
     public static readonly Switch FocalLoss = new("--focal-loss", "Weight the likelihood of each pixel by (1 - p)^gamma while training; test scores stay the plain likelihood.", "-fl");
 
     public static readonly Valued<double> FocalGamma = new("--focal-gamma", Number, "Gamma of --focal-loss. Default: 2.");
-
-    public static readonly Switch Json = new("--json", "Write one JSON object a line to standard output, and nothing else.");
 
     /// <summary>Flags that set one property each, in the order of the help.</summary>
     public static readonly IReadOnlyList<SpecFlag> Settings =
@@ -68,9 +66,10 @@ public static class TrainFlags
         SpecFlag.Of(new Valued<double>("--max-minutes", Number, "Minutes after which the run ends, after the step in progress. Default: no limit."), (s, v) => s with { MaxMinutes = v }),
         SpecFlag.Of(new Valued<int>("--num-samples", Whole<int>(), "Images of each picture; 0 for none. Default: 16 (the original counted batches, 1).", "-ns"), (s, v) => s with { Samples = v }),
         SpecFlag.Of(new Valued<ulong>("--seed", Whole<ulong>(), "Seed of everything random. Default: 1.", "-s"), (s, v) => s with { Seed = v }),
+        SpecFlag.Of(new Valued<int>("--max-skipped", Whole<int>(), "Steps in a row with a gradient that is not finite after which the run ends. Default: 10."), (s, v) => s with { MaxSkipped = v }),
         SpecFlag.Of(Workers, (s, v) => s with { Workers = v }),
     ];
 
     /// <summary>Every flag, in the order of the help.</summary>
-    public static IEnumerable<Flag> All { get; } = [Preset, LoadParams, .. Settings.Select(s => s.Flag), Threads, Json];
+    public static IEnumerable<Flag> All { get; } = [Preset, LoadParams, .. Settings.Select(s => s.Flag), Threads, CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json];
 }

@@ -6,9 +6,13 @@ namespace PixelCnnCluster.Client.Arguments;
 
 /// <summary>Turns the flags of <c>train</c> into a request, or into the list of all mistakes in them.</summary>
 /// <param name="now">Local time, for the name of the run's folder.</param>
-/// <param name="cores">Cores of the machine, for the number of workers and threads.</param>
-public sealed class TrainRequestReader(DateTimeOffset now, int cores)
+/// <param name="cores">Cores of the machine, for the number of workers and threads of a local cluster.</param>
+/// <param name="cluster">Value of <see cref="CommonFlags.ClusterVariable"/>.</param>
+public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cluster)
 {
+    /// <summary>More than any cluster has; a run takes as many workers as there are.</summary>
+    private const int ManyWorkers = 1024;
+
     private readonly List<string> _mistakes = [];
 
     /// <summary>One sentence each; the request is good only when there is none.</summary>
@@ -16,11 +20,12 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
 
     public TrainRequest Read(ParseResult result)
     {
-        ReportUnknown(result.UnmatchedTokens);
-        var checkpoint = Checkpoint(result);
-        var saved = checkpoint is null ? null : Settings(checkpoint);
+        _mistakes.AddRange(LooseWords.Of(result).Select(word => LooseWords.Mistake(word, result)));
+        var shared = CommonFlags.TryReadCluster(result, cluster, _mistakes, out var address);
+        var checkpoint = Checkpoint(result, shared);
         var named = TrainFlags.Preset.TryRead(result, _mistakes, out var preset);
         var continues = checkpoint is not null && !named && !TrainFlags.DataSet.IsGiven(result);
+        var saved = checkpoint is null ? null : Settings(checkpoint, shared, continues);
         var start = named ? preset!
             : TrainFlags.DataSet.IsGiven(result) ? new RunSpec()
             : continues ? saved!
@@ -28,17 +33,30 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
         var spec = TrainFlags.Settings.Aggregate(start with { LoadParams = checkpoint, SaveDir = "" }, (spec, flag) => flag.Apply(spec, result, _mistakes));
 
         if (spec.SaveDir.Length == 0)
-            spec = spec with { SaveDir = continues ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };
+            spec = spec with { SaveDir = continues && !shared ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };
         if (!TrainFlags.Workers.IsGiven(result))
-            spec = spec with { Workers = Math.Clamp(spec.Shards, 1, cores) };
+            spec = spec with { Workers = Math.Clamp(spec.Shards, 1, shared ? ManyWorkers : cores) };
         if (!TrainFlags.Threads.TryRead(result, _mistakes, out var threads))
             threads = Math.Max(1, cores / Math.Max(1, spec.Workers));
-        spec = spec with { SaveDir = Path.GetFullPath(spec.SaveDir), DataDir = Path.GetFullPath(spec.DataDir) };
+        if (!shared)
+            spec = spec with { SaveDir = Path.GetFullPath(spec.SaveDir), DataDir = Path.GetFullPath(spec.DataDir) };
 
         _mistakes.AddRange(spec.Validate());
-        Check(threads >= 1, $"--threads is {threads}; give 1 or more.");
         CheckCombinations(result, spec);
-        return new TrainRequest(spec, threads, TrainFlags.Json.IsGiven(result));
+        var request = new TrainRequest(spec, threads, address, CommonFlags.Json.IsGiven(result), CommonFlags.Detach.IsGiven(result));
+        Check(request.Run is not ("" or "." or ".."), $"--save-dir is {spec.SaveDir}, which does not name the run; name a folder.");
+        if (shared)
+        {
+            Check(!TrainFlags.Threads.IsGiven(result), "--threads is for a cluster of this machine's own, and the silos of --cluster have theirs; leave it out.");
+        }
+        else
+        {
+            Check(threads >= 1, $"--threads is {threads}; give 1 or more.");
+            Check(!request.Detach, "--detach is for --cluster, because a cluster of this machine's own ends with this command; give that or leave it out.");
+            CheckFolders(spec);
+        }
+
+        return request;
     }
 
     private void Check(bool holds, string sentence)
@@ -55,6 +73,10 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
             "--focal-gamma does nothing without --focal-loss; add that or leave it out.");
         Check(!TrainFlags.ImageSize.IsGiven(result) || spec.DataSet is DataSet.ImageNet or DataSet.Folder,
             "--image-size is for --data-set imagenet and folder; the images of other data sets have one size, so leave it out.");
+    }
+
+    private void CheckFolders(RunSpec spec)
+    {
         var newest = CheckpointHeader.Newest(spec.SaveDir);
         Check(newest is null || newest == spec.LoadParams, spec.LoadParams is null
             ? $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder."
@@ -71,8 +93,11 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
         return !Directory.Exists(folder) || Directory.EnumerateDirectories(Directory.Exists(train) ? train : folder).Any();
     }
 
-    /// <summary>Absolute path of the checkpoint file that --load-params means, or null when there is none to load.</summary>
-    private string? Checkpoint(ParseResult result)
+    /// <summary>
+    /// The checkpoint file that --load-params means, or null when there is none to load: absolute on this machine, and for a shared
+    /// cluster as it was given, be it a file or, where this machine does not see it, anything.
+    /// </summary>
+    private string? Checkpoint(ParseResult result, bool shared)
     {
         string? place = null;
         if (TrainFlags.LoadParams.IsBare(result))
@@ -87,35 +112,32 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores)
         if (place is null)
             return null;
         var path = File.Exists(place) ? place : CheckpointHeader.Newest(place);
+        if (shared)
+            return path ?? place;
         Check(path is not null, Directory.Exists(place)
             ? $"--load-params finds no checkpoint (step-*.safetensors) in {place}; name another file or folder."
             : $"--load-params is {place}, which does not exist; name a checkpoint file or a folder that holds some.");
         return path is null ? null : Path.GetFullPath(path);
     }
 
-    private RunSpec Settings(string checkpoint)
+    /// <summary>Settings of the run that wrote the checkpoint.</summary>
+    /// <param name="needed">Nothing else says how to train.</param>
+    private RunSpec Settings(string checkpoint, bool shared, bool needed)
     {
         try
         {
-            return CheckpointHeader.Read(checkpoint).Spec;
+            if (!shared || File.Exists(checkpoint))
+                return CheckpointHeader.Read(checkpoint).Spec;
+            Check(!needed, $"--load-params is {checkpoint}, whose settings cannot be read on this machine; give them by flags, beginning with --data-set or --preset.");
         }
         catch (UserErrorException mistake)
         {
             _mistakes.Add(mistake.Message);
-            return new RunSpec();
         }
+
+        return new RunSpec();
     }
 
     private string DefaultSaveDir(DataSet dataSet) =>
         Path.Combine("runs", string.Create(CultureInfo.InvariantCulture, $"{now:yyyyMMdd-HHmmss}-{dataSet.ToString().ToLowerInvariant()}"));
-
-    private void ReportUnknown(IReadOnlyList<string> tokens)
-    {
-        for (var i = 0; i < tokens.Count; i++)
-        {
-            // What follows an unknown flag is most likely its value and no mistake of its own.
-            if (tokens[i].StartsWith('-') || i == 0 || !tokens[i - 1].StartsWith('-'))
-                _mistakes.Add($"{tokens[i]} is not a flag of train; train --help lists them.");
-        }
-    }
 }

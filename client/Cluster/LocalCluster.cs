@@ -1,29 +1,23 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Orleans.Configuration;
-using PixelCnnCluster.Contracts;
-
 namespace PixelCnnCluster.Client.Cluster;
 
 /// <summary>A cluster of this machine's own: an embedded store, one silo process per worker, and a client connected to them.</summary>
 public sealed class LocalCluster : IAsyncDisposable
 {
-    /// <summary>A gateway that died without a word is noticed after this long.</summary>
-    private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(10);
-
-    private readonly string _clusterId = $"local-{Guid.NewGuid():N}";
     private readonly EmbeddedStore _store = new();
-    private readonly List<SiloProcess> _silos = [];
-    private IHost? _client;
+    private readonly List<SiloSupervisor> _silos = [];
+    private ClusterConnection? _connection;
 
-    private LocalCluster() { }
+    private LocalCluster() => Address = new(_store.Address);
 
-    /// <summary>Fails when every silo has ended, and never completes otherwise.</summary>
+    /// <summary>Where other consoles of this machine find the cluster.</summary>
+    public ClusterAddress Address { get; }
+
+    /// <summary>Fails when every silo has ended for good, and never completes otherwise.</summary>
     public Task Lost { get; private set; } = Task.CompletedTask;
 
-    public IClusterClient Client => _client!.Services.GetRequiredService<IClusterClient>();
+    public Grains Grains => _connection!.Grains;
 
-    /// <summary>Starts all silos at once and waits until every one is up.</summary>
+    /// <summary>Starts all silos at once and waits until every one is up. From then on one that ends is started again.</summary>
     /// <param name="threads">Threads of each worker.</param>
     /// <param name="logDir">Existing folder; each silo's log is named after its worker.</param>
     /// <exception cref="ClusterFaultException">A silo ended before it was ready.</exception>
@@ -32,16 +26,21 @@ public sealed class LocalCluster : IAsyncDisposable
         var cluster = new LocalCluster();
         try
         {
-            var ports = FreePorts.Find(2 * workers);
-            for (var i = 0; i < workers; i++)
-                cluster._silos.Add(cluster.StartSilo($"worker-{i}", ports[2 * i], ports[2 * i + 1], threads, logDir));
+            // All at once, so that no two silos get the same.
+            foreach (var (i, ports) in FreePorts.Find(2 * workers).Chunk(2).Index())
+            {
+                SiloProcess Start(int[] ports) => cluster.StartSilo($"worker-{i}", ports, threads, logDir);
+                cluster._silos.Add(new SiloSupervisor(Start(ports), () => Start(FreePorts.Find(2)), TimeProvider.System));
+            }
+
             cluster.Lost = cluster.ThrowWhenLostAsync();
             // The first failure ends the wait for the others.
             await foreach (var ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
                 await ready;
-            cluster._client = cluster.BuildClient();
+            var opening = ClusterConnection.OpenAsync(cluster.Address, cancel);
             // Without the second task a client whose silos are gone would keep on trying for minutes.
-            await await Task.WhenAny(cluster._client.StartAsync(cancel), cluster.Lost);
+            await await Task.WhenAny(opening, cluster.Lost);
+            cluster._connection = await opening;
             return cluster;
         }
         catch
@@ -58,44 +57,30 @@ public sealed class LocalCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // The client first: it would take the silos' end for a failure.
-        if (_client is not null)
-        {
-            await _client.StopAsync();
-            _client.Dispose();
-        }
-
+        if (_connection is not null)
+            await _connection.DisposeAsync();
         await Task.WhenAll(_silos.Select(silo => silo.DisposeAsync().AsTask()));
         _store.Dispose();
     }
 
     private async Task ThrowWhenLostAsync()
     {
-        await Task.WhenAll(_silos.Select(silo => silo.Exited));
+        await Task.WhenAll(_silos.Select(silo => silo.Ended));
         throw new ClusterFaultException($"Every worker has ended. {_silos[0].Tail}");
     }
 
-    private SiloProcess StartSilo(string name, int port, int gatewayPort, int threads, string logDir) => SiloProcess.Start(
+    private SiloProcess StartSilo(string name, int[] ports, int threads, string logDir) => SiloProcess.Start(
         name,
         [
             "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
             $"--Silo:Name={name}",
-            $"--Silo:ClusterId={_clusterId}",
-            $"--Silo:Redis={_store.Address}",
-            $"--Silo:Port={port}",
-            $"--Silo:GatewayPort={gatewayPort}",
+            $"--Silo:ClusterId={Address.Id}",
+            $"--Silo:Redis={Address.Redis}",
+            $"--Silo:Port={ports[0]}",
+            $"--Silo:GatewayPort={ports[1]}",
             "--Silo:HttpPort=0",
             $"--Silo:Threads={threads}",
             "--Silo:StopWithInput=true",
         ],
         Path.Combine(logDir, $"{name}.log"));
-
-    private IHost BuildClient()
-    {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.UseOrleansClient(client => client
-            .UseRedisClustering(_store.Address)
-            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (_clusterId, ClusterNames.ServiceId))
-            .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = ResponseTimeout));
-        return builder.Build();
-    }
 }

@@ -10,7 +10,7 @@ public sealed class SiloProcess : IAsyncDisposable
 {
     private const string ReadyLine = "ready";
     private const int TailLines = 12;
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
     private readonly TextWriter _log;
@@ -32,6 +32,9 @@ public sealed class SiloProcess : IAsyncDisposable
     public string Name { get; }
 
     public string LogPath { get; }
+
+    /// <summary>Of the process.</summary>
+    public int Id => _process.Id;
 
     /// <summary>Completes when the silo is up; fails with the end of its log when it ends before.</summary>
     public Task Ready => _ready.Task;
@@ -69,8 +72,18 @@ public sealed class SiloProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the process without grace.</summary>
-    public void Kill() => _process.Kill(entireProcessTree: true);
+    /// <summary>Ends the process without grace; does nothing when it has ended.</summary>
+    public void Kill()
+    {
+        try
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+        catch (InvalidOperationException)
+        {
+            // It has been disposed of.
+        }
+    }
 
     /// <summary>Asks the silo to end, and kills it when it does not within its grace.</summary>
     public async ValueTask DisposeAsync()

@@ -11,7 +11,12 @@ public static class EventText
         $"downloading {e.File}: {e.Bytes / 1e6:0.0}{(e.Total is { } total ? FormattableString.Invariant($" of {total / 1e6:0.0}") : "")} MB");
 
     public static string Started(RunStarted e) => FormattableString.Invariant(
-        $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of {e.Size}x{e.Size}, {e.Workers} workers, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
+        $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of {e.Size}x{e.Size}, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
+
+    public static string Awaited(WorkersAwaited e) => FormattableString.Invariant($"waiting for a worker after step {e.Step:N0}");
+
+    public static string Opened(GenerationOpened e) => FormattableString.Invariant(
+        $"generation {e.Generation}: {e.Workers.Count} of {e.WorkersWanted} workers ({e.Cause}){(e.StepsRedone > 0 ? FormattableString.Invariant($", {e.StepsRedone:N0} step{(e.StepsRedone == 1 ? "" : "s")} redone") : "")}, {e.Seconds:0.0} s");
 
     public static string Step(RunStatus status) => FormattableString.Invariant(
         $"step {status.Step:N0}/{status.Started?.TotalSteps:N0}  epoch {status.Last?.Epoch:0.00}  {status.ObjectiveName} {Bits(status.Objective)}  {Speed(status.ImagesPerS)}  {Duration(status.TimeLeft)} left");
@@ -25,14 +30,20 @@ public static class EventText
 
     public static string Fault(FaultNoticed e) => FormattableString.Invariant($"fault at step {e.Step:N0}{(e.Worker is null ? "" : $" on {e.Worker}")}: {e.Message}");
 
+    public static string Ended(RunEnded e) => FormattableString.Invariant(
+        $"{e.Outcome.ToString().ToLowerInvariant()} after step {e.Step:N0}{(e.Error is null ? "" : $": {e.Error}")}");
+
     /// <summary>The line for an event other than a step, or null when it has none.</summary>
     public static string? Of(RunEvent e) => e switch
     {
         RunStarted started => Started(started),
+        WorkersAwaited awaited => Awaited(awaited),
+        GenerationOpened opened => Opened(opened),
         Evaluated evaluated => Evaluated(evaluated),
         CheckpointSaved saved => Saved(saved),
         SamplesDrawn drawn => Drawn(drawn),
         FaultNoticed fault => Fault(fault),
+        RunEnded ended => Ended(ended),
         _ => null,
     };
 }

@@ -13,6 +13,12 @@ public static class Format
     /// <summary>With three decimals, as the literature gives it.</summary>
     public static string Bits(double? bitsPerDim) => bitsPerDim is { } bits ? Number(bits, "0.000") : "–";
 
+    /// <summary>A labelled value in a column of such; nothing for a value that there is not.</summary>
+    public static IEnumerable<string> Row(string label, string? value) => value is null ? [] : [$"  {label,-16}{value}"];
+
+    /// <summary>"120 of 1,000", or the step alone while the end is unknown.</summary>
+    public static string Steps(long step, long? total) => FormattableString.Invariant($"{step:N0}{(total is { } steps ? FormattableString.Invariant($" of {steps:N0}") : "")}");
+
     /// <summary>Whole images a second, and of few two decimals: a large model on a small machine takes seconds for each.</summary>
     public static string Speed(double? imagesPerS) => $"{Number(imagesPerS ?? 0, imagesPerS is > 0 and < 10 ? "0.00" : "0")} images/s";
 

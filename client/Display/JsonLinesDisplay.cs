@@ -18,6 +18,8 @@ public sealed class JsonLinesDisplay(TextWriter output) : IRunDisplay
         output.Flush();
     }
 
+    public void End(RunEnded e) => Show(e);
+
     public Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work) => work(new DownloadReporter(_ => { }));
 
     public void Tick() { }

@@ -3,7 +3,7 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Display;
 
-/// <summary>Lines for a log: every evaluation, checkpoint, picture and fault, each new epoch, and a step about every ten seconds.</summary>
+/// <summary>Lines for a log: every event but steps, and of those the first of each epoch and one about every ten seconds.</summary>
 public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary summary, TimeProvider time) : IRunDisplay
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -20,15 +20,17 @@ public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary
             case StepCommitted step when IsDue(step):
                 Write(EventText.Step(status));
                 break;
-            case RunEnded:
-                foreach (var line in summary.Lines(status))
-                    Write(line);
-                break;
             default:
                 if (EventText.Of(e) is { } text)
                     Write(text);
                 break;
         }
+    }
+
+    public void End(RunEnded e)
+    {
+        foreach (var line in summary.Lines(status))
+            Write(line);
     }
 
     public Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work)
@@ -49,7 +51,7 @@ public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary
 
     private bool IsDue(StepCommitted step)
     {
-        var due = (int)step.Epoch > _lastEpoch || _lastLine is not { } last || time.GetElapsedTime(last) >= Interval;
+        var due = (int)step.Epoch != _lastEpoch || _lastLine is not { } last || time.GetElapsedTime(last) >= Interval;
         if (due)
             (_lastLine, _lastEpoch) = (time.GetTimestamp(), (int)step.Epoch);
         return due;

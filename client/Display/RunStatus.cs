@@ -18,10 +18,14 @@ public sealed class RunStatus(TimeProvider time)
 
     public RunEnded? Ended { get; private set; }
 
-    /// <summary>Worker of the newest fault, if one was to blame.</summary>
+    /// <summary>The workers that train; null while none does.</summary>
+    public GenerationOpened? Generation { get; private set; }
+
+    /// <summary>Worker of the newest fault, if one was to blame and the run has not gone on since.</summary>
     public string? FaultyWorker { get; private set; }
 
-    public long Step => Last?.Step ?? Started?.FirstStep ?? 0;
+    /// <summary>Committed steps. It goes back when all workers were lost and the run goes on from a checkpoint.</summary>
+    public long Step { get; private set; }
 
     /// <summary>Smoothed training objective: bits/dim, or what energy distance has instead.</summary>
     public double? Objective => _objective.Value;
@@ -59,11 +63,17 @@ public sealed class RunStatus(TimeProvider time)
         switch (e)
         {
             case RunStarted started:
-                Started = started;
+                (Started, Step) = (started, started.FirstStep);
                 _startedAt = time.GetTimestamp();
                 break;
+            case WorkersAwaited:
+                Generation = null;
+                break;
+            case GenerationOpened opened:
+                (Generation, Step, FaultyWorker) = (opened, opened.Step, null);
+                break;
             case StepCommitted step:
-                Last = step;
+                (Last, Step) = (step, step.Step);
                 _imagesPerS.Add(step.ImagesPerS);
                 if (!step.Skipped)
                 {
@@ -79,7 +89,7 @@ public sealed class RunStatus(TimeProvider time)
                 FaultyWorker = fault.Worker;
                 break;
             case RunEnded ended:
-                Ended = ended;
+                (Ended, Generation) = (ended, null);
                 break;
         }
     }

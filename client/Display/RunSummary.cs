@@ -4,8 +4,8 @@ using static PixelCnnCluster.Client.Display.Format;
 namespace PixelCnnCluster.Client.Display;
 
 /// <summary>What is said when a run has ended: what came out, where it lies, and what to try next.</summary>
-/// <param name="program">How this console is called, for commands that can be pasted.</param>
-public sealed class RunSummary(string program, string logDir, string workingDirectory)
+/// <param name="logDir">Folder of the silos' logs; null where they are not this machine's.</param>
+public sealed class RunSummary(Prompt prompt, string? logDir, string workingDirectory)
 {
     public IEnumerable<string> Lines(RunStatus status)
     {
@@ -22,21 +22,32 @@ public sealed class RunSummary(string program, string logDir, string workingDire
             .. Row("samples", ended.Samples),
             .. Row("logs", logDir),
             "",
-            .. Next(status),
+            .. prompt.Cluster is null ? Next(status) : Resumption(status),
         ];
     }
 
-    private static IEnumerable<string> Row(string label, string? value) => value is null ? [] : [$"  {label,-16}{value}"];
+    private IEnumerable<string> Resumption(RunStatus status) => status is { Started.Run: var run, Ended.Outcome: RunOutcome.Stopped }
+        ? Row("continue", prompt.Command($"resume {Prompt.Quote(run)}"))
+        : [];
 
     private IEnumerable<string> Next(RunStatus status)
     {
-        if (status.Ended!.Checkpoint is { } checkpoint)
-            yield return Try("continue", $"--load-params {Path(System.IO.Path.GetDirectoryName(checkpoint)!)}{Further(status)}");
-        if (status.Started?.Spec.DataSet != DataSet.Digits)
-            yield break;
-        yield return Try("a bigger model", "--preset quick --nr-filters 32 --nr-resnet 2 --max-epochs 20 --max-minutes 30");
-        yield return Try("by class", "--preset quick --class-conditional");
-        yield return Try("real MNIST", "--preset quick --data-set mnist --max-minutes 30");
+        IEnumerable<string> Try(string label, string flags) => Row(label, prompt.Command($"train {flags}"));
+
+        return
+        [
+            .. status.Ended!.Checkpoint is { } checkpoint
+                ? Try("continue", $"--load-params {Path(System.IO.Path.GetDirectoryName(checkpoint)!)}{Further(status)}")
+                : [],
+            .. status.Started?.Spec.DataSet == DataSet.Digits
+                ?
+                [
+                    .. Try("a bigger model", "--preset quick --nr-filters 32 --nr-resnet 2 --max-epochs 20 --max-minutes 30"),
+                    .. Try("by class", "--preset quick --class-conditional"),
+                    .. Try("real MNIST", "--preset quick --data-set mnist --max-minutes 30"),
+                ]
+                : Array.Empty<string>(),
+        ];
     }
 
     /// <summary>A run that used up its epochs or steps needs more of them to go on.</summary>
@@ -49,12 +60,10 @@ public sealed class RunSummary(string program, string logDir, string workingDire
             : FormattableString.Invariant($" --max-epochs {2 * started.Spec.MaxEpochs}");
     }
 
-    private string Try(string label, string flags) => $"  {label,-16}{program} train {flags}";
-
     private string Path(string path)
     {
         var relative = System.IO.Path.GetRelativePath(workingDirectory, path);
         var shorter = relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
-        return shorter.Contains(' ', StringComparison.Ordinal) ? $"\"{shorter}\"" : shorter;
+        return Prompt.Quote(shorter);
     }
 }

@@ -22,12 +22,6 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
     {
         switch (e)
         {
-            case RunEnded:
-                Dispose();
-                foreach (var line in summary.Lines(status))
-                    // Past the console, which would break commands that are to be pasted.
-                    console.Profile.Out.Writer.WriteLine(line);
-                return;
             case RunStarted when _panel is null:
                 _panelEnded = console.Live(Text.Empty).AutoClear(true).StartAsync(panel =>
                 {
@@ -35,19 +29,27 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
                     return _end.Task;
                 });
                 break;
-            case FaultNoticed fault:
-                console.MarkupLineInterpolated($"[yellow]{EventText.Fault(fault)}[/]");
+            case FaultNoticed or WorkersAwaited:
+                console.MarkupLineInterpolated($"[yellow]{EventText.Of(e)}[/]");
                 break;
             case SamplesDrawn samples:
                 console.Write(HalfBlocks.Render(HalfBlocks.Grid(samples, console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
                 console.WriteLine(EventText.Drawn(samples));
                 break;
-            case Evaluated or CheckpointSaved:
+            case GenerationOpened or Evaluated or CheckpointSaved or RunEnded:
                 console.WriteLine(EventText.Of(e)!);
                 break;
         }
 
         Tick();
+    }
+
+    public void End(RunEnded e)
+    {
+        Dispose();
+        foreach (var line in summary.Lines(status))
+            // Past the console, which would break commands that are to be pasted.
+            console.Profile.Out.Writer.WriteLine(line);
     }
 
     public Task ShowDownloadsAsync(Func<IProgress<DownloadProgress>, Task> work) =>
@@ -85,12 +87,12 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
         void Row(string left, string leftValue, string right, string rightValue) =>
             figures.AddRow(new Text(left, new Style(Color.Grey)), new Text(leftValue), new Text(right, new Style(Color.Grey)), new Text(rightValue));
 
-        Row("step", FormattableString.Invariant($"{status.Step:N0} of {started.TotalSteps:N0}"),
+        Row("step", Steps(status.Step, started.TotalSteps),
             status.ObjectiveName, $"{Bits(status.Objective)}  {Sparkline(status.History, Math.Clamp(width - 60, 8, 40))}");
         Row("epoch", FormattableString.Invariant($"{status.Last?.Epoch ?? 0:0.00}"),
             "test bits/dim", Bits(status.Test?.TestBitsPerDim));
         Row("speed", Format.Speed(status.ImagesPerS),
-            "workers", FormattableString.Invariant($"{status.Last?.Workers ?? started.Workers}, generation {status.Last?.Generation ?? 0}"));
+            "workers", status.Generation is { } g ? FormattableString.Invariant($"{g.Workers.Count} of {g.WorkersWanted}, generation {g.Generation}") : "waiting for one");
         return new Rows(new List<IRenderable>
         {
             new Text(started.Run, new Style(decoration: Decoration.Bold)),

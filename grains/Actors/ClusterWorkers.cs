@@ -1,18 +1,17 @@
+using PixelCnnCluster.Contracts;
+
 namespace PixelCnnCluster.Actors;
 
 /// <summary>Which silos, and so which workers, the cluster has.</summary>
-public sealed class ClusterWorkers(IClusterMembershipService membership)
+public sealed class ClusterWorkers(IClusterMembershipService membership, IGrainFactory grains)
 {
-    /// <summary>Completes with the names of that many active silos, in order, as soon as there are so many.</summary>
-    public async Task<IReadOnlyList<string>> WaitForAsync(int count)
-    {
-        await foreach (ClusterMembershipSnapshot snapshot in membership.MembershipUpdates)
-        {
-            string[] names = [.. snapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name).Order(StringComparer.Ordinal)];
-            if (names.Length >= count)
-                return names[..count];
-        }
+    /// <summary>Names of the active silos, in order.</summary>
+    public IReadOnlyList<string> Active() =>
+        [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name).Distinct().Order(StringComparer.Ordinal)];
 
-        throw new OperationCanceledException("The silo stopped while a run waited for workers.");
-    }
+    /// <summary>An item whenever a silo comes or goes.</summary>
+    public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
+
+    /// <exception cref="OrleansException">There is no such worker. Asked for the grain, the runtime would try for half a second.</exception>
+    public IWorkerGrain Find(string name) => Active().Contains(name) ? grains.GetGrain<IWorkerGrain>(name) : throw new OrleansException($"No silo named {name} is in the cluster.");
 }

@@ -1,163 +1,223 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
-using PixelCnnCluster.Training.Data;
 
 namespace PixelCnnCluster.Actors;
 
 /// <summary>
-/// The silo's device and the replica on it, apart from any grain activation. Tensor work runs on the device's own threads; an
-/// order of a generation other than the worker's own is refused.
+/// The silo's device and the replica on it, apart from any grain activation. It serves one run at a time and, within the run, one
+/// generation: orders of any other are refused. Whatever touches the replica runs on the device, one after another, and looks first whether
+/// its generation is still the one.
 /// </summary>
-public sealed class WorkerDevice(DeviceThreads threads, IGrainFactory grains)
+public sealed class WorkerDevice(string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, TimeProvider time)
 {
-    private Membership? membership;
-    private (string Key, ImageData Data)? loaded;
-    private (CheckpointOrder Order, Checkpoint Checkpoint, RunSpec Spec)? snapshot;
-    private string? left;
+    /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
-    /// <summary>
-    /// Joins a generation: a replica of the run that is here already is kept, else one is built from the specification.
-    /// </summary>
-    /// <exception cref="UserErrorException">The data set or the checkpoint cannot be used.</exception>
-    public async Task<JoinReport> JoinAsync(string worker, GenerationOrder order)
+    private readonly Lock gate = new();
+    private readonly RepeatedCalls calls = new(), writes = new();
+    private Tenancy? tenancy;
+    private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
+    private WorkerPhase phase;
+    private long heard;
+
+    /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
+    public bool IsNeeded => tenancy is not null && time.GetElapsedTime(heard) < Silence;
+
+    public Task PrepareAsync(RunSpec spec) => device.RunAsync(() =>
     {
-        if (membership is { } current && current.Order.Run == order.Run && current.Order.Generation >= order.Generation)
-            throw new StaleOrderException($"{worker} is in generation {current.Order.Generation} of run {order.Run}; generation {order.Generation} is over.");
-
-        Membership? previous = membership;
-        membership = null;
-        Replica replica = await threads.RunAsync(() =>
-        {
-            if (previous?.Order.Run == order.Run)
-                return previous.Replica;
-            previous?.Replica.Dispose();
-            return Build(order.Spec);
-        });
-        if (left == order.Run)
-        {
-            await DisposeAsync(replica);
-            throw new StaleOrderException($"{worker} left run {order.Run} before it had joined.");
-        }
-
-        int rank = order.Workers.ToList().IndexOf(worker);
-        membership = new(order, worker, rank, replica, new(
-            order.Run, order.Generation, replica.Tree, order.Workers.Count, rank, (int)replica.Network.Layout.Length, new GrainChunkDoor(grains, order.Workers)));
-        ImageData data = loaded!.Value.Data;
-        return new(worker, replica.State.Step, replica.Network.Layout.Count, data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size);
-    }
-
-    public async Task<StepReport> StepAsync(StepOrder order)
-    {
-        Membership member = MemberOf(order.Run, order.Generation);
-        Replica replica = member.Replica;
-        (double[] losses, TreeSum gradients) = await threads.RunAsync(() =>
-        {
-            replica.AdvanceTo(order.Step);
-            return replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
-        });
-        float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums);
-        double norm = await threads.RunAsync(() => replica.Hold(gradient));
-        return new(member.Worker, order.Step, losses, norm);
-    }
-
-    /// <summary>A chunk of another generation is dropped: the generation that sent it is over, or this worker has yet to hear of it.</summary>
-    public Task DeliverAsync(GradientChunk chunk) => membership?.Exchange.ReceiveAsync(chunk) ?? Task.CompletedTask;
-
-    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => AtStepAsync(
-        order.Run, order.Generation, order.Step, member => new EvaluationReport(member.Replica.Evaluate(order.FirstBatch, order.EndBatch)));
-
-    public Task<SampleReport> SampleAsync(SampleOrder order) => AtStepAsync(
-        order.Run, order.Generation, order.Step, member => new SampleReport(member.Replica.Sample(order.First, order.End)));
-
-    public Task<string> HashAsync(StepOrder order) => AtStepAsync(
-        order.Run, order.Generation, order.Step, member => member.Replica.State.Hash());
-
-    /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
-    public async Task SnapshotAsync(CheckpointOrder order) => snapshot = await AtStepAsync(
-        order.Run, order.Generation, order.Step,
-        member => (order, Checkpoint.Of(member.Replica.State, order.Run, member.Order.Spec, order.TestBitsPerDim), member.Order.Spec));
-
-    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order)
-    {
-        if (snapshot is not { } taken || taken.Order != order)
-            throw new StaleOrderException($"This worker has no snapshot of step {order.Step} of run {order.Run}.");
-        snapshot = null;
-        return Task.Factory.StartNew(
-            () => CheckpointFolder.Save(taken.Checkpoint, taken.Spec.SaveDir, taken.Spec.KeepCheckpoints),
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-    }
-
-    public Task LeaveAsync(string run)
-    {
-        left = run;
-        if (snapshot?.Order.Run == run)
-            snapshot = null;
-        if (membership is not { } member || member.Order.Run != run)
-            return Task.CompletedTask;
-        membership = null;
-        member.Exchange.Abandon();
-        return DisposeAsync(member.Replica);
-    }
-
-    private Task<bool> DisposeAsync(Replica replica) => threads.RunAsync(() =>
-    {
-        replica.Dispose();
+        replicas.Load(spec);
         return true;
     });
 
-    private Replica Build(RunSpec spec)
+    public Task<Holding> EnrolAsync(EnrolOrder order)
     {
-        string key = $"{spec.DataSet} {spec.DataDir} {spec.ImageSize}";
-        if (loaded?.Key != key)
-            loaded = (key, ImageDataSets.Load(spec.DataSet, spec.DataDir, spec.ImageSize));
-        ImageData data = loaded.Value.Data;
-        if (spec.ClassConditional && data.Train.Classes == 0)
-            throw new UserErrorException("--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.");
-        var replica = new Replica(spec, data, threads);
-        try
+        lock (gate)
         {
-            replica.Initialise();
-            if (spec.LoadParams is { } path)
-                Checkpoint.Read(path).Fill(replica.State, path);
-            return replica;
-        }
-        catch
-        {
-            replica.Dispose();
-            throw;
+            heard = time.GetTimestamp();
+            if (tenancy?.Run == order.Run && tenancy.Generation > order.Generation)
+                throw new StaleOrderException($"{name} has heard of generation {tenancy.Generation} of run {order.Run}; generation {order.Generation} is over.");
+            if (order.IfHeld && tenancy?.Run != order.Run)
+                throw new StaleOrderException($"{name} does not serve run {order.Run} any more.");
+            if (tenancy is { } former && former.Run != order.Run)
+                Evict(former);
+            tenancy ??= new(order.Run);
+            if (tenancy.Generation < order.Generation)
+                tenancy.Begin(order.Generation);
+            Tenancy mine = tenancy;
+            return calls.Once((order.Run, order.Generation, nameof(EnrolAsync)), () => device.RunAsync(() =>
+            {
+                phase = WorkerPhase.Loading;
+                mine.Replica ??= mine.IsOver ? throw Left(order.Run) : replicas.Build(order.Spec);
+                return new Holding(name, mine.HasState ? mine.Replica.Step : null, mine.HasState && mine.Replica.HoldsGradient, replicas.NewestCheckpoint(order.Spec));
+            }));
         }
     }
 
-    private Task<T> AtStepAsync<T>(string run, int generation, long step, Func<Membership, T> work)
+    public Task<JoinReport> JoinAsync(GenerationOrder order)
     {
-        Membership member = MemberOf(run, generation);
-        return threads.RunAsync(() =>
+        lock (gate)
         {
-            member.Replica.AdvanceTo(step);
-            return work(member);
+            heard = time.GetTimestamp();
+            if (tenancy is not { } mine || mine.Run != order.Run || mine.Generation != order.Generation)
+                throw new StaleOrderException($"{name} is not enrolled for generation {order.Generation} of run {order.Run}.");
+            return calls.Once((order.Run, order.Generation, nameof(JoinAsync)), () => JoinAsync(mine, order));
+        }
+    }
+
+    public Task<StepReport> StepAsync(StepOrder order) => AsMember(order, order.Run, order.Generation, member => StepAsync(member, order));
+
+    /// <summary>A chunk of another generation is dropped: the generation that sent it is over, or this worker has yet to hear of it.</summary>
+    public Task DeliverAsync(GradientChunk chunk) => tenancy?.Member?.Exchange.ReceiveAsync(chunk) ?? Task.CompletedTask;
+
+    public Task<StateSlice> ReadStateAsync(StateOrder order) => AtStep(
+        order, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow), WorkerPhase.Waiting);
+
+    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => AtStep(
+        order, order.Run, order.Generation, order.Step, replica => new EvaluationReport(replica.Evaluate(order.FirstBatch, order.EndBatch)), WorkerPhase.Scoring);
+
+    public Task<SampleReport> SampleAsync(SampleOrder order) => AtStep(
+        order, order.Run, order.Generation, order.Step, replica => new SampleReport(replica.Sample(order.First, order.End)), WorkerPhase.Drawing);
+
+    public Task<string> HashAsync(StepOrder order) => AtStep(
+        (order, nameof(HashAsync)), order.Run, order.Generation, order.Step, replica => replica.Hash(), WorkerPhase.Waiting);
+
+    /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
+    public Task SnapshotAsync(CheckpointOrder order) => AtStep(
+        // Always anew: the copy before may have been lost on a full disk.
+        new object(),
+        order.Run,
+        order.Generation,
+        order.Step,
+        replica =>
+        {
+            snapshot = (order, replica.Snapshot(order.Run, order.TestBitsPerDim));
+            return true;
+        },
+        WorkerPhase.Waiting);
+
+    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => writes.Once(order, () =>
+    {
+        if (snapshot is not { } taken || taken.Order != order)
+            throw new StaleOrderException($"{name} has no snapshot of step {order.Step} of run {order.Run}.");
+        snapshot = null;
+        return device.RunAsideAsync(taken.Write);
+    });
+
+    public Task LeaveAsync(string run, int generation)
+    {
+        lock (gate)
+        {
+            if (tenancy is { } mine && mine.Run == run && mine.Generation <= generation)
+                Evict(mine);
+            return Task.CompletedTask;
+        }
+    }
+
+    public WorkerStatus Status()
+    {
+        lock (gate)
+            return new(name, device.Description, tenancy?.Run, tenancy?.Generation ?? 0, tenancy?.Member is null ? 0 : tenancy.Replica!.Step, tenancy is null ? WorkerPhase.Idle : phase);
+    }
+
+    private async Task<JoinReport> JoinAsync(Tenancy mine, GenerationOrder order)
+    {
+        IReplica replica = mine.Replica!;
+        IReadOnlyList<string> refused = [];
+        if (order.Source is { } source)
+            await new StateCopy(mine, order, find(source), device).RunAsync();
+        else if (order.Step is { } step)
+            await OnDeviceAsync(() => replica.AdvanceTo(step));
+        else
+            await OnDeviceAsync(() => refused = mine.Start());
+        int rank = order.Workers.ToList().IndexOf(name);
+        ReplicaFacts facts = replica.Facts;
+        JoinReport? report = null;
+        await OnDeviceAsync(() =>
+        {
+            report = new(name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, replica.Hash(), refused);
+            lock (gate)
+            {
+                if (mine.Generation != order.Generation || mine.IsOver)
+                    throw Left(order.Run);
+                mine.Member = new(mine, order, rank, new(
+                    order.Run, order.Generation, replica.Tree, order.Workers.Count, rank, replica.GradientLength, new PeerDoor(find, order.Workers, time, mine.Over)));
+            }
+
+            phase = WorkerPhase.Waiting;
+        });
+        return report!;
+
+        Task OnDeviceAsync(Action work) => device.RunAsync(() =>
+        {
+            if (mine.Generation != order.Generation || mine.IsOver)
+                throw Left(order.Run);
+            work();
+            return true;
         });
     }
 
-    private Membership MemberOf(string run, int generation) => membership is { } member && member.Order.Run == run && member.Order.Generation == generation
-        ? member
-        : throw new StaleOrderException($"This worker is not in generation {generation} of run {run}.");
-
-    private sealed record Membership(GenerationOrder Order, string Worker, int Rank, Replica Replica, GradientExchange Exchange);
-
-    /// <summary>Chunks go from grain to grain.</summary>
-    private sealed class GrainChunkDoor(IGrainFactory grains, IReadOnlyList<string> workers) : IChunkDoor
+    private async Task<StepReport> StepAsync(Membership member, StepOrder order)
     {
-        public async Task SendAsync(int rank, GradientChunk chunk)
+        IReplica replica = member.Tenancy.Replica!;
+        (double[] losses, TreeSum gradients) = await device.RunAsync(() =>
         {
-            try
-            {
-                await grains.GetGrain<IWorkerGrain>(workers[rank]).DeliverAsync(chunk);
-            }
-            catch (Exception fault) when (fault is not WorkerFaultException)
-            {
-                // The peer is at fault, not the worker that could not reach it.
-                throw new WorkerFaultException(workers[rank], fault);
-            }
+            Check(member);
+            phase = WorkerPhase.Computing;
+            replica.AdvanceTo(order.Step);
+            return replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
+        });
+        phase = WorkerPhase.Exchanging;
+        float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums);
+        return await device.RunAsync(() =>
+        {
+            Check(member);
+            double norm = replica.Hold(gradient);
+            phase = WorkerPhase.Waiting;
+            return new StepReport(name, order.Step, losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1);
+        });
+    }
+
+    private Task<T> AtStep<T>(object call, string run, int generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
+        AsMember(call, run, generation, member => device.RunAsync(() =>
+        {
+            Check(member);
+            phase = during;
+            IReplica replica = member.Tenancy.Replica!;
+            replica.AdvanceTo(step);
+            T result = work(replica);
+            phase = WorkerPhase.Waiting;
+            return result;
+        }));
+
+    private Task<T> AsMember<T>(object call, string run, int generation, Func<Membership, Task<T>> work)
+    {
+        lock (gate)
+        {
+            heard = time.GetTimestamp();
+            Membership member = tenancy?.Member is { } current && current.Order.Run == run && current.Order.Generation == generation
+                ? current
+                : throw new StaleOrderException($"{name} is not in generation {generation} of run {run}.");
+            return calls.Once(call, () => work(member));
         }
     }
+
+    private void Check(Membership member)
+    {
+        if (tenancy?.Member != member)
+            throw new StaleOrderException($"{name} has left generation {member.Order.Generation} of run {member.Order.Run}.");
+    }
+
+    private void Evict(Tenancy former)
+    {
+        former.End();
+        tenancy = null;
+        snapshot = null;
+        _ = device.RunAsync(() =>
+        {
+            former.Dispose();
+            return true;
+        });
+    }
+
+    private StaleOrderException Left(string run) => new($"{name} has left run {run} or this generation of it.");
 }

@@ -4,7 +4,8 @@ namespace PixelCnnCluster.Actors;
 [GenerateSerializer]
 public sealed class WorkerFaultException : Exception
 {
-    public WorkerFaultException(string worker, Exception inner) : base($"{worker}: {inner.Message}", inner) => Worker = worker;
+    public WorkerFaultException(string worker, Exception inner) : base($"{worker}: {inner.Message}", inner) =>
+        (Worker, IsLoss) = (worker, inner is OrleansException or TimeoutException or IOException or StaleOrderException or OperationCanceledException);
 
     public WorkerFaultException(string message) : base(message) { }
 
@@ -13,4 +14,8 @@ public sealed class WorkerFaultException : Exception
     /// <summary>Name of the worker.</summary>
     [Id(0)]
     public string Worker { get; private set; } = "";
+
+    /// <summary>The worker died, was cut off or came back without its state, rather than that its work failed.</summary>
+    [Id(1)]
+    public bool IsLoss { get; private set; }
 }

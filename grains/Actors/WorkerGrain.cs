@@ -1,16 +1,23 @@
+using Orleans.GrainDirectory;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors;
 
 /// <summary>The address of a <see cref="WorkerDevice"/>. It holds nothing itself: the device must not notice when an activation goes.</summary>
-[WorkerPlacement]
+[WorkerPlacement, GrainDirectory(StoreNames.Directory)]
 public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
 {
-    public Task<JoinReport> JoinAsync(GenerationOrder order) => device.JoinAsync(this.GetPrimaryKeyString(), order);
+    public Task PrepareAsync(RunSpec spec) => device.PrepareAsync(spec);
+
+    public Task<Holding> EnrolAsync(EnrolOrder order) => device.EnrolAsync(order);
+
+    public Task<JoinReport> JoinAsync(GenerationOrder order) => device.JoinAsync(order);
 
     public Task<StepReport> StepAsync(StepOrder order) => device.StepAsync(order);
 
     public Task DeliverAsync(GradientChunk chunk) => device.DeliverAsync(chunk);
+
+    public Task<StateSlice> ReadStateAsync(StateOrder order) => device.ReadStateAsync(order);
 
     public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => device.EvaluateAsync(order);
 
@@ -22,5 +29,7 @@ public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
 
     public Task<string> HashAsync(StepOrder order) => device.HashAsync(order);
 
-    public Task LeaveAsync(string run) => device.LeaveAsync(run);
+    public Task LeaveAsync(string run, int generation) => device.LeaveAsync(run, generation);
+
+    public Task<WorkerStatus> StatusAsync() => Task.FromResult(device.Status());
 }

@@ -52,6 +52,7 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     /// <summary>Path of the checkpoint with the most steps in its name, or null when the folder has none.</summary>
     public static string? Newest(string folder) => NewestFirst(folder) is [var newest, ..] ? newest : null;
 
-    private static long? StepOf(string path) =>
+    /// <summary>Steps in the name of a checkpoint's file; null when it is named otherwise.</summary>
+    public static long? StepOf(string path) =>
         long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;
 }

@@ -5,4 +5,13 @@ public static class ClusterNames
 {
     /// <summary>Orleans' service id of every cluster of this program.</summary>
     public const string ServiceId = "pixelcnn-cluster";
+
+    /// <summary>Orleans' cluster id where none is given.</summary>
+    public const string DefaultClusterId = "pixelcnn";
+
+    /// <summary>Version of this program; consoles and silos of different versions do not understand each other.</summary>
+    public static string Version { get; } = typeof(ClusterNames).Assembly.GetName().Version!.ToString(3);
+
+    /// <summary>Redis key under which the silos of a cluster write their <see cref="Version"/>.</summary>
+    public static string VersionKey(string clusterId) => $"{ServiceId}/{clusterId}/version";
 }

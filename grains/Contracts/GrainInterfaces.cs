@@ -2,66 +2,127 @@ using Orleans.Concurrency;
 
 namespace PixelCnnCluster.Contracts;
 
+/// <summary>The cluster as a whole: its runs, and which workers each of them has. There is one, with key 0.</summary>
+[Alias("pixelcnn.cluster")]
+public interface IClusterGrain : IGrainWithIntegerKey
+{
+    /// <summary>Takes a run in; it begins as soon as a worker is free.</summary>
+    /// <returns>Position of its first event.</returns>
+    /// <exception cref="UserErrorException">The specification is wrong, the run exists, or another run writes to its folder.</exception>
+    Task<long> SubmitAsync(string run, RunSpec spec);
+
+    /// <summary>Lets a run that was stopped or has failed go on from its newest whole checkpoint.</summary>
+    /// <returns>Position of the first event from now on.</returns>
+    /// <exception cref="UserErrorException">There is no such run, or it is not one that can go on.</exception>
+    Task<long> ResumeAsync(string run);
+
+    /// <summary>All runs, the newest first.</summary>
+    [AlwaysInterleave]
+    Task<IReadOnlyList<RunOverview>> RunsAsync();
+
+    /// <summary>All workers in the order of their names; one that does not answer is listed as such.</summary>
+    [AlwaysInterleave]
+    Task<IReadOnlyList<WorkerStatus>> WorkersAsync();
+
+    /// <summary>Shares the workers out anew. Silos call it now and then and when one of them came or went, so that no run is left without a coordinator.</summary>
+    Task TendAsync();
+
+    /// <summary>Takes a worker from its run for good; its silo is about to stop.</summary>
+    Task RetireAsync(string worker);
+}
+
 /// <summary>Coordinator of one run; the key is the run's name.</summary>
 [Alias("pixelcnn.run")]
 public interface ITrainingRunGrain : IGrainWithStringKey
 {
-    /// <summary>Begins the run and returns at once; what becomes of it is read from <see cref="ReadAsync"/>.</summary>
-    /// <exception cref="UserErrorException">The specification is wrong or the run exists.</exception>
-    Task StartAsync(RunSpec spec);
+    /// <summary>Keeps the run's specification; for <see cref="IClusterGrain"/>, which consoles call.</summary>
+    Task<long> BeginAsync(RunSpec spec);
+
+    /// <summary>Makes a run that has ended go on; for <see cref="IClusterGrain"/>, which consoles call.</summary>
+    Task<long> GoOnAsync();
+
+    /// <summary>Says which workers the run has from now on.</summary>
+    [AlwaysInterleave]
+    Task AllotAsync(IReadOnlyList<string> workers);
+
+    [AlwaysInterleave]
+    Task<RunOverview> OverviewAsync();
 
     /// <summary>Events from position <paramref name="from"/> on; waits up to a second for the first of them.</summary>
+    /// <exception cref="UserErrorException">There is no such run.</exception>
     [AlwaysInterleave]
-    Task<RunProgress> ReadAsync(int from);
+    Task<RunProgress> ReadAsync(long from);
 
     /// <summary>Ends the run after the step in progress, with a checkpoint.</summary>
+    /// <exception cref="UserErrorException">There is no such run, or it has ended.</exception>
     [AlwaysInterleave]
     Task StopAsync();
 }
 
-/// <summary>One device with a replica of the model; the key is the name of the silo that owns the device.</summary>
+/// <summary>
+/// One device with a replica of the model; the key is the name of the silo that owns the device. A call that is repeated, because its
+/// answer did not come in time, gets the answer of the first.
+/// </summary>
 [Alias("pixelcnn.worker")]
 public interface IWorkerGrain : IGrainWithStringKey
 {
-    /// <summary>Makes the worker a member of a generation: data read, replica built or kept.</summary>
-    [ResponseTimeout(Deadlines.Work)]
+    /// <summary>Reads the run's data set, so that joining takes no time; for a worker that comes while the run trains.</summary>
+    /// <exception cref="UserErrorException">The data set cannot be used.</exception>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task PrepareAsync(RunSpec spec);
+
+    /// <summary>Ends what the worker did in earlier generations of the run, refuses them from now on, and tells what it holds.</summary>
+    /// <exception cref="UserErrorException">The data set cannot be used.</exception>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task<Holding> EnrolAsync(EnrolOrder order);
+
+    /// <summary>Brings the worker's state to where the generation begins.</summary>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<JoinReport> JoinAsync(GenerationOrder order);
 
     /// <summary>Applies what the order says is committed, then computes and exchanges the gradient of the step.</summary>
-    [ResponseTimeout(Deadlines.Work)]
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<StepReport> StepAsync(StepOrder order);
 
     /// <summary>Takes a slice of a gradient from a peer.</summary>
-    [ResponseTimeout(Deadlines.Work), AlwaysInterleave]
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task DeliverAsync(GradientChunk chunk);
 
+    /// <summary>A slice of the state, for a peer that joins.</summary>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task<StateSlice> ReadStateAsync(StateOrder order);
+
     /// <summary>Scores a range of test batches with the Polyak average.</summary>
-    [ResponseTimeout(Deadlines.Work)]
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<EvaluationReport> EvaluateAsync(EvaluationOrder order);
 
     /// <summary>Copies the state for a checkpoint; the next step may follow at once.</summary>
-    [ResponseTimeout(Deadlines.Work)]
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task SnapshotAsync(CheckpointOrder order);
 
     /// <summary>Writes the copy while training goes on; the report comes when the file is whole.</summary>
-    [ResponseTimeout(Deadlines.Work), AlwaysInterleave]
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order);
 
     /// <summary>Draws images from the Polyak average.</summary>
-    [ResponseTimeout(Deadlines.Work)]
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<SampleReport> SampleAsync(SampleOrder order);
 
     /// <summary>Hash of the whole state after the committed steps.</summary>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<string> HashAsync(StepOrder order);
 
-    /// <summary>Forgets the run, also in the middle of a step, and frees the device.</summary>
+    /// <summary>Forgets the run, also in the middle of a step, and frees the device, unless the worker has heard of a generation after <paramref name="generation"/>.</summary>
     [AlwaysInterleave]
-    Task LeaveAsync(string run);
+    Task LeaveAsync(string run, int generation);
+
+    [AlwaysInterleave]
+    Task<WorkerStatus> StatusAsync();
 }
 
 /// <summary>How long a call may take before its outcome counts as unknown.</summary>
 public static class Deadlines
 {
-    /// <summary>Tensor work of unknown size; a dead worker is noticed by membership long before.</summary>
-    public const string Work = "1.00:00:00";
+    /// <summary>A worker that is busy for longer is asked again; one that is dead is noticed by membership before.</summary>
+    public const string Answer = "00:00:05";
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using MessagePack;
 
 namespace PixelCnnCluster.Contracts;
 
@@ -26,7 +27,7 @@ public enum Objective
 /// Everything that decides the parameters of a run after step t, and where its results go.
 /// The defaults are those of the published PixelCNN++ program; <see cref="Presets"/> holds other starting points.
 /// </summary>
-[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record RunSpec
 {
     public DataSet DataSet { get; init; } = DataSet.Cifar;
@@ -100,14 +101,17 @@ public sealed record RunSpec
     /// <summary>Images drawn for each sample picture; 0 for none.</summary>
     public int Samples { get; init; } = 16;
 
-    /// <summary>Workers that the run waits for before its first step.</summary>
+    /// <summary>Steps in a row whose gradient was not finite after which the run ends, its parameters being those of the last good step.</summary>
+    public int MaxSkipped { get; init; } = 10;
+
+    /// <summary>Workers that the run wants; it trains with fewer while there are not so many.</summary>
     public int Workers { get; init; } = 1;
 
     /// <summary>Checkpoint file that the run continues; null to start afresh.</summary>
     public string? LoadParams { get; init; }
 
     /// <summary>Images of one step.</summary>
-    [JsonIgnore]
+    [JsonIgnore, IgnoreMember]
     public int ImagesPerStep => BatchSize * Shards;
 
     public string ToJson() => JsonSerializer.Serialize(this, ContractsJson.Options);

@@ -31,6 +31,7 @@ public static class RunSpecValidation
         AtLeast(spec.SaveInterval, 1, "--save-interval");
         AtLeast(spec.KeepCheckpoints, 1, "--keep");
         AtLeast(spec.Samples, 0, "--num-samples");
+        AtLeast(spec.MaxSkipped, 1, "--max-skipped");
         AtLeast(spec.Workers, 1, "--workers");
         AtMost(spec.BatchSize, 65_536, "--batch-size");
         AtMost(spec.Shards, 16_384, "--shards");

@@ -1,13 +1,40 @@
 namespace PixelCnnCluster.Contracts;
 
-/// <summary>Who takes part in a generation. The position in <paramref name="Workers"/> decides which shards are whose.</summary>
+/// <summary>A generation is about to begin: say what you hold.</summary>
+/// <param name="IfHeld">For a worker that leaves the run, and whose state is still needed: refuse if you do not serve the run any more.</param>
 [GenerateSerializer, Immutable]
-public sealed record GenerationOrder(string Run, int Generation, IReadOnlyList<string> Workers, RunSpec Spec);
+public sealed record EnrolOrder(string Run, int Generation, RunSpec Spec, bool IfHeld);
+
+/// <summary>What a worker holds of a run.</summary>
+/// <param name="Step">Steps that its state has applied; null if it has no state.</param>
+/// <param name="Gradient">It holds the whole gradient of the next step too, and so could apply that.</param>
+/// <param name="Checkpoint">Steps of the newest checkpoint that it finds in the run's folder; null when there is none.</param>
+[GenerateSerializer, Immutable]
+public sealed record Holding(string Worker, long? Step, bool Gradient, long? Checkpoint);
+
+/// <summary>
+/// Who takes part in a generation. The position in <paramref name="Workers"/> decides which shards are whose.
+/// </summary>
+/// <param name="Step">Committed steps when the generation begins; null leaves it to the worker, which loads the newest whole checkpoint if that is further than its state, or begins afresh.</param>
+/// <param name="Source">Worker to copy the state from; null for one that has it or makes it.</param>
+[GenerateSerializer, Immutable]
+public sealed record GenerationOrder(string Run, int Generation, IReadOnlyList<string> Workers, RunSpec Spec, long? Step, string? Source);
 
 /// <summary>What a worker holds when it has joined.</summary>
+/// <param name="SkippedInARow">See <see cref="StepReport"/>.</param>
+/// <param name="StateHash">Of the whole state; the same for all workers of a generation.</param>
+/// <param name="Refused">Checkpoints that were damaged, with the reason.</param>
 [GenerateSerializer, Immutable]
 public sealed record JoinReport(
-    string Worker, long Step, long Parameters, int TrainImages, int TestImages, int Channels, int Size);
+    string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size, string StateHash, IReadOnlyList<string> Refused);
+
+/// <summary>Which bytes of the state after <paramref name="Step"/> committed steps a peer wants.</summary>
+[GenerateSerializer, Immutable]
+public sealed record StateOrder(string Run, int Generation, long Step, long Offset, int Length);
+
+/// <param name="SkippedInARow">See <see cref="StepReport"/>; belongs to the state like its bytes.</param>
+[GenerateSerializer, Immutable]
+public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow);
 
 /// <summary>Apply everything up to <paramref name="Step"/> committed steps, then do the work of step number <paramref name="Step"/>.</summary>
 [GenerateSerializer, Immutable]
@@ -15,9 +42,10 @@ public sealed record StepOrder(string Run, int Generation, long Step);
 
 /// <summary>The worker holds the whole gradient of the step.</summary>
 /// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>
+/// <param name="SkippedInARow">Steps up to and including this one whose gradient was not finite, counted back to the last that was.</param>
 /// <param name="ShardLosses">Loss of each of the worker's shards in shard order, nats (or energy distance), summed over the shard's images.</param>
 [GenerateSerializer, Immutable]
-public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm);
+public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm, int SkippedInARow);
 
 /// <summary>Whether a chunk is a partial sum on its way to the chunk's owner or the finished sum on its way back.</summary>
 public enum ChunkKind { Partial, Finished }
@@ -51,3 +79,11 @@ public sealed record SampleOrder(string Run, int Generation, long Step, int Firs
 /// <param name="Pixels">[End - First, Channels, Size, Size] bytes.</param>
 [GenerateSerializer, Immutable]
 public sealed record SampleReport(byte[] Pixels);
+
+/// <summary>What a worker is at.</summary>
+public enum WorkerPhase { Idle, Loading, Waiting, Computing, Exchanging, Scoring, Drawing, Unreachable }
+
+/// <param name="Device">What the worker computes on.</param>
+/// <param name="Run">The run that it is allotted to or holds a replica of; null when it stands by.</param>
+[GenerateSerializer, Immutable]
+public sealed record WorkerStatus(string Worker, string Device, string? Run, int Generation, long Step, WorkerPhase Phase);

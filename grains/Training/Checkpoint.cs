@@ -26,6 +26,9 @@ public sealed class Checkpoint
 
     public long Step => long.Parse(metadata["step"], CultureInfo.InvariantCulture);
 
+    /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
+    public int SkippedInARow => int.Parse(metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
+
     public string StateHash => metadata["state_hash"];
 
     public RunSpec Spec => RunSpec.FromJson(metadata["spec"]);
@@ -47,6 +50,7 @@ public sealed class Checkpoint
             ["format"] = Format,
             ["run"] = run,
             ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
+            ["skipped_in_a_row"] = state.SkippedInARow.ToString(CultureInfo.InvariantCulture),
             ["spec"] = spec.ToJson(),
             ["state_hash"] = state.Hash(),
             [ChecksumKey] = NoChecksum,
@@ -63,7 +67,8 @@ public sealed class Checkpoint
     {
         byte[] header = SafeTensors.Header(tensors, metadata);
         Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
-        string beside = path + ".part";
+        // A coordinator that was replaced may still have a worker write the same file.
+        string beside = $"{path}.{Environment.ProcessId}.part";
         try
         {
             using (FileStream file = new(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
@@ -143,7 +148,7 @@ public sealed class Checkpoint
                 + "use the flags and the data set it was trained with, or give --load-params alone to take its own.");
         }
 
-        state.StartAt(Step);
+        state.StartAt(Step, SkippedInARow);
     }
 
     /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>

@@ -6,6 +6,9 @@ namespace PixelCnnCluster.Training;
 /// <summary>The checkpoints of one run.</summary>
 public static class CheckpointFolder
 {
+    /// <summary>Nobody writes on a file for so long without touching it.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromMinutes(10);
+
     /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
     public static CheckpointReport Save(Checkpoint checkpoint, string folder, int keep)
     {
@@ -16,13 +19,23 @@ public static class CheckpointFolder
         return report;
     }
 
-    /// <summary>Deletes all but the newest <paramref name="keep"/> and the one with the best test score, and what a killed writer left half-written.</summary>
+    /// <summary>Deletes all but the newest <paramref name="keep"/> and the one with the best test score, and what a killed writer left half-written. What cannot be deleted stays.</summary>
     public static void Prune(string folder, int keep)
     {
         IReadOnlyList<string> newestFirst = CheckpointHeader.NewestFirst(folder);
         string? best = newestFirst.MinBy(path => TestScore(path) ?? double.PositiveInfinity);
-        foreach (string path in newestFirst.Skip(keep).Where(path => path != best).Concat(Directory.GetFiles(folder, "step-*.part")))
-            File.Delete(path);
+        IEnumerable<string> abandoned = Directory.GetFiles(folder, "step-*.part").Where(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) > Abandoned);
+        foreach (string path in newestFirst.Skip(keep).Where(path => path != best).Concat(abandoned))
+        {
+            try
+            {
+                File.Delete(path);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // The next checkpoint tries again.
+            }
+        }
     }
 
     private static double? TestScore(string path)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
@@ -8,7 +9,7 @@ namespace PixelCnnCluster.Training;
 /// The threads that do a worker's tensor work, apart from the thread pool, which the cluster needs for itself. Each computes
 /// whole shards with single-threaded kernels, so results do not depend on how many threads there are.
 /// </summary>
-public sealed class DeviceThreads : IDisposable
+public sealed partial class DeviceThreads : IDevice, IDisposable
 {
     private readonly BlockingCollection<Action> orders = [];
     private readonly BlockingCollection<Action> help = [];
@@ -27,6 +28,7 @@ public sealed class DeviceThreads : IDisposable
         {
             var thread = new Thread(() =>
             {
+                YieldToTheCluster();
                 foreach (Action work in queue.GetConsumingEnumerable())
                     work();
             })
@@ -37,6 +39,8 @@ public sealed class DeviceThreads : IDisposable
     }
 
     public int Count { get; }
+
+    public string Description => Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
 
     /// <summary>Runs on the first thread, after what was asked for before.</summary>
     public Task<T> RunAsync<T>(Func<T> work)
@@ -62,6 +66,9 @@ public sealed class DeviceThreads : IDisposable
             return work();
         }
     }
+
+    public Task<T> RunAsideAsync<T>(Func<T> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>
     /// Does every item of [0, <paramref name="items"/>) on whichever thread is free; called from the first thread. The action is
@@ -103,6 +110,15 @@ public sealed class DeviceThreads : IDisposable
             }
         }
     }
+
+    /// <summary>
+    /// Lets the threads that answer membership probes go first when there are more threads than cores: a worker that computes is not
+    /// taken for dead. Linux keeps a nice value for each thread; where the system refuses, nothing is lost.
+    /// </summary>
+    private static void YieldToTheCluster() => _ = setpriority(which: 0, who: 0, priority: 10);
+
+    [LibraryImport("libc")]
+    private static partial int setpriority(int which, uint who, int priority);
 
     public void Dispose()
     {

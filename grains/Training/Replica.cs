@@ -12,7 +12,7 @@ namespace PixelCnnCluster.Training;
 /// computes is a function of the specification, the data and the number of committed steps. Its methods are called from the
 /// first of the device's threads.
 /// </summary>
-public sealed class Replica : IDisposable
+public sealed class Replica : IReplica
 {
     private readonly RunSpec spec;
     private readonly ImageData data;
@@ -39,7 +39,42 @@ public sealed class Replica : IDisposable
 
     public ReductionTree Tree { get; }
 
-    public int TestBatches => (data.Test.Count + spec.BatchSize - 1) / spec.BatchSize;
+    public ReplicaFacts Facts => new(Network.Layout.Count, data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size);
+
+    public int GradientLength => (int)Network.Layout.Length;
+
+    public long Step => State.Step;
+
+    public int SkippedInARow => State.SkippedInARow;
+
+    public bool HoldsGradient => heldStep == State.Step;
+
+    public IReadOnlyList<string> Start(long? newerThan)
+    {
+        if (newerThan is null)
+            Initialise();
+        List<string> refused = [];
+        foreach (string path in CheckpointHeader.NewestFirst(spec.SaveDir).TakeWhile(path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
+        {
+            try
+            {
+                Load(path);
+                return refused;
+            }
+            catch (UserErrorException damaged) when (damaged.InnerException is not null)
+            {
+                refused.Add(damaged.Message);
+            }
+        }
+
+        if (newerThan is not null)
+            return refused;
+        if (spec.LoadParams is { } given)
+            Load(given);
+        else if (refused is [var newest, ..])
+            throw new UserErrorException($"No checkpoint in {spec.SaveDir} is whole; the newest: {newest}");
+        return refused;
+    }
 
     /// <summary>Draws the parameters and lets the first images of the run set the layers' scales and biases.</summary>
     public void Initialise()
@@ -51,11 +86,11 @@ public sealed class Replica : IDisposable
         (Tensor images, Tensor? labels) = Batch(data.Train, first);
         Network.Forward(new Pass(ParametersOf(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
         State.Average.copy_(State.Values);
+        State.FirstMoment.zero_();
+        State.SecondMoment.zero_();
+        StartAt(0, skippedInARow: 0);
     }
 
-    /// <summary>
-    /// Loss of each shard of a range, summed over its images, and the sums of their gradients along the tree.
-    /// </summary>
     public (double[] Losses, TreeSum Gradients) ComputeShards(ShardRange range)
     {
         double[] losses = new double[range.Count];
@@ -83,8 +118,6 @@ public sealed class Replica : IDisposable
         return (losses, gradients);
     }
 
-    /// <summary>Keeps the whole gradient of the step in progress until the step is committed.</summary>
-    /// <returns>The gradient's Euclidean norm; not finite if any part of the gradient is not.</returns>
     public double Hold(float[] gradient)
     {
         held ??= zeros_like(State.Values).DetachFromDisposeScope();
@@ -94,11 +127,7 @@ public sealed class Replica : IDisposable
         return heldNorm;
     }
 
-    /// <summary>
-    /// Brings the state to a number of committed steps: applies the gradient that is held if the commit is that of its step.
-    /// A gradient that is not finite leaves the vectors and counts the step.
-    /// </summary>
-    /// <exception cref="InvalidOperationException">The state cannot get there with what it holds.</exception>
+    /// <remarks>A gradient that is not finite leaves the vectors and counts the step.</remarks>
     public void AdvanceTo(long step)
     {
         if (State.Step == step)
@@ -108,7 +137,6 @@ public sealed class Replica : IDisposable
         State.Apply(double.IsFinite(heldNorm) ? held : null);
     }
 
-    /// <summary>Loss of each test batch of a range with the Polyak average, summed over its images; nats, or the energy distance.</summary>
     public double[] Evaluate(int firstBatch, int endBatch)
     {
         Objective objective = spec.Objective == Objective.EnergyDistance ? spec.Objective : Objective.Likelihood;
@@ -124,8 +152,7 @@ public sealed class Replica : IDisposable
         return losses;
     }
 
-    /// <summary>Draws images number [first, end) of a series with the Polyak average; classes take turns.</summary>
-    /// <returns>[end - first, C, H, W] bytes.</returns>
+    /// <remarks>Classes take turns.</remarks>
     public byte[] Sample(int first, int end)
     {
         int imageBytes = Network.Shape.Channels * Network.Shape.Size * Network.Shape.Size;
@@ -141,6 +168,35 @@ public sealed class Replica : IDisposable
             images.bytes.CopyTo(pixels.AsSpan((from - first) * imageBytes));
         });
         return pixels;
+    }
+
+    private void Load(string path)
+    {
+        Checkpoint.Read(path).Fill(State, path);
+        heldStep = -1;
+        // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
+        if (spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
+            StartAt(Step, skippedInARow: 0);
+    }
+
+    public string Hash() => State.Hash();
+
+    public IEnumerable<(long Offset, int Length)> StateSlices(int longest) => State.Slices(longest);
+
+    public byte[] ReadState(long offset, int length) => State.Read(offset, length);
+
+    public void WriteState(long offset, ReadOnlySpan<byte> bytes) => State.Write(offset, bytes);
+
+    public void StartAt(long step, int skippedInARow)
+    {
+        heldStep = -1;
+        State.StartAt(step, skippedInARow);
+    }
+
+    public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
+    {
+        var copy = Checkpoint.Of(State, run, spec, testBitsPerDim);
+        return () => CheckpointFolder.Save(copy, spec.SaveDir, spec.KeepCheckpoints);
     }
 
     public void Dispose()

@@ -47,6 +47,9 @@ public sealed class TrainingState : IDisposable
     /// <summary>Committed steps.</summary>
     public long Step { get; private set; }
 
+    /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>
+    public int SkippedInARow { get; private set; }
+
     /// <summary>The vectors by the name that a checkpoint gives them.</summary>
     public IEnumerable<(string Name, Tensor Vector)> Vectors =>
         [("parameters", Values), ("average", Average), ("moment1", FirstMoment), ("moment2", SecondMoment)];
@@ -74,20 +77,56 @@ public sealed class TrainingState : IDisposable
             Tensor Number(double value) => tensor((float)value, device: Values.device);
         }
 
+        SkippedInARow = gradient is null ? SkippedInARow + 1 : 0;
         Step++;
     }
 
     /// <summary>Begins at a step with vectors that were filled from outside.</summary>
-    public void StartAt(long step) => Step = step;
+    public void StartAt(long step, int skippedInARow) => (Step, SkippedInARow) = (step, skippedInARow);
+
+    /// <summary>The vectors' bytes, one after the other, cut into slices of at most <paramref name="longest"/> bytes.</summary>
+    public IEnumerable<(long Offset, int Length)> Slices(int longest)
+    {
+        for (long vector = 0; vector < Vectors.Count(); vector++)
+        {
+            for (long offset = 0; offset < VectorBytes; offset += longest)
+                yield return ((vector * VectorBytes) + offset, (int)Math.Min(longest, VectorBytes - offset));
+        }
+    }
+
+    /// <summary>Copies a slice's bytes.</summary>
+    public byte[] Read(long offset, int length)
+    {
+        byte[] copy = GC.AllocateUninitializedArray<byte>(length);
+        using Tensor view = View(offset, length);
+        HostBytes.Read(view, bytes => bytes.CopyTo(copy));
+        return copy;
+    }
+
+    /// <summary>Fills a slice.</summary>
+    public void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        using Tensor view = View(offset, bytes.Length);
+        HostBytes.Write(view, MemoryMarshal.Cast<byte, float>(bytes));
+    }
 
     /// <summary>Hash of everything in here, 32 hexadecimal digits: two states are the same if and only if this is.</summary>
     public string Hash()
     {
         var hash = new XxHash128();
         hash.Append(BitConverter.GetBytes(Step));
+        hash.Append(BitConverter.GetBytes(SkippedInARow));
         foreach ((_, Tensor vector) in Vectors)
             HostBytes.Read(vector, hash.Append);
         return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private long VectorBytes => Layout.Length * sizeof(float);
+
+    private Tensor View(long offset, int length)
+    {
+        (long vector, long first) = Math.DivRem(offset, VectorBytes);
+        return Vectors.ElementAt((int)vector).Vector.narrow(0, first / sizeof(float), length / sizeof(float));
     }
 
     public void Dispose()

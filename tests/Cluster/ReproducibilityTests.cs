@@ -39,7 +39,7 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
         RunEnded whole = await EndAsync(Spec with { Workers = 2 });
         RunEnded half = await EndAsync(Spec with { Workers = 3, MaxSteps = 5 });
         IReadOnlyList<RunEvent> resumed = await cluster.TrainAsync(Spec with { Workers = 1, LoadParams = half.Checkpoint });
-        Assert.Equal(5, Assert.IsType<RunStarted>(resumed[0]).FirstStep);
+        Assert.Equal(5, resumed.OfType<RunStarted>().Single().FirstStep);
         Assert.Equal(6, resumed.OfType<StepCommitted>().First().Step);
         Assert.Equal(whole.StateHash, Assert.IsType<RunEnded>(resumed[^1]).StateHash);
     }

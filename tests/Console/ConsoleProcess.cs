@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using PixelCnnCluster.Client.Arguments;
 
 namespace PixelCnnCluster.Console.Tests;
 
@@ -17,7 +18,9 @@ internal sealed class ConsoleProcess : IDisposable
     {
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
-        _process = Process.Start(new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var start = new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment.Remove(CommonFlags.ClusterVariable);
+        _process = Process.Start(start)!;
         _error = _process.StandardError.ReadToEndAsync(_deadline.Token);
     }
 

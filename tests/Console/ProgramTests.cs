@@ -25,6 +25,14 @@ public sealed class ProgramTests
     }
 
     [Fact]
+    public async Task What_surpasses_a_command_is_a_mistake()
+    {
+        var (exitCode, _, error) = await RunAsync("runs", "surplus", "--cluster", "a:1");
+
+        Assert.Equal((2, "surplus is not a flag of runs; runs --help lists them.\n"), (exitCode, error));
+    }
+
+    [Fact]
     public async Task An_unknown_command_is_a_mistake()
     {
         var (exitCode, _, error) = await RunAsync("tran");
@@ -36,6 +44,13 @@ public sealed class ProgramTests
     [Theory]
     [InlineData("train --help", "Examples:")]
     [InlineData("train --help", "--nr-filters, --nr_filters <n>")]
+    [InlineData("train --help", "--max-skipped")]
+    [InlineData("runs --help", "runs show mine")]
+    [InlineData("runs show --help", "Examples:")]
+    [InlineData("watch --help", "Examples:")]
+    [InlineData("stop --help", "Examples:")]
+    [InlineData("resume --help", "Examples:")]
+    [InlineData("cluster --help", "Examples:")]
     [InlineData("--help", "Commands:")]
     [InlineData("", "Commands:")]
     [InlineData("--version", "1.")]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PixelCnnCluster.Client;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Client.Display;
@@ -17,9 +18,12 @@ public sealed class RunWatchTests : IDisposable
 
     public void Dispose() => _output.Dispose();
 
+    private IEnumerable<string> Kinds => _output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()!);
+
     private Task<RunEnded> FollowAsync(CancellationTokenSource? stop = null, CancellationTokenSource? abort = null) =>
         new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, TimeProvider.System)
-            .FollowAsync(Presets.Quick, stop?.Token ?? CancellationToken.None, abort?.Token ?? CancellationToken.None).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+            .FollowAsync(0, stop?.Token ?? CancellationToken.None, abort?.Token ?? CancellationToken.None).WaitAsync(Deadline, TestContext.Current.CancellationToken);
 
     [Fact]
     public async Task Every_event_is_shown_once_up_to_the_last()
@@ -29,18 +33,76 @@ public sealed class RunWatchTests : IDisposable
         var ended = await FollowAsync();
 
         Assert.Equal(Events.Ended(), ended);
-        Assert.Equal(4, _output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Equal(["started", "step", "step", "ended"], Kinds);
         Assert.Equal([0, 2, 2], _run.AskedFrom);
     }
 
-    [Fact]
-    public async Task A_call_that_fails_is_repeated_from_the_same_position()
+    public static TheoryData<Exception> Faults => [new TimeoutException("a gateway died"), new OrleansException("the silo died"), new InvalidOperationException("the store is busy")];
+
+    [Theory]
+    [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
+    public async Task A_call_that_fails_is_repeated_from_the_same_position(Exception fault)
     {
-        _run.Answers = [() => [Events.Started()], () => throw new TimeoutException("a gateway died"), () => [Events.Ended()]];
+        _run.Answers = [() => [Events.Started()], () => throw fault, () => [Events.Ended()]];
 
         await FollowAsync();
 
         Assert.Equal([0, 1, 1], _run.AskedFrom);
+    }
+
+    [Fact]
+    public async Task Positions_may_jump_and_never_go_back()
+    {
+        _run.Answers = [() => [Events.Started()], () => [Events.Step(1)], () => [Events.Ended()]];
+        _run.Positions = [1L << 32, 5, (1L << 32) + 1];
+
+        await FollowAsync();
+
+        Assert.Equal([0, 1L << 32, 1L << 32], _run.AskedFrom);
+        Assert.Equal(["started", "step", "ended"], Kinds);
+    }
+
+    [Fact]
+    public async Task The_end_of_a_run_that_was_resumed_is_an_event_like_others()
+    {
+        _run.Answers = [() => [Events.Started(), Events.Ended(RunOutcome.Stopped)], () => [Events.Started(), Events.Step(1), Events.Ended()]];
+
+        var ended = await FollowAsync();
+
+        Assert.Equal(RunOutcome.Completed, ended.Outcome);
+        Assert.Equal(["started", "ended", "started", "step", "ended"], Kinds);
+    }
+
+    [Fact]
+    public async Task A_run_that_is_over_and_does_not_say_how_is_a_fault()
+    {
+        _run.Answers = [() => [Events.Started()], () => []];
+
+        await Assert.ThrowsAsync<ClusterFaultException>(() => FollowAsync());
+    }
+
+    [Fact]
+    public async Task A_run_that_is_unknown_is_the_users_mistake()
+    {
+        _run.Answers = [() => throw new UserErrorException("there is no such run")];
+
+        await Assert.ThrowsAsync<UserErrorException>(() => FollowAsync());
+    }
+
+    [Fact]
+    public async Task A_cluster_that_is_silent_for_a_minute_is_lost()
+    {
+        var time = new ManualTime();
+        _run.Answers = [() => [Events.Started()], () =>
+        {
+            time.Pass(TimeSpan.FromSeconds(61));
+            throw new TimeoutException("nobody is there");
+        }];
+
+        var fault = await Assert.ThrowsAsync<ClusterFaultException>(() =>
+            new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(0, CancellationToken.None, CancellationToken.None).WaitAsync(Deadline, TestContext.Current.CancellationToken));
+
+        Assert.Equal("The cluster has not answered for 60 s: nobody is there", fault.Message);
     }
 
     [Fact]
@@ -54,6 +116,30 @@ public sealed class RunWatchTests : IDisposable
 
         Assert.Equal(RunOutcome.Stopped, ended.Outcome);
         Assert.Equal(1, _run.Stops);
+    }
+
+    [Fact]
+    public async Task The_wish_to_stop_is_repeated_until_it_is_heard()
+    {
+        using var stop = new CancellationTokenSource();
+        await stop.CancelAsync();
+        _run.Stop = () => _run.Stops == 1 ? throw new TimeoutException("a gateway died") : Task.CompletedTask;
+        _run.Answers = [() => [Events.Started()], () => [Events.Ended(RunOutcome.Stopped)]];
+
+        await FollowAsync(stop);
+
+        Assert.Equal(2, _run.Stops);
+    }
+
+    [Fact]
+    public async Task A_run_that_ends_before_it_can_be_stopped_has_ended()
+    {
+        using var stop = new CancellationTokenSource();
+        await stop.CancelAsync();
+        _run.Stop = () => throw new UserErrorException("it has ended");
+        _run.Answers = [() => [Events.Ended()]];
+
+        Assert.Equal(RunOutcome.Completed, (await FollowAsync(stop)).Outcome);
     }
 
     [Fact]
@@ -77,32 +163,5 @@ public sealed class RunWatchTests : IDisposable
         await abort.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => following);
-    }
-
-    /// <summary>Answers each read with the next of the test's answers, and never again when there are none left.</summary>
-    private sealed class PretendedRun : ITrainingRunGrain
-    {
-        public IReadOnlyList<Func<RunEvent[]>> Answers { get; set; } = [];
-
-        public List<int> AskedFrom { get; } = [];
-
-        public int Stops { get; private set; }
-
-        public Task StartAsync(RunSpec spec) => Task.CompletedTask;
-
-        public Task StopAsync()
-        {
-            Stops++;
-            return Task.CompletedTask;
-        }
-
-        public Task<RunProgress> ReadAsync(int from)
-        {
-            if (AskedFrom.Count == Answers.Count)
-                return new TaskCompletionSource<RunProgress>().Task;
-            AskedFrom.Add(from);
-            var events = Answers[AskedFrom.Count - 1]();
-            return Task.FromResult(new RunProgress(events, from + events.Length));
-        }
     }
 }

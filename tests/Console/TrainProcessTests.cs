@@ -84,17 +84,37 @@ public sealed class TrainProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_killed_worker_ends_the_run_with_the_reason()
+    public async Task A_killed_worker_changes_nothing_about_the_result()
     {
-        using var console = Train("--json");
-        await console.EventAsync("step");
+        string[] flags = ["--json", "--max-steps", "40"];
+        string? undisturbed;
+        using (var console = Train([.. flags, "--save-dir", _folder.File("undisturbed")]))
+            undisturbed = (await console.EventAsync("ended")).GetProperty("state_hash").GetString();
 
-        console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal)).Kill();
+        using (var console = Train(flags))
+        {
+            await console.EventAsync("step");
+            console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal)).Kill();
 
-        var (exitCode, _, error) = await console.EndAsync();
-        Assert.Equal(1, exitCode);
-        // Either silo may have held the run's coordinator.
-        Assert.Matches("worker-1|coordinator", error);
+            var generation = await console.EventAsync("generation");
+            var ended = await console.EventAsync("ended");
+
+            Assert.Contains("worker-1", generation.GetProperty("cause").GetString(), StringComparison.Ordinal);
+            Assert.Equal(("completed", 40L, undisturbed), (ended.GetProperty("outcome").GetString(), ended.GetProperty("step").GetInt64(), ended.GetProperty("state_hash").GetString()));
+            Assert.Equal(0, (await console.EndAsync()).ExitCode);
+        }
+    }
+
+    [Fact]
+    public async Task Two_runs_do_not_write_to_one_folder()
+    {
+        using var first = Train("--json");
+        await first.EventAsync("step");
+
+        using var second = Train("--json");
+        var (exitCode, _, error) = await second.EndAsync();
+
+        Assert.Equal((2, $"--save-dir {_folder.File("run")} is written to by another console's run; wait until it ends, or name another folder.\n"), (exitCode, error));
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public sealed class HouseTests
     [Theory]
     [InlineData("TorchSharp", "Model")]
     [InlineData("libtorch", "Model")]
-    [InlineData("Microsoft.Orleans.Server", "Actors", "Silo")]
+    [InlineData("Microsoft.Orleans.Server", "Actors", "Silo", "Console.Tests")]
     public void Packages_stay_in_their_rooms(string package, params string[] rooms)
     {
         string[] users = [.. Sources("*.csproj").Where(path => Load(path).Descendants("PackageReference")

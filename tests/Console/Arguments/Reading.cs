@@ -15,9 +15,10 @@ internal static class Reading
 
     public static IReadOnlyList<string> Mistakes(params string[] flags) => Read(flags).Mistakes;
 
-    private static (TrainRequest Request, IReadOnlyList<string> Mistakes) Read(string[] flags)
+    /// <param name="cluster">Value of the environment variable.</param>
+    public static (TrainRequest Request, IReadOnlyList<string> Mistakes) Read(string[] flags, string? cluster = null)
     {
-        var reader = new TrainRequestReader(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero), cores: 4);
+        var reader = new TrainRequestReader(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero), cores: 4, cluster);
         var request = reader.Read(Commands.Parse(["train", .. flags]));
         return (request, reader.Mistakes);
     }

@@ -34,6 +34,7 @@ public sealed class SpellingTests
             (["--max-minutes", "--max_minutes"], "1.5", s => s with { MaxMinutes = 1.5 }),
             (["--num-samples", "--num_samples", "-ns"], "25", s => s with { Samples = 25 }),
             (["--seed", "-s"], "18446744073709551615", s => s with { Seed = ulong.MaxValue }),
+            (["--max-skipped", "--max_skipped"], "4", s => s with { MaxSkipped = 4 }),
             (["--workers"], "3", s => s with { Workers = 3 }),
         ];
         return

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using PixelCnnCluster.Client;
+using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
@@ -11,7 +13,7 @@ public sealed class DisplayTests : IDisposable
     private readonly ManualTime _time = new();
     private readonly StringWriter _output = new();
     private readonly RunStatus _status;
-    private readonly RunSummary _summary = new("console", "/runs/a-run/logs", "/runs");
+    private readonly RunSummary _summary = new(new Prompt("console", Cluster: null), "/runs/a-run/logs", "/runs");
 
     public DisplayTests() => _status = new RunStatus(_time);
 
@@ -51,17 +53,25 @@ public sealed class DisplayTests : IDisposable
         using var display = new PlainDisplay(_output, _status, _summary, _time);
         Show(display, Events.Started(), new Evaluated(125, 1, 3.21, 0, 1000, 1.5), new Evaluated(125, 1, null, 7.5, 1000, 1.5),
             new CheckpointSaved(125, "/runs/a-run/step.safetensors", 5_200_000, "ab"), new SamplesDrawn(125, "/runs/a-run/p.png", 1, 1, 1, [0]),
-            new FaultNoticed(130, "worker-1", "it is gone"), new FaultNoticed(131, null, "no quorum"));
+            new FaultNoticed(130, "worker-1", "it is gone"), new FaultNoticed(131, null, "no quorum"),
+            Events.Generation(1), Events.Generation(3, 130, "worker-1 was lost", redone: 1), Events.Generation(4, 130, "all workers were lost", redone: 30),
+            new WorkersAwaited(130), Events.Ended(RunOutcome.Stopped), Events.Ended(RunOutcome.Failed, "the disk is full"));
 
         Assert.Equal(
             [
-                "a-run: digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004; 12,345 parameters, 4,000 training and 1,000 test images of 28x28, 2 workers, steps 0 to 1,000",
+                "a-run: digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004; 12,345 parameters, 4,000 training and 1,000 test images of 28x28, steps 0 to 1,000",
                 "test after step 125, epoch 1.00: 3.210 bits/dim on 1,000 images (1.5 s)",
                 "test after step 125, epoch 1.00: energy distance 7.500 on 1,000 images (1.5 s)",
                 "checkpoint /runs/a-run/step.safetensors (5.2 MB)",
                 "samples /runs/a-run/p.png",
                 "fault at step 130 on worker-1: it is gone",
                 "fault at step 131: no quorum",
+                "generation 1: 2 of 3 workers (the run begins), 1.4 s",
+                "generation 3: 2 of 3 workers (worker-1 was lost), 1 step redone, 1.4 s",
+                "generation 4: 2 of 3 workers (all workers were lost), 30 steps redone, 1.4 s",
+                "waiting for a worker after step 130",
+                "stopped after step 1,000",
+                "failed after step 1,000: the disk is full",
             ],
             Lines);
     }
@@ -143,6 +153,30 @@ public sealed class DisplayTests : IDisposable
         Assert.Contains($"  continue        console train {flags}", _summary.Lines(_status));
     }
 
+    [Theory]
+    [InlineData(RunOutcome.Stopped, "  continue        console resume a-run --cluster redis:6379/blue")]
+    [InlineData(RunOutcome.Completed, "")]
+    public void A_run_on_a_shared_cluster_has_no_logs_here_and_is_continued_there(RunOutcome outcome, string last)
+    {
+        Show(new JsonLinesDisplay(TextWriter.Null), Events.Started(), Events.Step(1000), Events.Ended(outcome));
+
+        var lines = new RunSummary(new Prompt("console", new ClusterAddress("redis:6379", "blue")), logDir: null, "/runs").Lines(_status).ToList();
+
+        Assert.Equal(last, lines[^1]);
+        Assert.DoesNotContain(lines, line => line.Contains("logs", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Only_the_end_is_shown_to_those_who_wait_for_it()
+    {
+        using var display = new EndDisplay(new PlainDisplay(_output, _status, _summary, _time));
+        Show(display, Events.Started(), Events.Step(1), Events.Ended());
+
+        display.End(Events.Ended());
+
+        Assert.Equal("Finished after step 1,000.", Lines[0]);
+    }
+
     [Fact]
     public void A_failed_run_has_no_summary()
     {
@@ -159,9 +193,15 @@ public sealed class DisplayTests : IDisposable
         console.Profile.Height = 30;
         using var display = new TerminalDisplay(console, _status, _summary);
         Show(display, Events.Started(), Events.Step(500), new SamplesDrawn(500, "p.png", 1, 1, 2, [1, 2, 3, 4]));
-        Show(display, Events.Ended());
+        Show(display, new WorkersAwaited(500), Events.Generation(3, 500, "worker-1 was lost"), new FaultNoticed(500, "worker-1", "it is gone"));
+        _status.Add(Events.Ended());
+        display.End(Events.Ended());
 
         var text = _output.ToString();
+        Assert.Contains("waiting for one", text, StringComparison.Ordinal);
+        Assert.Contains("2 of 3, generation 3", text, StringComparison.Ordinal);
+        Assert.Contains("generation 3: 2 of 3 workers (worker-1 was lost), 1.4 s", text, StringComparison.Ordinal);
+        Assert.Contains("fault at step 500 on worker-1: it is gone", text, StringComparison.Ordinal);
         Assert.Contains("500 of 1,000", text, StringComparison.Ordinal);
         Assert.Contains("50 %", text, StringComparison.Ordinal);
         Assert.Contains("▀", text, StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using PixelCnnCluster.Client.Display;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Console.Tests.Display;
 
@@ -65,6 +66,35 @@ public sealed class RunStatusTests
 
         Assert.Equal(8, _status.Objective!.Value, 9);
         Assert.Equal(2, _status.Step);
+    }
+
+    [Fact]
+    public void Steps_that_are_repeated_count_from_where_they_begin()
+    {
+        _status.Add(Events.Started());
+        _status.Add(Events.Generation(1));
+        _status.Add(Events.Step(200, imagesPerS: 64));
+        _status.Add(new WorkersAwaited(200));
+        Assert.Null(_status.Generation);
+
+        _status.Add(Events.Generation(2, step: 100, redone: 100));
+
+        Assert.Equal((100, 0.1, 2), (_status.Step, _status.Done, _status.Generation!.Generation));
+        Assert.Equal(450, _status.TimeLeft!.Value.TotalSeconds, 3);
+
+        _status.Add(Events.Step(101));
+        Assert.Equal(101, _status.Step);
+    }
+
+    [Fact]
+    public void Nobody_is_to_blame_for_what_was_survived()
+    {
+        _status.Add(new FaultNoticed(7, "worker-1", "it is gone"));
+        Assert.Equal("worker-1", _status.FaultyWorker);
+
+        _status.Add(Events.Generation(2, 7));
+
+        Assert.Null(_status.FaultyWorker);
     }
 
     [Fact]

@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using PixelCnnCluster.Client.Cluster;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Faults;
 
 /// <summary>A data set of a few of the bundled digits, so that scoring takes no time.</summary>
-internal static class FewDigits
+public static class FewDigits
 {
     /// <summary>Writes 200 training and 20 test images to a new folder below another.</summary>
     public static string Write(string below)

@@ -1,0 +1,59 @@
+using System.Net.Sockets;
+using PixelCnnCluster.Contracts;
+using StackExchange.Redis;
+
+namespace PixelCnnCluster.Client.Cluster;
+
+/// <summary>A cluster that runs whether a console looks or not.</summary>
+public static class SharedCluster
+{
+    private static readonly TimeSpan RedisPatience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan SiloPatience = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="UserErrorException">There is no such cluster, it is of another version, or none of its silos answers.</exception>
+    public static async Task<ClusterConnection> ConnectAsync(ClusterAddress address, CancellationToken cancel)
+    {
+        CheckVersion(address, await ReadVersionAsync(address, cancel));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(SiloPatience);
+        try
+        {
+            return await ClusterConnection.OpenAsync(address, patience.Token);
+        }
+        catch (Exception e) when (!cancel.IsCancellationRequested && e is OrleansException or OperationCanceledException or TimeoutException or SocketException)
+        {
+            throw new UserErrorException(
+                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that its gateway port can be reached from here.", e);
+        }
+    }
+
+    private static async Task<string?> ReadVersionAsync(ClusterAddress address, CancellationToken cancel)
+    {
+        var options = ConfigurationOptions.Parse(address.Redis);
+        options.ConnectTimeout = (int)RedisPatience.TotalMilliseconds;
+        try
+        {
+            await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(RedisPatience, cancel);
+            return await redis.GetDatabase().StringGetAsync(ClusterNames.VersionKey(address.Id)).WaitAsync(RedisPatience, cancel);
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or SocketException)
+        {
+            throw new UserErrorException($"No Redis answers at {address.Redis}; see that it runs there, or give the right host:port with --cluster.", e);
+        }
+    }
+
+    private static void CheckVersion(ClusterAddress address, string? version)
+    {
+        if (version is null)
+        {
+            throw new UserErrorException(
+                $"No silo has registered at {address.Redis} under the cluster id {address.Id}; start one with --Silo:Redis={address.Redis} --Silo:ClusterId={address.Id}, or give another id with --cluster {address.Redis}/ID.");
+        }
+
+        if (version != ClusterNames.Version)
+        {
+            throw new UserErrorException(
+                $"The silos of {address} are of version {version} and this console is of version {ClusterNames.Version}; take the console of version {version}, or start the silos anew with version {ClusterNames.Version}.");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+namespace PixelCnnCluster.Actors;
+
+/// <summary>How many workers a run wants, and which it has.</summary>
+/// <param name="Wanted">The most it can use.</param>
+public sealed record Claim(string Run, int Wanted, IReadOnlyList<string> Workers);
+
+/// <summary>Shares a cluster's workers out to its runs.</summary>
+public static class Allotment
+{
+    /// <summary>
+    /// Runs keep the workers they have. What is free goes first to runs that have none, the oldest before the others, as many as each wants; then to
+    /// runs that have too few. What is left stands by.
+    /// </summary>
+    /// <param name="claims">The oldest run first.</param>
+    public static IReadOnlyList<Claim> Share(IReadOnlyCollection<string> workers, IReadOnlyList<Claim> claims)
+    {
+        Claim[] shared = [.. claims.Select(claim => claim with { Workers = [.. claim.Workers.Where(workers.Contains).Take(claim.Wanted)] })];
+        var free = new Queue<string>(workers.Except(shared.SelectMany(claim => claim.Workers)).Order(StringComparer.Ordinal));
+        foreach (int i in Enumerable.Range(0, shared.Length).OrderBy(i => shared[i].Workers.Count > 0))
+        {
+            List<string> own = [.. shared[i].Workers];
+            while (own.Count < shared[i].Wanted && free.TryDequeue(out string? next))
+                own.Add(next);
+            shared[i] = shared[i] with { Workers = own };
+        }
+
+        return shared;
+    }
+}

@@ -1,0 +1,157 @@
+using Microsoft.Extensions.Logging;
+using Orleans.GrainDirectory;
+using Orleans.Storage;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>The runs that a cluster knows, in the cluster's store.</summary>
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties)]
+public sealed record RunRegister
+{
+    /// <summary>The oldest first.</summary>
+    public RegisteredRun[] Runs { get; init; } = [];
+}
+
+/// <param name="Workers">Allotted to the run; none when it has ended.</param>
+[GenerateSerializer]
+public sealed record RegisteredRun(string Run, string SaveDir, int Wanted, string[] Workers, bool IsOver);
+
+/// <summary>The list of runs, and who works for which.</summary>
+[GrainDirectory(StoreNames.Directory)]
+public sealed partial class ClusterGrain(
+    [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, TimeProvider time, ILogger<ClusterGrain> log)
+    : Grain, IClusterGrain
+{
+    /// <summary>Ended runs that are remembered.</summary>
+    private const int MostEnded = 100;
+
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(3);
+
+    private readonly HashSet<string> retired = [];
+    private bool isStored = true;
+
+    private RegisteredRun[] Runs => stored.State.Runs;
+
+    public async Task<long> SubmitAsync(string run, RunSpec spec)
+    {
+        if (spec.Validate() is [_, ..] mistakes)
+            throw new UserErrorException(string.Join(' ', mistakes));
+        if (Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir)) is { } rival)
+            throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
+        if (spec.LoadParams is null && CheckpointHeader.Newest(spec.SaveDir) is not null)
+            throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
+        if (Runs.Any(other => other.Run == run))
+            throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
+        // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked after.
+        await StoreAsync([.. Runs, new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false)]);
+        long position = await TrainingRun(run).BeginAsync(spec);
+        await TendAsync();
+        return position;
+    }
+
+    public async Task<long> ResumeAsync(string run)
+    {
+        RunOverview overview = await TrainingRun(run).OverviewAsync();
+        long position = await TrainingRun(run).GoOnAsync();
+        await StoreAsync([.. Runs.Where(other => other.Run != run), new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false)]);
+        await TendAsync();
+        return position;
+    }
+
+    public async Task<IReadOnlyList<RunOverview>> RunsAsync()
+    {
+        RunOverview?[] overviews = await Task.WhenAll(Runs.Reverse().Select(run => OverviewAsync(run.Run)));
+        return [.. overviews.OfType<RunOverview>()];
+    }
+
+    public async Task<IReadOnlyList<WorkerStatus>> WorkersAsync() => [.. await Task.WhenAll(cluster.Active().Select(async worker =>
+    {
+        string? run = Runs.FirstOrDefault(run => run.Workers.Contains(worker))?.Run;
+        try
+        {
+            WorkerStatus status = await cluster.Find(worker).StatusAsync().WaitAsync(AnswerPatience, time);
+            return status with { Run = status.Run ?? run };
+        }
+        catch (Exception fault) when (fault is TimeoutException or OrleansException)
+        {
+            return new WorkerStatus(worker, "", run, 0, 0, WorkerPhase.Unreachable);
+        }
+    }))];
+
+    public async Task TendAsync()
+    {
+        IReadOnlyList<string> active = cluster.Active();
+        retired.IntersectWith(active);
+        RegisteredRun[] tended = [.. (await Task.WhenAll(Runs.Select(NoteEndAsync))).OfType<RegisteredRun>()];
+        IReadOnlyList<Claim> claims = Allotment.Share(
+            [.. active.Except(retired)], [.. tended.Where(run => !run.IsOver).Select(run => new Claim(run.Run, run.Wanted, run.Workers))]);
+        foreach (Claim claim in claims)
+            TrainingRun(claim.Run).AllotAsync(claim.Workers).Ignore();
+        await StoreAsync([.. tended.Select(run => run with { Workers = [.. claims.FirstOrDefault(claim => claim.Run == run.Run)?.Workers ?? []] })]);
+    }
+
+    public Task RetireAsync(string worker)
+    {
+        retired.Add(worker);
+        return TendAsync();
+    }
+
+    private ITrainingRunGrain TrainingRun(string run) => GrainFactory.GetGrain<ITrainingRunGrain>(run);
+
+    /// <returns>The run with its state as it is now; null if it is only a name.</returns>
+    private async Task<RegisteredRun?> NoteEndAsync(RegisteredRun run)
+    {
+        if (run.IsOver)
+            return run;
+        try
+        {
+            return await OverviewAsync(run.Run) is { } overview ? run with { IsOver = overview.State is RunState.Completed or RunState.Stopped or RunState.Failed } : run;
+        }
+        catch (UserErrorException)
+        {
+            return null;
+        }
+    }
+
+    /// <returns>Null if the run does not answer; others are not to suffer for it.</returns>
+    private async Task<RunOverview?> OverviewAsync(string run)
+    {
+        try
+        {
+            return await TrainingRun(run).OverviewAsync().WaitAsync(AnswerPatience, time);
+        }
+        catch (Exception fault) when (fault is not UserErrorException)
+        {
+            LogNoAnswer(log, fault, run);
+            return null;
+        }
+    }
+
+    /// <summary>A store that does not answer is no reason to let runs go without workers: what is kept here goes on.</summary>
+    private async Task StoreAsync(IReadOnlyList<RegisteredRun> runs)
+    {
+        RegisteredRun[] kept = [.. runs.Except(runs.Where(run => run.IsOver).SkipLast(MostEnded))];
+        if (isStored && kept.Length == Runs.Length && kept.Zip(Runs).All(pair => Same(pair.First, pair.Second)))
+            return;
+        stored.State = new() { Runs = kept };
+        isStored = false;
+        try
+        {
+            await stored.WriteStateAsync();
+            isStored = true;
+        }
+        catch (Exception fault) when (fault is not InconsistentStateException)
+        {
+            LogNotStored(log, fault);
+        }
+
+        static bool Same(RegisteredRun one, RegisteredRun other) => one.Run == other.Run && one.IsOver == other.IsOver && one.Workers.SequenceEqual(other.Workers);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run} does not answer")]
+    private static partial void LogNoAnswer(ILogger log, Exception fault, string run);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The list of runs could not be stored")]
+    private static partial void LogNotStored(ILogger log, Exception fault);
+}

@@ -1,0 +1,151 @@
+using Microsoft.Extensions.Logging;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>
+/// Opens a run's generations: takes the next number by compare-and-set, asks the workers what they hold, decides where to go on, and
+/// brings every worker's state there, proved by its hash.
+/// </summary>
+internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLease lease, Roster roster, RunHistory history, Func<string, IWorkerGrain> find, Func<bool> isLeaving, TimeProvider time, ILogger log)
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Workers that an earlier coordinator may still be commanding; null when there is none.</summary>
+    private IReadOnlyList<string>? rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
+
+    /// <summary>Workers that may have a state of the run: those who said so last, or were of the newest generation.</summary>
+    private IReadOnlyList<string> holders = lease.Record.Workers;
+
+    /// <summary>What the members reported when the newest generation began; the first is whom the others copied.</summary>
+    public IReadOnlyList<JoinReport> Reports { get; private set; } = [];
+
+    /// <returns>Null if the wait for workers was ended.</returns>
+    /// <exception cref="UserErrorException">No worker can serve the run, because of a mistake of the user's.</exception>
+    /// <exception cref="WorkerFaultException">The work of every worker has failed.</exception>
+    /// <exception cref="LedgerLostException">Another coordinator has taken over.</exception>
+    public async Task<Crew?> OpenAsync(long step)
+    {
+        while (true)
+        {
+            IReadOnlyList<string> candidates = await roster.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: holders.Count > 0);
+            if (isLeaving() || (candidates.Count == 0 && holders.Count == 0))
+                return null;
+            int number = roster.Generation = lease.Record.Generation + 1;
+            await lease.WriteAsync(record => record with { Generation = number });
+            Holding[] holdings = await EnrolAsync(NewCrew(number, candidates), ifHeld: false, step);
+            // The state must not go with workers that leave before another has it.
+            if (holdings.All(holding => holding.Step is null))
+                holdings = [.. holdings, .. await EnrolAsync(NewCrew(number, [.. holders.Except(candidates)]), ifHeld: true, step)];
+            if (holdings.Length == 0)
+            {
+                if (candidates.Count == 0)
+                    holders = [];
+                await Task.Delay(RetryDelay, time);
+                continue;
+            }
+
+            await OutliveRivalsAsync(holdings);
+            if (holdings.Any(holding => holding.Step is not null))
+                holders = [.. holdings.Where(holding => holding.Step is not null).Select(holding => holding.Worker)];
+            Crew crew = NewCrew(number, [.. holdings.Select(holding => holding.Worker)]);
+            if (!await JoinAsync(crew, holdings, step))
+                continue;
+            await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], State = RunState.Training });
+            holders = crew.Workers;
+            LogOpened(log, run, number, string.Join(", ", crew.Workers), Reports[0].Step, Reports[0].StateHash);
+            return crew;
+        }
+    }
+
+    /// <summary>The newest generation's state is saved, and its workers are let go.</summary>
+    public void LetGo() => holders = [];
+
+    private Crew NewCrew(int number, IReadOnlyList<string> workers) => new(run, number, workers, find, roster);
+
+    /// <summary>What those hold who answer.</summary>
+    private async Task<Holding[]> EnrolAsync(Crew crew, bool ifHeld, long step)
+    {
+        Holding?[] answers = await Task.WhenAll(crew.Workers.Select(async worker =>
+        {
+            roster.Engage(worker);
+            try
+            {
+                return await crew.AskAsync(worker, grain => grain.EnrolAsync(new(run, crew.Generation, spec, ifHeld)));
+            }
+            catch (UserErrorException mistake)
+            {
+                history.Add(new FaultNoticed(step, worker, mistake.Message));
+                roster.DeclareUnfit(worker, mistake);
+            }
+            catch (WorkerFaultException fault) when (fault.IsLoss)
+            {
+                // It comes again when it is back, or leaves the roster.
+            }
+            catch (WorkerFaultException fault)
+            {
+                history.Add(new FaultNoticed(step, worker, fault.Message));
+                roster.DeclareUnfit(worker, fault);
+            }
+
+            return null;
+        }));
+        return [.. answers.OfType<Holding>()];
+    }
+
+    /// <summary>
+    /// An earlier coordinator cannot commit a step without all of its workers; if none of them has turned to this one, its lease must run out first.
+    /// </summary>
+    private async Task OutliveRivalsAsync(Holding[] holdings)
+    {
+        if (rivals is not null && !holdings.Any(holding => holding.Step is not null && rivals.Contains(holding.Worker)))
+            await Task.Delay(RunLease.Duration, time);
+        rivals = null;
+    }
+
+    /// <returns>False if a worker failed, so that another generation must be opened.</returns>
+    private async Task<bool> JoinAsync(Crew crew, Holding[] holdings, long step)
+    {
+        try
+        {
+            Reports = await BringAsync(crew, holdings);
+        }
+        catch (WorkerFaultException fault)
+        {
+            history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
+            if (!fault.IsLoss)
+                roster.DeclareUnfit(fault.Worker, fault);
+            return false;
+        }
+
+        string agreed = Reports.CountBy(report => report.StateHash).MaxBy(pair => pair.Value).Key;
+        foreach (JoinReport other in Reports.Where(report => report.StateHash != agreed))
+        {
+            var fault = new WorkerFaultException(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}"));
+            history.Add(new FaultNoticed(other.Step, other.Worker, fault.Message));
+            roster.DeclareUnfit(other.Worker, fault);
+        }
+
+        return Reports.All(report => report.StateHash == agreed);
+    }
+
+    /// <summary>First the worker that has, loads or makes the state, then the others, which copy it if need be.</summary>
+    private async Task<JoinReport[]> BringAsync(Crew crew, Holding[] holdings)
+    {
+        var plan = StatePlan.For(holdings);
+        JoinReport made = await crew.AskAsync(plan.Maker, grain => grain.JoinAsync(Order(plan.Step, source: null)));
+        foreach (string refused in made.Refused)
+            history.Add(new FaultNoticed(made.Step, plan.Maker, refused));
+        Dictionary<string, Holding> held = holdings.ToDictionary(holding => holding.Worker);
+        JoinReport[] reports = await crew.AskAllAsync((worker, grain) => worker == plan.Maker
+            ? Task.FromResult(made)
+            : grain.JoinAsync(Order(made.Step, plan.Reaches(held[worker]) ? null : plan.Maker)));
+        return [made, .. reports];
+
+        GenerationOrder Order(long? at, string? source) => new(run, crew.Generation, crew.Workers, spec, at, source);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}: {Workers} go on after step {Step} with state {StateHash}")]
+    private static partial void LogOpened(ILogger log, string run, int generation, string workers, long step, string stateHash);
+}

@@ -1,0 +1,274 @@
+using Microsoft.Extensions.Logging;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>
+/// Trains one run, whoever comes and goes: orders step after step, each order carrying the commit of the one before, and between steps has the
+/// workers score, save and draw. When one of them is lost, or another is to be had, the next generation goes on with the uncommitted step.
+/// Called from one scheduler's turns only.
+/// </summary>
+internal sealed partial class RunCoordinator
+{
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1), StopPatience = TimeSpan.FromSeconds(10);
+
+    private readonly string run;
+    private readonly RunSpec spec;
+    private readonly RunLease lease;
+    private readonly Roster roster;
+    private readonly RunHistory history;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly GenerationOpening opening;
+    private readonly StepClock clock;
+    private readonly Upkeep upkeep;
+    private double seconds;
+    private long? since;
+    private bool stopping, leaving;
+    private long firstStep;
+    private long step;
+    private long? totalSteps;
+    private double? bitsPerDim;
+    private int skippedInARow;
+
+    public RunCoordinator(string run, IRunLedger ledger, RunHistory history, Func<string, IWorkerGrain> find, TimeProvider time, ILogger log)
+    {
+        (this.run, this.history, this.time, this.log) = (run, history, time, log);
+        spec = ledger.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(ledger));
+        (firstStep, step, seconds) = (ledger.Record.FirstStep, ledger.Record.Step, ledger.Record.Seconds);
+        lease = new(ledger, time, log);
+        roster = new(find, time);
+        opening = new(run, spec, lease, roster, history, find, () => leaving, time, log);
+        clock = new(time);
+        upkeep = new(run, spec, history, time);
+        if (ledger.Record.IsStopping)
+            Stop();
+    }
+
+    private bool IsFinished => stopping || step >= totalSteps || skippedInARow >= spec.MaxSkipped || Seconds / 60 >= spec.MaxMinutes;
+
+    /// <summary>Of training, in all generations.</summary>
+    private double Seconds => seconds + (since is { } at ? time.GetElapsedTime(at).TotalSeconds : 0);
+
+    /// <summary>Says which workers the run has from now on.</summary>
+    public void Allot(IReadOnlyList<string> workers) => roster.Allot(workers);
+
+    /// <summary>Ends the run after the step in progress, with a checkpoint.</summary>
+    /// <returns>Completes when the wish is stored, so that it outlives this coordinator.</returns>
+    public async Task StopAsync()
+    {
+        await lease.WriteAsync(record => record with { IsStopping = true });
+        Stop();
+    }
+
+    /// <summary>Ends the coordinator, not the run, after the step in progress: one on another silo goes on.</summary>
+    public void Leave()
+    {
+        leaving = true;
+        roster.Close(after: TimeSpan.Zero);
+    }
+
+    /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
+    private void Stop()
+    {
+        stopping = true;
+        roster.Close(after: lease.Record.State == RunState.Training ? StopPatience : TimeSpan.Zero);
+    }
+
+    /// <returns>The run's end; null if this coordinator's came first, because it left or another has taken over.</returns>
+    public async Task<RunEnded?> RunAsync()
+    {
+        using var over = new CancellationTokenSource();
+        Task beating = BeatAsync(over.Token);
+        try
+        {
+            return await TrainAsync();
+        }
+        catch (LedgerLostException)
+        {
+            LogSuperseded(log, run, step);
+            return null;
+        }
+        finally
+        {
+            roster.Forget();
+            over.Cancel();
+            await beating;
+        }
+    }
+
+    /// <summary>The training loop over generations.</summary>
+    private async Task<RunEnded?> TrainAsync()
+    {
+        bool goesOn = lease.Record.State == RunState.Training;
+        string cause = goesOn ? "another coordinator took over" : "the run begins";
+        RunEnded ended;
+        while (true)
+        {
+            if (leaving)
+                return null;
+            try
+            {
+                long begun = time.GetTimestamp();
+                if (await opening.OpenAsync(step) is not { } crew)
+                {
+                    if (leaving)
+                        continue;
+                    ended = End(RunOutcome.Stopped, saved: null, error: null);
+                    break;
+                }
+
+                roster.Dismiss(run, crew.Generation, but: crew.Workers);
+                JoinReport facts = opening.Reports[0];
+                var order = new DataOrder(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed);
+                totalSteps = Math.Min(spec.MaxSteps ?? long.MaxValue, order.StepsFor(spec.MaxEpochs));
+                if (!goesOn)
+                {
+                    history.Add(new RunStarted(
+                        run, spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step, 1 / order.EpochsAfter(1), totalSteps.Value));
+                    firstStep = step = facts.Step;
+                }
+
+                goesOn = true;
+                history.Add(new GenerationOpened(
+                    facts.Step, crew.Generation, crew.Workers, spec.Workers, cause, clock.Redone(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds));
+                (step, skippedInARow) = (facts.Step, facts.SkippedInARow);
+                since = time.GetTimestamp();
+                await StepAsync(crew, facts, order);
+                if (leaving)
+                    continue;
+                CheckpointSaved saved = await upkeep.FinishAsync(crew, facts, order, step, inHaste: stopping);
+                ended = skippedInARow >= spec.MaxSkipped
+                    ? End(RunOutcome.Failed, saved, $"The gradient was not finite in {skippedInARow} steps in a row; the state of the last good step is saved. Lower --learning-rate.")
+                    : End(stopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null);
+                break;
+            }
+            catch (RegroupException regroup)
+            {
+                cause = regroup.Message;
+            }
+            catch (WorkerFaultException fault) when (!roster.IsUnfit(fault.Worker))
+            {
+                cause = fault.IsLoss ? $"{fault.Worker} was lost" : $"the work of {fault.Worker} failed";
+                LogFault(log, fault, run, step, fault.Worker);
+                history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
+                if (!fault.IsLoss)
+                    roster.DeclareUnfit(fault.Worker, fault);
+            }
+            catch (Exception fault) when (fault is not LedgerLostException)
+            {
+                LogFailed(log, fault, run, step);
+                ended = End(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException };
+                break;
+            }
+            finally
+            {
+                (seconds, since) = (Seconds, null);
+            }
+        }
+
+        history.Add(ended);
+        await lease.WriteAsync(record => Progress(record) with
+        {
+            Workers = [],
+            Error = ended.Error,
+            State = ended.Outcome switch { RunOutcome.Completed => RunState.Completed, RunOutcome.Stopped => RunState.Stopped, _ => RunState.Failed },
+        });
+        roster.Dismiss(run, lease.Record.Generation, but: []);
+        LogEnded(log, run, step, ended.Outcome, ended.StateHash);
+        return ended;
+    }
+
+    /// <summary>The steps of one generation: returns when the run is finished or this coordinator is to leave.</summary>
+    private async Task StepAsync(Crew crew, JoinReport facts, DataOrder order)
+    {
+        // What was due after the newest step may have been cut short by the end of the generation before.
+        if (step > firstStep)
+            await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
+        while (!IsFinished && !leaving)
+        {
+            if (roster.ReasonToRegroup(crew.Workers, spec) is { } reason)
+            {
+                // Who leaves is let go when the next generation has the state. If there is none to come, the state must be saved first.
+                if (!roster.HasAny)
+                {
+                    if (step > 0)
+                        await upkeep.SaveWholeAsync(crew, step);
+                    roster.Dismiss(run, crew.Generation, but: []);
+                    opening.LetGo();
+                }
+
+                throw new RegroupException(reason);
+            }
+
+            await lease.HeldAsync();
+            await StepAsync(crew, facts, order.EpochsAfter(step + 1));
+            await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
+        }
+
+        bool InHaste() => stopping || leaving || !crew.IsComplete;
+    }
+
+    private async Task StepAsync(Crew crew, JoinReport facts, double epoch)
+    {
+        StepReport[] reports = await clock.TimeAsync(crew, step);
+        // Whoever has taken over meanwhile commits in this one's place.
+        await lease.HeldAsync();
+        double loss = reports.SelectMany(report => report.ShardLosses).Sum() / spec.ImagesPerStep;
+        double norm = reports[0].GradientNorm;
+        skippedInARow = reports[0].SkippedInARow;
+        bitsPerDim = upkeep.BitsPerDim(facts, loss);
+        history.Add(new StepCommitted(
+            step + 1, epoch, bitsPerDim, loss, norm, TrainingState.LearningRate(spec, step),
+            spec.ImagesPerStep / clock.Newest.TotalSeconds, crew.Workers.Count, crew.Generation, Skipped: skippedInARow > 0));
+        step++;
+    }
+
+    /// <summary>Renews the lease, and lets others see in the record how far the run is.</summary>
+    private async Task BeatAsync(CancellationToken over)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Beat, time, over);
+                await lease.WriteAsync(Progress);
+            }
+        }
+        catch (LedgerLostException)
+        {
+            // The workers are the other coordinator's: nothing more is asked of them.
+            roster.Forget();
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private RunRecord Progress(RunRecord record) => record with
+    {
+        FirstStep = firstStep,
+        Step = step,
+        TotalSteps = totalSteps ?? record.TotalSteps,
+        BitsPerDim = bitsPerDim ?? record.BitsPerDim,
+        TestBitsPerDim = upkeep.Score?.TestBitsPerDim ?? record.TestBitsPerDim,
+        Seconds = Seconds,
+    };
+
+    private RunEnded End(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
+        outcome, step, saved?.StateHash, upkeep.Score?.Step == step ? upkeep.Score.TestBitsPerDim : null,
+        clock.StepsPerSecond * spec.ImagesPerStep, (saved ?? history.Last<CheckpointSaved>())?.Path, history.Last<SamplesDrawn>()?.Path, error, UserError: false);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
+    private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}, step {Step}: {Worker} failed")]
+    private static partial void LogFault(ILogger log, Exception fault, string run, long step, string worker);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Run {Run} failed at step {Step}")]
+    private static partial void LogFailed(ILogger log, Exception fault, string run, long step);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}: another coordinator took over; this one ends at step {Step}")]
+    private static partial void LogSuperseded(ILogger log, string run, long step);
+}

@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>
+/// A silo's part in keeping runs alive: has the workers shared out anew when a silo came or went, and now and then, which also brings coordinators
+/// back that were lost. Before its own silo stops, it takes the silo's worker out of its run.
+/// </summary>
+public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrainFactory grains, ClusterWorkers cluster, TimeProvider time, ILogger<RunKeeper> log) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2), Poll = TimeSpan.FromMilliseconds(50);
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        // Again and again: the silo that was asked may stop as well.
+        for (long asked = 0; device.IsNeeded && !cancellationToken.IsCancellationRequested;)
+        {
+            try
+            {
+                if (asked == 0 || time.GetElapsedTime(asked) > Interval)
+                {
+                    asked = time.GetTimestamp();
+                    await grains.GetGrain<IClusterGrain>(0).RetireAsync(worker);
+                }
+
+                await Task.Delay(Poll, time, cancellationToken);
+            }
+            catch (Exception fault)
+            {
+                LogNotHandedOver(log, fault, worker);
+            }
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await using IAsyncEnumerator<ClusterMembershipSnapshot> changes = cluster.Changes.GetAsyncEnumerator(stoppingToken);
+        Task<bool> change = changes.MoveNextAsync().AsTask();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await grains.GetGrain<IClusterGrain>(0).TendAsync();
+            }
+            catch (Exception fault)
+            {
+                LogNotTended(log, fault);
+            }
+
+            Task interval = Task.Delay(Interval, time, stoppingToken);
+            await Task.WhenAny(change, interval);
+            if (change.IsCompletedSuccessfully && change.Result)
+                change = changes.MoveNextAsync().AsTask();
+            else
+                await interval.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await ((Task)change).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The runs could not be looked after")]
+    private static partial void LogNotTended(ILogger log, Exception fault);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Worker} could not be taken out of its run yet")]
+    private static partial void LogNotHandedOver(ILogger log, Exception fault, string worker);
+}

@@ -1,0 +1,67 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>Copies a run's state from a peer in slices. Until the last has come the worker has none.</summary>
+internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrain source, IDevice device)
+{
+    private const int SliceBytes = 1 << 20;
+    private const int SlicesInFlight = 4;
+
+    private readonly CancellationToken over = mine.Over;
+    private readonly long step = order.Step ?? throw new ArgumentException("A state is copied at a step.", nameof(order));
+    private int skippedInARow;
+
+    /// <exception cref="OperationCanceledException">The generation ended first.</exception>
+    public async Task RunAsync()
+    {
+        mine.HasState = false;
+        Queue<Task> inFlight = [];
+        foreach ((long offset, int length) in mine.Replica!.StateSlices(SliceBytes))
+        {
+            if (inFlight.Count == SlicesInFlight)
+                await inFlight.Dequeue();
+            inFlight.Enqueue(CopyAsync(new(order.Run, order.Generation, step, offset, length)));
+        }
+
+        await Task.WhenAll(inFlight);
+        await OnDeviceAsync(() =>
+        {
+            mine.Replica!.StartAt(step, skippedInARow);
+            mine.HasState = true;
+        });
+    }
+
+    private async Task CopyAsync(StateOrder slice)
+    {
+        StateSlice copy = await ReadAsync(slice);
+        await OnDeviceAsync(() =>
+        {
+            mine.Replica!.WriteState(slice.Offset, copy.Data.Span);
+            skippedInARow = copy.SkippedInARow;
+        });
+    }
+
+    /// <summary>Asks again while the source is busy; when it is lost, the copy fails and another generation finds another source.</summary>
+    private async Task<StateSlice> ReadAsync(StateOrder slice)
+    {
+        while (true)
+        {
+            try
+            {
+                return await source.ReadStateAsync(slice).WaitAsync(over);
+            }
+            catch (TimeoutException)
+            {
+            }
+        }
+    }
+
+    private Task<bool> OnDeviceAsync(Action work) => device.RunAsync(() =>
+    {
+        over.ThrowIfCancellationRequested();
+        work();
+        return true;
+    });
+}

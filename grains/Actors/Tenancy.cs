@@ -1,0 +1,70 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>A run's stay on the device. Its replica outlives generations.</summary>
+internal sealed class Tenancy(string run) : IDisposable
+{
+    private CancellationTokenSource generationOver = new();
+
+    public string Run => run;
+
+    /// <summary>The newest that the worker has heard of.</summary>
+    public int Generation { get; private set; }
+
+    /// <summary>The part in the current generation, once joined.</summary>
+    public Membership? Member { get; set; }
+
+    public IReplica? Replica { get; set; }
+
+    /// <summary>The replica holds a state of the run, rather than nothing or a part of one.</summary>
+    public bool HasState { get; set; }
+
+    public bool IsOver { get; private set; }
+
+    /// <summary>Cancelled when the generation ends.</summary>
+    public CancellationToken Over => generationOver.Token;
+
+    public void Begin(int generation)
+    {
+        EndGeneration();
+        generationOver = new();
+        Generation = generation;
+    }
+
+    /// <summary>Loads the newest whole checkpoint, if it is further than what is here, or begins afresh.</summary>
+    /// <returns>Checkpoints that were damaged, with the reason.</returns>
+    public IReadOnlyList<string> Start()
+    {
+        IReplica replica = Replica!;
+        if (HasState && replica.HoldsGradient)
+            replica.AdvanceTo(replica.Step + 1);
+        IReadOnlyList<string> damaged = replica.Start(HasState ? replica.Step : null);
+        HasState = true;
+        return damaged;
+    }
+
+    public void End()
+    {
+        EndGeneration();
+        IsOver = true;
+    }
+
+    /// <summary>Frees the replica; on the device.</summary>
+    public void Dispose()
+    {
+        Replica?.Dispose();
+        generationOver.Dispose();
+    }
+
+    private void EndGeneration()
+    {
+        generationOver.Cancel();
+        Member?.Exchange.Abandon();
+        Member = null;
+    }
+}
+
+/// <summary>A worker's part in a generation.</summary>
+internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, int Rank, GradientExchange Exchange);

@@ -1,0 +1,144 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>What a run has its workers do between steps: score, save and draw. A score or a picture that is in the history is not made again.</summary>
+internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeProvider time)
+{
+    /// <summary>Test batches that a worker scores before it is asked again.</summary>
+    private const int BatchesAtOnce = 16;
+
+    private static readonly TimeSpan SaveRetryDelay = TimeSpan.FromSeconds(2), SavePatience = TimeSpan.FromMinutes(10);
+
+    private Task writing = Task.CompletedTask;
+    private CheckpointSaved? saved;
+
+    /// <summary>The newest test score.</summary>
+    public Evaluated? Score { get; private set; } = history.Last<Evaluated>();
+
+    /// <summary>Does what is due when so many steps are committed.</summary>
+    /// <param name="inHaste">Whether the generation is to end: what is due is left to the next, or left out if the run stops.</param>
+    public async Task AfterStepAsync(Crew crew, JoinReport facts, DataOrder order, long step, Func<bool> inHaste)
+    {
+        (long before, long epochs) = (order.WholeEpochsAfter(step - 1), order.WholeEpochsAfter(step));
+        if (epochs > before && Score?.Step != step)
+            _ = await EvaluateAsync(crew, facts, order, step, inHaste);
+        if (epochs / spec.SaveInterval > before / spec.SaveInterval && !inHaste())
+        {
+            await SaveAsync(crew, step);
+            await DrawAsync(crew, facts, step);
+        }
+    }
+
+    /// <summary>Scores, saves and draws for the last time, and compares the workers' states.</summary>
+    public async Task<CheckpointSaved> FinishAsync(Crew crew, JoinReport facts, DataOrder order, long step, bool inHaste)
+    {
+        if (!inHaste && Score?.Step != step && !await EvaluateAsync(crew, facts, order, step, () => !crew.IsComplete))
+            throw new RegroupException("a worker left while the run was scored for the last time");
+        CheckpointSaved last = await SaveWholeAsync(crew, step);
+        if (!inHaste)
+            await DrawAsync(crew, facts, step);
+        string[] hashes = await crew.AskAllAsync((_, worker) => worker.HashAsync(new(run, crew.Generation, step)));
+        return hashes.All(hash => hash == last.StateHash)
+            ? last
+            : throw new InvalidOperationException($"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {last.StateHash}.");
+    }
+
+    /// <summary>Saves, and again when that fails, until the checkpoint is whole.</summary>
+    /// <exception cref="IOException">It could not be written for many minutes.</exception>
+    public async Task<CheckpointSaved> SaveWholeAsync(Crew crew, long step)
+    {
+        for (long begun = time.GetTimestamp(); ;)
+        {
+            await SaveAsync(crew, step);
+            await writing;
+            if (saved?.Step == step)
+                return saved;
+            if (time.GetElapsedTime(begun) > SavePatience)
+                throw new IOException($"The checkpoint of step {step} could not be written to {spec.SaveDir} for {SavePatience.TotalMinutes} minutes.");
+            await Task.Delay(SaveRetryDelay, time);
+        }
+    }
+
+    /// <summary>Loss in bits/dim; null for energy distance, which has none.</summary>
+    public double? BitsPerDim(JoinReport facts, double lossPerImage) => spec.Objective == Objective.EnergyDistance
+        ? null
+        : lossPerImage / (Math.Log(2) * facts.Channels * facts.Size * facts.Size);
+
+    /// <summary>
+    /// Test batches are shared out like shards and their losses summed in order, so that the score does not depend on the workers. They are asked
+    /// for a few at a time, because a run that is told to stop leaves the score out.
+    /// </summary>
+    /// <returns>False if it was left out.</returns>
+    private async Task<bool> EvaluateAsync(Crew crew, JoinReport facts, DataOrder order, long step, Func<bool> inHaste)
+    {
+        long begun = time.GetTimestamp();
+        int batches = (facts.TestImages + spec.BatchSize - 1) / spec.BatchSize, atOnce = BatchesAtOnce * crew.Workers.Count;
+        double total = 0;
+        for (int first = 0; first < batches; first += atOnce)
+        {
+            if (inHaste())
+                return false;
+            int from = first;
+            EvaluationReport[] reports = await crew.ShareAsync(
+                Math.Min(atOnce, batches - first),
+                (worker, share) => worker.EvaluateAsync(new(run, crew.Generation, step, from + share.First, from + share.End)));
+            foreach (double loss in reports.SelectMany(report => report.BatchLosses))
+                total += loss;
+        }
+
+        double perImage = total / facts.TestImages;
+        Score = new(step, order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages, time.GetElapsedTime(begun).TotalSeconds);
+        history.Add(Score);
+        return true;
+    }
+
+    /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on.</summary>
+    private async Task SaveAsync(Crew crew, long step)
+    {
+        await writing;
+        if (saved?.Step == step)
+            return;
+        var order = new CheckpointOrder(run, crew.Generation, step, Score?.Step == step ? Score.TestBitsPerDim : null);
+        await crew.AskAsync(crew.First, async worker =>
+        {
+            await worker.SnapshotAsync(order);
+            return true;
+        });
+        writing = WriteAsync();
+
+        async Task WriteAsync()
+        {
+            try
+            {
+                CheckpointReport report = await crew.AskAsync(crew.First, worker => worker.WriteSnapshotAsync(order), outlives: true);
+                saved = new(step, report.Path, report.Bytes, report.StateHash);
+                history.Add(saved);
+            }
+            catch (WorkerFaultException fault)
+            {
+                history.Add(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} was not written: {fault.Message}"));
+            }
+        }
+    }
+
+    private async Task DrawAsync(Crew crew, JoinReport facts, long step)
+    {
+        if (spec.Samples == 0 || history.Last<SamplesDrawn>()?.Step == step)
+            return;
+        SampleReport[] reports = await crew.ShareAsync(
+            spec.Samples, (worker, share) => worker.SampleAsync(new(run, crew.Generation, step, share.First, share.End)));
+        byte[] pixels = [.. reports.SelectMany(report => report.Pixels)];
+        string path = Path.Combine(spec.SaveDir, $"samples-{step:D9}.png");
+        try
+        {
+            await Task.Run(() => SampleGrid.Write(path, pixels, spec.Samples, facts.Channels, facts.Size));
+            history.Add(new SamplesDrawn(step, path, spec.Samples, facts.Channels, facts.Size, pixels));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            history.Add(new FaultNoticed(step, null, $"The picture {path} was not written: {fault.Message}"));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>What the images and the network of a run look like.</summary>
+public sealed record ReplicaFacts(long Parameters, int TrainImages, int TestImages, int Channels, int Size);
+
+/// <summary>
+/// A run's model on one device, as the step protocol sees it. <see cref="Replica"/> is the real one; a simulation of the protocol
+/// brings its own. Its methods are called on the device, one at a time.
+/// </summary>
+public interface IReplica : IDisposable
+{
+    ReplicaFacts Facts { get; }
+
+    /// <summary>Floats of a gradient.</summary>
+    int GradientLength { get; }
+
+    ReductionTree Tree { get; }
+
+    /// <summary>Steps that the state has applied.</summary>
+    long Step { get; }
+
+    /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>
+    int SkippedInARow { get; }
+
+    /// <summary>The whole gradient of the next step is here, so that the step could be applied.</summary>
+    bool HoldsGradient { get; }
+
+    /// <summary>Makes the run's state from the newest whole checkpoint, or afresh.</summary>
+    /// <param name="newerThan">Steps of the state that is here and stays unless a whole checkpoint has more; null when there is none.</param>
+    /// <returns>Checkpoints that were damaged, with the reason.</returns>
+    /// <exception cref="UserErrorException">A checkpoint that was asked for cannot be used.</exception>
+    IReadOnlyList<string> Start(long? newerThan);
+
+    /// <summary>Loss of each shard of a range, summed over its images, and the sums of their gradients along the tree.</summary>
+    (double[] Losses, TreeSum Gradients) ComputeShards(ShardRange range);
+
+    /// <summary>Keeps the whole gradient of the step in progress until the step is committed.</summary>
+    /// <returns>The gradient's Euclidean norm; not finite if any part of the gradient is not.</returns>
+    double Hold(float[] gradient);
+
+    /// <summary>Brings the state to a number of committed steps, by applying the gradient that is held if it is not there yet.</summary>
+    /// <exception cref="InvalidOperationException">The state cannot get there with what it holds.</exception>
+    void AdvanceTo(long step);
+
+    /// <summary>Hash of the whole state.</summary>
+    string Hash();
+
+    /// <summary>The state's bytes as slices of at most so many.</summary>
+    IEnumerable<(long Offset, int Length)> StateSlices(int longest);
+
+    byte[] ReadState(long offset, int length);
+
+    void WriteState(long offset, ReadOnlySpan<byte> bytes);
+
+    /// <summary>Begins at a step with a state that was written from outside.</summary>
+    void StartAt(long step, int skippedInARow);
+
+    /// <summary>Loss of each test batch of a range with the Polyak average, summed over its images; nats, or the energy distance.</summary>
+    double[] Evaluate(int firstBatch, int endBatch);
+
+    /// <summary>Draws images number [first, end) of a series with the Polyak average.</summary>
+    /// <returns>[end - first, C, H, W] bytes.</returns>
+    byte[] Sample(int first, int end);
+
+    /// <summary>Copies the state.</summary>
+    /// <returns>Writes the copy; may be called on another thread while training goes on.</returns>
+    Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim);
+}
+
+/// <summary>Where a worker's replicas come from. Called on the device.</summary>
+public interface IReplicaSource
+{
+    /// <summary>Reads the data set, which stays in memory for the next replicas.</summary>
+    /// <exception cref="UserErrorException">The data set cannot be used.</exception>
+    void Load(RunSpec spec);
+
+    /// <summary>Step of the newest checkpoint in the run's folder; null when it has none.</summary>
+    long? NewestCheckpoint(RunSpec spec);
+
+    /// <summary>A replica without a state.</summary>
+    /// <exception cref="UserErrorException">The data set cannot be used.</exception>
+    IReplica Build(RunSpec spec);
+}
+
+/// <summary>Runs work on a worker's device, one after another.</summary>
+public interface IDevice
+{
+    /// <summary>What it computes on, for people.</summary>
+    string Description { get; }
+
+    Task<T> RunAsync<T>(Func<T> work);
+
+    /// <summary>Runs long work that does not touch the device, apart from the thread pool too.</summary>
+    Task<T> RunAsideAsync<T>(Func<T> work);
+}

@@ -1,0 +1,134 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// A run's events in order, kept in memory and, where the run has a folder, in the folder's history and TensorBoard files. Of very
+/// many steps the older ones are thinned out of memory, so that its size is bounded; positions stay valid.
+/// Used from one grain's turns only.
+/// </summary>
+public sealed class RunHistory
+{
+    private const int Most = 20_000;
+
+    /// <summary>Least time between two steps in the files, skipped ones apart.</summary>
+    private static readonly TimeSpan BetweenSteps = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider time;
+    private readonly HistoryWriter? writer;
+    private readonly List<HistoryEntry> events = [];
+    private readonly List<TaskCompletionSource> readers = [];
+    private long next;
+    private long? lastStepWritten;
+
+    private RunHistory(TimeProvider time, HistoryWriter? writer) => (this.time, this.writer) = (time, writer);
+
+    /// <summary>Goes on from what the folder's file holds.</summary>
+    /// <param name="folder">The run's folder, made when the first event is written; null keeps the events in memory alone.</param>
+    /// <param name="firstPosition">Least position of new events; above all that readers may have seen of events that the file lacks.</param>
+    /// <param name="failed">
+    /// Told when the file cannot be read, and when the files cannot be written, once until they can be again. Called from any
+    /// thread; must not throw.
+    /// </param>
+    public static async Task<RunHistory> OpenAsync(string? folder, long firstPosition, TimeProvider time, Action<Exception> failed)
+    {
+        var history = new RunHistory(time, folder is null ? null : new(folder, time, failed));
+        if (folder is not null)
+            await Task.Run(() => history.Load(folder, failed));
+        history.next = Math.Max(history.next, firstPosition);
+        return history;
+    }
+
+    public void Add(RunEvent happened)
+    {
+        var entry = new HistoryEntry(next, happened);
+        Keep(entry);
+        if (writer is not null && IsForFiles(happened))
+            writer.Add(entry);
+        foreach (TaskCompletionSource reader in readers)
+            reader.TrySetResult();
+        readers.Clear();
+    }
+
+    /// <summary>Events from a position on; waits for the first of them up to <paramref name="patience"/>.</summary>
+    /// <param name="over">Whether the run has ended; then there is nothing to wait for.</param>
+    public async Task<RunProgress> ReadAsync(long from, TimeSpan patience, Func<bool> over)
+    {
+        if (from >= next && patience > TimeSpan.Zero && !over())
+        {
+            // Awaited itself and by one reader alone: a combination of tasks would go on somewhere on the thread pool first.
+            var more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            readers.Add(more);
+            using (time.CreateTimer(_ => more.TrySetResult(), null, patience, Timeout.InfiniteTimeSpan))
+                await more.Task;
+            readers.Remove(more);
+        }
+
+        int first = events.FindLastIndex(entry => entry.Position < from) + 1;
+        return new([.. events.Skip(first).Select(entry => entry.Event)], next, over());
+    }
+
+    /// <summary>The newest event of a kind; null if there is none.</summary>
+    public T? Last<T>()
+        where T : RunEvent => events.FindLast(entry => entry.Event is T).Event as T;
+
+    /// <summary>Position of the next event.</summary>
+    public long Next => next;
+
+    /// <summary>Completes when the files hold the events so far, or a try to write them has failed.</summary>
+    public Task FlushAsync() => writer?.FlushAsync() ?? Task.CompletedTask;
+
+    private void Load(string folder, Action<Exception> failed)
+    {
+        try
+        {
+            foreach (HistoryEntry entry in HistoryFile.Read(Path.Combine(folder, HistoryFile.Name)))
+            {
+                // A lower position after a higher one is from a writer that had been replaced already.
+                if (entry.Position >= next)
+                    Keep(entry);
+            }
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            failed(fault);
+        }
+    }
+
+    private void Keep(HistoryEntry entry)
+    {
+        if (entry.Event is SamplesDrawn)
+            FreePixels();
+        events.Add(entry);
+        next = entry.Position + 1;
+        if (events.Count > Most)
+            Thin();
+    }
+
+    /// <summary>The newest picture alone keeps its images.</summary>
+    private void FreePixels()
+    {
+        int last = events.FindLastIndex(entry => entry.Event is SamplesDrawn);
+        if (last >= 0)
+            events[last] = events[last] with { Event = (SamplesDrawn)events[last].Event with { Pixels = [] } };
+    }
+
+    /// <summary>Drops every second step of the older half.</summary>
+    private void Thin()
+    {
+        int seen = 0;
+        long half = events[events.Count / 2].Position;
+        events.RemoveAll(entry => entry.Position <= half && entry.Event is StepCommitted && seen++ % 2 == 1);
+    }
+
+    private bool IsForFiles(RunEvent happened)
+    {
+        if (happened is not StepCommitted { Skipped: false })
+            return true;
+        long now = time.GetTimestamp();
+        if (lastStepWritten is { } before && time.GetElapsedTime(before, now) < BetweenSteps)
+            return false;
+        lastStepWritten = now;
+        return true;
+    }
+}

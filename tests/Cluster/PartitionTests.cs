@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>Silos in network namespaces of their own, between which packets are dropped.</summary>
+public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-partition-").FullName;
+    private RedisServer? redis;
+    private Fleet? fleet;
+
+    public async ValueTask InitializeAsync()
+    {
+        Ip("link add pixelcnn type bridge");
+        Ip("addr add 10.77.0.1/24 dev pixelcnn");
+        Ip("link set pixelcnn up");
+        for (int i = 0; i < 3; i++)
+        {
+            Ip($"netns add pixelcnn-{i}");
+            Ip($"link add pixelcnn-{i} type veth peer name eth0 netns pixelcnn-{i}");
+            Ip($"link set pixelcnn-{i} master pixelcnn");
+            Ip($"link set pixelcnn-{i} up");
+            Ip($"-n pixelcnn-{i} addr add {Address(i)}/24 dev eth0");
+            Ip($"-n pixelcnn-{i} link set eth0 up");
+            Ip($"-n pixelcnn-{i} link set lo up");
+        }
+
+        redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], "10.77.0.1");
+        fleet = new(folder, redis.Address);
+        foreach (SiloProcess silo in Enumerable.Range(0, 3).Select(Launch).ToList())
+            await silo.Ready.WithinAsync(Patience, $"silo {silo.Name}");
+        await fleet.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (fleet is not null)
+            await fleet.DisposeAsync();
+        if (redis is not null)
+            await redis.DisposeAsync();
+        for (int i = 0; i < 3; i++)
+            Ip($"netns del pixelcnn-{i}", mayFail: true);
+        Ip("link del pixelcnn", mayFail: true);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>Both sides reach the store, and it decides who goes on.</summary>
+    [Fact]
+    public async Task Silos_that_do_not_reach_each_other_do_not_train_side_by_side()
+    {
+        FollowedRun run = await SubmitAsync();
+        await run.StepAsync(10);
+        Drop(0, Address(1), Address(2));
+        GenerationOpened smaller = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count < 3, "a generation of one side");
+        Heal(0);
+        await AssertGoneAsync(smaller.Workers);
+        await AssertOneSideAsync(run);
+    }
+
+    /// <summary>A coordinator that reaches its own worker and nothing else must stop before another takes over.</summary>
+    [Fact]
+    public async Task A_coordinator_that_is_cut_off_from_everything_stops()
+    {
+        FollowedRun run = await SubmitAsync();
+        await run.StepAsync(10);
+        int coordinator = Enumerable.Range(0, 3).Single(i => File.ReadAllText(fleet!.Silo($"worker-{i}").LogPath).Contains("Run run, generation", StringComparison.Ordinal));
+        Drop(coordinator, "10.77.0.0/24");
+        GenerationOpened without = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "a generation of the others");
+        Assert.DoesNotContain($"worker-{coordinator}", without.Workers);
+        Heal(coordinator);
+        await AssertGoneAsync(without.Workers);
+        await AssertOneSideAsync(run);
+    }
+
+    /// <summary>Who counts as dead ends when it learns so.</summary>
+    private async Task AssertGoneAsync(IReadOnlyList<string> left)
+    {
+        foreach (SiloProcess silo in fleet!.Silos.Where(silo => !left.Contains(silo.Name)))
+            await silo.Exited.WithinAsync(Patience, $"the end of {silo.Name}, which counts as dead");
+    }
+
+    private async Task AssertOneSideAsync(FollowedRun run)
+    {
+        await undisturbed.AssertSameEndAsync(run);
+        (int Generation, long Step)[] commits = [.. run.Events.OfType<StepCommitted>().Select(step => (step.Generation, step.Step))];
+        Assert.Equal(commits.Order(), commits);
+    }
+
+    private Task<FollowedRun> SubmitAsync() =>
+        fleet!.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 250, DataDir = FewDigits.Write(folder) });
+
+    private SiloProcess Launch(int i) => fleet!.Launch($"worker-{i}", Address(i), "ip", "netns", "exec", $"pixelcnn-{i}");
+
+    private static string Address(int i) => $"10.77.0.{10 + i}";
+
+    private static void Drop(int i, params IEnumerable<string> peers)
+    {
+        foreach (string peer in peers)
+        {
+            Ip($"netns exec pixelcnn-{i} iptables -A INPUT -s {peer} -j DROP");
+            Ip($"netns exec pixelcnn-{i} iptables -A OUTPUT -d {peer} -j DROP");
+        }
+    }
+
+    private static void Heal(int i) => Ip($"netns exec pixelcnn-{i} iptables -F");
+
+    private static void Ip(string arguments, bool mayFail = false)
+    {
+        using Process process = Process.Start("ip", arguments);
+        process.WaitForExit();
+        Assert.True(mayFail || process.ExitCode == 0, $"ip {arguments} failed");
+    }
+}

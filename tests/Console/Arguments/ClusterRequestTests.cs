@@ -1,0 +1,50 @@
+using PixelCnnCluster.Client;
+using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Cluster;
+
+namespace PixelCnnCluster.Console.Tests.Arguments;
+
+public sealed class ClusterRequestTests
+{
+    private static (ClusterRequest Request, IReadOnlyList<string> Mistakes) Read(string line, string? variable = null) =>
+        ClusterRequest.Read(Commands.Parse(line.Split(' ')), variable);
+
+    [Theory]
+    [InlineData("runs --cluster a:1", "", false, false)]
+    [InlineData("runs show mine --cluster a:1 --json", "mine", true, false)]
+    [InlineData("watch --cluster a:1 mine", "mine", false, false)]
+    [InlineData("stop mine --cluster=a:1 --detach", "mine", false, true)]
+    [InlineData("resume --json --detach mine --cluster a:1", "mine", true, true)]
+    [InlineData("cluster --json --cluster a:1", "", true, false)]
+    public void A_command_says_what_it_asks(string line, string run, bool json, bool detach)
+    {
+        var (request, mistakes) = Read(line);
+
+        Assert.Empty(mistakes);
+        Assert.Equal(new ClusterRequest(new ClusterAddress("a:1"), run, json, detach), request);
+    }
+
+    [Fact]
+    public void The_environment_names_the_cluster_where_no_flag_does()
+    {
+        Assert.Equal(new ClusterAddress("a:1", "blue"), Read("runs", "a:1/blue").Request.Cluster);
+        Assert.Equal(new ClusterAddress("b:2"), Read("runs --cluster b:2", "a:1/blue").Request.Cluster);
+        Assert.Equal(["PIXELCNN_CLUSTER is \"a\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own."], Read("runs", "a").Mistakes);
+    }
+
+    [Theory]
+    [InlineData("runs", "runs needs a cluster; give --cluster or set PIXELCNN_CLUSTER to host:port of its Redis.")]
+    [InlineData("runs show mine", "runs show needs a cluster; give --cluster or set PIXELCNN_CLUSTER to host:port of its Redis.")]
+    [InlineData("cluster --cluster a:b", "--cluster is \"a:b\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
+    [InlineData("watch --cluster a:1", "watch needs the name of a run; the command runs lists them.")]
+    [InlineData("runs show --cluster a:1", "runs show needs the name of a run; the command runs lists them.")]
+    [InlineData("stop one two --cluster a:1", "two is not a flag of stop; stop --help lists them.")]
+    [InlineData("resume mine --foo 3 --cluster a:1", "--foo is not a flag of resume; resume --help lists them.")]
+    [InlineData("stop --foo --cluster a:1", "--foo is not a flag of stop; stop --help lists them.")]
+    [InlineData("watch mine --detach --cluster a:1", "--detach is not a flag of watch; watch --help lists them.")]
+    [InlineData("runs all --cluster a:1", "all is not a flag of runs; runs --help lists them.")]
+    public void A_mistake_is_one_sentence(string line, string sentence) => Assert.Equal([sentence], Read(line).Mistakes);
+
+    [Fact]
+    public void All_mistakes_are_told_together() => Assert.Equal(3, Read("stop mine two --foo").Mistakes.Count);
+}

@@ -1,0 +1,153 @@
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Console.Tests.Display;
+
+namespace PixelCnnCluster.Console.Tests.Cluster;
+
+/// <summary>A silo is a shell script here; each start takes the next of the test's scripts.</summary>
+public sealed class SiloSupervisorTests : IDisposable
+{
+    private const string Healthy = "echo up; echo ready; cat > /dev/null; echo down", Broken = "echo broken; exit 134";
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+
+    private readonly TempFolder _folder = new();
+    private readonly ManualTime _time = new();
+    private readonly List<SiloProcess> _started = [];
+    private readonly SemaphoreSlim _starts = new(0);
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _starts.Dispose();
+    }
+
+    private string Log => _folder.File("worker-0.log");
+
+    private SiloSupervisor Supervise(string first, params string[] next)
+    {
+        var scripts = new Queue<string>(next);
+        return new SiloSupervisor(Start(first), () => Start(scripts.Dequeue()), _time);
+    }
+
+    private SiloProcess Start(string script)
+    {
+        var silo = SiloProcess.Start("worker-0", ["/bin/sh", "-c", script], Log);
+        _started.Add(silo);
+        _starts.Release();
+        return silo;
+    }
+
+    /// <summary>The process of the next start that the test has not asked for yet, when it is ready.</summary>
+    private async Task<SiloProcess> NextAsync(string awaited)
+    {
+        if (!await _starts.WaitAsync(Deadline, TestContext.Current.CancellationToken))
+            Assert.Fail($"{awaited} did not come within {Deadline}");
+        var silo = _started[^1];
+        await WithinAsync(silo.Ready, $"{awaited} to be ready");
+        return silo;
+    }
+
+    private static async Task WithinAsync(Task task, string awaited)
+    {
+        if (await Task.WhenAny(task, Task.Delay(Deadline, TestContext.Current.CancellationToken)) != task)
+            Assert.Fail($"waited {Deadline} for {awaited}");
+        await task;
+    }
+
+    [Fact]
+    public async Task A_silo_that_is_killed_is_started_again_with_the_same_log()
+    {
+        await using (var supervisor = Supervise(Healthy, Healthy))
+        {
+            var first = await NextAsync("the first start");
+            first.Kill();
+            await NextAsync("the second start");
+            Assert.False(supervisor.Ended.IsCompleted, "the silo lives");
+        }
+
+        Assert.Equal(["up", "up", "down"], await File.ReadAllLinesAsync(Log, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_silo_that_ends_by_itself_is_started_again()
+    {
+        await using var supervisor = Supervise("echo ready; exit 134", Healthy);
+
+        await NextAsync("the first start");
+        await NextAsync("the second start");
+    }
+
+    [Fact]
+    public async Task A_silo_that_fails_at_the_very_start_is_not_started_again()
+    {
+        await using var supervisor = Supervise(Broken);
+
+        await Assert.ThrowsAsync<ClusterFaultException>(() => WithinAsync(supervisor.Ready, "the failure"));
+        await WithinAsync(supervisor.Ended, "the end");
+        Assert.Single(_started);
+    }
+
+    [Fact]
+    public async Task A_silo_that_fails_three_times_in_a_row_is_given_up()
+    {
+        await using var supervisor = Supervise("echo ready", Broken, Broken, Broken, Healthy);
+
+        await WithinAsync(supervisor.Ended, "the silo to be given up");
+
+        Assert.Equal(4, _started.Count);
+        Assert.EndsWith("ends with:\n  broken", supervisor.Tail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_start_that_succeeds_forgives_those_that_failed()
+    {
+        await using var supervisor = Supervise("echo ready", Broken, Broken, "echo ready", Broken, Broken, "echo ready", Broken, Broken, Broken, Healthy);
+
+        await WithinAsync(supervisor.Ended, "the silo to be given up");
+
+        Assert.Equal(10, _started.Count);
+    }
+
+    [Fact]
+    public async Task Failures_that_take_their_time_are_borne()
+    {
+        var scripts = new Queue<string>([Broken, Broken, Broken, Broken, Healthy]);
+        await using var supervisor = new SiloSupervisor(
+            Start("echo ready"),
+            () =>
+            {
+                _time.Pass(TimeSpan.FromSeconds(31));
+                return Start(scripts.Dequeue());
+            },
+            _time);
+
+        for (var i = 0; i < 5; i++)
+            Assert.True(await _starts.WaitAsync(Deadline, TestContext.Current.CancellationToken), $"start {i} did not come within {Deadline}");
+
+        await NextAsync("the start that succeeds");
+    }
+
+    [Fact]
+    public async Task A_silo_whose_end_is_wanted_is_not_started_again()
+    {
+        var killed = Supervise(Healthy);
+        await NextAsync("the start");
+        killed.Kill();
+        await WithinAsync(killed.Ended, "the killed silo's end");
+        await killed.DisposeAsync();
+
+        var disposed = Supervise(Healthy);
+        await NextAsync("the start");
+        await WithinAsync(disposed.DisposeAsync().AsTask(), "the silo to end with its input");
+
+        Assert.Equal(2, _started.Count);
+    }
+
+    [Fact]
+    public async Task A_program_that_is_gone_ends_the_silo()
+    {
+        var supervisor = new SiloSupervisor(Start("echo ready"), () => SiloProcess.Start("worker-0", ["/no/such/program"], Log), _time);
+
+        await Assert.ThrowsAsync<ClusterFaultException>(() => WithinAsync(supervisor.Ended, "the end"));
+        await supervisor.DisposeAsync();
+    }
+}

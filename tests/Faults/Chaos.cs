@@ -1,0 +1,179 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Faults;
+
+/// <summary>What came of a disturbed run.</summary>
+/// <param name="Recoveries">Seconds from each fault that cost a worker to the moment when the next generation trained.</param>
+/// <param name="StateHash">Of the disturbed run; the same as <paramref name="UndisturbedHash"/> if all is well.</param>
+public sealed record ChaosReport(int Seed, IReadOnlyList<string> Faults, long Steps, long StepsRedone, IReadOnlyList<double> Recoveries, string? StateHash, string? UndisturbedHash)
+{
+    public bool IsSame => StateHash is not null && StateHash == UndisturbedHash;
+
+    public override string ToString()
+    {
+        double[] sorted = [.. Recoveries.Order()];
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            seed             {Seed}
+            faults survived  {Faults.Count}: {string.Join(", ", Faults.CountBy(fault => fault).Select(pair => $"{pair.Value} x {pair.Key}"))}
+            steps            {Steps}, of which {StepsRedone} were done again
+            time to recover  {(sorted.Length == 0 ? "-" : $"{sorted[sorted.Length / 2]:F1} s median, {sorted[^1]:F1} s worst")}
+            state            {StateHash}, {(IsSame ? "as undisturbed" : $"but undisturbed {UndisturbedHash}")}
+            """);
+    }
+}
+
+/// <summary>Kills, stops and starts real silos, and their Redis, at random while a run trains, and then trains the same steps undisturbed.</summary>
+public sealed partial class Chaos(string folder, int seed, TextWriter log)
+{
+    private const int Workers = 3;
+
+    private static readonly RunSpec Spec = Presets.Quick with
+    {
+        DataSet = DataSet.Mnist,
+        Filters = 8,
+        Mixtures = 3,
+        Shards = 4,
+        BatchSize = 4,
+        InitBatchSize = 16,
+        Dropout = 0.5,
+        MaxEpochs = 1_000_000,
+        MaxMinutes = null,
+        SaveInterval = 4,
+        Samples = 0,
+        Workers = Workers,
+    };
+
+    private readonly Random random = new(seed);
+    private readonly List<string> faults = [];
+    private readonly List<double> recoveries = [];
+    private int generation;
+
+    public async Task<ChaosReport> RunAsync(TimeSpan duration)
+    {
+        RunSpec spec = Spec with { DataDir = FewDigits.Write(folder) };
+        RunEnded ended;
+        long redone;
+        await using (RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]))
+        await using (Fleet fleet = new(folder, redis.Address))
+        {
+            await fleet.StartAsync(Names);
+            FollowedRun run = await fleet.SubmitAsync("chaos", spec);
+            await run.StepAsync(5);
+            using var end = new CancellationTokenSource(duration);
+            while (!end.IsCancellationRequested)
+            {
+                await DisturbAsync(fleet, redis, run);
+                // Some steps in peace, so that the next fault strikes at any moment of one.
+                await run.StepAsync(run.Events.OfType<StepCommitted>().Last().Step + random.Next(5, 30));
+                await Task.Delay(random.Next(200));
+            }
+
+            await fleet.Grains.Run("chaos").StopAsync();
+            ended = await run.EndAsync();
+            redone = run.Events.OfType<GenerationOpened>().Sum(opened => opened.StepsRedone);
+        }
+
+        log.WriteLine($"undisturbed: {ended.Step} steps");
+        RunEnded undisturbed = await UndisturbedAsync(spec with { MaxSteps = ended.Step });
+        return new(seed, faults, ended.Step, redone, recoveries, ended.StateHash, undisturbed.StateHash);
+    }
+
+    private static IEnumerable<string> Names => Enumerable.Range(0, Workers).Select(i => $"worker-{i}");
+
+    private async Task<RunEnded> UndisturbedAsync(RunSpec spec)
+    {
+        string below = Directory.CreateDirectory(Path.Combine(folder, "undisturbed")).FullName;
+        await using RedisServer redis = await RedisServer.StartAsync(below, FreePorts.Find(1)[0]);
+        await using Fleet fleet = new(below, redis.Address);
+        await fleet.StartAsync("worker-0");
+        return await (await fleet.SubmitAsync("undisturbed", spec)).EndAsync();
+    }
+
+    /// <summary>One fault, and the wait until all workers are in the run again.</summary>
+    private async Task DisturbAsync(Fleet fleet, RedisServer redis, FollowedRun run)
+    {
+        string[] victims = [.. Names];
+        random.Shuffle(victims);
+        generation = run.Events.OfType<GenerationOpened>().Last().Generation;
+        DateTime begun = DateTime.UtcNow;
+        switch (random.Next(10))
+        {
+            case < 4:
+                Note("kill -9 of a silo");
+                await LoseAsync(victims[..1]);
+                break;
+            case < 6:
+                Note("kill -9 of two silos at once");
+                await LoseAsync(victims[..2]);
+                break;
+            case 6:
+                Note("kill -9 of all silos");
+                await LoseAsync(victims);
+                break;
+            case 7:
+                Note("SIGTERM to a silo");
+                fleet.Signal(victims[0], "TERM");
+                await GoneAsync(victims[..1]);
+                break;
+            case 8:
+                Note("SIGSTOP of a silo for 6 s");
+                fleet.Signal(victims[0], "STOP");
+                await Task.Delay(TimeSpan.FromSeconds(6));
+                fleet.Signal(victims[0], "CONT");
+                await GoneAsync(victims[..1]);
+                break;
+            default:
+                Note("kill -9 of Redis");
+                await redis.KillAsync();
+                await Task.Delay(random.Next(3000));
+                await redis.StartAsync();
+                break;
+        }
+
+        async Task LoseAsync(string[] lost)
+        {
+            foreach (string victim in lost)
+                fleet.Silo(victim).Kill();
+            await GoneAsync(lost);
+        }
+
+        // Started again, they join the run.
+        async Task GoneAsync(string[] lost)
+        {
+            foreach (string victim in lost)
+                await fleet.Silo(victim).Exited.WithinAsync(TimeSpan.FromSeconds(90), $"the end of {victim}");
+            if (lost.Length < Workers)
+            {
+                await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation && !lost.Any(opened.Workers.Contains), "a generation of those left");
+                Recovered(fleet, begun);
+            }
+
+            await fleet.StartAsync(lost);
+            await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation && opened.Workers.Count == Workers, "a generation of all");
+            if (lost.Length == Workers)
+                Recovered(fleet, begun);
+        }
+    }
+
+    private void Note(string fault)
+    {
+        faults.Add(fault);
+        log.WriteLine($"{faults.Count}: {fault}");
+    }
+
+    /// <summary>The silos' logs say to the millisecond when the next generation began.</summary>
+    private void Recovered(Fleet fleet, DateTime begun)
+    {
+        DateTime next = fleet.Silos.Select(silo => silo.LogPath).Distinct().SelectMany(File.ReadLines)
+            .Select(line => Opened().Match(line))
+            .Where(match => match.Success && int.Parse(match.Groups["generation"].ValueSpan, CultureInfo.InvariantCulture) > generation)
+            .Min(match => DateTime.Parse(match.Groups["time"].ValueSpan, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal));
+        recoveries.Add((next - begun).TotalSeconds);
+    }
+
+    [GeneratedRegex(@"^(?<time>\S+) .* Run chaos, generation (?<generation>\d+):", RegexOptions.ExplicitCapture)]
+    private static partial Regex Opened();
+}

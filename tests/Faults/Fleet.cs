@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Faults;
+
+/// <summary>Silo processes of one thread each that form a cluster through a Redis, and a client of them.</summary>
+public sealed class Fleet(string folder, string redis) : IAsyncDisposable
+{
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+
+    private readonly List<SiloProcess> silos = [];
+    private ClusterConnection? connection;
+
+    public IReadOnlyList<SiloProcess> Silos => silos;
+
+    public string Folder => folder;
+
+    public Grains Grains => connection!.Grains;
+
+    /// <summary>Starts silos of these names at once and waits until all are up, then connects.</summary>
+    public async Task StartAsync(params IEnumerable<string> names)
+    {
+        foreach (SiloProcess silo in names.Select(name => Launch(name)).ToList())
+            await silo.Ready.WithinAsync(StartPatience, $"silo {silo.Name}");
+        connection ??= await ClusterConnection.OpenAsync(new(redis), CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
+    }
+
+    /// <summary>Starts a silo without waiting for it.</summary>
+    /// <param name="prefix">Command that runs it, as for another network namespace.</param>
+    public SiloProcess Launch(string name, string address = "127.0.0.1", params IEnumerable<string> prefix)
+    {
+        int[] ports = FreePorts.Find(2);
+        var silo = SiloProcess.Start(
+            name,
+            [
+                .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
+                $"--Silo:Name={name}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
+                "--Silo:HttpPort=0", "--Silo:Threads=1", "--Silo:StopWithInput=true",
+            ],
+            Path.Combine(folder, $"{name}.log"));
+        silos.Add(silo);
+        return silo;
+    }
+
+    /// <summary>The newest process of that name.</summary>
+    public SiloProcess Silo(string name) => silos.Last(silo => silo.Name == name);
+
+    /// <summary>Sends a signal to the newest process of that name.</summary>
+    public void Signal(string name, string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{Silo(name).Id}"]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Submits a run into a folder of its own.</summary>
+    public async Task<FollowedRun> SubmitAsync(string name, RunSpec spec)
+    {
+        spec = spec with { SaveDir = Path.Combine(folder, name) };
+        long position = await Grains.Cluster.SubmitAsync(name, spec);
+        return new(name, spec, Grains.Run(name), position);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (connection is not null)
+            await connection.DisposeAsync();
+        connection = null;
+        foreach (SiloProcess silo in silos)
+            silo.Kill();
+        foreach (SiloProcess silo in silos)
+            await silo.DisposeAsync();
+        silos.Clear();
+    }
+}

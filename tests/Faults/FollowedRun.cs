@@ -1,0 +1,66 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Faults;
+
+/// <summary>A run whose events are read as they come, whatever becomes of the silo that is asked.</summary>
+public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run, long position)
+{
+    /// <summary>No event for so long is a hang.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(90), RetryDelay = TimeSpan.FromMilliseconds(100);
+
+    private readonly List<RunEvent> events = [];
+    private bool over;
+
+    public string Name => name;
+
+    public RunSpec Spec => spec;
+
+    /// <summary>All that were read.</summary>
+    public IReadOnlyList<RunEvent> Events => events;
+
+    /// <summary>Reads up to the first event that fits, beginning after those that were read.</summary>
+    /// <param name="awaited">For the message if it does not come.</param>
+    public async Task<T> NextAsync<T>(Func<T, bool> fits, string awaited)
+        where T : RunEvent
+    {
+        using var deadline = new CancellationTokenSource(Silence);
+        while (true)
+        {
+            int known = events.Count;
+            await ReadAsync();
+            if (events.Skip(known).OfType<T>().FirstOrDefault(fits) is { } found)
+                return found;
+            if (events.Count > known)
+                deadline.CancelAfter(Silence);
+            if (over)
+                throw new InvalidOperationException($"{name} ended without {awaited}: {events[^1]}");
+            if (deadline.IsCancellationRequested)
+                throw new TimeoutException($"{name} was silent for {Silence.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
+        }
+    }
+
+    public Task<StepCommitted> StepAsync(long step) => NextAsync<StepCommitted>(committed => committed.Step >= step, $"step {step}");
+
+    public async Task<RunEnded> EndAsync()
+    {
+        if (events is [.., RunEnded ended] && over)
+            return ended;
+        RunEnded end = await NextAsync<RunEnded>(_ => true, "its end");
+        over = true;
+        return end;
+    }
+
+    private async Task ReadAsync()
+    {
+        try
+        {
+            RunProgress progress = await run.ReadAsync(position);
+            events.AddRange(progress.Events);
+            (position, over) = (progress.Next, progress.Over);
+        }
+        catch (Exception fault) when (fault is not UserErrorException)
+        {
+            await Task.Delay(RetryDelay);
+        }
+    }
+}

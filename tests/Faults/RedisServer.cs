@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace PixelCnnCluster.Faults;
+
+/// <summary>A real Redis that keeps its data over restarts.</summary>
+public sealed class RedisServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20), Poll = TimeSpan.FromMilliseconds(20);
+
+    private readonly string folder;
+    private readonly string host;
+    private readonly int port;
+    private Process? process;
+
+    private RedisServer(string folder, string host, int port) => (this.folder, this.host, this.port) = (folder, host, port);
+
+    public string Address => $"{host}:{port}";
+
+    /// <param name="host">An address of this machine.</param>
+    public static async Task<RedisServer> StartAsync(string below, int port, string host = "127.0.0.1")
+    {
+        var server = new RedisServer(Directory.CreateDirectory(Path.Combine(below, "redis")).FullName, host, port);
+        await server.StartAsync();
+        return server;
+    }
+
+    public async Task StartAsync()
+    {
+        process = Process.Start(new ProcessStartInfo(
+            "redis-server",
+            ["--bind", host, "--port", $"{port}", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log"]))!;
+        using var deadline = new CancellationTokenSource(Patience);
+        while (!await AnswersAsync())
+        {
+            if (deadline.IsCancellationRequested || process.HasExited)
+                throw new TimeoutException($"redis-server did not answer at {Address} within {Patience.TotalSeconds} s; its log is in {folder}.");
+            await Task.Delay(Poll);
+        }
+    }
+
+    /// <summary>Ends it without grace.</summary>
+    public async Task KillAsync()
+    {
+        process!.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+        process = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (process is not null)
+            await KillAsync();
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            using var client = new TcpClient();
+            await client.ConnectAsync(host, port);
+            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
+            byte[] answer = new byte[7];
+            await client.GetStream().ReadExactlyAsync(answer);
+            return answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
+        }
+        catch (Exception fault) when (fault is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+}

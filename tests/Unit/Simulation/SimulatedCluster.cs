@@ -1,0 +1,212 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>How bad the network is: probabilities for each message.</summary>
+internal sealed record Trouble(double Lost, double Doubled)
+{
+    public static Trouble None { get; } = new(0, 0);
+}
+
+/// <summary>
+/// Nodes, coordinators, the store and the disk of one run, with checks at every change: each state is that of an undisturbed run after as many steps,
+/// no commit that was announced is taken back while anyone holds it, and generations commit one after the other.
+/// </summary>
+internal sealed class SimulatedCluster
+{
+    private readonly RunSpec spec;
+    private readonly string[] reference;
+    private readonly HashSet<(SimulatedNode, SimulatedNode)> cuts = [];
+    private readonly List<(RunCoordinator Coordinator, SimulatedNode Node)> coordinators = [];
+    private readonly TaskCompletionSource<RunEnded> ended = new();
+    private int incarnations;
+    private long announced;
+
+    public SimulatedCluster(World world, RunSpec spec, string[] reference)
+    {
+        (World, this.spec, this.reference) = (world, spec, reference);
+        Store.Record = new() { Spec = spec };
+    }
+
+    public World World { get; }
+
+    public Trouble Trouble { get; set; } = Trouble.None;
+
+    public SimulatedStore Store { get; } = new();
+
+    public SimulatedDisk Disk { get; } = new();
+
+    /// <summary>Every process that has been started; several may have had one name.</summary>
+    public List<SimulatedNode> Nodes { get; } = [];
+
+    public IEnumerable<SimulatedNode> Living => Nodes.Where(node => node.IsAlive);
+
+    public Task<RunEnded> Ended => ended.Task;
+
+    /// <summary>The newest that has committed a step.</summary>
+    public int Generations { get; private set; }
+
+    public SimulatedNode StartNode(string? name = null)
+    {
+        var node = new SimulatedNode(this, name ?? $"worker-{incarnations}");
+        incarnations++;
+        Nodes.Add(node);
+        Tell();
+        return node;
+    }
+
+    /// <summary>Kills a node. Others notice after a second or three; a coordinator that it had comes back elsewhere.</summary>
+    public async Task KillAsync(SimulatedNode node, bool hangs = false)
+    {
+        World.Note($"{node.Name} is killed{(hangs ? " and hangs" : "")}");
+        node.Die();
+        await World.Delay(hangs ? World.Between(3000, 4000) : World.Between(900, 1500));
+        node.Notice();
+        Tell();
+        if (coordinators.Any(one => one.Node == node))
+            StartCoordinator();
+    }
+
+    /// <summary>Tells a node to stop: it leaves its run first, and must be let go.</summary>
+    public async Task RetireAsync(SimulatedNode node)
+    {
+        World.Note($"{node.Name} is told to stop");
+        node.IsRetiring = true;
+        Tell();
+        for (TimeSpan begun = World.Elapsed; node.IsAlive && node.Worker.IsNeeded && World.Elapsed - begun < TimeSpan.FromMinutes(5);)
+            await World.Delay(TimeSpan.FromMilliseconds(100));
+        Assert.True(!node.IsAlive || !node.Worker.IsNeeded || coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
+        foreach (RunCoordinator coordinator in coordinators.Where(one => one.Node == node).Select(one => one.Coordinator).ToList())
+            coordinator.Leave();
+        await World.Delay(World.Between(50, 500));
+        node.Die();
+        node.Notice();
+        Tell();
+        if (coordinators.RemoveAll(one => one.Node == node) > 0)
+            StartCoordinator();
+    }
+
+    /// <summary>Cuts nodes off from the others and from the store. They believe that all is well until they learn, as late as the network comes back, that they count as dead.</summary>
+    public async Task IsolateAsync(IReadOnlyCollection<SimulatedNode> island, TimeSpan duration)
+    {
+        World.Note($"{string.Join(", ", island.Select(node => node.Name))} are cut off");
+        foreach (SimulatedNode node in island)
+            node.Island = island;
+        await World.Delay(World.Between(2500, 4000));
+        foreach (SimulatedNode node in island)
+            node.Notice();
+        Tell();
+        if (coordinators.Any(one => island.Contains(one.Node)))
+            StartCoordinator();
+        await World.Delay(duration);
+        foreach (SimulatedNode node in island)
+            node.Die();
+    }
+
+    /// <summary>Takes messages between two nodes away, both ways.</summary>
+    public async Task CutAsync(SimulatedNode one, SimulatedNode other, TimeSpan duration)
+    {
+        cuts.Add((one, other));
+        await World.Delay(duration);
+        cuts.Remove((one, other));
+    }
+
+    public bool IsCut(SimulatedNode one, SimulatedNode other) => one.Island != other.Island || cuts.Contains((one, other)) || cuts.Contains((other, one));
+
+    /// <summary>Starts a coordinator somewhere, whether or not there is one.</summary>
+    public void StartCoordinator()
+    {
+        SimulatedNode[] living = [.. Living.Where(node => !node.IsNoticed)];
+        if (living.Length == 0 || Store.Record.IsOver)
+            return;
+        SimulatedNode node = living[World.Random.Next(living.Length)];
+        RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();
+        var coordinator = new RunCoordinator("run", new SimulatedLedger(this, node), history, name => new SimulatedLink(this, node, name), node.Clock, NullLogger.Instance);
+        coordinators.Add((coordinator, node));
+        World.Note($"a coordinator begins on {node.Name}");
+        coordinator.Allot(Allotted());
+        _ = ListenAsync(history);
+        _ = RunAsync(coordinator, node);
+    }
+
+    /// <summary>Asks the coordinator that holds the lease to end the run.</summary>
+    public void Stop() => _ = coordinators.Last().Coordinator.StopAsync();
+
+    /// <summary>Tells all coordinators which workers the run has.</summary>
+    public void Tell()
+    {
+        foreach ((RunCoordinator coordinator, _) in coordinators.Where(one => one.Node.IsAlive && one.Node.Island is null).ToList())
+            coordinator.Allot(Allotted());
+    }
+
+    /// <summary>A state has changed: it must be that of an undisturbed run.</summary>
+    public void Check(SimulatedReplica replica) =>
+        Assert.True(reference[replica.Step] == replica.Hash(), $"A state after {replica.Step} steps is {replica.Hash()} in place of {reference[replica.Step]}.");
+
+    private async Task RunAsync(RunCoordinator coordinator, SimulatedNode node)
+    {
+        try
+        {
+            RunEnded? end = await coordinator.RunAsync();
+            coordinators.RemoveAll(one => one.Coordinator == coordinator);
+            if (end is not null)
+            {
+                ended.TrySetResult(end);
+                return;
+            }
+
+            await World.Delay(World.Between(100, 2000));
+            if (!coordinators.Any(one => one.Node.IsAlive && one.Node.Island is null))
+                StartCoordinator();
+        }
+        catch (Exception fault)
+        {
+            ended.TrySetException(fault);
+        }
+    }
+
+    private string[] Allotted() => [.. Nodes.Where(node => !node.IsNoticed && !node.IsRetiring).Select(node => node.Name).Distinct().Order().Take(spec.Shards)];
+
+    private async Task ListenAsync(RunHistory history)
+    {
+        try
+        {
+            for (long next = 0; ;)
+            {
+                RunProgress progress = await history.ReadAsync(next, TimeSpan.FromDays(1), () => false);
+                next = progress.Next;
+                foreach (RunEvent happened in progress.Events)
+                    Check(happened);
+            }
+        }
+        catch (Exception fault)
+        {
+            ended.TrySetException(fault);
+        }
+    }
+
+    private void Check(RunEvent happened)
+    {
+        World.Note(happened is GenerationOpened { Workers: var workers } ? $"{string.Join(", ", workers)}: {happened}" : happened.ToString());
+        switch (happened)
+        {
+            case GenerationOpened opened when opened.Step < announced:
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && node.Replica is { IsDisposed: false } replica && replica.Step + (replica.HoldsGradient ? 1 : 0) >= announced)
+                    .Select(node => node.Name);
+                Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
+                announced = opened.Step;
+                break;
+            case StepCommitted committed when committed.Generation < Generations:
+                // A coordinator that has been replaced may learn late that its last step was complete, but of nothing that the new one did not know.
+                Assert.True(committed.Step <= announced, $"Generation {committed.Generation} commits step {committed.Step} after generation {Generations} has committed {announced}.");
+                break;
+            case StepCommitted committed:
+                Assert.True(committed.Step > announced, $"Step {committed.Step} is committed again; {announced} were.");
+                (Generations, announced) = (committed.Generation, committed.Step);
+                break;
+        }
+    }
+}

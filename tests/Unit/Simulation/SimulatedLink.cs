@@ -1,0 +1,86 @@
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>
+/// Calls from a node to a worker over a network that delays, loses and doubles messages, with Orleans' answers: a timeout when no answer comes,
+/// a failure once the worker's silo is known to be dead.
+/// </summary>
+internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from, string to) : IWorkerGrain
+{
+    private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(5);
+
+    public Task PrepareAsync(RunSpec spec) => CallAsync(worker => Answered(worker.PrepareAsync(spec)));
+
+    public Task<Holding> EnrolAsync(EnrolOrder order) => CallAsync(worker => worker.EnrolAsync(order));
+
+    public Task<JoinReport> JoinAsync(GenerationOrder order) => CallAsync(worker => worker.JoinAsync(order));
+
+    public Task<StepReport> StepAsync(StepOrder order) => CallAsync(worker => worker.StepAsync(order));
+
+    public Task DeliverAsync(GradientChunk chunk) => CallAsync(worker => Answered(worker.DeliverAsync(chunk)));
+
+    public Task<StateSlice> ReadStateAsync(StateOrder order) => CallAsync(worker => worker.ReadStateAsync(order));
+
+    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => CallAsync(worker => worker.EvaluateAsync(order));
+
+    public Task SnapshotAsync(CheckpointOrder order) => CallAsync(worker => Answered(worker.SnapshotAsync(order)));
+
+    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => CallAsync(worker => worker.WriteSnapshotAsync(order));
+
+    public Task<SampleReport> SampleAsync(SampleOrder order) => CallAsync(worker => worker.SampleAsync(order));
+
+    public Task<string> HashAsync(StepOrder order) => CallAsync(worker => worker.HashAsync(order));
+
+    public Task LeaveAsync(string run, int generation) => CallAsync(worker => Answered(worker.LeaveAsync(run, generation)));
+
+    public Task<WorkerStatus> StatusAsync() => CallAsync(worker => Task.FromResult(worker.Status()));
+
+    private static async Task<bool> Answered(Task call)
+    {
+        await call;
+        return true;
+    }
+
+    private async Task<T> CallAsync<T>(Func<WorkerDevice, Task<T>> call)
+    {
+        SimulatedNode target = cluster.Nodes.LastOrDefault(node => node.Name == to && (from.Island is null ? !node.IsNoticed : node.Island == from.Island))
+            ?? throw new OrleansException($"No silo named {to} is in the cluster.");
+        var answer = new TaskCompletionSource<T>();
+        _ = CarryAsync(target, call, answer);
+        if (cluster.World.Chance(cluster.Trouble.Doubled))
+            _ = CarryAsync(target, call, answer);
+        target.Noticed += () =>
+        {
+            if (from.IsAlive && from.Island is null)
+                answer.TrySetException(new OrleansException($"{to} is unavailable."));
+        };
+        return await answer.Task.WaitAsync(ResponseTimeout, from.Clock);
+    }
+
+    private async Task CarryAsync<T>(SimulatedNode target, Func<WorkerDevice, Task<T>> call, TaskCompletionSource<T> answer)
+    {
+        if (!await ArrivesAsync(from, target))
+            return;
+        try
+        {
+            T result = await call(target.Worker);
+            if (await ArrivesAsync(target, from))
+                answer.TrySetResult(result);
+        }
+        catch (Exception fault)
+        {
+            if (await ArrivesAsync(target, from))
+                answer.TrySetException(fault);
+        }
+    }
+
+    private async Task<bool> ArrivesAsync(SimulatedNode sender, SimulatedNode receiver)
+    {
+        if (!sender.IsAlive || cluster.IsCut(sender, receiver) || cluster.World.Chance(cluster.Trouble.Lost))
+            return false;
+        await cluster.World.Delay(cluster.World.Chance(cluster.Trouble.Lost) ? cluster.World.Between(50, 4000) : cluster.World.Between(1, 4));
+        return receiver.IsAlive;
+    }
+}

@@ -1,0 +1,81 @@
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>A silo: a worker and its device, and coordinators that run on it. When it dies, nothing of it goes on.</summary>
+internal sealed class SimulatedNode : IDevice, IReplicaSource
+{
+    private readonly SimulatedCluster cluster;
+    private readonly World world;
+    private Task deviceQueue = Task.CompletedTask;
+
+    public SimulatedNode(SimulatedCluster cluster, string name)
+    {
+        (this.cluster, world, Name) = (cluster, cluster.World, name);
+        Clock = world.ClockOf(() => IsAlive);
+        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), Clock);
+    }
+
+    public string Name { get; }
+
+    public bool IsAlive { get; private set; } = true;
+
+    /// <summary>Others know that it is dead.</summary>
+    public bool IsNoticed { get; private set; }
+
+    /// <summary>Raised when others have noticed that it is dead.</summary>
+    public event Action? Noticed;
+
+    /// <summary>It has been told to stop, and gets no work any more.</summary>
+    public bool IsRetiring { get; set; }
+
+    /// <summary>The nodes that it still reaches, when it is cut off from all others.</summary>
+    public IReadOnlyCollection<SimulatedNode>? Island { get; set; }
+
+    public TimeProvider Clock { get; }
+
+    public WorkerDevice Worker { get; }
+
+    public SimulatedReplica? Replica { get; private set; }
+
+    public string Description => "simulated";
+
+    public void Die() => IsAlive = false;
+
+    public void Notice()
+    {
+        if (IsNoticed)
+            return;
+        IsNoticed = true;
+        Noticed?.Invoke();
+    }
+
+    /// <summary>One after another, each after a while; now and then for so long that calls are repeated.</summary>
+    public Task<T> RunAsync<T>(Func<T> work)
+    {
+        Task<T> done = AfterAsync(deviceQueue);
+        deviceQueue = done;
+        return done;
+
+        async Task<T> AfterAsync(Task before)
+        {
+            await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(world.Chance(0.005) ? world.Between(1000, 12_000) : world.Between(1, 30), Clock);
+            return work();
+        }
+    }
+
+    public async Task<T> RunAsideAsync<T>(Func<T> work)
+    {
+        await Task.Delay(world.Between(0, 500), Clock);
+        return work();
+    }
+
+    public void Load(RunSpec spec) { }
+
+    public long? NewestCheckpoint(RunSpec spec) => cluster.Disk.Newest;
+
+    public IReplica Build(RunSpec spec) => Replica = new(spec, cluster.Disk, cluster.Check);
+}

@@ -1,0 +1,167 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>
+/// A replica whose state is a chain of hashes of the gradients it has applied: it is right after t steps if and only if each of them
+/// summed every shard exactly once, along the tree.
+/// </summary>
+internal sealed class SimulatedReplica(RunSpec spec, SimulatedDisk disk, Action<SimulatedReplica> changed) : IReplica
+{
+    public const int StepWithoutFiniteGradient = 7;
+
+    private const int Words = 4;
+
+    private readonly ulong[] state = new ulong[Words];
+    private float[]? held;
+    private long heldStep = -1;
+
+    public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8);
+
+    public int GradientLength => 5;
+
+    public ReductionTree Tree { get; } = new(spec.Shards);
+
+    public long Step { get; private set; }
+
+    public int SkippedInARow { get; private set; }
+
+    public bool HoldsGradient => heldStep == Step;
+
+    /// <summary>The states after 0, 1, ... steps of a run without any trouble.</summary>
+    public static string[] Reference(RunSpec spec, long steps)
+    {
+        var replica = new SimulatedReplica(spec, new SimulatedDisk(), _ => { });
+        replica.Start(newerThan: null);
+        List<string> hashes = [replica.Hash()];
+        for (long step = 0; step < steps; step++)
+        {
+            (_, TreeSum sum) = replica.ComputeShards(replica.Tree.Root);
+            Assert.True(sum.TryGetTotal(out float[] total));
+            replica.Hold(total);
+            replica.AdvanceTo(step + 1);
+            hashes.Add(replica.Hash());
+        }
+
+        return [.. hashes];
+    }
+
+    public IReadOnlyList<string> Start(long? newerThan)
+    {
+        (List<string> refused, SavedState? newest) = disk.NewestWhole();
+        if (newerThan >= (newest?.Step ?? 0))
+            return refused;
+        (Step, SkippedInARow, heldStep) = newest is null ? (0, 0, -1) : (newest.Step, newest.SkippedInARow, -1);
+        (newest?.State ?? new ulong[Words]).CopyTo(state, 0);
+        changed(this);
+        return refused;
+    }
+
+    public (double[] Losses, TreeSum Gradients) ComputeShards(ShardRange range)
+    {
+        var sum = new TreeSum(Tree);
+        for (int shard = range.First; shard < range.End; shard++)
+            sum.Add(new(shard, shard + 1), Gradient(Step, shard));
+        return ([.. Enumerable.Repeat(1.0, range.Count)], sum);
+    }
+
+    public double Hold(float[] gradient)
+    {
+        (held, heldStep) = (gradient, Step);
+        changed(this);
+        return gradient.Sum();
+    }
+
+    public void AdvanceTo(long step)
+    {
+        if (Step == step)
+            return;
+        if (Step != step - 1 || heldStep != Step)
+            throw new InvalidOperationException($"The replica is at step {Step} and cannot follow a commit of step {step}.");
+        bool finite = held!.All(float.IsFinite);
+        for (int word = 0; finite && word < Words; word++)
+            state[word] = held!.Aggregate(state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
+        SkippedInARow = finite ? 0 : SkippedInARow + 1;
+        Step++;
+        changed(this);
+    }
+
+    public string Hash() => $"{Step}:{SkippedInARow}:{string.Join('.', state)}";
+
+    public IEnumerable<(long Offset, int Length)> StateSlices(int longest) => Enumerable.Range(0, Words).Select(word => ((long)word, 8));
+
+    public byte[] ReadState(long offset, int length) => BitConverter.GetBytes(state[offset]);
+
+    public void WriteState(long offset, ReadOnlySpan<byte> bytes) => state[offset] = BitConverter.ToUInt64(bytes);
+
+    public void StartAt(long step, int skippedInARow)
+    {
+        (Step, SkippedInARow, heldStep) = (step, skippedInARow, -1);
+        changed(this);
+    }
+
+    public double[] Evaluate(int firstBatch, int endBatch) => new double[endBatch - firstBatch];
+
+    public byte[] Sample(int first, int end) => [];
+
+    public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
+    {
+        var copy = new SavedState(Step, SkippedInARow, [.. state]);
+        string hash = Hash();
+        return () => disk.Save(copy, hash);
+    }
+
+    public bool IsDisposed { get; private set; }
+
+    public void Dispose() => IsDisposed = true;
+
+    /// <summary>Numbers whose sum depends on the order of summation.</summary>
+    private static float[] Gradient(long step, int shard)
+    {
+        var random = new Random((int)(step * 1000) + shard);
+        float[] gradient = [.. Enumerable.Range(0, 5).Select(_ => (random.NextSingle() - 0.5f) * MathF.Pow(10, random.Next(-6, 6)))];
+        if (step == StepWithoutFiniteGradient && shard == 1)
+            gradient[0] = float.NaN;
+        return gradient;
+    }
+}
+
+internal sealed record SavedState(long Step, int SkippedInARow, ulong[] State);
+
+/// <summary>The run's folder, which all nodes share: it may be full, and files may be damaged.</summary>
+internal sealed class SimulatedDisk
+{
+    private readonly SortedDictionary<long, SavedState?> files = [];
+
+    public bool IsFull { get; set; }
+
+    public long? Newest => files.Count == 0 ? null : files.Keys.Last();
+
+    public CheckpointReport Save(SavedState state, string hash)
+    {
+        if (IsFull)
+            throw new IOException("No space left on device");
+        files[state.Step] = state;
+        return new($"{state.Step}", 32, hash);
+    }
+
+    public void DamageNewest()
+    {
+        if (files.Count > 1)
+            files[files.Keys.Last()] = null;
+    }
+
+    public (List<string> Refused, SavedState? Newest) NewestWhole()
+    {
+        List<string> refused = [];
+        foreach ((long step, SavedState? file) in files.Reverse())
+        {
+            if (file is not null)
+                return (refused, file);
+            refused.Add($"step {step} is damaged");
+        }
+
+        return (refused, null);
+    }
+}

@@ -1,0 +1,172 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>
+/// The coordinator, the workers and the exchange as they are in the silos, over thousands of schedules of delays, losses, doubled messages, deaths
+/// and coordinators that believe to be the only one. A schedule is a function of its seed.
+/// </summary>
+public sealed class SimulationTests
+{
+    private const int Steps = 80;
+
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(30);
+
+    private static readonly RunSpec Spec = Presets.Quick with { Shards = 5, BatchSize = 4, MaxSteps = Steps, MaxEpochs = 100, Samples = 0, SaveInterval = 1, MaxMinutes = null, Workers = 4, MaxSkipped = 3 };
+
+    private static readonly string[] Reference = SimulatedReplica.Reference(Spec, Steps), Endless = SimulatedReplica.Reference(Spec, 1000);
+
+    [Fact]
+    public void Without_trouble_any_number_of_workers_ends_in_the_same_state()
+    {
+        foreach (int workers in new[] { 1, 2, 3, 4 })
+            Run(seed: workers, workers, (_, _) => Task.CompletedTask);
+    }
+
+    [Fact]
+    public void A_schedule_is_a_function_of_its_seed() => Assert.Equal(Trace(11), Trace(11));
+
+    /// <summary>The wish outlives the coordinator that was asked.</summary>
+    [Fact]
+    public void A_run_that_is_told_to_stop_saves_its_state_whatever_happens()
+    {
+        for (int seed = 1; seed <= 300; seed++)
+        {
+            var world = new World(seed);
+            RunEnded ended = world.Run(
+                async () =>
+                {
+                    var cluster = new SimulatedCluster(world, Spec with { MaxSteps = 100_000 }, Endless);
+                    for (int i = 0; i < 3; i++)
+                        cluster.StartNode();
+                    cluster.StartCoordinator();
+                    await world.Delay(world.Between(500, 2000));
+                    cluster.Stop();
+                    await world.Delay(world.Between(0, 100));
+                    if (world.Chance(0.7))
+                        await cluster.KillAsync(cluster.Nodes[world.Random.Next(3)]);
+                    return await cluster.Ended;
+                },
+                Deadline,
+                awaited: "end of the run");
+            Assert.True(ended.Outcome == RunOutcome.Stopped && ended.StateHash == Endless[ended.Step], $"Seed {seed}: {ended}\n{string.Join('\n', world.Newest)}");
+        }
+    }
+
+    /// <summary>The environment variable PIXELCNN_SIMULATION_SEEDS, as FIRST:COUNT, runs others. A failure tells its seed and what happened last.</summary>
+    [Fact]
+    public void Whatever_happens_the_run_ends_in_the_state_of_an_undisturbed_one()
+    {
+        string[] range = (Environment.GetEnvironmentVariable("PIXELCNN_SIMULATION_SEEDS") ?? "1:2000").Split(':');
+        int first = int.Parse(range[0], System.Globalization.CultureInfo.InvariantCulture), count = int.Parse(range[1], System.Globalization.CultureInfo.InvariantCulture);
+        for (int seed = first; seed < first + count; seed++)
+            Run(seed, workers: 1 + (seed % 4), DisturbAsync);
+    }
+
+    private static string Trace(int seed)
+    {
+        var world = new World(seed);
+        Run(world, seed, workers: 3, DisturbAsync);
+        return string.Join('\n', world.Newest);
+    }
+
+    private static void Run(int seed, int workers, Func<SimulatedCluster, Task, Task> disturb) => Run(new World(seed), seed, workers, disturb);
+
+    private static void Run(World world, int seed, int workers, Func<SimulatedCluster, Task, Task> disturb)
+    {
+        try
+        {
+            RunEnded ended = world.Run(
+                async () =>
+                {
+                    var cluster = new SimulatedCluster(world, Spec, Reference);
+                    for (int i = 0; i < workers; i++)
+                        cluster.StartNode();
+                    cluster.StartCoordinator();
+                    Task disturbing = disturb(cluster, cluster.Ended);
+                    if (await Task.WhenAny(cluster.Ended, disturbing) == disturbing)
+                        await disturbing;
+                    return await cluster.Ended;
+                },
+                Deadline,
+                awaited: "end of the run");
+            Assert.Equal((RunOutcome.Completed, (long)Steps, Reference[Steps]), (ended.Outcome, ended.Step, ended.StateHash));
+        }
+        catch (Exception fault)
+        {
+            Assert.Fail($"Seed {seed} (PIXELCNN_SIMULATION_SEEDS={seed}:1), after {world.Elapsed}: {fault}\n{string.Join('\n', world.Newest)}");
+        }
+    }
+
+    /// <summary>Trouble of all kinds for some seconds, then none.</summary>
+    private static async Task DisturbAsync(SimulatedCluster cluster, Task ended)
+    {
+        World world = cluster.World;
+        cluster.Trouble = new(Lost: world.Chance(0.5) ? 0 : 0.02, Doubled: world.Chance(0.5) ? 0 : 0.05);
+        List<Task> going = [];
+        for (int left = world.Random.Next(14); left > 0 && !ended.IsCompleted; left--)
+        {
+            await world.Delay(world.Between(10, 500));
+            going.Add(OneAsync());
+        }
+
+        // What happens may bring more of it.
+        for (int i = 0; i < going.Count; i++)
+            await going[i];
+        cluster.Trouble = Trouble.None;
+        (cluster.Disk.IsFull, cluster.Store.IsOut) = (false, false);
+        if (cluster.Living.All(node => node.Island is not null))
+            cluster.StartNode();
+        cluster.StartCoordinator();
+
+        async Task OneAsync()
+        {
+            SimulatedNode[] living = [.. cluster.Living.Where(node => node.Island is null)];
+            SimulatedNode[] Some() => world.Chance(0.5) ? living : [.. living.Where(_ => world.Chance(0.5))];
+            SimulatedNode? Any() => living.Length == 0 ? null : living[world.Random.Next(living.Length)];
+            switch (world.Random.Next(13))
+            {
+                case 0 or 1 when Any() is { } victim:
+                    await cluster.KillAsync(victim, hangs: world.Chance(0.3));
+                    if (world.Chance(0.7))
+                        cluster.StartNode(victim.Name);
+                    break;
+                case 2 or 3:
+                    cluster.StartNode();
+                    break;
+                case 4:
+                    cluster.StartCoordinator();
+                    break;
+                case 5 when Any() is { } one && Any() is { } other:
+                    await cluster.CutAsync(one, other, world.Between(100, 2500));
+                    break;
+                case 6:
+                    cluster.Store.IsOut = true;
+                    await world.Delay(world.Between(100, 8000));
+                    cluster.Store.IsOut = false;
+                    break;
+                case 7:
+                    cluster.Disk.IsFull = true;
+                    await world.Delay(world.Between(100, 8000));
+                    cluster.Disk.IsFull = false;
+                    break;
+                case 8 when Some() is [_, ..] island:
+                    cluster.StartNode();
+                    await cluster.IsolateAsync(island, world.Between(0, 12_000));
+                    break;
+                case 9 or 10 when Any() is { } leaver:
+                    await cluster.RetireAsync(leaver);
+                    break;
+                case 11:
+                    foreach (SimulatedNode each in living)
+                        going.Add(cluster.RetireAsync(each));
+                    break;
+                case 12:
+                    foreach (SimulatedNode each in living)
+                        going.Add(cluster.KillAsync(each));
+                    cluster.Disk.DamageNewest();
+                    break;
+            }
+        }
+    }
+}

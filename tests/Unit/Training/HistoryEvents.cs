@@ -1,0 +1,91 @@
+using System.Text.Json;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Training;
+
+/// <summary>Events for the tests of a run's history.</summary>
+internal static class HistoryEvents
+{
+    /// <summary>One of every kind, with what is hard to write: numbers that are not finite, nulls, pixels.</summary>
+    public static IReadOnlyList<RunEvent> OfEveryKind { get; } =
+    [
+        new RunStarted("run", TinyRun.Small with { MaxSteps = 7, LoadParams = "päth", Seed = ulong.MaxValue }, 1L << 40, 60_000, 10_000, 3, 32, 5, 12.5, 1L << 41),
+        new WorkersAwaited(6),
+        new GenerationOpened(7, 2, ["a", "b"], 3, "worker c left", 4, 0.25),
+        new StepCommitted(8, 0.5, null, double.NaN, double.PositiveInfinity, 1e-300, double.NegativeInfinity, 2, 2, true),
+        Step(9),
+        new Evaluated(9, 0.75, 3.5, 7000.125, 100, 2.5),
+        new CheckpointSaved(9, "/save/step-9.safetensors", 1L << 33, "hash"),
+        Drawn(9),
+        new FaultNoticed(9, null, "the disk\nis full"),
+        new RunEnded(RunOutcome.Failed, 9, null, null, 1.5, "checkpoint", null, "error", true),
+    ];
+
+    public static StepCommitted Step(long step, bool skipped = false) => new(step, step / 100.0, 3.25, 6.5, 0.125, 0.001, 250, 2, 1, skipped);
+
+    public static SamplesDrawn Drawn(long step) => new(step, "/save/samples.png", 1, 1, 2, [0, 127, 128, 255]);
+
+    /// <summary>All that an event says; records compare their lists and arrays by reference.</summary>
+    public static string Text(RunEvent happened) =>
+        JsonSerializer.Serialize(happened, ContractsJson.Options) + (happened is SamplesDrawn drawn ? Convert.ToHexString(drawn.Pixels) : "");
+
+    public static IEnumerable<string> Texts(IEnumerable<RunEvent> events) => events.Select(Text);
+
+    public static async Task<T> Soon<T>(this Task<T> task, string awaited)
+    {
+        await ((Task)task).Soon(awaited);
+        return await task;
+    }
+
+    /// <summary>Waits with a deadline that is far beyond what the work takes.</summary>
+    public static async Task Soon(this Task task, string awaited)
+    {
+        var deadline = TimeSpan.FromSeconds(30);
+        if (await Task.WhenAny(task, Task.Delay(deadline)) != task)
+            Assert.Fail($"no {awaited} within {deadline}");
+        await task;
+    }
+}
+
+/// <summary>A clock that stands until it is told to go on.</summary>
+internal sealed class HandClock : TimeProvider
+{
+    private readonly List<Alarm> alarms = [];
+    private DateTimeOffset now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override DateTimeOffset GetUtcNow() => now;
+
+    public override long GetTimestamp() => now.Ticks;
+
+    public void Advance(TimeSpan by)
+    {
+        now += by;
+        foreach (Alarm due in alarms.Where(alarm => alarm.Due <= now).ToList())
+        {
+            alarms.Remove(due);
+            due.Ring();
+        }
+    }
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var alarm = new Alarm(this, now + dueTime, () => callback(state));
+        alarms.Add(alarm);
+        return alarm;
+    }
+
+    private sealed record Alarm(HandClock Clock, DateTimeOffset Due, Action Ring) : ITimer
+    {
+        public bool Change(TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
+
+        public void Dispose() => Clock.alarms.Remove(this);
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return default;
+        }
+    }
+}
