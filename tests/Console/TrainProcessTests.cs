@@ -99,7 +99,8 @@ public sealed class TrainProcessTests : IDisposable
             var generation = await console.EventAsync("generation");
             var ended = await console.EventAsync("ended");
 
-            Assert.Contains("worker-1", generation.GetProperty("cause").GetString(), StringComparison.Ordinal);
+            // Either silo may have held the coordinator.
+            Assert.Matches("worker-1 was lost|another coordinator took over", generation.GetProperty("cause").GetString());
             Assert.Equal(("completed", 40L, undisturbed), (ended.GetProperty("outcome").GetString(), ended.GetProperty("step").GetInt64(), ended.GetProperty("state_hash").GetString()));
             Assert.Equal(0, (await console.EndAsync()).ExitCode);
         }
