@@ -20,7 +20,7 @@ public static class TensorMath
 
     public static Tensor Plus(this Tensor a, Tensor b) => a.add(b, One);
 
-    public static Tensor Plus(this Tensor a, double constant) => a.add(Of(constant));
+    public static Tensor Plus(this Tensor a, double constant) => a.add(Of(constant), One);
 
     public static Tensor Times(this Tensor a, double constant) => a.mul(Of(constant));
 
