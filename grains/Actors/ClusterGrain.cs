@@ -106,7 +106,7 @@ public sealed partial class ClusterGrain(
             return run;
         try
         {
-            return await OverviewAsync(run.Run) is { } overview ? run with { IsOver = overview.State is RunState.Completed or RunState.Stopped or RunState.Failed } : run;
+            return await OverviewAsync(run.Run) is { } overview ? run with { IsOver = overview.State.IsOver() } : run;
         }
         catch (UserErrorException)
         {

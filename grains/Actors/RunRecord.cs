@@ -40,7 +40,7 @@ public sealed record RunRecord
     /// <summary>Why the run has failed.</summary>
     public string? Error { get; init; }
 
-    public bool IsOver => State is RunState.Completed or RunState.Stopped or RunState.Failed;
+    public bool IsOver => State.IsOver();
 }
 
 /// <summary>Keeps a run's record by compare-and-set.</summary>

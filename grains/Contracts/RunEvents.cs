@@ -99,6 +99,12 @@ public sealed record RunProgress(IReadOnlyList<RunEvent> Events, long Next, bool
 /// <summary>Where a run stands.</summary>
 public enum RunState { Queued, Training, Completed, Stopped, Failed }
 
+public static class RunStates
+{
+    /// <summary>The run has ended; it goes on only when it is resumed.</summary>
+    public static bool IsOver(this RunState state) => state is RunState.Completed or RunState.Stopped or RunState.Failed;
+}
+
 /// <summary>A line of the list of runs.</summary>
 /// <param name="Workers">In the current generation; none while the run is queued or over.</param>
 /// <param name="BitsPerDim">Training objective of the newest step; null before the first, and for energy distance.</param>
