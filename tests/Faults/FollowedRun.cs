@@ -41,12 +41,18 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
 
     public Task<StepCommitted> StepAsync(long step) => NextAsync<StepCommitted>(committed => committed.Step >= step, $"step {step}");
 
+    /// <summary>Waits for the last event, and until the cluster counts the run as ended, which may be a moment later.</summary>
     public async Task<RunEnded> EndAsync()
     {
-        if (events is [.., RunEnded ended] && over)
-            return ended;
-        RunEnded end = await NextAsync<RunEnded>(_ => true, "its end");
-        over = true;
+        RunEnded end = events is [.., RunEnded known] ? known : await NextAsync<RunEnded>(_ => true, "its end");
+        using var deadline = new CancellationTokenSource(Silence);
+        while (!over)
+        {
+            if (deadline.IsCancellationRequested)
+                throw new TimeoutException($"{name} told its end, but did not count as ended within {Silence.TotalSeconds} s.");
+            await ReadAsync();
+        }
+
         return end;
     }
 
