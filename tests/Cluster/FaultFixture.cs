@@ -8,22 +8,7 @@ namespace PixelCnnCluster.Tests;
 public sealed class UndisturbedRun : IAsyncLifetime
 {
     /// <summary>Some seconds of training, with checkpoints on the way.</summary>
-    public static RunSpec Spec { get; } = Presets.Quick with
-    {
-        DataSet = DataSet.Mnist,
-        Filters = 8,
-        Mixtures = 3,
-        Shards = 4,
-        BatchSize = 4,
-        InitBatchSize = 16,
-        Dropout = 0.5,
-        MaxEpochs = 1000,
-        MaxSteps = 150,
-        MaxMinutes = null,
-        SaveInterval = 2,
-        Samples = 0,
-        Workers = 4,
-    };
+    public static RunSpec Spec { get; } = FewDigits.Spec with { MaxSteps = 150, SaveInterval = 2, Workers = 4 };
 
     /// <summary>Steps of the longest run that is compared; checkpoints come every 25.</summary>
     private const int MostSteps = 250;

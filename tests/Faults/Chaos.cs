@@ -30,21 +30,7 @@ public sealed partial class Chaos(string folder, int seed, TextWriter log)
 {
     private const int Workers = 3;
 
-    private static readonly RunSpec Spec = Presets.Quick with
-    {
-        DataSet = DataSet.Mnist,
-        Filters = 8,
-        Mixtures = 3,
-        Shards = 4,
-        BatchSize = 4,
-        InitBatchSize = 16,
-        Dropout = 0.5,
-        MaxEpochs = 1_000_000,
-        MaxMinutes = null,
-        SaveInterval = 4,
-        Samples = 0,
-        Workers = Workers,
-    };
+    private static readonly RunSpec Spec = FewDigits.Spec with { SaveInterval = 4, Workers = Workers };
 
     private readonly Random random = new(seed);
     private readonly List<string> faults = [];

@@ -1,12 +1,28 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Faults;
 
 /// <summary>A data set of a few of the bundled digits, so that scoring takes no time.</summary>
 public static class FewDigits
 {
+    /// <summary>A model for it whose steps are short, dropout and all; it goes on until it is stopped or its steps are limited.</summary>
+    public static RunSpec Spec { get; } = Presets.Quick with
+    {
+        DataSet = DataSet.Mnist,
+        Filters = 8,
+        Mixtures = 3,
+        Shards = 4,
+        BatchSize = 4,
+        InitBatchSize = 16,
+        Dropout = 0.5,
+        MaxEpochs = 1_000_000,
+        MaxMinutes = null,
+        Samples = 0,
+    };
+
     /// <summary>Writes 200 training and 20 test images to a new folder below another.</summary>
     public static string Write(string below)
     {
