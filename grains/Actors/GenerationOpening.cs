@@ -62,6 +62,14 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>The newest generation's state is saved, and its workers are let go.</summary>
     public void LetGo() => holders = [];
 
+    /// <summary>Tells a fault, and does without the worker from now on unless it was merely lost.</summary>
+    public void Blame(long step, WorkerFaultException fault)
+    {
+        history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
+        if (!fault.IsLoss)
+            roster.DeclareUnfit(fault.Worker, fault);
+    }
+
     private Crew NewCrew(int number, IReadOnlyList<string> workers) => new(run, number, workers, find, roster);
 
     /// <summary>What those hold who answer.</summary>
@@ -85,8 +93,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             }
             catch (WorkerFaultException fault)
             {
-                history.Add(new FaultNoticed(step, worker, fault.Message));
-                roster.DeclareUnfit(worker, fault);
+                Blame(step, fault);
             }
 
             return null;
@@ -113,18 +120,14 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         }
         catch (WorkerFaultException fault)
         {
-            history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
-            if (!fault.IsLoss)
-                roster.DeclareUnfit(fault.Worker, fault);
+            Blame(step, fault);
             return false;
         }
 
         string agreed = Reports.CountBy(report => report.StateHash).MaxBy(pair => pair.Value).Key;
         foreach (JoinReport other in Reports.Where(report => report.StateHash != agreed))
         {
-            var fault = new WorkerFaultException(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}"));
-            history.Add(new FaultNoticed(other.Step, other.Worker, fault.Message));
-            roster.DeclareUnfit(other.Worker, fault);
+            Blame(other.Step, new(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
         }
 
         return Reports.All(report => report.StateHash == agreed);

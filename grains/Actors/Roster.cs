@@ -12,10 +12,12 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
 
     private readonly Dictionary<string, Exception> unfit = [];
     private readonly Dictionary<string, Task> preparing = [];
-    private IReadOnlyList<string> allotted = [];
     private readonly HashSet<string> engaged = [];
+    private IReadOnlyList<string> allotted = [];
     private TimeSpan? patience;
     private TaskCompletionSource changed = new();
+
+    private IEnumerable<string> Fit => allotted.Where(worker => !unfit.ContainsKey(worker));
 
     public void Allot(IReadOnlyList<string> workers)
     {
@@ -76,8 +78,7 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
         long begun = time.GetTimestamp();
         for (bool told = false; ;)
         {
-            string[] fit = [.. allotted.Where(worker => !unfit.ContainsKey(worker))];
-            string[] ready = [.. fit.Where(worker => preparing.GetValueOrDefault(worker) is not { IsCompleted: false })];
+            string[] fit = [.. Fit], ready = [.. fit.Where(worker => preparing.GetValueOrDefault(worker) is not { IsCompleted: false })];
             if (fit.Length > 0)
                 return ready.Length > 0 ? ready : fit;
             if (allotted.Count > 0)
@@ -103,7 +104,7 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
     {
         if (members.FirstOrDefault(member => !IsAllotted(member)) is { } leaver)
             return $"{leaver} left";
-        foreach (string newcomer in allotted.Except(members).Where(worker => !unfit.ContainsKey(worker)))
+        foreach (string newcomer in Fit.Except(members))
         {
             if (!preparing.TryGetValue(newcomer, out Task? prepared))
                 preparing[newcomer] = PrepareAsync(newcomer, spec);

@@ -135,7 +135,7 @@ internal sealed partial class RunCoordinator
                     facts.Step, crew.Generation, crew.Workers, spec.Workers, cause, clock.Redone(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds));
                 (step, skippedInARow) = (facts.Step, facts.SkippedInARow);
                 since = time.GetTimestamp();
-                await StepAsync(crew, facts, order);
+                await TrainAsync(crew, facts, order);
                 if (leaving)
                     continue;
                 CheckpointSaved saved = await upkeep.FinishAsync(crew, facts, order, step, inHaste: stopping);
@@ -152,9 +152,7 @@ internal sealed partial class RunCoordinator
             {
                 cause = fault.IsLoss ? $"{fault.Worker} was lost" : $"the work of {fault.Worker} failed";
                 LogFault(log, fault, run, step, fault.Worker);
-                history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
-                if (!fault.IsLoss)
-                    roster.DeclareUnfit(fault.Worker, fault);
+                opening.Blame(step, fault);
             }
             catch (Exception fault) when (fault is not LedgerLostException)
             {
@@ -181,7 +179,7 @@ internal sealed partial class RunCoordinator
     }
 
     /// <summary>The steps of one generation: returns when the run is finished or this coordinator is to leave.</summary>
-    private async Task StepAsync(Crew crew, JoinReport facts, DataOrder order)
+    private async Task TrainAsync(Crew crew, JoinReport facts, DataOrder order)
     {
         // What was due after the newest step may have been cut short by the end of the generation before.
         if (step > firstStep)

@@ -70,7 +70,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
     public Task DeliverAsync(GradientChunk chunk) => tenancy?.Member?.Exchange.ReceiveAsync(chunk) ?? Task.CompletedTask;
 
     public Task<StateSlice> ReadStateAsync(StateOrder order) => AtStep(
-        order, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow), WorkerPhase.Waiting);
+        null, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow), WorkerPhase.Waiting);
 
     public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => AtStep(
         order, order.Run, order.Generation, order.Step, replica => new EvaluationReport(replica.Evaluate(order.FirstBatch, order.EndBatch)), WorkerPhase.Scoring);
@@ -84,7 +84,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
     /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
     public Task SnapshotAsync(CheckpointOrder order) => AtStep(
         // Always anew: the copy before may have been lost on a full disk.
-        new object(),
+        null,
         order.Run,
         order.Generation,
         order.Step,
@@ -177,7 +177,8 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
         });
     }
 
-    private Task<T> AtStep<T>(object call, string run, int generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
+    /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>
+    private Task<T> AtStep<T>(object? call, string run, int generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
         AsMember(call, run, generation, member => device.RunAsync(() =>
         {
             Check(member);
@@ -189,7 +190,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
             return result;
         }));
 
-    private Task<T> AsMember<T>(object call, string run, int generation, Func<Membership, Task<T>> work)
+    private Task<T> AsMember<T>(object? call, string run, int generation, Func<Membership, Task<T>> work)
     {
         lock (gate)
         {
@@ -197,7 +198,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
             Membership member = tenancy?.Member is { } current && current.Order.Run == run && current.Order.Generation == generation
                 ? current
                 : throw new StaleOrderException($"{name} is not in generation {generation} of run {run}.");
-            return calls.Once(call, () => work(member));
+            return call is null ? work(member) : calls.Once(call, () => work(member));
         }
     }
 
