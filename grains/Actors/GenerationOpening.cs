@@ -15,8 +15,8 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>Workers that an earlier coordinator may still be commanding; null when there is none.</summary>
     private IReadOnlyList<string>? rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
 
-    /// <summary>Workers that may have a state of the run: those who said so last, or were of the newest generation.</summary>
-    private IReadOnlyList<string> holders = lease.Record.Workers;
+    /// <summary>Workers that may have a state of the run: those of the newest generation that could train, and those asked since then to join.</summary>
+    private string[] holders = lease.Record.Holders;
 
     /// <summary>What the members reported when the newest generation began; the first is whom the others copied.</summary>
     public IReadOnlyList<JoinReport> Reports { get; private set; } = [];
@@ -29,11 +29,12 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     {
         while (true)
         {
-            IReadOnlyList<string> candidates = await roster.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: holders.Count > 0);
-            if (isLeaving() || (candidates.Count == 0 && holders.Count == 0))
+            IReadOnlyList<string> candidates = await roster.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: holders.Length > 0);
+            if (isLeaving() || (candidates.Count == 0 && holders.Length == 0))
                 return null;
             int number = roster.Generation = lease.Record.Generation + 1;
-            await lease.WriteAsync(record => record with { Generation = number });
+            holders = [.. holders.Union(candidates)];
+            await lease.WriteAsync(record => record with { Generation = number, Holders = holders });
             Holding[] holdings = await EnrolAsync(NewCrew(number, candidates), ifHeld: false, step);
             // The state must not go with workers that leave before another has it.
             if (holdings.All(holding => holding.Step is null))
@@ -47,13 +48,11 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             }
 
             await OutliveRivalsAsync(holdings);
-            if (holdings.Any(holding => holding.Step is not null))
-                holders = [.. holdings.Where(holding => holding.Step is not null).Select(holding => holding.Worker)];
             Crew crew = NewCrew(number, [.. holdings.Select(holding => holding.Worker)]);
             if (!await JoinAsync(crew, holdings, step))
                 continue;
-            await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], State = RunState.Training });
-            holders = crew.Workers;
+            holders = [.. crew.Workers];
+            await lease.WriteAsync(record => record with { Workers = holders, Holders = holders, State = RunState.Training });
             LogOpened(log, run, number, string.Join(", ", crew.Workers), Reports[0].Step, Reports[0].StateHash);
             return crew;
         }

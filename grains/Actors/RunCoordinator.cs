@@ -184,7 +184,8 @@ internal sealed partial class RunCoordinator
         // What was due after the newest step may have been cut short by the end of the generation before.
         if (step > firstStep)
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
-        while (!IsFinished && !leaving)
+        // A worker that leaves is not made to wait for the last score.
+        while (!leaving && !(IsFinished && (stopping || crew.IsComplete)))
         {
             if (roster.ReasonToRegroup(crew.Workers, spec) is { } reason)
             {

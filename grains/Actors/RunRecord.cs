@@ -19,6 +19,9 @@ public sealed record RunRecord
     /// <summary>Those of the newest generation that could train: written before it is given its first order.</summary>
     public string[] Workers { get; init; } = [];
 
+    /// <summary>All who may hold a state of the run: <see cref="Workers"/>, and those asked since then to join.</summary>
+    public string[] Holders { get; init; } = [];
+
     /// <summary>Committed steps when the run began, or went on after it had ended.</summary>
     public long FirstStep { get; init; }
 
