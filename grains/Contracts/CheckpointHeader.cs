@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace PixelCnnCluster.Contracts;
 
 /// <summary>What a checkpoint says of itself: the <c>__metadata__</c> of the safetensors header, read without the tensors.</summary>
-/// <param name="Metadata">Among others <c>format</c>, <c>spec</c>, <c>step</c>, <c>run</c>, <c>test_bits_per_dim</c> and <c>checksum</c>.</param>
+/// <param name="Metadata">Among others <c>format</c>, <c>spec</c>, <c>step</c>, <c>run</c>, <c>channels</c>, <c>size</c>, <c>classes</c>, <c>test_bits_per_dim</c> and <c>checksum</c>.</param>
 public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metadata)
 {
     /// <summary>Far above any real header, far below what could not be held.</summary>
@@ -37,7 +37,7 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException or JsonException or KeyNotFoundException or ArgumentException)
         {
-            throw new UserErrorException($"{path} is not a whole checkpoint of this program ({e.Message.TrimEnd('.')}); name another with --load-params.", e);
+            throw new UserErrorException($"{path} is not a whole checkpoint of this program ({e.Message.TrimEnd('.')}); name another.", e);
         }
     }
 

@@ -31,10 +31,8 @@ public sealed class Checkpoint
 
     public string StateHash => metadata["state_hash"];
 
-    public RunSpec Spec => RunSpec.FromJson(metadata["spec"]);
-
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
-    public static Checkpoint Of(TrainingState state, string run, RunSpec spec, double? testBitsPerDim)
+    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim)
     {
         List<(string Name, SafeTensor Tensor)> tensors = [];
         foreach ((string name, Tensor vector) in state.Vectors)
@@ -52,6 +50,9 @@ public sealed class Checkpoint
             ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
             ["skipped_in_a_row"] = state.SkippedInARow.ToString(CultureInfo.InvariantCulture),
             ["spec"] = spec.ToJson(),
+            ["channels"] = shape.Channels.ToString(CultureInfo.InvariantCulture),
+            ["size"] = shape.Size.ToString(CultureInfo.InvariantCulture),
+            ["classes"] = shape.Classes.ToString(CultureInfo.InvariantCulture),
             ["state_hash"] = state.Hash(),
             [ChecksumKey] = NoChecksum,
         };
@@ -107,7 +108,7 @@ public sealed class Checkpoint
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"--load-params {path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
+            throw new UserErrorException($"{path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
         }
     }
 
@@ -144,7 +145,7 @@ public sealed class Checkpoint
         if (wrong.Count > 0)
         {
             throw new UserErrorException(
-                $"--load-params {path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); "
+                $"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); "
                 + "use the flags and the data set it was trained with, or give --load-params alone to take its own.");
         }
 

@@ -195,7 +195,7 @@ public sealed class Replica : IReplica
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, run, spec, testBitsPerDim);
+        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim);
         return () => CheckpointFolder.Save(copy, spec.SaveDir, spec.KeepCheckpoints);
     }
 

@@ -24,9 +24,10 @@ public sealed class CheckpointTests : IDisposable
         Checkpoint read = Checkpoint.Read(File1);
         other.On(() => read.Fill(other.Replica.State, File1));
         Assert.Equal((run.Hash, run.Hash, 3, 3), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
-        Assert.Equal(Spec, read.Spec);
         CheckpointHeader header = CheckpointHeader.Read(File1);
         Assert.Equal(("3.25", "3", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
+        ReplicaFacts facts = run.Replica.Facts;
+        Assert.Equal(new ModelCard(File1, "run", 3, run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelCard.Read(File1));
         Assert.Equal([File1], Directory.GetFiles(folder.Path));
     }
 

@@ -77,7 +77,7 @@ internal sealed class TinyRun : IDisposable
         return losses.Sum() / Spec.ImagesPerStep;
     }))];
 
-    public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoint.Of(Replica.State, "run", Spec, score));
+    public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
 
     public void Dispose()
     {
