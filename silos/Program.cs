@@ -71,11 +71,17 @@ if (settings.StopWithInput)
 
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton(_ => new DeviceThreads(settings.Threads));
+builder.Services.AddSingleton<DataSets>();
 builder.Services.AddSingleton<ClusterWorkers>();
 builder.Services.AddSingleton(services =>
 {
     DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
     return new WorkerDevice(settings.Name, threads, new Replicas(threads), services.GetRequiredService<ClusterWorkers>().Find, TimeProvider.System);
+});
+builder.Services.AddSingleton(services =>
+{
+    DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
+    return new SamplerDevice(threads, new TrainedModels(threads, services.GetRequiredService<DataSets>()), TimeProvider.System);
 });
 builder.Host.UseOrleans(silo => silo
     .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))

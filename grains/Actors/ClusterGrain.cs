@@ -81,7 +81,7 @@ public sealed partial class ClusterGrain(
 
     public async Task TendAsync()
     {
-        IReadOnlyList<string> active = cluster.Active();
+        IReadOnlyList<string> active = cluster.Trainers();
         retired.IntersectWith(active);
         RegisteredRun[] tended = [.. (await Task.WhenAll(Runs.Select(NoteEndAsync))).OfType<RegisteredRun>()];
         IReadOnlyList<Claim> claims = Allotment.Share(

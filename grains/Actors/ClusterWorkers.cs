@@ -2,16 +2,27 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors;
 
-/// <summary>Which silos, and so which workers, the cluster has.</summary>
+/// <summary>Which silos, and so which workers and samplers, the cluster has.</summary>
 public sealed class ClusterWorkers(IClusterMembershipService membership, IGrainFactory grains)
 {
-    /// <summary>Names of the active silos, in order.</summary>
+    /// <summary>Names of the active silos, in order: each has a sampler.</summary>
     public IReadOnlyList<string> Active() =>
         [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name).Distinct().Order(StringComparer.Ordinal)];
+
+    /// <summary>Names of those that train.</summary>
+    public IReadOnlyList<string> Trainers() => [.. Active().Where(name => !name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal))];
 
     /// <summary>An item whenever a silo comes or goes.</summary>
     public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
 
-    /// <exception cref="OrleansException">There is no such worker. Asked for the grain, the runtime would try for half a second.</exception>
-    public IWorkerGrain Find(string name) => Active().Contains(name) ? grains.GetGrain<IWorkerGrain>(name) : throw new OrleansException($"No silo named {name} is in the cluster.");
+    /// <exception cref="OrleansException">There is no such worker.</exception>
+    public IWorkerGrain Find(string name) => Find<IWorkerGrain>(name);
+
+    /// <exception cref="OrleansException">There is no such sampler.</exception>
+    public ISamplerGrain FindSampler(string name) => Find<ISamplerGrain>(name);
+
+    /// <remarks>Asked for the grain of a silo that is gone, the runtime would try for half a second.</remarks>
+    private T Find<T>(string name)
+        where T : IGrainWithStringKey =>
+        Active().Contains(name) ? grains.GetGrain<T>(name) : throw new OrleansException($"No silo named {name} is in the cluster.");
 }

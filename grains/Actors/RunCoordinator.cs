@@ -31,6 +31,7 @@ internal sealed partial class RunCoordinator
     private long? totalSteps;
     private double? bitsPerDim;
     private int skippedInARow;
+    private TaskCompletionSource<CheckpointSaved?>? saveAskedFor;
 
     public RunCoordinator(string run, IRunLedger ledger, RunHistory history, Func<string, IWorkerGrain> find, TimeProvider time, ILogger log)
     {
@@ -61,6 +62,10 @@ internal sealed partial class RunCoordinator
         await lease.WriteAsync(record => record with { IsStopping = true });
         Stop();
     }
+
+    /// <summary>Saves after the step in progress.</summary>
+    /// <returns>The checkpoint, once written; null if it could not be.</returns>
+    public Task<CheckpointSaved?> SaveAsync() => (saveAskedFor ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     /// <summary>Ends the coordinator, not the run, after the step in progress: one on another silo goes on.</summary>
     public void Leave()
@@ -201,10 +206,19 @@ internal sealed partial class RunCoordinator
                 throw new RegroupException(reason);
             }
 
+            if (saveAskedFor is { } asked && step > 0)
+            {
+                saveAskedFor = null;
+                await upkeep.SaveAsync(crew, step);
+                _ = AnswerAsync(asked);
+            }
+
             await lease.HeldAsync();
             await StepAsync(crew, facts, order.EpochsAfter(step + 1));
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
         }
+
+        async Task AnswerAsync(TaskCompletionSource<CheckpointSaved?> asked) => asked.SetResult(await upkeep.WrittenAsync(step));
 
         bool InHaste() => stopping || leaving || !crew.IsComplete;
     }

@@ -14,7 +14,7 @@ public sealed partial class TrainingRunGrain(
     [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, TimeProvider time, ILogger<TrainingRunGrain> log)
     : Grain, ITrainingRunGrain, IRunLedger
 {
-    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8);
 
     private Task<RunHistory>? history;
     private RunCoordinator? coordinator;
@@ -77,6 +77,21 @@ public sealed partial class TrainingRunGrain(
     {
         _ = Spec;
         return await (await HistoryAsync()).ReadAsync(from, ReadPatience, over: () => Record.IsOver);
+    }
+
+    public async Task<string> CheckpointAsync()
+    {
+        RunSpec spec = Spec;
+        CheckpointSaved? saved = null;
+        if (coordinator is not null)
+        {
+            Task<CheckpointSaved?> asked = coordinator.SaveAsync();
+            if (await Task.WhenAny(asked, training, Task.Delay(SavePatience, time)) == asked)
+                saved = await asked;
+        }
+
+        return saved?.Path ?? CheckpointHeader.Newest(spec.SaveDir)
+            ?? throw new UserErrorException($"Run {Run} has no checkpoint yet; try again when it has trained for a while.");
     }
 
     public Task StopAsync()

@@ -52,13 +52,48 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
         for (long begun = time.GetTimestamp(); ;)
         {
             await SaveAsync(crew, step);
-            await writing;
-            if (saved?.Step == step)
-                return saved;
+            if (await WrittenAsync(step) is { } written)
+                return written;
             if (time.GetElapsedTime(begun) > SavePatience)
                 throw new IOException($"The checkpoint of step {step} could not be written to {spec.SaveDir} for {SavePatience.TotalMinutes} minutes.");
             await Task.Delay(SaveRetryDelay, time);
         }
+    }
+
+    /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on.</summary>
+    public async Task SaveAsync(Crew crew, long step)
+    {
+        await writing;
+        if (saved?.Step == step)
+            return;
+        var order = new CheckpointOrder(run, crew.Generation, step, Score?.Step == step ? Score.TestBitsPerDim : null);
+        await crew.AskAsync(crew.First, async worker =>
+        {
+            await worker.SnapshotAsync(order);
+            return true;
+        });
+        writing = WriteAsync();
+
+        async Task WriteAsync()
+        {
+            try
+            {
+                CheckpointReport report = await crew.AskAsync(crew.First, worker => worker.WriteSnapshotAsync(order), outlives: true);
+                saved = new(step, report.Path, report.Bytes, report.StateHash);
+                history.Add(saved);
+            }
+            catch (WorkerFaultException fault)
+            {
+                history.Add(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} was not written: {fault.Message}"));
+            }
+        }
+    }
+
+    /// <summary>The checkpoint of a step for which <see cref="SaveAsync"/> was called, once it is written; null if it could not be.</summary>
+    public async Task<CheckpointSaved?> WrittenAsync(long step)
+    {
+        await writing;
+        return saved?.Step == step ? saved : null;
     }
 
     /// <summary>Loss in bits/dim; null for energy distance, which has none.</summary>
@@ -92,35 +127,6 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
         Score = new(step, order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages, time.GetElapsedTime(begun).TotalSeconds);
         history.Add(Score);
         return true;
-    }
-
-    /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on.</summary>
-    private async Task SaveAsync(Crew crew, long step)
-    {
-        await writing;
-        if (saved?.Step == step)
-            return;
-        var order = new CheckpointOrder(run, crew.Generation, step, Score?.Step == step ? Score.TestBitsPerDim : null);
-        await crew.AskAsync(crew.First, async worker =>
-        {
-            await worker.SnapshotAsync(order);
-            return true;
-        });
-        writing = WriteAsync();
-
-        async Task WriteAsync()
-        {
-            try
-            {
-                CheckpointReport report = await crew.AskAsync(crew.First, worker => worker.WriteSnapshotAsync(order), outlives: true);
-                saved = new(step, report.Path, report.Bytes, report.StateHash);
-                history.Add(saved);
-            }
-            catch (WorkerFaultException fault)
-            {
-                history.Add(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} was not written: {fault.Message}"));
-            }
-        }
     }
 
     private async Task DrawAsync(Crew crew, JoinReport facts, long step)

@@ -9,6 +9,9 @@ public static class ClusterNames
     /// <summary>Orleans' cluster id where none is given.</summary>
     public const string DefaultClusterId = "pixelcnn";
 
+    /// <summary>Begins the names of silos that take part in jobs and not in training.</summary>
+    public const string SamplerPrefix = "sampler/";
+
     /// <summary>Version of this program; consoles and silos of different versions do not understand each other.</summary>
     public static string Version { get; } = typeof(ClusterNames).Assembly.GetName().Version!.ToString(3);
 

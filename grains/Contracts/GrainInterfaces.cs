@@ -53,6 +53,11 @@ public interface ITrainingRunGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<RunProgress> ReadAsync(long from);
 
+    /// <summary>Path of a checkpoint of the run as it is now; of its newest, if it does not train at the moment.</summary>
+    /// <exception cref="UserErrorException">There is no such run, or it has no checkpoint.</exception>
+    [AlwaysInterleave]
+    Task<string> CheckpointAsync();
+
     /// <summary>Ends the run after the step in progress, with a checkpoint.</summary>
     /// <exception cref="UserErrorException">There is no such run, or it has ended.</exception>
     [AlwaysInterleave]
@@ -118,6 +123,53 @@ public interface IWorkerGrain : IGrainWithStringKey
 
     [AlwaysInterleave]
     Task<WorkerStatus> StatusAsync();
+}
+
+/// <summary>A silo's part in jobs with trained models; the key is the silo's name. A call that is repeated, because its answer did not come in time, gets the answer of the first.</summary>
+[Alias("pixelcnn.sampler")]
+public interface ISamplerGrain : IGrainWithStringKey
+{
+    /// <summary>Draws images, and answers as soon as row number <paramref name="from"/> of them is finished.</summary>
+    /// <exception cref="UserErrorException">The model cannot be used.</exception>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task<DrawnRows> DrawAsync(DrawOrder order, int from);
+
+    /// <exception cref="UserErrorException">The model or the data set cannot be used.</exception>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task<ImagesScored> ScoreAsync(ScoreOrder order);
+
+    /// <summary>Images of a half of a data set that is to be scored.</summary>
+    /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task<int> CountAsync(DataSetHalf half, ModelCard model);
+}
+
+/// <summary>
+/// One job, shared out over the samplers. It lives as long as its events are read, in one silo's memory: if that silo is lost, the job is begun
+/// again and gives the same results.
+/// </summary>
+[Alias("pixelcnn.job")]
+public interface IJobGrain : IGrainWithGuidKey
+{
+    Task BeginAsync(Job job);
+
+    /// <summary>Events from position <paramref name="from"/> on; waits up to a second for the first of them.</summary>
+    /// <returns>Null if the job is not known: it was not begun, or was lost with its silo.</returns>
+    [AlwaysInterleave]
+    Task<JobProgress?> ReadAsync(int from);
+
+    /// <summary>Forgets the job, whether it is complete or not.</summary>
+    [AlwaysInterleave]
+    Task EndAsync();
+}
+
+/// <summary>Trained models as files that the silos see. There is one, with key 0.</summary>
+[Alias("pixelcnn.models")]
+public interface IModelsGrain : IGrainWithIntegerKey
+{
+    /// <summary>The model of a run, as it is now, or at a path: a checkpoint's, or a folder's whose newest is taken.</summary>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    Task<ModelCard> FindAsync(string model);
 }
 
 /// <summary>How long a call may take before its outcome counts as unknown.</summary>

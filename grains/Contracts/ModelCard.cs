@@ -17,6 +17,9 @@ public sealed record ModelCard(string Path, string Run, long Step, string StateH
     /// <summary>Bytes of one image.</summary>
     public int ImageBytes => Channels * Size * Size;
 
+    /// <summary>False for a network trained by energy distance, which gives samples and no probabilities.</summary>
+    public bool HasLikelihood => Spec.Objective != Objective.EnergyDistance;
+
     /// <exception cref="UserErrorException">The file is missing, unreadable, truncated or no checkpoint of this program.</exception>
     public static ModelCard Read(string path)
     {

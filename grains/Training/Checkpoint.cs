@@ -118,11 +118,22 @@ public sealed class Checkpoint
     /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
     public void Fill(TrainingState state, string path)
     {
-        var stored = tensors.ToDictionary(entry => entry.Name, entry => entry.Tensor);
+        Fill(state.Vectors, state.Layout, path);
+        state.StartAt(Step, SkippedInARow);
+    }
+
+    /// <summary>Fills a flat vector [Length] with the Polyak average.</summary>
+    /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
+    public void FillAverage(Tensor average, ParameterLayout layout, string path) => Fill([(TrainingState.AverageName, average)], layout, path);
+
+    private void Fill(IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path)
+    {
+        var stored = tensors.Where(entry => vectors.Any(vector => entry.Name.StartsWith(vector.Name + "/", StringComparison.Ordinal)))
+            .ToDictionary(entry => entry.Name, entry => entry.Tensor);
         List<string> wrong = [];
-        foreach ((string name, Tensor vector) in state.Vectors)
+        foreach ((string name, Tensor vector) in vectors)
         {
-            foreach (Slot slot in state.Layout.Slots)
+            foreach (Slot slot in layout.Slots)
             {
                 if (!stored.Remove($"{name}/{slot.Name}", out SafeTensor? tensor))
                 {
@@ -148,8 +159,6 @@ public sealed class Checkpoint
                 $"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); "
                 + "use the flags and the data set it was trained with, or give --load-params alone to take its own.");
         }
-
-        state.StartAt(Step, SkippedInARow);
     }
 
     /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
-using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Training.Data;
 using static TorchSharp.torch;
 
@@ -155,19 +154,8 @@ public sealed class Replica : IReplica
     /// <remarks>Classes take turns.</remarks>
     public byte[] Sample(int first, int end)
     {
-        int imageBytes = Network.Shape.Channels * Network.Shape.Size * Network.Shape.Size;
-        byte[] pixels = new byte[(end - first) * imageBytes];
-        int parts = Math.Min(threads.Count, end - first);
-        threads.ForEach(parts, (_, part) =>
-        {
-            int from = first + ((end - first) * part / parts), to = first + ((end - first) * (part + 1) / parts);
-            ulong[] seeds = [.. Enumerable.Range(from, to - from).Select(i => Seeds.Derive(spec.Seed, SeedUse.Samples, (ulong)i))];
-            int classes = Network.Shape.Classes;
-            Tensor? labels = classes == 0 ? null : tensor(Enumerable.Range(from, to - from).Select(i => (long)(i % classes)).ToArray());
-            using Tensor images = PixelSampler.Draw(Network, State.AverageParameters, labels, seeds);
-            images.bytes.CopyTo(pixels.AsSpan((from - first) * imageBytes));
-        });
-        return pixels;
+        using var drawing = new Drawing(Network, State.AverageParameters, threads, first, end, spec.Seed, i => i % Network.Shape.Classes);
+        return drawing.DrawAll();
     }
 
     private void Load(string path)
@@ -218,11 +206,7 @@ public sealed class Replica : IReplica
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)
     {
-        int imageBytes = set.Channels * set.Size * set.Size;
-        byte[] pixels = new byte[positions.Length * imageBytes];
-        for (int i = 0; i < positions.Length; i++)
-            set.Image(positions[i]).CopyTo(pixels.AsSpan(i * imageBytes));
-        Tensor images = ImageScaling.FromBytes(tensor(pixels, [positions.Length, set.Channels, set.Size, set.Size], ScalarType.Byte));
+        Tensor images = set.ToTensor(positions);
         Tensor? labels = Network.Shape.Classes == 0 ? null : tensor(positions.Select(p => (long)set.Label(p)).ToArray());
         return (images, labels);
     }

@@ -3,11 +3,9 @@ using PixelCnnCluster.Training.Data;
 
 namespace PixelCnnCluster.Training;
 
-/// <summary>Builds replicas, and keeps the data set that was read last.</summary>
-public sealed class Replicas(DeviceThreads threads) : IReplicaSource
+/// <summary>Builds replicas.</summary>
+public sealed class Replicas(DeviceThreads threads, DataSets dataSets) : IReplicaSource
 {
-    private (string Key, ImageData Data)? loaded;
-
     public void Load(RunSpec spec) => DataOf(spec);
 
     public long? NewestCheckpoint(RunSpec spec) => CheckpointHeader.Newest(spec.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
@@ -16,10 +14,7 @@ public sealed class Replicas(DeviceThreads threads) : IReplicaSource
 
     private ImageData DataOf(RunSpec spec)
     {
-        string key = $"{spec.DataSet} {spec.DataDir} {spec.ImageSize}";
-        if (loaded?.Key != key)
-            loaded = (key, ImageDataSets.Load(spec.DataSet, spec.DataDir, spec.ImageSize));
-        ImageData data = loaded.Value.Data;
+        ImageData data = dataSets.Get(spec.DataSet, spec.DataDir, spec.ImageSize);
         return spec.ClassConditional && data.Train.Classes == 0
             ? throw new UserErrorException("--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.")
             : data;

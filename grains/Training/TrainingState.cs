@@ -12,6 +12,9 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed class TrainingState : IDisposable
 {
+    /// <summary>What a checkpoint calls the Polyak average.</summary>
+    public const string AverageName = "average";
+
     private const double FirstDecay = 0.95, SecondDecay = 0.9995, Epsilon = 1e-8;
 
     private readonly RunSpec spec;
@@ -52,7 +55,7 @@ public sealed class TrainingState : IDisposable
 
     /// <summary>The vectors by the name that a checkpoint gives them.</summary>
     public IEnumerable<(string Name, Tensor Vector)> Vectors =>
-        [("parameters", Values), ("average", Average), ("moment1", FirstMoment), ("moment2", SecondMoment)];
+        [("parameters", Values), (AverageName, Average), ("moment1", FirstMoment), ("moment2", SecondMoment)];
 
     /// <summary>Learning rate of step number <paramref name="step"/>, counted from 0.</summary>
     public static double LearningRate(RunSpec spec, long step) => spec.LearningRate * Math.Pow(spec.LearningRateDecay, step + 1);

@@ -45,7 +45,7 @@ public sealed class CheckpointHeaderTests : IDisposable
 
         var mistake = Assert.Throws<UserErrorException>(() => CheckpointHeader.Read(path));
 
-        Assert.True(mistake.Message.Contains(path, StringComparison.Ordinal) && mistake.Message.Contains("--load-params", StringComparison.Ordinal), $"{what}: {mistake.Message}");
+        Assert.True(mistake.Message.Contains(path, StringComparison.Ordinal) && mistake.Message.Contains("name another", StringComparison.Ordinal), $"{what}: {mistake.Message}");
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class PixelSamplerTests
         using var scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour with { EnergyDistance = energyDistance });
         using var whole = new WholeNetwork(model.Network, model.Parameters, model.Labels(0, 2), images: 2);
-        byte[] expected = PixelSampler.Draw(whole, model.Network.Shape, SamplingNetwork.Seeds(2)).bytes.ToArray();
+        byte[] expected = new PixelSampler(whole, model.Network.Shape, SamplingNetwork.Seeds(2)).DrawAll();
         Assert.Equal(expected, model.Draw(0, 2));
     }
 
@@ -91,18 +91,15 @@ public sealed class PixelSamplerTests
     }
 
     [Fact]
-    public void TellsEachRowInOrder()
+    public void HandsOutEachRowAsItIsFinished()
     {
         using var model = new SamplingNetwork(Colour);
-        List<byte[]> rows = [];
-        byte[] images = model.Draw(0, 2, onRow: (row, pixels) =>
-        {
-            Assert.Equal(rows.Count, row);
-            rows.Add(pixels);
-        });
-        Assert.Equal(8, rows.Count);
+        using var cached = new CachedNetwork(model.Network, model.Parameters, model.Labels(0, 2), 2);
+        var sampler = new PixelSampler(cached, Colour, SamplingNetwork.Seeds(2));
+        byte[][] rows = [.. Enumerable.Range(0, 8).Select(_ => sampler.DrawRow())];
+        Assert.Equal(8, sampler.Rows);
         for (int plane = 0; plane < 6; plane++)
-            Assert.Equal(images[(plane * 64)..((plane + 1) * 64)], rows.SelectMany(row => row[(plane * 8)..((plane + 1) * 8)]));
+            Assert.Equal(sampler.Pixels[(plane * 64)..((plane + 1) * 64)], rows.SelectMany(row => row[(plane * 8)..((plane + 1) * 8)]));
     }
 
     [Theory]
@@ -121,7 +118,7 @@ public sealed class PixelSamplerTests
         void Draw()
         {
             using var cached = new CachedNetwork(model.Network, model.Parameters, labels, 2, fused);
-            PixelSampler.Draw(cached, model.Network.Shape, SamplingNetwork.Seeds(2)).Dispose();
+            new PixelSampler(cached, model.Network.Shape, SamplingNetwork.Seeds(2)).DrawAll();
         }
     }
 }

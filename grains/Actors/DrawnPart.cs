@@ -1,0 +1,79 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>A sampler's part of a job: draws row after row as long as somebody asks for them.</summary>
+internal sealed class DrawnPart
+{
+    /// <summary>Who has not asked for so long does not want the rows any more.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+
+    private readonly TimeProvider time;
+    private readonly List<byte[]> rows = [];
+    private readonly int size;
+    private readonly Task drawing;
+    private TaskCompletionSource news = NewSignal();
+    private long heard;
+
+    public DrawnPart(DrawOrder order, IDevice device, TrainedModels models, TimeProvider time)
+    {
+        (this.time, size, heard) = (time, order.Model.Size, time.GetTimestamp());
+        // Apart from the grain activation that asked first.
+        drawing = Task.Run(() => DrawAsync(order, device, models));
+    }
+
+    /// <summary>Nobody has asked for a long time.</summary>
+    public bool IsForgotten => time.GetElapsedTime(Volatile.Read(ref heard)) > Silence;
+
+    /// <summary>Rows from number <paramref name="from"/> on, as soon as that is finished.</summary>
+    public async Task<DrawnRows> ReadAsync(int from)
+    {
+        while (true)
+        {
+            Volatile.Write(ref heard, time.GetTimestamp());
+            Task change;
+            lock (rows)
+            {
+                if (rows.Count > from)
+                    return new([.. rows.Skip(from)]);
+                change = news.Task;
+            }
+
+            await Task.WhenAny(change, drawing);
+            if (drawing.IsCompleted && rows.Count <= from)
+            {
+                await drawing;
+                throw new StaleOrderException($"Row {from} was not drawn: nobody had asked for it for {Silence.TotalSeconds} s.");
+            }
+        }
+    }
+
+    private async Task DrawAsync(DrawOrder order, IDevice device, TrainedModels models)
+    {
+        Drawing images = await device.RunAsync(() => models.Draw(order));
+        try
+        {
+            while (rows.Count < size && !IsForgotten)
+            {
+                byte[] row = await device.RunAsync(images.DrawRow);
+                lock (rows)
+                {
+                    rows.Add(row);
+                    news.SetResult();
+                    news = NewSignal();
+                }
+            }
+        }
+        finally
+        {
+            await device.RunAsync(() =>
+            {
+                images.Dispose();
+                return true;
+            });
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

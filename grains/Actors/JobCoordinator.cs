@@ -1,0 +1,158 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>
+/// Shares one job out over the samplers that there are, part by part, so that fast ones do more. What a lost one had not finished is done by
+/// another; the results do not depend on who did what. Called from one scheduler's turns only.
+/// </summary>
+/// <param name="samplers">Names of those that are there.</param>
+/// <param name="isWanted">False when nobody waits for the results any more.</param>
+internal sealed class JobCoordinator(
+    Guid id, Job job, Func<IReadOnlyList<string>> samplers, Func<string, ISamplerGrain> find, Action<JobEvent> tell, TimeProvider time, Func<bool> isWanted)
+{
+    /// <summary>Most images that a sampler is given at once where nobody says how many.</summary>
+    private const int MostAtOnce = 64;
+
+    /// <summary>How often to look for samplers that have come, and how long one that was lost is left alone.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly PriorityQueue<Part, int> pending = new();
+    private readonly Dictionary<string, Task> busy = [];
+    private readonly Dictionary<string, Exception> unfit = [];
+    private bool isAwaiting;
+
+    /// <summary>Does the job; its last event says how it ended.</summary>
+    public async Task RunAsync()
+    {
+        try
+        {
+            if (job.Validate() is [_, ..] mistakes)
+                throw new UserErrorException(string.Join(' ', mistakes));
+            int count = await CountAsync();
+            tell(new JobStarted(count));
+            int atOnce = job.Batch ?? Math.Clamp((count + samplers().Count - 1) / Math.Max(1, samplers().Count), 1, MostAtOnce);
+            for (int first = 0; first < count; first += atOnce)
+                pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
+            while (pending.Count > 0 || busy.Count > 0)
+                await AdvanceAsync((sampler, part) => job is DrawJob draw ? DrawAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
+            tell(new JobEnded(Error: null, UserError: false));
+        }
+        catch (Exception fault)
+        {
+            tell(new JobEnded(fault.Message, fault is UserErrorException));
+        }
+    }
+
+    /// <summary>Images of the job; only a sampler knows how many a data set has.</summary>
+    private async Task<int> CountAsync()
+    {
+        int count = job.Count;
+        if (job is ScoreJob { DataSet: { } half })
+        {
+            pending.Enqueue(new(0, 0), 0);
+            while (pending.Count > 0 || busy.Count > 0)
+                await AdvanceAsync(async (sampler, _) => count = Math.Min(job.Count, await AskAsync(sampler, grain => grain.CountAsync(half, job.Model))));
+        }
+
+        return count;
+    }
+
+    /// <summary>Gives parts to samplers that have none, and waits until one is done or samplers may have come.</summary>
+    /// <exception cref="UserErrorException">A sampler found a mistake of the user's.</exception>
+    private async Task AdvanceAsync(Func<string, Part, Task> work)
+    {
+        CheckWanted();
+        IReadOnlyList<string> all = samplers();
+        foreach (string sampler in all.Where(sampler => !busy.ContainsKey(sampler) && !unfit.ContainsKey(sampler)))
+        {
+            if (pending.TryDequeue(out Part? part, out _))
+                busy.Add(sampler, TryAsync(sampler, part, work));
+        }
+
+        if (busy.Count == 0 && all.Count > 0)
+            throw unfit.Values.Last();
+        if (busy.Count == 0 && !isAwaiting)
+            tell(new SamplersAwaited());
+        isAwaiting = busy.Count == 0;
+        await Task.WhenAny([.. busy.Values, Task.Delay(Pause, time)]);
+        foreach ((string sampler, Task done) in busy.Where(entry => entry.Value.IsCompleted).ToList())
+        {
+            busy.Remove(sampler);
+            await done;
+        }
+    }
+
+    private async Task TryAsync(string sampler, Part part, Func<string, Part, Task> work)
+    {
+        try
+        {
+            await work(sampler, part);
+        }
+        catch (WorkerFaultException fault)
+        {
+            pending.Enqueue(part, part.First);
+            tell(new SamplerLost(sampler, fault.InnerException!.Message));
+            // One whose work throws would throw again.
+            if (!fault.IsLoss)
+                unfit.Add(sampler, fault);
+            await Task.Delay(Pause, time);
+        }
+    }
+
+    private async Task DrawAsync(DrawJob draw, string sampler, Part part)
+    {
+        DrawOrder order = new(
+            id, draw.Model, part.First, part.End, draw.Seed, draw.Class, draw.MixtureTemperature, draw.LogisticTemperature,
+            draw.Given is { } given ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))] : null, draw.Given?.Mask);
+        while (part.Rows < draw.Model.Size)
+        {
+            DrawnRows drawn = await AskAsync(sampler, grain => grain.DrawAsync(order, part.Rows));
+            foreach (byte[] row in drawn.Rows)
+                tell(new RowDrawn(part.First, part.End, part.Rows++, row));
+        }
+    }
+
+    private async Task ScoreAsync(ScoreJob score, string sampler, Part part)
+    {
+        int bytes = score.Model.ImageBytes;
+        ScoreOrder order = new(
+            id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet, score.Maps);
+        tell(await AskAsync(sampler, grain => grain.ScoreAsync(order)));
+    }
+
+    private ArraySegment<byte> Image(byte[] images, int number) => new(images, number * job.Model.ImageBytes, job.Model.ImageBytes);
+
+    /// <summary>Asks a sampler, and again when the answer does not come in time: as long as its silo is in the cluster, it is busy and not lost.</summary>
+    /// <exception cref="WorkerFaultException">The sampler died, cannot be reached, or its work threw.</exception>
+    private async Task<T> AskAsync<T>(string sampler, Func<ISamplerGrain, Task<T>> ask)
+    {
+        while (true)
+        {
+            CheckWanted();
+            try
+            {
+                return await ask(find(sampler));
+            }
+            catch (TimeoutException)
+            {
+            }
+            catch (Exception fault) when (fault is not UserErrorException)
+            {
+                throw new WorkerFaultException(sampler, fault);
+            }
+        }
+    }
+
+    private void CheckWanted()
+    {
+        if (!isWanted())
+            throw new OperationCanceledException("Nobody waits for the results any more.");
+    }
+
+    /// <summary>Images number [First, End), the first rows of which are told.</summary>
+    private sealed record Part(int First, int End)
+    {
+        public int Rows { get; set; }
+    }
+}

@@ -1,0 +1,60 @@
+using Orleans.GrainDirectory;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>One job and its results, in memory only.</summary>
+[GrainDirectory(StoreNames.Directory)]
+public sealed class JobGrain(ClusterWorkers cluster, TimeProvider time) : Grain, IJobGrain
+{
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), Silence = TimeSpan.FromSeconds(30);
+
+    private readonly List<JobEvent> events = [];
+    private bool isBegun, isOver;
+    private TaskCompletionSource news = NewSignal();
+    private long heard;
+
+    public Task BeginAsync(Job job)
+    {
+        if (!isBegun)
+        {
+            isBegun = true;
+            heard = time.GetTimestamp();
+            DelayDeactivation(Timeout.InfiniteTimeSpan);
+            _ = new JobCoordinator(this.GetPrimaryKey(), job, cluster.Active, cluster.FindSampler, Tell, time, isWanted: () => !isOver).RunAsync();
+            this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = Silence, Period = Silence, Interleave = true });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public async Task<JobProgress?> ReadAsync(int from)
+    {
+        if (!isBegun)
+            return null;
+        heard = time.GetTimestamp();
+        if (from >= events.Count)
+            await Task.WhenAny(news.Task, Task.Delay(ReadPatience, time));
+        return new([.. events.Skip(from)], events.Count);
+    }
+
+    public Task EndAsync()
+    {
+        isOver = true;
+        DeactivateOnIdle();
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => EndAsync();
+
+    private void Tell(JobEvent e)
+    {
+        events.Add(e);
+        news.SetResult();
+        news = NewSignal();
+    }
+
+    private Task EndIfForgottenAsync() => time.GetElapsedTime(heard) > Silence ? EndAsync() : Task.CompletedTask;
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

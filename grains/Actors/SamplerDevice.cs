@@ -1,0 +1,30 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>
+/// The silo's device in jobs with trained models, apart from any grain activation. Rows are drawn one at a time, so that a device that trains
+/// as well turns to its steps between them.
+/// </summary>
+public sealed class SamplerDevice(IDevice device, TrainedModels models, TimeProvider time)
+{
+    private readonly Dictionary<(Guid Job, int First), DrawnPart> parts = [];
+    private readonly RepeatedCalls calls = new();
+
+    public Task<DrawnRows> DrawAsync(DrawOrder order, int from)
+    {
+        lock (parts)
+        {
+            foreach ((var key, DrawnPart silent) in parts.Where(entry => entry.Value.IsForgotten).ToList())
+                parts.Remove(key);
+            if (!parts.TryGetValue((order.Job, order.First), out DrawnPart? part))
+                parts.Add((order.Job, order.First), part = new(order, device, models, time));
+            return part.ReadAsync(from);
+        }
+    }
+
+    public Task<ImagesScored> ScoreAsync(ScoreOrder order) => calls.Once((order.Job, order.First), () => device.RunAsync(() => models.Score(order)));
+
+    public Task<int> CountAsync(DataSetHalf half, ModelCard model) => calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
+}

@@ -1,0 +1,74 @@
+namespace PixelCnnCluster.Contracts;
+
+/// <summary>Work with a trained model that a cluster's samplers share out.</summary>
+/// <param name="Count">Images.</param>
+/// <param name="Batch">Images that a sampler takes at once; null leaves it to the cluster. The results do not depend on it.</param>
+[GenerateSerializer, Immutable]
+public abstract record Job(ModelCard Model, int Count, int? Batch);
+
+/// <summary>
+/// Images to draw. Image number i is a function of the model, the seed, i, its class and the temperatures.
+/// </summary>
+/// <param name="Class">Class of all of them; null has a class-conditional model's classes take turns.</param>
+/// <param name="MixtureTemperature">How freely a component of each pixel's mixture is chosen: 1 as the model says, 0 the likeliest.</param>
+/// <param name="LogisticTemperature">Factor on the spread of each component; 0 takes its mean.</param>
+/// <param name="Given">Pixels that are not drawn; null draws whole images.</param>
+[GenerateSerializer, Immutable]
+public sealed record DrawJob(
+    ModelCard Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature, GivenPixels? Given) : Job(Model, Count, Batch);
+
+/// <summary>Parts of images to complete.</summary>
+/// <param name="Images">[M, C, H, W] bytes; image number i of the job completes number i / <paramref name="Each"/> of them.</param>
+/// <param name="Mask">[H, W]: true where pixels stay.</param>
+/// <param name="Each">Completions of each image.</param>
+[GenerateSerializer, Immutable]
+public sealed record GivenPixels(byte[] Images, bool[] Mask, int Each);
+
+/// <summary>Images to score: those in the message, or else of a data set.</summary>
+/// <param name="Count">Of a data set: at most so many of its first images.</param>
+/// <param name="Images">[Count, C, H, W] bytes; null for those of <paramref name="DataSet"/>.</param>
+/// <param name="Class">Class of <paramref name="Images"/>, for a class-conditional model; a data set has labels.</param>
+/// <param name="Maps">To tell the bits of each pixel too.</param>
+[GenerateSerializer, Immutable]
+public sealed record ScoreJob(ModelCard Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps) : Job(Model, Count, Batch);
+
+/// <summary>Training or test images of a data set.</summary>
+[GenerateSerializer, Immutable]
+public sealed record DataSetHalf(DataSet DataSet, string DataDir, bool Train);
+
+/// <summary>Something that happened to a job.</summary>
+[GenerateSerializer, Immutable]
+public abstract record JobEvent;
+
+/// <summary>The job's images are counted.</summary>
+[GenerateSerializer, Immutable]
+public sealed record JobStarted(int Count) : JobEvent;
+
+/// <summary>A row of images number [<paramref name="First"/>, <paramref name="End"/>) is finished.</summary>
+/// <param name="Pixels">[End - First, C, W] bytes.</param>
+[GenerateSerializer, Immutable]
+public sealed record RowDrawn(int First, int End, int Row, byte[] Pixels) : JobEvent;
+
+/// <summary>Images from number <paramref name="First"/> on are scored.</summary>
+/// <param name="Bits">Of each whole image.</param>
+/// <param name="Maps">[images, H, W] bits of each pixel, all channels together; null where they were not asked for.</param>
+[GenerateSerializer, Immutable]
+public sealed record ImagesScored(int First, double[] Bits, float[]? Maps) : JobEvent;
+
+/// <summary>A sampler failed or was lost; others do its work.</summary>
+[GenerateSerializer, Immutable]
+public sealed record SamplerLost(string Sampler, string Message) : JobEvent;
+
+/// <summary>No sampler is there; the job goes on when one is.</summary>
+[GenerateSerializer, Immutable]
+public sealed record SamplersAwaited : JobEvent;
+
+/// <summary>The last event of every job.</summary>
+/// <param name="Error">Why it failed; null if it is complete.</param>
+/// <param name="UserError">The failure is a mistake that the user can mend.</param>
+[GenerateSerializer, Immutable]
+public sealed record JobEnded(string? Error, bool UserError) : JobEvent;
+
+/// <summary>Events from the asked-for position on, and the position to ask for next.</summary>
+[GenerateSerializer, Immutable]
+public sealed record JobProgress(IReadOnlyList<JobEvent> Events, int Next);

@@ -1,0 +1,19 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training.Data;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>Keeps the data set that was read last. Called on the device, or while nobody else does.</summary>
+public sealed class DataSets
+{
+    private (string Key, ImageData Data)? loaded;
+
+    /// <inheritdoc cref="ImageDataSets.Load"/>
+    public ImageData Get(DataSet dataSet, string dataDir, int imageSize)
+    {
+        string key = $"{dataSet} {dataDir} {imageSize}";
+        if (loaded?.Key != key)
+            loaded = (key, ImageDataSets.Load(dataSet, dataDir, imageSize));
+        return loaded.Value.Data;
+    }
+}

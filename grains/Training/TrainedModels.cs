@@ -1,0 +1,58 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training.Data;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>Loads models for jobs and keeps the newest. Its methods are called on the device.</summary>
+public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
+{
+    private (ModelCard Card, TrainedModel Model)? loaded;
+
+    /// <exception cref="UserErrorException">The model cannot be used.</exception>
+    public Drawing Draw(DrawOrder order) => Load(order.Model).Draw(order);
+
+    /// <exception cref="UserErrorException">The model or the data set cannot be used.</exception>
+    public ImagesScored Score(ScoreOrder order)
+    {
+        TrainedModel model = Load(order.Model);
+        (double[] bits, float[]? maps) = order.DataSet is { } half
+            ? model.Score(ImagesOf(half, order.Model), order.First, order.End, label: null, order.Maps)
+            : model.Score(ImagesIn(order), 0, order.End - order.First, order.Class, order.Maps);
+        return new(order.First, bits, maps);
+    }
+
+    /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
+    public ImageSet ImagesOf(DataSetHalf half, ModelCard model)
+    {
+        ImageData data = dataSets.Get(half.DataSet, half.DataDir, model.Size);
+        ImageSet images = half.Train ? data.Train : data.Test;
+        if ((images.Channels, images.Size) != (model.Channels, model.Size))
+        {
+            throw new UserErrorException(
+                $"The {half.DataSet} data set has images of {images.Size}x{images.Size} pixels with {images.Channels} channels, and {model.Path} models {model.Size}x{model.Size} with {model.Channels}; name another with --data-set.");
+        }
+
+        return images.Classes >= model.Classes ? images : throw new UserErrorException(
+            $"The {half.DataSet} data set has labels of {images.Classes} classes, and {model.Path} is conditioned on {model.Classes}; name another with --data-set.");
+    }
+
+    private static ImageSet ImagesIn(ScoreOrder order)
+    {
+        var images = new ImageSetBuilder(order.Model.Channels, order.Model.Size, classes: 0);
+        foreach (byte[] image in order.Images!.Chunk(order.Model.ImageBytes))
+            image.CopyTo(images.Add(label: 0));
+        return images.Build();
+    }
+
+    private TrainedModel Load(ModelCard card)
+    {
+        if (loaded?.Card.StateHash != card.StateHash)
+        {
+            loaded?.Model.Dispose();
+            loaded = null;
+            loaded = (card, TrainedModel.Load(card, threads));
+        }
+
+        return loaded.Value.Model;
+    }
+}
