@@ -3,13 +3,12 @@ namespace PixelCnnCluster.Contracts;
 /// <summary>Files that are there whole or not at all.</summary>
 public static class WholeFile
 {
-    /// <summary>Writes beside the path and renames. Folders that the path lacks are made.</summary>
+    /// <summary>Writes beside the path and renames.</summary>
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        // Another process may be writing the same file.
+        // Another process may be writing the same file, such as a checkpoint for a coordinator that was replaced.
         string beside = $"{path}.{Environment.ProcessId}.part";
         try
         {

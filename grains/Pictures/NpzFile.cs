@@ -23,7 +23,7 @@ public static class NpzFile
     /// <summary>Writes arr_0, the images as bytes [N, H, W, C], and arr_1, the labels as 64-bit integers [N], if there are any.</summary>
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
-    public static void Write(string path, ImageStack images, int[]? labels) => WholeFile.Write(path, file =>
+    public static void Write(string path, ImageStack images, int[]? labels) => OutputFile.Write(path, file =>
     {
         using var zip = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true);
         Add(zip, "arr_0", "|u1", $"{images.Count}, {images.Size}, {images.Size}, {images.Channels}", ChannelsLast(images));

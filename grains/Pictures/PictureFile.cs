@@ -60,7 +60,7 @@ public static class PictureFile
             }
         }
 
-        Png.Write(path, bitmap);
+        OutputFile.WritePng(path, bitmap);
     }
 
     /// <returns>[3, size, size].</returns>

@@ -38,6 +38,6 @@ public static class PictureGrid
             }
         }
 
-        Png.Write(path, bitmap);
+        OutputFile.WritePng(path, bitmap);
     }
 }
