@@ -14,18 +14,18 @@ public static class HalfBlocks
     /// <param name="width">Characters of a line.</param>
     /// <param name="height">Lines; one row of images is shown even when they do not suffice.</param>
     /// <returns>Pixels by line and column, an even number of lines; null between the images.</returns>
-    public static Color?[,] Grid(SamplesDrawn samples, int width, int height)
+    public static Color?[,] Grid(ImageStack images, int width, int height)
     {
-        var stride = (samples.Size + width - 1) / Math.Max(1, width);
-        var side = (samples.Size + stride - 1) / stride;
-        var columns = Math.Clamp((width + Gap) / (side + Gap), 1, Math.Max(1, samples.Count));
-        var rows = Math.Clamp((2 * height + Gap) / (side + Gap), 1, (samples.Count + columns - 1) / columns);
+        var stride = (images.Size + width - 1) / Math.Max(1, width);
+        var side = (images.Size + stride - 1) / stride;
+        var columns = Math.Clamp((width + Gap) / (side + Gap), 1, Math.Max(1, images.Count));
+        var rows = Math.Clamp((2 * height + Gap) / (side + Gap), 1, (images.Count + columns - 1) / columns);
         var lines = rows * (side + Gap) - Gap;
         var grid = new Color?[lines + lines % 2, columns * (side + Gap) - Gap];
-        for (var image = 0; image < Math.Min(samples.Count, rows * columns); image++)
+        for (var image = 0; image < Math.Min(images.Count, rows * columns); image++)
             for (var y = 0; y < side; y++)
                 for (var x = 0; x < side; x++)
-                    grid[image / columns * (side + Gap) + y, image % columns * (side + Gap) + x] = Pixel(samples, image, y * stride, x * stride);
+                    grid[image / columns * (side + Gap) + y, image % columns * (side + Gap) + x] = Pixel(images, image, y * stride, x * stride);
         return grid;
     }
 
@@ -47,10 +47,10 @@ public static class HalfBlocks
     }
 
     /// <summary>From [Count, Channels, Size, Size]; one channel is grey.</summary>
-    private static Color Pixel(SamplesDrawn samples, int image, int y, int x)
+    private static Color Pixel(ImageStack images, int image, int y, int x)
     {
         byte Channel(int channel) =>
-            samples.Pixels[((image * samples.Channels + Math.Min(channel, samples.Channels - 1)) * samples.Size + y) * samples.Size + x];
+            images.Pixels[((image * images.Channels + Math.Min(channel, images.Channels - 1)) * images.Size + y) * images.Size + x];
         return new Color(Channel(0), Channel(1), Channel(2));
     }
 }

@@ -33,7 +33,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
                 console.MarkupLineInterpolated($"[yellow]{EventText.Of(e)}[/]");
                 break;
             case SamplesDrawn samples:
-                console.Write(HalfBlocks.Render(HalfBlocks.Grid(samples, console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
+                console.Write(HalfBlocks.Render(HalfBlocks.Grid(samples.Images(), console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
                 console.WriteLine(EventText.Drawn(samples));
                 break;
             case GenerationOpened or Evaluated or CheckpointSaved or RunEnded:

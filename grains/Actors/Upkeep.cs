@@ -1,4 +1,5 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Actors;
@@ -139,8 +140,9 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
         string path = Path.Combine(spec.SaveDir, $"samples-{step:D9}.png");
         try
         {
-            await Task.Run(() => SampleGrid.Write(path, pixels, spec.Samples, facts.Channels, facts.Size));
-            history.Add(new SamplesDrawn(step, path, spec.Samples, facts.Channels, facts.Size, pixels));
+            var drawn = new SamplesDrawn(step, path, spec.Samples, facts.Channels, facts.Size, pixels);
+            await Task.Run(() => PictureGrid.Write(path, drawn.Images()));
+            history.Add(drawn);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

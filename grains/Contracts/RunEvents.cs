@@ -70,7 +70,10 @@ public sealed record CheckpointSaved(long Step, string Path, long Bytes, string 
 /// <param name="Pixels">The images, [Count, Channels, Size, Size] bytes; not part of the JSON form.</param>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record SamplesDrawn(
-    long Step, string Path, int Count, int Channels, int Size, [property: JsonIgnore] byte[] Pixels) : RunEvent;
+    long Step, string Path, int Count, int Channels, int Size, [property: JsonIgnore] byte[] Pixels) : RunEvent
+{
+    public ImageStack Images() => new(Pixels, Count, Channels, Size);
+}
 
 /// <summary>Something failed; the run goes on, or the next event says that it ended.</summary>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]

@@ -68,26 +68,13 @@ public sealed class Checkpoint
     {
         byte[] header = SafeTensors.Header(tensors, metadata);
         Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
-        // A coordinator that was replaced may still have a worker write the same file.
-        string beside = $"{path}.{Environment.ProcessId}.part";
-        try
+        WholeFile.Write(path, file =>
         {
-            using (FileStream file = new(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
-            {
-                file.Write(header);
-                foreach ((_, SafeTensor tensor) in tensors)
-                    file.Write(tensor.Data.Span);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(beside, path, overwrite: true);
-            return new FileInfo(path).Length;
-        }
-        catch (IOException)
-        {
-            File.Delete(beside);
-            throw;
-        }
+            file.Write(header);
+            foreach ((_, SafeTensor tensor) in tensors)
+                file.Write(tensor.Data.Span);
+        });
+        return new FileInfo(path).Length;
     }
 
     /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>

@@ -1,4 +1,4 @@
-using SkiaSharp;
+using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Training.Data;
 
@@ -66,7 +66,7 @@ internal static class ImageFolder
         foreach ((string path, int label) in images)
         {
             using FileStream file = File.OpenRead(path);
-            using var picture = new Picture(path, SKCodec.Create(file));
+            using var picture = new Picture(path, file);
             picture.CopyTo(builder.Add(label), size);
         }
         return builder.Build();

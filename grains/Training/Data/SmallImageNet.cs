@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using SkiaSharp;
+using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Training.Data;
 
@@ -74,7 +74,7 @@ internal static class SmallImageNet
         foreach ((_, DataFile file) in TarFiles.Read(path, MostPngBytes))
         {
             using MemoryStream content = file.ReadAll(MostPngBytes);
-            using var picture = new Picture(file.Name, SKCodec.Create(content));
+            using var picture = new Picture(file.Name, content);
             if (picture.Width != size || picture.Height != size)
                 throw file.Fault($"is {picture.Width}x{picture.Height} pixels instead of {size}x{size}", "take the archive of the right --image-size");
             picture.CopyTo(builder.Add(0), size);

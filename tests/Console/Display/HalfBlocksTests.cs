@@ -6,8 +6,8 @@ namespace PixelCnnCluster.Console.Tests.Display;
 
 public sealed class HalfBlocksTests
 {
-    private static SamplesDrawn Grey(int count, int size) =>
-        new(1, "p.png", count, 1, size, [.. Enumerable.Range(0, count * size * size).Select(i => (byte)i)]);
+    private static ImageStack Grey(int count, int size) =>
+        new([.. Enumerable.Range(0, count * size * size).Select(i => (byte)i)], count, Channels: 1, size);
 
     private static Color Level(int grey) => new((byte)grey, (byte)grey, (byte)grey);
 
@@ -44,7 +44,7 @@ public sealed class HalfBlocksTests
     [Fact]
     public void Three_channels_are_red_green_and_blue()
     {
-        var grid = HalfBlocks.Grid(new SamplesDrawn(1, "p.png", 1, 3, 1, [10, 20, 30]), width: 5, height: 5);
+        var grid = HalfBlocks.Grid(new ImageStack([10, 20, 30], Count: 1, Channels: 3, Size: 1), width: 5, height: 5);
 
         Assert.Equal(new Color?[,] { { new Color(10, 20, 30) }, { null } }, grid);
     }

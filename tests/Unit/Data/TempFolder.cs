@@ -18,9 +18,13 @@ internal sealed class TempFolder : IDisposable
     }
 
     /// <summary>Loads the data set from this folder, which must fail with one sentence that holds all of the given parts.</summary>
-    public void AssertRefused(DataSet dataSet, int imageSize, params string[] parts)
+    public void AssertRefused(DataSet dataSet, int imageSize, params string[] parts) =>
+        AssertRefused(() => ImageDataSets.Load(dataSet, Path, imageSize), parts);
+
+    /// <summary>The work must fail with one sentence that holds all of the given parts.</summary>
+    public static void AssertRefused(Func<object> work, params string[] parts)
     {
-        string message = Assert.Throws<UserErrorException>(() => ImageDataSets.Load(dataSet, Path, imageSize)).Message;
+        string message = Assert.Throws<UserErrorException>(work).Message;
         Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
         Assert.EndsWith(".", message, StringComparison.Ordinal);
         Assert.DoesNotContain(". ", message, StringComparison.Ordinal);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using Google.Protobuf;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Unit.Tests.Data;
 using SkiaSharp;
@@ -19,7 +20,7 @@ public sealed class TensorBoardHistoryTests : IDisposable
     public async Task Curves_and_pictures_are_in_the_event_file()
     {
         string png = Path.Combine(temp.Path, "samples.png");
-        SampleGrid.Write(png, [.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)i)], 1, 3, 8);
+        PictureGrid.Write(png, new([.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)i)], Count: 1, Channels: 3, Size: 8));
         RunHistory history = await Open(Unexpected);
         foreach (RunEvent happened in OfEveryKind.Where(happened => happened is not SamplesDrawn))
             history.Add(happened);
