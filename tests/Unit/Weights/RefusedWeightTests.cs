@@ -29,6 +29,21 @@ public sealed class RefusedWeightTests : IDisposable
     }
 
     [Fact]
+    public void One_wrong_tensor_does_not_put_the_others_in_the_wrong()
+    {
+        RunSpec spec = Stored.Spec with { Blocks = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true };
+        var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), spec), In("out.safetensors")).Path);
+        // Only the last layer tells the number of mixtures.
+        foreach ((string name, SafeTensor tensor) in tensors.Where(pair => pair.Key != "out.weight"))
+        {
+            long[] shape = [1, .. tensor.Shape[1..]];
+            var misshapen = new Dictionary<string, SafeTensor>(tensors) { [name] = SafeTensor.Of(new float[shape.Aggregate(1L, (product, side) => product * side)], shape) };
+            Refuse(Stored.Write(In("in.safetensors"), misshapen), $"(misshapen: {name} [{string.Join(", ", shape)}] in place of [{string.Join(", ", tensor.Shape)}]);");
+            Refuse(Stored.Write(In("in.safetensors"), tensors.Where(pair => pair.Key != name).ToDictionary()), $"(missing: {name});");
+        }
+    }
+
+    [Fact]
     public void Long_lists_are_cut()
     {
         var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path)
