@@ -49,6 +49,8 @@ public sealed class RefusedWeightTests : IDisposable
         var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path)
             .Where(pair => !pair.Key.StartsWith("down.2", StringComparison.Ordinal)).ToDictionary();
         Refuse(Stored.Write(In("in.safetensors"), tensors), "missing: down.2.u.0.conv_in.weight, ", " and 14 more");
+        tensors[$"\u001b[2J\n{new string('x', 10_000)}"] = SafeTensor.Of([1], [1]);
+        Refuse(Stored.Write(In("in.safetensors"), tensors), $"extra: ?[2J?{new string('x', 115)}...)");
     }
 
     [Fact]
