@@ -76,7 +76,7 @@ builder.Services.AddSingleton<ClusterWorkers>();
 builder.Services.AddSingleton(services =>
 {
     DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
-    return new WorkerDevice(settings.Name, threads, new Replicas(threads), services.GetRequiredService<ClusterWorkers>().Find, TimeProvider.System);
+    return new WorkerDevice(settings.SiloName, threads, new Replicas(threads, services.GetRequiredService<DataSets>()), services.GetRequiredService<ClusterWorkers>().Find, TimeProvider.System);
 });
 builder.Services.AddSingleton(services =>
 {
@@ -85,7 +85,7 @@ builder.Services.AddSingleton(services =>
 });
 builder.Host.UseOrleans(silo => silo
     .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
-    .Configure<SiloOptions>(options => options.SiloName = settings.Name)
+    .Configure<SiloOptions>(options => options.SiloName = settings.SiloName)
     // A killed silo is dead after about 1 s, one that hangs after about 3 s. Computing threads give way to those that answer probes.
     .Configure<ClusterMembershipOptions>(options =>
     {
@@ -105,7 +105,7 @@ builder.Host.UseOrleans(silo => silo
     .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
     .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>());
 // After Orleans, so that it stops before: the worker leaves its run while the cluster still hears it.
-builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.Name));
+builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName));
 
 WebApplication app = builder.Build();
 if (settings.HttpPort > 0)

@@ -30,6 +30,12 @@ internal sealed record SiloSettings
     /// <summary>Threads of the worker's device.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>The silo takes part in sampling and scoring only, never in training.</summary>
+    public bool SampleOnly { get; init; }
+
+    /// <summary>Name under which the cluster knows the silo.</summary>
+    public string SiloName => SampleOnly ? ClusterNames.SamplerPrefix + Name : Name;
+
     /// <summary>The silo ends with its standard input, so that it never outlives the process that started it.</summary>
     public bool StopWithInput { get; init; }
 

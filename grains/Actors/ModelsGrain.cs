@@ -1,9 +1,10 @@
 using Orleans.Concurrency;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training.Weights;
 
 namespace PixelCnnCluster.Actors;
 
-/// <summary>Finds trained models.</summary>
+/// <summary>Finds trained models, and moves their weights.</summary>
 [StatelessWorker]
 public sealed class ModelsGrain : Grain, IModelsGrain
 {
@@ -16,4 +17,8 @@ public sealed class ModelsGrain : Grain, IModelsGrain
             return ModelCard.Find(model);
         return ModelCard.Read(await GrainFactory.GetGrain<ITrainingRunGrain>(model).CheckpointAsync());
     }
+
+    public Task<ExportedWeights> ExportAsync(ModelCard model, string path) => Task.Run(() => WeightFiles.Export(model.Path, path));
+
+    public Task<ModelCard> ImportAsync(string path, string saveDir, int? imageSize) => Task.Run(() => ModelCard.Read(WeightFiles.Import(path, saveDir, imageSize)));
 }

@@ -170,6 +170,15 @@ public interface IModelsGrain : IGrainWithIntegerKey
     /// <summary>The model of a run, as it is now, or at a path: a checkpoint's, or a folder's whose newest is taken.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     Task<ModelCard> FindAsync(string model);
+
+    /// <summary>Writes a model's weights to a file: .safetensors, or .pth as PyTorch reads it.</summary>
+    /// <exception cref="UserErrorException">The model cannot be written so, or the file not at all.</exception>
+    Task<ExportedWeights> ExportAsync(ModelCard model, string path);
+
+    /// <summary>Makes a checkpoint of a file of weights.</summary>
+    /// <param name="imageSize">Side of the model's images, which weights alone do not tell; null for what the file says, or what is usual.</param>
+    /// <exception cref="UserErrorException">The file does not hold the weights of one whole network, or the folder holds a checkpoint already.</exception>
+    Task<ModelCard> ImportAsync(string path, string saveDir, int? imageSize);
 }
 
 /// <summary>How long a call may take before its outcome counts as unknown.</summary>

@@ -72,3 +72,9 @@ public sealed record JobEnded(string? Error, bool UserError) : JobEvent;
 /// <summary>Events from the asked-for position on, and the position to ask for next.</summary>
 [GenerateSerializer, Immutable]
 public sealed record JobProgress(IReadOnlyList<JobEvent> Events, int Next);
+
+/// <summary>What an export wrote.</summary>
+/// <param name="Step">Committed steps of the checkpoint.</param>
+/// <param name="Bytes">Size of the file.</param>
+[GenerateSerializer, Immutable]
+public sealed record ExportedWeights(string Path, long Step, int Tensors, long Bytes);

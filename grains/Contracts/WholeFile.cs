@@ -4,9 +4,10 @@ namespace PixelCnnCluster.Contracts;
 public static class WholeFile
 {
     /// <summary>Writes beside the path and renames.</summary>
+    /// <returns>The file's size in bytes.</returns>
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static long Write(string path, Action<Stream> write)
     {
         // Another process may be writing the same file, such as a checkpoint for a coordinator that was replaced.
         string beside = $"{path}.{Environment.ProcessId}.part";
@@ -19,6 +20,7 @@ public static class WholeFile
             }
 
             File.Move(beside, path, overwrite: true);
+            return new FileInfo(path).Length;
         }
         catch
         {

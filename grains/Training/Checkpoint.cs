@@ -10,7 +10,7 @@ namespace PixelCnnCluster.Training;
 
 /// <summary>
 /// A run's whole state as a safetensors file: for each parameter its value, average and both moments, and in the metadata the
-/// specification, the step and a checksum. A file is whole or absent: it is written beside its place, flushed and renamed.
+/// specification, the step and a checksum.
 /// </summary>
 public sealed class Checkpoint
 {
@@ -68,13 +68,12 @@ public sealed class Checkpoint
     {
         byte[] header = SafeTensors.Header(tensors, metadata);
         Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
-        WholeFile.Write(path, file =>
+        return WholeFile.Write(path, file =>
         {
             file.Write(header);
             foreach ((_, SafeTensor tensor) in tensors)
                 file.Write(tensor.Data.Span);
         });
-        return new FileInfo(path).Length;
     }
 
     /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>

@@ -1,11 +1,28 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace PixelCnnCluster.Training;
 
 /// <summary>One tensor of a safetensors file: its type in the format's spelling (F32, U8, ...), shape and bytes.</summary>
-public sealed record SafeTensor(string Type, long[] Shape, ReadOnlyMemory<byte> Data);
+public sealed record SafeTensor(string Type, long[] Shape, ReadOnlyMemory<byte> Data)
+{
+    public static SafeTensor Of(float[] values, long[] shape) => new("F32", shape, MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
+
+    public bool IsFloatingPoint => Type is "F32" or "F64" or "F16" or "BF16";
+
+    /// <summary>The values as float32, rounded where the type is wider.</summary>
+    /// <exception cref="InvalidOperationException">The type is no floating-point type.</exception>
+    public float[] Floats() => Type switch
+    {
+        "F32" => MemoryMarshal.Cast<byte, float>(Data.Span).ToArray(),
+        "F64" => Array.ConvertAll(MemoryMarshal.Cast<byte, double>(Data.Span).ToArray(), value => (float)value),
+        "F16" => Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(Data.Span).ToArray(), value => (float)value),
+        "BF16" => Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(Data.Span).ToArray(), value => BitConverter.UInt32BitsToSingle((uint)value << 16)),
+        _ => throw new InvalidOperationException($"A tensor of type {Type} holds no floats."),
+    };
+}
 
 /// <summary>
 /// The safetensors format: a little-endian header length, a JSON header, the tensors' bytes. Nothing in a file is executed.
@@ -36,6 +53,14 @@ public static class SafeTensors
         json.CopyTo(padded, 8);
         padded.AsSpan(8 + json.Length).Fill((byte)' ');
         return padded;
+    }
+
+    /// <summary>Writes a whole file.</summary>
+    public static void Write(Stream file, IReadOnlyList<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        file.Write(Header(tensors, metadata));
+        foreach ((_, SafeTensor tensor) in tensors)
+            file.Write(tensor.Data.Span);
     }
 
     /// <exception cref="InvalidDataException">The bytes are not a whole safetensors file.</exception>
@@ -86,17 +111,21 @@ public static class SafeTensors
         static long[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt64())];
     }
 
+    /// <summary>Bytes of one element.</summary>
+    /// <exception cref="InvalidDataException">There is no such type.</exception>
+    internal static int WidthOf(string type) => type switch
+    {
+        "F64" or "I64" or "U64" => 8,
+        "F32" or "I32" or "U32" => 4,
+        "F16" or "BF16" or "I16" or "U16" => 2,
+        "U8" or "I8" or "BOOL" => 1,
+        _ => throw new InvalidDataException($"its type {type} is unknown"),
+    };
+
     /// <exception cref="OverflowException">The shape is beyond any memory.</exception>
     private static long BytesOf(string type, long[] shape)
     {
-        long width = type switch
-        {
-            "F64" or "I64" or "U64" => 8,
-            "F32" or "I32" or "U32" => 4,
-            "F16" or "BF16" or "I16" or "U16" => 2,
-            "U8" or "I8" or "BOOL" => 1,
-            _ => throw new InvalidDataException($"its type {type} is unknown"),
-        };
+        long width = WidthOf(type);
         return shape.Any(side => side < 0) ? -1 : shape.Aggregate(width, (product, side) => checked(product * side));
     }
 }

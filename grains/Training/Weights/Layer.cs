@@ -1,0 +1,25 @@
+using PixelCnnCluster.Model;
+
+namespace PixelCnnCluster.Training.Weights;
+
+/// <summary>A layer's parameters in the flat vector: v, g and b of a weight-normalised layer, or the table [classes, 2 filters] of a block's class biases alone.</summary>
+internal sealed record Layer(string Name, Slot Weight, Slot? Scale, Slot? Bias)
+{
+    /// <summary>The dimension of the weight that counts output filters, over which <see cref="Scale"/> runs: a transposed convolution's is [in, out, height, width].</summary>
+    public int OutputDimension => Name.StartsWith("upsize.", StringComparison.Ordinal) ? 1 : 0;
+
+    /// <summary>The layers in the layout's order.</summary>
+    public static IReadOnlyList<Layer> Of(ParameterLayout layout) =>
+        [.. layout.Slots.GroupBy(slot => slot.Name[..slot.Name.LastIndexOf('.')]).Select(group => group.ToArray() switch
+        {
+            [var weight, var scale, var bias] => new Layer(group.Key, weight, scale, bias),
+            [var table] => new Layer(group.Key, table, null, null),
+            _ => throw new InvalidOperationException($"Layer {group.Key} is neither weight-normalised nor a table."),
+        })];
+}
+
+internal static class SlotValues
+{
+    /// <summary>The slot's part of the flat vector.</summary>
+    public static Span<float> Of(this Span<float> vector, Slot slot) => vector.Slice((int)slot.Offset, (int)slot.Length);
+}

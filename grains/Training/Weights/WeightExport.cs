@@ -1,0 +1,78 @@
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+
+namespace PixelCnnCluster.Training.Weights;
+
+/// <summary>See <see cref="WeightFiles.Export"/>.</summary>
+internal static class WeightExport
+{
+    public static ExportedWeights Write(string checkpointPath, string outputPath)
+    {
+        bool torch = Path.GetExtension(outputPath) switch
+        {
+            WeightFiles.SafeTensorsEnd => false,
+            WeightFiles.TorchEnd => true,
+            _ => throw new UserErrorException($"{outputPath} ends neither in {WeightFiles.SafeTensorsEnd} nor in {WeightFiles.TorchEnd}; give the output a name that says which of the two it is."),
+        };
+        if (Path.GetFullPath(outputPath) == Path.GetFullPath(checkpointPath))
+            throw new UserErrorException($"{outputPath} is the checkpoint itself; give the output another name.");
+        ModelCard card = ModelCard.Read(checkpointPath);
+        var shape = NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes);
+        if (torch && NotInPort(shape) is [_, ..] foreign)
+        {
+            throw new UserErrorException(
+                $"{outputPath} cannot hold this network, because the PyTorch port has no {string.Join(" and no ", foreign)}; give the output a name that ends in {WeightFiles.SafeTensorsEnd}.");
+        }
+
+        IReadOnlyList<Layer> layers = Layer.Of(new PixelCnn(shape).Layout);
+        float[] parameters = AverageOf(checkpointPath, card.Spec, shape);
+        if (TensorCheck.NotFinite(layers, parameters) is [_, ..] lost)
+            throw new UserErrorException($"{checkpointPath} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
+        List<(string Name, SafeTensor Tensor)> tensors = Tensors(layers, torch ? new PortFormat() : new PlainFormat(), parameters);
+        try
+        {
+            return new(outputPath, card.Step, tensors.Count, WholeFile.Write(outputPath, file =>
+            {
+                if (torch)
+                    TorchArchive.Write(file, tensors);
+                else
+                    SafeTensors.Write(file, tensors, WeightMetadata.Of(card));
+            }));
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{outputPath} cannot be written ({fault.Message.TrimEnd('.')}); give the output another place.", fault);
+        }
+    }
+
+    private static List<(string Name, SafeTensor Tensor)> Tensors(IReadOnlyList<Layer> layers, WeightFormat format, float[] parameters)
+    {
+        List<(string, SafeTensor)> tensors = [];
+        foreach (Layer layer in layers)
+        {
+            foreach (((string name, long[] shape), float[] values) in format.Tensors(layer).Zip(format.Write(layer, parameters)))
+                tensors.Add((name, SafeTensor.Of(values, shape)));
+        }
+
+        return tensors;
+    }
+
+    private static float[] AverageOf(string checkpointPath, RunSpec spec, NetworkShape shape)
+    {
+        using var state = new TrainingState(new PixelCnn(shape).Layout, spec);
+        Checkpoint.Read(checkpointPath).Fill(state, checkpointPath);
+        float[] average = new float[state.Layout.Length];
+        HostBytes.Read(state.Average, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(average.AsSpan())));
+        return average;
+    }
+
+    private static string[] NotInPort(NetworkShape shape) =>
+    [
+        .. shape.Classes > 0 ? ["class conditioning"] : Array.Empty<string>(),
+        .. shape.CoordinateChannels ? ["coordinate channels"] : Array.Empty<string>(),
+        .. shape.NonLocal ? ["non-local block"] : Array.Empty<string>(),
+        .. shape.EnergyDistance ? ["energy distance"] : Array.Empty<string>(),
+        .. shape.Nonlinearity != Nonlinearity.ConcatElu ? ["other nonlinearity than concat_elu"] : Array.Empty<string>(),
+    ];
+}

@@ -1,0 +1,121 @@
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+
+namespace PixelCnnCluster.Training.Weights;
+
+/// <summary>See <see cref="WeightFiles.Import"/>.</summary>
+internal static class WeightImport
+{
+    private const int GreySize = 28, ColourSize = 32;
+
+    public static string Read(string weightsPath, string saveDir, int? imageSize)
+    {
+        if (CheckpointHeader.Newest(saveDir) is { } taken)
+            throw new UserErrorException($"{saveDir} holds a checkpoint already ({Path.GetFileName(taken)}); give a folder without any with --save-dir.");
+        try
+        {
+            (WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = Open(weightsPath);
+            (NetworkShape shape, RunSpec spec) = Describe(format, tensors, metadata, imageSize);
+            spec = spec with { SaveDir = saveDir, LoadParams = null };
+            if (spec.Validate() is [var mistake, ..])
+                throw new WeightFileException($"holds a network that cannot be trained here, for {mistake.TrimEnd('.')}");
+            Checkpoint checkpoint = Begin(new PixelCnn(shape), spec, format, tensors, run: Path.GetFileNameWithoutExtension(weightsPath));
+            return Save(checkpoint, spec);
+        }
+        catch (WeightFileException fault)
+        {
+            throw new UserErrorException($"{weightsPath} {fault.Message}.", fault);
+        }
+    }
+
+    private static string Save(Checkpoint checkpoint, RunSpec spec)
+    {
+        try
+        {
+            return CheckpointFolder.Save(checkpoint, spec.SaveDir, spec.KeepCheckpoints).Path;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{spec.SaveDir} cannot be written to ({fault.Message.TrimEnd('.')}); give another --save-dir.", fault);
+        }
+    }
+
+    private static (WeightFormat Format, IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Open(string path)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            byte[] start = new byte[4];
+            int length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            file.Position = 0;
+            if (TorchArchive.IsOne(start.AsSpan(0, length)))
+                return (new PortFormat(), TorchArchive.Read(file), new Dictionary<string, string>());
+            if (Path.GetExtension(path) != WeightFiles.SafeTensorsEnd)
+                throw new WeightFileException("is no zip archive as PyTorch writes since 1.6; load it in PyTorch and save it again with torch.save of that version or a newer one");
+            (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
+            return (new PlainFormat(), tensors, metadata);
+        }
+        catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new WeightFileException($"cannot be read ({fault.Message.Split(". ")[0].TrimEnd('.')}); give a whole file of weights, {WeightFiles.SafeTensorsEnd} or {WeightFiles.TorchEnd}");
+        }
+    }
+
+    private static (NetworkShape Shape, RunSpec Spec) Describe(
+        WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata, int? imageSize)
+    {
+        if (WeightMetadata.Read(metadata, tensors.Count) is { } told)
+        {
+            return imageSize is null || imageSize == told.Shape.Size
+                ? told
+                : throw new WeightFileException($"says that its images are {told.Shape.Size} pixels wide; leave out --image-size");
+        }
+
+        NetworkShape shape = ShapeInference.Infer(format.WeightShapes(tensors))
+            ?? throw new WeightFileException($"holds no PixelCNN++ ({WeightFileException.List([.. tensors.Keys])}); give a file whose tensors are named as export names them");
+        shape = shape with { Size = imageSize ?? (shape.Channels == 1 ? GreySize : ColourSize) };
+        if (shape is { Channels: 1, Size: not GreySize })
+            throw new WeightFileException($"holds a network for grey images, and the data sets of grey images are {GreySize} pixels wide; leave out --image-size");
+        return (shape, Supposed(shape));
+    }
+
+    /// <summary>Settings of a run that can go on with a network of which nothing else is known.</summary>
+    private static RunSpec Supposed(NetworkShape shape) => new()
+    {
+        DataSet = shape switch
+        {
+            { Channels: 1 } => DataSet.Mnist,
+            { Size: ColourSize, Classes: 0 or 10 } => DataSet.Cifar,
+            _ => DataSet.Folder,
+        },
+        ImageSize = shape.Channels == 1 ? new RunSpec().ImageSize : shape.Size,
+        Blocks = shape.Blocks,
+        Filters = shape.Filters,
+        Mixtures = shape.Mixtures,
+        Nonlinearity = shape.Nonlinearity,
+        ClassConditional = shape.Classes > 0,
+        CoordinateChannels = shape.CoordinateChannels,
+        NonLocal = shape.NonLocal,
+        Objective = shape.EnergyDistance ? Objective.EnergyDistance : Objective.Likelihood,
+    };
+
+    /// <summary>The run's beginning, with the weights as parameters and as their average.</summary>
+    private static Checkpoint Begin(PixelCnn network, RunSpec spec, WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, string run)
+    {
+        IReadOnlyList<Layer> layers = Layer.Of(network.Layout);
+        TensorCheck.Fit(layers.SelectMany(format.Tensors), tensors);
+        using var state = new TrainingState(network.Layout, spec);
+        // A zero filter has no direction of its own; it keeps that of a fresh network.
+        network.DrawParameters(state.AverageParameters, Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
+        float[] parameters = new float[network.Layout.Length];
+        HostBytes.Read(state.Average, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(parameters.AsSpan())));
+        foreach (Layer layer in layers)
+            format.Read(layer, [.. format.Tensors(layer).Select(tensor => tensors[tensor.Name].Floats())], parameters);
+        if (TensorCheck.NotFinite(layers, parameters) is [_, ..] lost)
+            throw new WeightFileException($"has weights that are not finite in {WeightFileException.List(lost)}; take weights from before they were lost");
+        HostBytes.Write(state.Average, parameters);
+        HostBytes.Write(state.Values, parameters);
+        return Checkpoint.Of(state, network.Shape, run, spec, testBitsPerDim: null);
+    }
+}

@@ -1,0 +1,85 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Tests.Training;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Weights;
+using PixelCnnCluster.Unit.Tests.Data;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Weights;
+
+/// <summary>A state_dict of the common PyTorch port, as torch.save wrote it, goes in and comes out.</summary>
+public sealed class PortWeightTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    private string In(string name) => Path.Combine(folder.Path, name);
+
+    [Fact]
+    public void The_ports_logits_agree()
+    {
+        string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), imageSize: null);
+        using var scope = NewDisposeScope();
+        Tensor images = ImageScaling.FromBytes(tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
+        Stored.AssertClose(Stored.Npz<float>(Stored.Vector("port-grey.npz"), "logits"), Stored.Outputs(checkpoint, images), 1e-4f);
+        ModelCard card = ModelCard.Read(checkpoint);
+        Assert.Equal(("port-grey", 0L, 1, 28, 0), (card.Run, card.Step, card.Channels, card.Size, card.Classes));
+        Assert.Equal(
+            new RunSpec { DataSet = DataSet.Mnist, Filters = 4, Blocks = 1, Mixtures = 3, SaveDir = In("run") }, card.Spec);
+    }
+
+    [Fact]
+    public void Names_shapes_and_all_but_transposed_weights_come_out_as_they_went_in()
+    {
+        string original = Stored.Vector("port-grey.pth");
+        ExportedWeights export = WeightFiles.Export(WeightFiles.Import(original, In("run"), null), In("out.pth"));
+        IReadOnlyDictionary<string, SafeTensor> before = Stored.Tensors(original), after = Stored.Tensors(export.Path);
+        Assert.Equal(File.ReadLines(Stored.Vector("port-grey.names.txt")).Order(), after.Select(pair => $"{pair.Key} [{string.Join(", ", pair.Value.Shape)}]").Order());
+        Assert.Equal((171, 0L, new FileInfo(export.Path).Length), (export.Tensors, export.Step, export.Bytes));
+        bool Kept(string name) => !name.Contains("deconv.weight", StringComparison.Ordinal);
+        Stored.AssertSame(before.Where(pair => Kept(pair.Key)).ToDictionary(), after.Where(pair => Kept(pair.Key)).ToDictionary());
+
+        string again = WeightFiles.Export(WeightFiles.Import(export.Path, In("again"), null), In("again.pth")).Path;
+        Assert.Equal(File.ReadAllBytes(export.Path), File.ReadAllBytes(again));
+        using var scope = NewDisposeScope();
+        Tensor images = Stored.Images(1, 28);
+        Stored.AssertClose(
+            Stored.Outputs(CheckpointHeader.Newest(In("run"))!, images), Stored.Outputs(CheckpointHeader.Newest(In("again"))!, images), 1e-6f);
+    }
+
+    [Fact]
+    public void An_imported_network_trains_scores_and_draws()
+    {
+        string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
+        RunSpec spec = ModelCard.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
+        using TinyRun run = TinyRun.Start(spec, TinyRun.Images(1, 28));
+        Assert.Empty(run.On(() => run.Replica.Start(null)));
+        Assert.Equal(ModelCard.Read(checkpoint).StateHash, run.Hash);
+        Assert.True(run.On(() => run.Replica.State.Values.Equals(run.Replica.State.Average)));
+        Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
+        Assert.All(run.On(() => run.Replica.Evaluate(0, 4)), loss => Assert.True(double.IsFinite(loss)));
+        Assert.Equal(28 * 28, run.On(() => run.Replica.Sample(0, 1)).Length);
+    }
+
+    [Fact]
+    public void An_input_of_a_transposed_convolution_without_weights_stays_so()
+    {
+        string exported = WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec, change: (parameters, layout) =>
+            parameters[layout.Slots.Single(slot => slot.Name == "upsize.0.u.v")][2].zero_()), In("out.pth")).Path;
+        SafeTensor scale = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_g"], direction = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_v"];
+        Assert.Equal([false, false, true, false], scale.Floats().Select(g => g == 0));
+        Assert.All(direction.Floats(), v => Assert.NotEqual(0, v));
+        WeightFiles.Import(exported, In("to"), null);
+    }
+
+    [Fact]
+    public void Every_row_of_the_table_has_its_way_back()
+    {
+        foreach (Layer layer in Layer.Of(new PixelCnn(NetworkShape.From(Stored.Spec with { Blocks = 12 }, 3, 32, 0)).Layout))
+            Assert.Equal(layer.Name, LayerNames.FromPort(LayerNames.ToPort(layer.Name)));
+        Assert.Equal("up_layers.2.u_stream.11.conv_input.conv", LayerNames.ToPort("up.2.u.11.conv_in"));
+        Assert.Null(LayerNames.FromPort("up_layers.2.u_stream.conv_input.conv"));
+    }
+
+    public void Dispose() => folder.Dispose();
+}

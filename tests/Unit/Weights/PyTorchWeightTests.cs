@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Training.Weights;
+using PixelCnnCluster.Unit.Tests.Data;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Weights;
+
+/// <summary>PyTorch itself reads what is exported, and what it saves is imported: both compute the same logits.</summary>
+public sealed class PyTorchWeightTests : IDisposable
+{
+    /// <summary>The distribution's own, for which tests/run installs PyTorch.</summary>
+    private const string Python = "/usr/bin/python3";
+
+    private readonly TempFolder folder = new();
+
+    [Theory]
+    [InlineData(1, 4, 1, 3, 28)]
+    [InlineData(3, 6, 2, 2, 32)]
+    public void An_export_loads_strictly_as_weights_only(int channels, int filters, int blocks, int mixtures, int size)
+    {
+        string checkpoint = Stored.Checkpoint(In("run"), Stored.Spec with { Filters = filters, Blocks = blocks, Mixtures = mixtures }, channels, size);
+        string exported = WeightFiles.Export(checkpoint, In("out.pth")).Path;
+        float[] logits = Run("load", exported, channels, filters, blocks, mixtures, size);
+        Stored.AssertClose(Logits(checkpoint, channels, size), logits, 1e-4f);
+    }
+
+    [Theory]
+    [InlineData(1, 4, 1, 3, 28)]
+    [InlineData(3, 6, 2, 2, 32)]
+    public void What_a_data_parallel_trainer_saves_is_imported(int channels, int filters, int blocks, int mixtures, int size)
+    {
+        float[] logits = Run("save", In("in.pth"), channels, filters, blocks, mixtures, size);
+        string checkpoint = WeightFiles.Import(In("in.pth"), In("run"), null);
+        ModelCard card = ModelCard.Read(checkpoint);
+        Assert.Equal((channels, size, filters, blocks, mixtures), (card.Channels, card.Size, card.Spec.Filters, card.Spec.Blocks, card.Spec.Mixtures));
+        Stored.AssertClose(logits, Logits(checkpoint, channels, size), 1e-4f);
+    }
+
+    private string In(string name) => Path.Combine(folder.Path, name);
+
+    private static float[] Logits(string checkpoint, int channels, int size)
+    {
+        using var scope = NewDisposeScope();
+        byte[] bytes = [.. Enumerable.Range(0, 2 * channels * size * size).Select(i => (byte)(i * 37))];
+        return Stored.Outputs(checkpoint, ImageScaling.FromBytes(tensor(bytes, [2, channels, size, size], ScalarType.Byte)));
+    }
+
+    private float[] Run(string action, string weights, params int[] network)
+    {
+        using Process process = Start(
+            [Path.Combine(AppContext.BaseDirectory, "port_network.py"), action, weights, .. network.Select(number => number.ToString(CultureInfo.InvariantCulture)), In("logits")]);
+        string errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.False(errors.Contains("No module named 'torch'", StringComparison.Ordinal), "PyTorch is missing: install python3-torch, as tests/run does.");
+        Assert.True(process.ExitCode == 0, errors);
+        return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(In("logits"))).ToArray();
+    }
+
+    private static Process Start(string[] arguments)
+    {
+        Assert.True(File.Exists(Python), $"{Python} is missing: install python3-torch, as tests/run does.");
+        return Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardError = true })!;
+    }
+
+    public void Dispose() => folder.Dispose();
+}
