@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Models;
 
 namespace PixelCnnCluster.Client;
 
@@ -23,6 +24,23 @@ public static class Commands
 
             Ctrl+C finishes the step, saves, and says how to continue. On a shared cluster it leaves the run to the cluster.
             """),
+        new("sample", "Draw images from a trained model.", ModelFlags.OfSample, SampleCommand.SampleAsync,
+            """
+              sample                                       16 images from the newest checkpoint in runs/
+              sample --model runs/mine --count 64 -o digits.png
+                                                           one picture of 64
+              sample --count 10000 --output samples.npz    for NumPy: arr_0 [N, H, W, C]
+              sample --class 7 --mixture-temperature 0.8   of one class, keeping to what is likelier
+              sample --cluster redis:6379 --model mine     from a run, also one that is training
+            """),
+        new("complete", "Keep a part of each image and draw the rest several times.", ModelFlags.OfComplete, SampleCommand.CompleteAsync,
+            """
+              complete seven.png                           the lower half, four times
+              complete a.png b.png --keep 10 --count 8     all but the first ten rows
+              complete face.png --keep mask.png            all that is black in the mask
+
+            A pixel is drawn from those above it and to its left; what is kept below it has no say.
+            """, ModelFlags.Images),
         new("runs", "List the runs of a cluster.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.RunsAsync,
             """
               runs --cluster redis:6379                    all runs, the newest first
@@ -33,22 +51,22 @@ public static class Commands
             """
               runs show mine                               generations and their causes, scores, checkpoints, faults
               runs show mine --json                        for programs: the overview, then the events
-            """, takesRun: true),
+            """, ClusterRequest.RunArgument),
         new("watch", "Follow a run from its beginning until it is over; Ctrl+C leaves it to the cluster.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.WatchAsync,
             """
               watch mine                                   live, as train shows it; for a run that is over, how it went
               watch mine --json > mine.jsonl               all events
-            """, takesRun: true),
+            """, ClusterRequest.RunArgument),
         new("stop", "Stop a run after the step in progress, with a checkpoint, and wait until it has.", [CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json], ClusterCommands.StopAsync,
             """
               stop mine                                    save and stop
               stop mine --detach                           the same, without waiting
-            """, takesRun: true),
+            """, ClusterRequest.RunArgument),
         new("resume", "Let a run that was stopped or has failed go on from its newest checkpoint, and follow it.", [CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json], ClusterCommands.ResumeAsync,
             """
               resume mine                                  go on and watch
               resume mine --detach                         go on
-            """, takesRun: true),
+            """, ClusterRequest.RunArgument),
         new("cluster", "List the workers of a cluster and what each is at.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.WorkersAsync,
             """
               cluster --cluster redis:6379/blue            of the cluster with the id blue
@@ -93,13 +111,13 @@ public static class Commands
     private sealed class ConsoleCommand
     {
         /// <param name="words">How it is typed; a command of two words is part of the one of the first word.</param>
-        /// <param name="takesRun">The name of a run follows.</param>
-        public ConsoleCommand(string words, string help, IEnumerable<Flag> flags, Func<ParseResult, Task<int>> run, string examples, bool takesRun = false)
+        /// <param name="argument">What follows besides flags; null for nothing.</param>
+        public ConsoleCommand(string words, string help, IEnumerable<Flag> flags, Func<ParseResult, Task<int>> run, string examples, Argument? argument = null)
         {
             (Words, RunAsync, Examples) = (words, run, examples);
             Command = new Command(words.Split(' ')[^1], help);
-            if (takesRun)
-                Command.Arguments.Add(ClusterRequest.RunArgument);
+            if (argument is not null)
+                Command.Arguments.Add(argument);
             foreach (var flag in flags)
                 Command.Options.Add(flag.Option);
             Command.SetAction((result, _) => run(result));

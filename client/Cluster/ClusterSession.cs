@@ -1,0 +1,42 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Cluster;
+
+/// <summary>A cluster for the time of one command: a shared one, or one silo of this machine's own that ends with it.</summary>
+public sealed class ClusterSession : IAsyncDisposable
+{
+    private readonly LocalCluster? _local;
+    private readonly ClusterConnection? _connection;
+    private readonly string? _logDir;
+
+    private ClusterSession(LocalCluster? local, ClusterConnection? connection, string? logDir) => (_local, _connection, _logDir) = (local, connection, logDir);
+
+    /// <summary>The silo sees this machine's files.</summary>
+    public bool IsLocal => _local is not null;
+
+    public Grains Grains => _local?.Grains ?? _connection!.Grains;
+
+    /// <summary>Fails when nobody is left to answer.</summary>
+    public Task Lost => _local?.Lost ?? Task.Delay(Timeout.Infinite);
+
+    /// <exception cref="UserErrorException">There is no such cluster.</exception>
+    public static async Task<ClusterSession> OpenAsync(ClusterAddress? shared, CancellationToken cancel)
+    {
+        if (shared is not null)
+            return new(null, await SharedCluster.ConnectAsync(shared, cancel), null);
+        var logDir = Directory.CreateTempSubdirectory("pixelcnn-").FullName;
+        return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, cancel), null, logDir);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is not null)
+            await _connection.DisposeAsync();
+        if (_local is null)
+            return;
+        await _local.DisposeAsync();
+        // The log of a silo that was lost is worth keeping.
+        if (!Lost.IsFaulted)
+            Directory.Delete(_logDir!, recursive: true);
+    }
+}

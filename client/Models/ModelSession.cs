@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Models;
+
+/// <summary>A command's use of a trained model, on a shared cluster or on one of this machine's own.</summary>
+internal static class ModelSession
+{
+    private const string RunsDir = "runs";
+
+    /// <summary>Finds the model, checks what is asked for, and has a cluster do it. On this machine all mistakes are found before a silo starts.</summary>
+    /// <param name="read">Reads the command's own flags and adds what is wrong with them to the mistakes; its result is only used if there is none.</param>
+    /// <param name="plan">What is to be done with the model.</param>
+    /// <param name="work">Does it.</param>
+    /// <returns>The exit code.</returns>
+    public static Task<int> UseAsync<TOptions, TPlan>(
+        ParseResult result, Func<ModelRequest, List<string>, TOptions> read, Func<ModelCard, TOptions, TPlan> plan, Func<ClusterSession, ModelCard, TOptions, TPlan, CancellationToken, Task> work) =>
+        RunAsync(result, read, async (request, options, stop) =>
+        {
+            if (request.Cluster is null)
+            {
+                var card = ModelCard.Find(Path.GetFullPath(request.Model ?? NewestHere()));
+                var planned = plan(card, options);
+                await using var session = await ClusterSession.OpenAsync(null, stop);
+                await work(session, card, options, planned, stop);
+            }
+            else
+            {
+                await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
+                var model = request.Model ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
+                    ?? throw new UserErrorException($"The cluster at {request.Cluster} has no run yet; name a checkpoint with --model.");
+                var card = await session.Grains.Models.FindAsync(model).WaitAsync(stop);
+                await work(session, card, options, plan(card, options), stop);
+            }
+        });
+
+    /// <summary>Reads a command line and does what it asks for; a signal ends it.</summary>
+    public static async Task<int> RunAsync<TOptions>(
+        ParseResult result, Func<ModelRequest, List<string>, TOptions> read, Func<ModelRequest, TOptions, CancellationToken, Task> work)
+    {
+        var mistakes = new List<string>();
+        var request = ModelRequest.Read(result, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable), mistakes);
+        var options = read(request, mistakes);
+        if (mistakes.Count > 0)
+            return Failure.Report(ExitCode.UserError, mistakes, request.Json);
+        using var signals = new StopSignals();
+        return await Failure.GuardAsync(
+            request.Json,
+            async () =>
+            {
+                try
+                {
+                    await work(request, options, signals.Stop).WaitAsync(signals.Abort);
+                    return ExitCode.Success;
+                }
+                catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
+                {
+                    return ExitCode.Interrupted;
+                }
+            },
+            fault => request.Cluster is { } cluster && fault is OrleansException or TimeoutException or SocketException
+                ? $"The cluster at {request.Cluster} does not answer; try again. {fault.Message}" : fault.Message);
+    }
+
+    /// <summary>Has the cluster do a job to its end.</summary>
+    /// <exception cref="UserErrorException">The job cannot be done.</exception>
+    public static Task DoAsync(ClusterSession session, Job job, Action<JobEvent> show, CancellationToken stop) =>
+        new JobWatch(session.Grains.Job(Guid.NewGuid()), job, show, session.Lost, TimeProvider.System).FollowAsync(stop);
+
+    /// <exception cref="UserErrorException">The job has mistakes.</exception>
+    public static T Checked<T>(this T job)
+        where T : Job => job.Validate() is [_, ..] mistakes ? throw new UserErrorException(string.Join('\n', mistakes)) : job;
+
+    private static string NewestHere() =>
+        (Directory.Exists(RunsDir) ? Directory.EnumerateDirectories(RunsDir).Select(CheckpointHeader.Newest).OfType<string>().MaxBy(File.GetLastWriteTimeUtc) : null)
+        ?? throw new UserErrorException($"There is no trained model in {RunsDir}; train one, or name a checkpoint with --model.");
+}

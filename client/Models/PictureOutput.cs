@@ -1,0 +1,58 @@
+using System.Globalization;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
+
+namespace PixelCnnCluster.Client.Models;
+
+/// <summary>Where images go: one picture of all, a NumPy file, or a folder with a file of each.</summary>
+/// <param name="Path">As given; its ending says which.</param>
+public sealed record PictureOutput(string Path)
+{
+    /// <summary>A picture named after the time, so that none is overwritten.</summary>
+    public static PictureOutput Default(string what, DateTimeOffset now) => new(string.Create(CultureInfo.InvariantCulture, $"{what}-{now:yyyyMMdd-HHmmss}.png"));
+
+    /// <summary>Finds before the work what would be in the way after it.</summary>
+    /// <exception cref="UserErrorException">The path cannot be written to.</exception>
+    public void Check()
+    {
+        if (IsFile && Directory.Exists(Path))
+            throw new UserErrorException($"--output {Path} is a folder; give another name.");
+        if (!IsFile && File.Exists(Path))
+            throw new UserErrorException($"--output {Path} is a file; give a name that ends in .png or .npz, or that of a folder.");
+        Write(() => Directory.CreateDirectory(IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path));
+    }
+
+    /// <param name="grid">All images in one picture, and its number of columns; null for as square as can be.</param>
+    /// <param name="names">File name of each image, without its ending.</param>
+    /// <exception cref="UserErrorException">The path cannot be written to.</exception>
+    public void Write(ImageStack images, int[]? labels, (ImageStack Images, int? Columns) grid, Func<int, string> names) => Write(() =>
+    {
+        switch (System.IO.Path.GetExtension(Path).ToLowerInvariant())
+        {
+            case ".png":
+                PictureGrid.Write(Path, grid.Images, grid.Columns);
+                break;
+            case ".npz":
+                NpzFile.Write(Path, images, labels);
+                break;
+            default:
+                for (var i = 0; i < images.Count; i++)
+                    PictureFile.Write(System.IO.Path.Combine(Path, $"{names(i)}.png"), images.Image(i), images.Channels, images.Size);
+                break;
+        }
+    });
+
+    private bool IsFile => System.IO.Path.GetExtension(Path).ToLowerInvariant() is ".png" or ".npz";
+
+    private void Write(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"--output {Path} cannot be written ({e.Message.TrimEnd('.')}); give another path.", e);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Display;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
+
+namespace PixelCnnCluster.Client.Models;
+
+/// <summary>Draws images, or completes given ones. Each command returns the exit code.</summary>
+public static class SampleCommand
+{
+    public static Task<int> SampleAsync(ParseResult result) => ModelSession.UseAsync(
+        result,
+        (_, mistakes) => Options.Read(result, mistakes, "samples", ModelFlags.Count, 16),
+        (card, options) => new Plan(options.Job(card, options.Count, given: null)),
+        DrawAsync);
+
+    public static Task<int> CompleteAsync(ParseResult result) => ModelSession.UseAsync(
+        result,
+        (request, mistakes) =>
+        {
+            if (request.Words.Count == 0)
+                mistakes.Add("complete needs images; name PNG or JPEG files.");
+            return Options.Read(result, mistakes, "completed", ModelFlags.Completions, 4) with { Paths = request.Words };
+        },
+        (card, options) =>
+        {
+            byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, card.Channels, card.Size))];
+            var mask = KeptPart.Read(options.Keep, card.Size);
+            return new Plan(options.Job(card, options.Count * options.Paths.Count, new(images, mask, options.Count)));
+        },
+        DrawAsync);
+
+    private static async Task DrawAsync(Cluster.ClusterSession session, ModelCard card, Options options, Plan plan, CancellationToken stop)
+    {
+        var job = plan.Job;
+        var drawn = new DrawnImages(card, job.Count);
+        using (var display = new JobDisplay(options.Json, quiet: false, TimeProvider.System))
+        {
+            display.Note(string.Create(CultureInfo.InvariantCulture, $"Drawing {job.Count} images of {card.Size}x{card.Size} from {card.Path}, step {card.Step:N0}."));
+            await ModelSession.DoAsync(session, job, Show, stop);
+            var grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(card, job.Given, drawn.Images);
+            int[]? labels = card.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % card.Classes)];
+            options.Output.Write(drawn.Images, labels, grid, options.Name);
+            var took = display.Elapsed;
+            display.Dispose();
+            display.Preview(grid.Item1);
+            Console.WriteLine(options.Json
+                ? JsonSerializer.Serialize(
+                    new { Event = "drawn", options.Output.Path, job.Count, job.Seed, Model = card.Path, card.Step, Seconds = took.TotalSeconds, ImagesPerS = job.Count / took.TotalSeconds }, ContractsJson.Options)
+                : $"{job.Count} images in {Format.Duration(took)} ({Format.Speed(job.Count / took.TotalSeconds)}), seed {job.Seed}: {options.Output.Path}");
+
+            void Show(JobEvent e)
+            {
+                if (e is RowDrawn row)
+                {
+                    drawn.Add(row);
+                    display.Show("Drawing", drawn.Done, () => drawn.Images);
+                }
+
+                JobText.Note(e, display);
+            }
+        }
+    }
+
+    private sealed record Plan(DrawJob Job);
+
+    private sealed record Options(
+        int Count, int? Batch, ulong Seed, int? Class, double Mixture, double Logistic, string Keep, IReadOnlyList<string> Paths, PictureOutput Output, bool Json)
+    {
+        public static Options Read(ParseResult result, ICollection<string> mistakes, string what, Valued<int> count, int usual) => new(
+            ModelRequest.Value(result, count, mistakes, usual),
+            ModelRequest.Number(result, ModelFlags.Batch, mistakes),
+            ModelRequest.Value(result, ModelFlags.Seed, mistakes, 1UL),
+            ModelRequest.Number(result, ModelFlags.Class, mistakes),
+            ModelRequest.Value(result, ModelFlags.MixtureTemperature, mistakes, 1.0),
+            ModelRequest.Value(result, ModelFlags.LogisticTemperature, mistakes, 1.0),
+            ModelRequest.Value(result, ModelFlags.Keep, mistakes, KeptPart.Top),
+            [],
+            ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path) : PictureOutput.Default(what, DateTimeOffset.Now),
+            CommonFlags.Json.IsGiven(result));
+
+        public DrawJob Job(ModelCard card, int count, GivenPixels? given)
+        {
+            var job = new DrawJob(card, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
+            Output.Check();
+            return job;
+        }
+
+        /// <summary>File name of image number i.</summary>
+        public string Name(int i) => Paths.Count == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{i:D6}")
+            : string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(Paths[i / Count])}-{i / Count}-{i % Count}");
+    }
+}
