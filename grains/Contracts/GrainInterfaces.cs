@@ -169,15 +169,18 @@ public interface IModelsGrain : IGrainWithIntegerKey
 {
     /// <summary>The model of a run, as it is now, or at a path: a checkpoint's, or a folder's whose newest is taken.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
+    [ResponseTimeout(Deadlines.File)]
     Task<ModelCard> FindAsync(string model);
 
     /// <summary>Writes a model's weights to a file: .safetensors, or .pth as PyTorch reads it.</summary>
     /// <exception cref="UserErrorException">The model cannot be written so, or the file not at all.</exception>
+    [ResponseTimeout(Deadlines.File)]
     Task<ExportedWeights> ExportAsync(ModelCard model, string path);
 
     /// <summary>Makes a checkpoint of a file of weights.</summary>
     /// <param name="imageSize">Side of the model's images, which weights alone do not tell; null for what the file says, or what is usual.</param>
     /// <exception cref="UserErrorException">The file does not hold the weights of one whole network, or the folder holds a checkpoint already.</exception>
+    [ResponseTimeout(Deadlines.File)]
     Task<ModelCard> ImportAsync(string path, string saveDir, int? imageSize);
 }
 
@@ -186,4 +189,7 @@ public static class Deadlines
 {
     /// <summary>A worker that is busy for longer is asked again; one that is dead is noticed by membership before.</summary>
     public const string Answer = "00:00:05";
+
+    /// <summary>For large files on slow disks.</summary>
+    public const string File = "00:10:00";
 }
