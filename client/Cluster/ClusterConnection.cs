@@ -27,7 +27,8 @@ public sealed class ClusterConnection : IAsyncDisposable
         _host = builder.Build();
     }
 
-    public Grains Grains => new(Client.GetGrain<IClusterGrain>(0), run => Client.GetGrain<ITrainingRunGrain>(run));
+    public Grains Grains => new(
+        Client.GetGrain<IClusterGrain>(0), run => Client.GetGrain<ITrainingRunGrain>(run), Client.GetGrain<IModelsGrain>(0), job => Client.GetGrain<IJobGrain>(job));
 
     private IClusterClient Client => _host.Services.GetRequiredService<IClusterClient>();
 
