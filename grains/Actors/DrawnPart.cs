@@ -15,6 +15,7 @@ internal sealed class DrawnPart
     private readonly Task drawing;
     private TaskCompletionSource news = NewSignal();
     private long heard;
+    private volatile bool isGivenUp;
 
     public DrawnPart(DrawOrder order, IDevice device, TrainedModels models, TimeProvider time)
     {
@@ -23,8 +24,8 @@ internal sealed class DrawnPart
         drawing = Task.Run(() => DrawAsync(order, device, models));
     }
 
-    /// <summary>Nobody has asked for a long time.</summary>
-    public bool IsForgotten => time.GetElapsedTime(Volatile.Read(ref heard)) > Silence;
+    /// <summary>Nobody has asked for a long time; who asks after that, however soon, has it drawn anew.</summary>
+    public bool IsForgotten => isGivenUp || time.GetElapsedTime(Volatile.Read(ref heard)) > Silence;
 
     /// <summary>Rows from number <paramref name="from"/> on, as soon as that is finished.</summary>
     public async Task<DrawnRows> ReadAsync(int from)
@@ -54,7 +55,7 @@ internal sealed class DrawnPart
         Drawing images = await device.RunAsync(() => models.Draw(order));
         try
         {
-            while (rows.Count < size && !IsForgotten)
+            while (rows.Count < size && !(isGivenUp = IsForgotten))
             {
                 byte[] row = await device.RunAsync(images.DrawRow);
                 lock (rows)

@@ -20,7 +20,7 @@ internal sealed class JobCoordinator(
     private readonly PriorityQueue<Part, int> pending = new();
     private readonly Dictionary<string, Task> busy = [];
     private readonly Dictionary<string, Exception> unfit = [];
-    private bool isAwaiting;
+    private bool isAwaiting, isOver;
 
     /// <summary>Does the job; its last event says how it ended.</summary>
     public async Task RunAsync()
@@ -30,17 +30,17 @@ internal sealed class JobCoordinator(
             if (job.Validate() is [_, ..] mistakes)
                 throw new UserErrorException(string.Join(' ', mistakes));
             int count = await CountAsync();
-            tell(new JobStarted(count));
-            int atOnce = job.Batch ?? Math.Clamp((count + samplers().Count - 1) / Math.Max(1, samplers().Count), 1, MostAtOnce);
+            Tell(new JobStarted(count));
+            int sharers = Math.Max(1, samplers().Count), atOnce = job.Batch ?? Math.Clamp((count + sharers - 1) / sharers, 1, MostAtOnce);
             for (int first = 0; first < count; first += atOnce)
                 pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
             while (pending.Count > 0 || busy.Count > 0)
                 await AdvanceAsync((sampler, part) => job is DrawJob draw ? DrawAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
-            tell(new JobEnded(Error: null, UserError: false));
+            Tell(new JobEnded(Error: null, UserError: false));
         }
         catch (Exception fault)
         {
-            tell(new JobEnded(fault.Message, fault is UserErrorException));
+            Tell(new JobEnded(fault.Message, fault is UserErrorException));
         }
     }
 
@@ -73,7 +73,7 @@ internal sealed class JobCoordinator(
         if (busy.Count == 0 && all.Count > 0)
             throw unfit.Values.Last();
         if (busy.Count == 0 && !isAwaiting)
-            tell(new SamplersAwaited());
+            Tell(new SamplersAwaited());
         isAwaiting = busy.Count == 0;
         await Task.WhenAny([.. busy.Values, Task.Delay(Pause, time)]);
         foreach ((string sampler, Task done) in busy.Where(entry => entry.Value.IsCompleted).ToList())
@@ -92,7 +92,7 @@ internal sealed class JobCoordinator(
         catch (WorkerFaultException fault)
         {
             pending.Enqueue(part, part.First);
-            tell(new SamplerLost(sampler, fault.InnerException!.Message));
+            Tell(new SamplerLost(sampler, fault.InnerException!.Message));
             // One whose work throws would throw again.
             if (!fault.IsLoss)
                 unfit.Add(sampler, fault);
@@ -109,7 +109,7 @@ internal sealed class JobCoordinator(
         {
             DrawnRows drawn = await AskAsync(sampler, grain => grain.DrawAsync(order, part.Rows));
             foreach (byte[] row in drawn.Rows)
-                tell(new RowDrawn(part.First, part.End, part.Rows++, row));
+                Tell(new RowDrawn(part.First, part.End, part.Rows++, row));
         }
     }
 
@@ -118,7 +118,7 @@ internal sealed class JobCoordinator(
         int bytes = score.Model.ImageBytes;
         ScoreOrder order = new(
             id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet, score.Maps);
-        tell(await AskAsync(sampler, grain => grain.ScoreAsync(order)));
+        Tell(await AskAsync(sampler, grain => grain.ScoreAsync(order)));
     }
 
     private ArraySegment<byte> Image(byte[] images, int number) => new(images, number * job.Model.ImageBytes, job.Model.ImageBytes);
@@ -144,9 +144,18 @@ internal sealed class JobCoordinator(
         }
     }
 
+    /// <summary>When the job has failed, samplers may still be at work; nobody hears of it.</summary>
+    private void Tell(JobEvent e)
+    {
+        if (isOver)
+            return;
+        isOver = e is JobEnded;
+        tell(e);
+    }
+
     private void CheckWanted()
     {
-        if (!isWanted())
+        if (isOver || !isWanted())
             throw new OperationCanceledException("Nobody waits for the results any more.");
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Orleans.GrainDirectory;
 using PixelCnnCluster.Contracts;
 
@@ -5,7 +6,7 @@ namespace PixelCnnCluster.Actors;
 
 /// <summary>One job and its results, in memory only.</summary>
 [GrainDirectory(StoreNames.Directory)]
-public sealed class JobGrain(ClusterWorkers cluster, TimeProvider time) : Grain, IJobGrain
+public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, ILogger<JobGrain> log) : Grain, IJobGrain
 {
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), Silence = TimeSpan.FromSeconds(30);
 
@@ -19,6 +20,7 @@ public sealed class JobGrain(ClusterWorkers cluster, TimeProvider time) : Grain,
         if (!isBegun)
         {
             isBegun = true;
+            LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
             heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
             _ = new JobCoordinator(this.GetPrimaryKey(), job, cluster.Active, cluster.FindSampler, Tell, time, isWanted: () => !isOver).RunAsync();
@@ -57,4 +59,7 @@ public sealed class JobGrain(ClusterWorkers cluster, TimeProvider time) : Grain,
     private Task EndIfForgottenAsync() => time.GetElapsedTime(heard) > Silence ? EndAsync() : Task.CompletedTask;
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Job {Job}: at most {Count} images with {Model}")]
+    private static partial void LogBegun(ILogger log, Guid job, int count, string model);
 }

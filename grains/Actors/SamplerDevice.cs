@@ -9,7 +9,8 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 public sealed class SamplerDevice(IDevice device, TrainedModels models, TimeProvider time)
 {
-    private readonly Dictionary<(Guid Job, int First), DrawnPart> parts = [];
+    /// <remarks>A job that is begun again on other samplers may be cut at other places.</remarks>
+    private readonly Dictionary<(Guid Job, int First, int End), DrawnPart> parts = [];
     private readonly RepeatedCalls calls = new();
 
     public Task<DrawnRows> DrawAsync(DrawOrder order, int from)
@@ -18,13 +19,13 @@ public sealed class SamplerDevice(IDevice device, TrainedModels models, TimeProv
         {
             foreach ((var key, DrawnPart silent) in parts.Where(entry => entry.Value.IsForgotten).ToList())
                 parts.Remove(key);
-            if (!parts.TryGetValue((order.Job, order.First), out DrawnPart? part))
-                parts.Add((order.Job, order.First), part = new(order, device, models, time));
+            if (!parts.TryGetValue((order.Job, order.First, order.End), out DrawnPart? part))
+                parts.Add((order.Job, order.First, order.End), part = new(order, device, models, time));
             return part.ReadAsync(from);
         }
     }
 
-    public Task<ImagesScored> ScoreAsync(ScoreOrder order) => calls.Once((order.Job, order.First), () => device.RunAsync(() => models.Score(order)));
+    public Task<ImagesScored> ScoreAsync(ScoreOrder order) => calls.Once((order.Job, order.First, order.End), () => device.RunAsync(() => models.Score(order)));
 
     public Task<int> CountAsync(DataSetHalf half, ModelCard model) => calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
 }

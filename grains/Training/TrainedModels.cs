@@ -32,7 +32,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
                 $"The {half.DataSet} data set has images of {images.Size}x{images.Size} pixels with {images.Channels} channels, and {model.Path} models {model.Size}x{model.Size} with {model.Channels}; name another with --data-set.");
         }
 
-        return images.Classes >= model.Classes ? images : throw new UserErrorException(
+        return model.Classes == 0 || model.Classes == images.Classes ? images : throw new UserErrorException(
             $"The {half.DataSet} data set has labels of {images.Classes} classes, and {model.Path} is conditioned on {model.Classes}; name another with --data-set.");
     }
 

@@ -26,25 +26,34 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
         connection ??= await ClusterConnection.OpenAsync(new(redis), CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
     }
 
-    /// <summary>Starts a silo without waiting for it.</summary>
+    /// <summary>Starts a silo without waiting for it; one whose name says that it is a sampler never trains.</summary>
     /// <param name="prefix">Command that runs it, as for another network namespace.</param>
     public SiloProcess Launch(string name, string address = "127.0.0.1", params IEnumerable<string> prefix)
     {
         int[] ports = FreePorts.Find(2);
+        bool isSampler = name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal);
+        string own = isSampler ? name[ClusterNames.SamplerPrefix.Length..] : name;
         var silo = SiloProcess.Start(
             name,
             [
                 .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
-                $"--Silo:Name={name}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
-                "--Silo:HttpPort=0", "--Silo:Threads=1", "--Silo:StopWithInput=true",
+                $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
+                "--Silo:HttpPort=0", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
             ],
-            Path.Combine(folder, $"{name}.log"));
+            Path.Combine(folder, $"{own}.log"));
         silos.Add(silo);
         return silo;
     }
 
     /// <summary>The newest process of that name.</summary>
     public SiloProcess Silo(string name) => silos.Last(silo => silo.Name == name);
+
+    /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
+    public string HolderOf(Guid job) => silos
+        .Select(silo => (silo.Name, Line: File.ReadLines(silo.LogPath).LastOrDefault(text => text.Contains($"Job {job}", StringComparison.Ordinal))))
+        .Where(found => found.Line is not null)
+        .OrderBy(found => found.Line, StringComparer.Ordinal)
+        .Last().Name;
 
     /// <summary>Sends a signal to the newest process of that name.</summary>
     public void Signal(string name, string signal)

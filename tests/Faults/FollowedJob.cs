@@ -1,0 +1,84 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Faults;
+
+/// <summary>A job whose events are read as they come; it is begun again when it is lost with its silo.</summary>
+public sealed class FollowedJob(IJobGrain grain, Job job)
+{
+    /// <summary>No event for so long is a hang.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60), RetryDelay = TimeSpan.FromMilliseconds(100);
+
+    private readonly List<JobEvent> events = [];
+
+    /// <summary>Those of the newest beginning.</summary>
+    public IReadOnlyList<JobEvent> Events => events;
+
+    /// <summary>How often it was begun.</summary>
+    public int Beginnings { get; private set; }
+
+    /// <summary>Reads up to the first event that fits.</summary>
+    /// <param name="awaited">For the message if it does not come.</param>
+    public async Task<T> NextAsync<T>(Func<T, bool> fits, string awaited)
+        where T : JobEvent
+    {
+        using var deadline = new CancellationTokenSource(Silence);
+        while (true)
+        {
+            int known = events.Count, beginnings = Beginnings;
+            await ReadAsync();
+            if (events.OfType<T>().FirstOrDefault(fits) is { } found)
+                return found;
+            if (events.Count > known || Beginnings > beginnings)
+                deadline.CancelAfter(Silence);
+            if (events is [.., JobEnded end])
+                throw new InvalidOperationException($"The job ended without {awaited}: {end}");
+            if (deadline.IsCancellationRequested)
+                throw new TimeoutException($"The job was silent for {Silence.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
+        }
+    }
+
+    /// <summary>Waits for the end.</summary>
+    /// <returns>The images [Count, C, H, W].</returns>
+    public async Task<byte[]> PixelsAsync()
+    {
+        JobEnded end = await NextAsync<JobEnded>(_ => true, "its end");
+        if (end.Error is not null)
+            throw new InvalidOperationException($"The job failed: {end.Error}");
+        int size = job.Model.Size, planes = job.Model.Channels;
+        byte[] pixels = new byte[job.Count * job.Model.ImageBytes];
+        bool[] isDrawn = new bool[job.Count * size];
+        foreach (RowDrawn row in events.OfType<RowDrawn>())
+        {
+            for (int image = row.First; image < row.End; image++)
+            {
+                if (isDrawn[(image * size) + row.Row])
+                    throw new InvalidOperationException($"Row {row.Row} of image {image} was told twice.");
+                isDrawn[(image * size) + row.Row] = true;
+                for (int c = 0; c < planes; c++)
+                    row.Pixels.AsSpan((((image - row.First) * planes) + c) * size, size).CopyTo(pixels.AsSpan(((((image * planes) + c) * size) + row.Row) * size));
+            }
+        }
+
+        return isDrawn.All(drawn => drawn) ? pixels : throw new InvalidOperationException("The job ended without all of its rows.");
+    }
+
+    private async Task ReadAsync()
+    {
+        try
+        {
+            if (Beginnings > 0 && await grain.ReadAsync(events.Count) is { } progress)
+            {
+                events.AddRange(progress.Events);
+                return;
+            }
+
+            await grain.BeginAsync(job);
+            events.Clear();
+            Beginnings++;
+        }
+        catch (Exception fault) when (fault is not UserErrorException)
+        {
+            await Task.Delay(RetryDelay);
+        }
+    }
+}

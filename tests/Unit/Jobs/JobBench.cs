@@ -1,0 +1,148 @@
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Tests.Simulation;
+
+namespace PixelCnnCluster.Tests.Jobs;
+
+/// <summary>A job's coordinator and samplers that draw and score by formula, all in a world's time.</summary>
+internal sealed class JobBench(int seed)
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromHours(1);
+
+    private readonly Dictionary<string, PretendedSampler> samplers = [];
+
+    public static ModelCard Model { get; } = new("/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
+
+    public World World { get; } = new(seed);
+
+    public List<JobEvent> Events { get; } = [];
+
+    public bool IsWanted { get; set; } = true;
+
+    /// <summary>Called with what is told, as it is told.</summary>
+    public Action<JobEvent> Told { get; set; } = _ => { };
+
+    public JobEnded End => Assert.IsType<JobEnded>(Events[^1]);
+
+    /// <summary>Samplers that no longer answer, or not yet.</summary>
+    public HashSet<string> Absent { get; } = [];
+
+    public PretendedSampler this[string name] => samplers[name];
+
+    public static DrawJob Draw(int count, int? batch = null) => new(Model, count, batch, Seed: 5, Class: null, 1, 1, Given: null);
+
+    public static ScoreJob Score(int count, int? batch = null) =>
+        new(Model, count, batch, [.. Enumerable.Range(0, count * Model.ImageBytes).Select(i => (byte)(i / Model.ImageBytes))], Class: null, DataSet: null, Maps: false);
+
+    /// <summary>What a sampler draws of a row of images.</summary>
+    public static byte[] Row(int first, int end, int row) =>
+        [.. Enumerable.Range(first, end - first).SelectMany(image => Enumerable.Range(0, Model.Size).Select(x => (byte)((image * 37) + (row * 5) + x)))];
+
+    public JobBench With(params IEnumerable<string> names)
+    {
+        foreach (string name in names)
+            samplers.Add(name, new(World));
+        return this;
+    }
+
+    /// <summary>Runs the job to its end, and as long after as anything goes on that a sampler does.</summary>
+    public JobBench Run(Job job)
+    {
+        World.Run(
+            async () =>
+            {
+                var coordinator = new JobCoordinator(
+                    Guid.Empty, job, () => [.. samplers.Keys.Except(Absent)], Find, Tell, World.ClockOf(() => true), () => IsWanted);
+                await coordinator.RunAsync();
+                await World.Delay(TimeSpan.FromMinutes(1));
+                return true;
+            },
+            Deadline,
+            awaited: "end of the job");
+        Assert.IsType<JobEnded>(Events[^1]);
+        Assert.Single(Events.OfType<JobEnded>());
+        return this;
+    }
+
+    /// <summary>Each row of each image is told once, the rows of a part in order, and every pixel is what samplers draw.</summary>
+    public void AssertDrawn(int count)
+    {
+        Assert.Equal(new JobEnded(Error: null, UserError: false), End);
+        Assert.Equal(new JobStarted(count), Assert.Single(Events.OfType<JobStarted>()));
+        int next = 0;
+        foreach (IGrouping<(int First, int End), RowDrawn> part in Events.OfType<RowDrawn>().GroupBy(row => (row.First, row.End)).OrderBy(part => part.Key.First))
+        {
+            Assert.Equal(next, part.Key.First);
+            next = part.Key.End;
+            Assert.Equal(Enumerable.Range(0, Model.Size), part.Select(row => row.Row));
+            Assert.All(part, row => Assert.Equal(Row(row.First, row.End, row.Row), row.Pixels));
+        }
+
+        Assert.Equal(count, next);
+    }
+
+    /// <summary>Each image is scored once.</summary>
+    public void AssertScored(int count)
+    {
+        Assert.Equal(new JobEnded(Error: null, UserError: false), End);
+        double[] bits = [.. Events.OfType<ImagesScored>().OrderBy(scored => scored.First).SelectMany(scored => scored.Bits)];
+        Assert.Equal(Enumerable.Range(0, count).Select(image => (double)image), bits);
+    }
+
+    private PretendedSampler Find(string name) => Absent.Contains(name) ? throw new OrleansException($"No silo named {name} is in the cluster.") : samplers[name];
+
+    private void Tell(JobEvent e)
+    {
+        World.Note($"{e}");
+        Events.Add(e);
+        Told(e);
+    }
+}
+
+/// <summary>A sampler that takes its time, and fails when it is told to.</summary>
+internal sealed class PretendedSampler(World world) : ISamplerGrain
+{
+    /// <summary>What becomes of call number i; null is an answer.</summary>
+    public Func<int, Exception?> Fault { get; set; } = _ => null;
+
+    public int Calls { get; private set; }
+
+    public int DataSetImages { get; set; }
+
+    /// <summary>Of one answer.</summary>
+    public int MostRows { get; set; } = int.MaxValue / 2;
+
+    /// <summary>Most milliseconds that an answer takes.</summary>
+    public int Patience { get; set; } = 300;
+
+    public async Task<DrawnRows> DrawAsync(DrawOrder order, int from)
+    {
+        await AnswerAsync();
+        int end = Math.Min(world.Random.Next(from, order.Model.Size), from + MostRows - 1) + 1;
+        return new([.. Enumerable.Range(from, end - from).Select(row => JobBench.Row(order.First, order.End, row))]);
+    }
+
+    /// <remarks>The images of a job are made of their numbers.</remarks>
+    public async Task<ImagesScored> ScoreAsync(ScoreOrder order)
+    {
+        await AnswerAsync();
+        IEnumerable<double> bits = order.Images is { } images
+            ? images.Chunk(order.Model.ImageBytes).Select(image => (double)image.Distinct().Single())
+            : Enumerable.Range(order.First, order.End - order.First).Select(image => (double)image);
+        return new(order.First, [.. bits], Maps: null);
+    }
+
+    public async Task<int> CountAsync(DataSetHalf half, ModelCard model)
+    {
+        await AnswerAsync();
+        return DataSetImages;
+    }
+
+    private async Task AnswerAsync()
+    {
+        int call = Calls++;
+        await world.Delay(world.Between(1, Patience));
+        if (Fault(call) is { } fault)
+            throw fault;
+    }
+}

@@ -1,0 +1,175 @@
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Jobs;
+
+/// <summary>A job's results are complete and the same whoever does its parts, and its last event says how it ended.</summary>
+public sealed class JobCoordinatorTests
+{
+    private static readonly string[] Three = ["a", "b", "c"];
+
+    [Theory]
+    [InlineData(1, 7, null)]
+    [InlineData(2, 7, null)]
+    [InlineData(3, 7, null)]
+    [InlineData(3, 2, null)]
+    [InlineData(1, 200, null)]
+    [InlineData(1, 7, 1)]
+    [InlineData(2, 7, 3)]
+    [InlineData(3, 7, 7)]
+    [InlineData(3, 7, 4096)]
+    public void Any_number_of_samplers_and_any_batch_gives_every_image(int samplers, int count, int? batch)
+    {
+        new JobBench(1).With(Three[..samplers]).Run(JobBench.Draw(count, batch)).AssertDrawn(count);
+        new JobBench(1).With(Three[..samplers]).Run(JobBench.Score(count, batch)).AssertScored(count);
+    }
+
+    [Fact]
+    public void Every_sampler_gets_a_share()
+    {
+        JobBench bench = new JobBench(1).With(Three).Run(JobBench.Draw(7));
+        Assert.Equal([3, 3, 1], bench.Events.OfType<RowDrawn>().GroupBy(row => row.First).OrderBy(part => part.Key).Select(part => part.First().End - part.Key));
+        Assert.All(Three, name => Assert.NotEqual(0, bench[name].Calls));
+    }
+
+    [Fact]
+    public void Given_images_go_with_the_completions_of_theirs()
+    {
+        byte[] images = [.. Enumerable.Range(0, 3 * JobBench.Model.ImageBytes).Select(i => (byte)(i / JobBench.Model.ImageBytes))];
+        new JobBench(1).With(Three).Run(JobBench.Draw(6, 4) with { Given = new(images, new bool[16], Each: 2) }).AssertDrawn(6);
+    }
+
+    /// <summary>Over many schedules of losses that come and go.</summary>
+    [Fact]
+    public void Whatever_is_lost_each_row_is_told_once_and_in_order()
+    {
+        int losses = 0;
+        for (int seed = 1; seed <= 300; seed++)
+        {
+            JobBench bench = new JobBench(seed).With(Three);
+            foreach (string name in Three)
+                bench[name].Fault = _ => bench.World.Chance(0.7) ? null : bench.World.Chance(0.5) ? new OrleansException("gone") : new StaleOrderException("stale");
+            (int count, int batch) = (bench.World.Random.Next(1, 12), bench.World.Random.Next(1, 5));
+            if (seed % 3 == 0)
+                bench.Run(JobBench.Score(count, batch)).AssertScored(count);
+            else
+                bench.Run(JobBench.Draw(count, batch)).AssertDrawn(count);
+            losses += bench.Events.OfType<SamplerLost>().Count();
+        }
+
+        Assert.InRange(losses, 300, int.MaxValue);
+    }
+
+    [Fact]
+    public void A_sampler_that_is_gone_has_its_images_finished_by_another()
+    {
+        JobBench bench = new JobBench(3).With("a", "b");
+        bench["a"].MostRows = 1;
+        bench.Told = e =>
+        {
+            if (e is RowDrawn { First: 0, Row: 1 })
+                bench.Absent.Add("a");
+        };
+        bench.Run(JobBench.Draw(4)).AssertDrawn(4);
+        SamplerLost lost = Assert.Single(bench.Events.OfType<SamplerLost>());
+        Assert.Equal(("a", "No silo named a is in the cluster."), (lost.Sampler, lost.Message));
+    }
+
+    [Fact]
+    public void A_sampler_whose_work_throws_is_not_asked_again()
+    {
+        JobBench bench = new JobBench(1).With("a", "b");
+        bench["a"].Fault = _ => new InvalidOperationException("out of memory");
+        bench.Run(JobBench.Draw(12, 1)).AssertDrawn(12);
+        Assert.Equal(1, bench["a"].Calls);
+        Assert.Equal(new SamplerLost("a", "out of memory"), Assert.Single(bench.Events.OfType<SamplerLost>()));
+    }
+
+    [Fact]
+    public void When_the_work_of_all_throws_the_job_ends_with_what_they_said()
+    {
+        JobBench bench = new JobBench(1).With("a", "b");
+        foreach (string name in new[] { "a", "b" })
+            bench[name].Fault = _ => new InvalidOperationException("out of memory");
+        bench.Run(JobBench.Draw(12, 1));
+        Assert.Contains("out of memory", bench.End.Error, StringComparison.Ordinal);
+        Assert.False(bench.End.UserError);
+        Assert.Equal((1, 1), (bench["a"].Calls, bench["b"].Calls));
+    }
+
+    [Fact]
+    public void A_mistake_of_the_users_ends_the_job_and_nothing_is_told_after_it()
+    {
+        JobBench bench = new JobBench(1).With("a", "b");
+        bench["a"].Fault = call => call < 1 ? null : new UserErrorException("The model is damaged.");
+        bench["b"].Patience = 1;
+        bench.Run(JobBench.Draw(5000, 1));
+        Assert.Equal(new JobEnded("The model is damaged.", UserError: true), bench.End);
+        Assert.Empty(bench.Events.OfType<SamplerLost>());
+        Assert.Equal(2, bench["a"].Calls);
+    }
+
+    [Fact]
+    public void A_call_that_takes_too_long_is_asked_again_and_not_counted_as_a_loss()
+    {
+        JobBench bench = new JobBench(1).With("a");
+        bench["a"].Fault = call => call % 4 < 3 ? new TimeoutException() : null;
+        bench.Run(JobBench.Draw(3)).AssertDrawn(3);
+        Assert.Empty(bench.Events.OfType<SamplerLost>());
+    }
+
+    [Fact]
+    public void Without_a_sampler_the_job_says_so_once_and_goes_on_when_one_comes()
+    {
+        JobBench bench = new JobBench(1).With("a");
+        bench.Absent.Add("a");
+        bench.Told = async e =>
+        {
+            if (e is SamplersAwaited)
+            {
+                await bench.World.Delay(TimeSpan.FromSeconds(20));
+                bench.Absent.Clear();
+            }
+        };
+        bench.Run(JobBench.Draw(5)).AssertDrawn(5);
+        Assert.Single(bench.Events.OfType<SamplersAwaited>());
+        Assert.Single(bench.Events.OfType<RowDrawn>().GroupBy(row => row.First));
+        Assert.InRange(bench.World.Elapsed.TotalSeconds, 20, 90);
+    }
+
+    [Fact]
+    public void A_job_that_nobody_wants_ends()
+    {
+        JobBench bench = new JobBench(1).With("a");
+        bench.Told = e => bench.IsWanted &= e is not RowDrawn;
+        bench.Run(JobBench.Draw(5000, 1));
+        Assert.Contains("Nobody waits", bench.End.Error, StringComparison.Ordinal);
+        Assert.InRange(bench["a"].Calls, 1, 2);
+
+        JobBench lonely = new JobBench(1).With();
+        lonely.Told = _ => lonely.IsWanted = false;
+        lonely.Run(JobBench.Draw(5));
+        Assert.Contains("Nobody waits", lonely.End.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(30, 9, 9)]
+    [InlineData(30, 100, 30)]
+    public void A_data_set_is_counted_by_a_sampler_and_cut_to_what_is_asked_for(int there, int asked, int count)
+    {
+        JobBench bench = new JobBench(1).With(Three);
+        foreach (string name in Three)
+            bench[name].DataSetImages = there;
+        bench["a"].Fault = call => call == 0 ? new OrleansException("gone") : null;
+        bench.Run(JobBench.Score(1, 4) with { Count = asked, Images = null, DataSet = new(DataSet.Digits, "", Train: false) }).AssertScored(count);
+        Assert.Equal(new JobStarted(count), Assert.Single(bench.Events.OfType<JobStarted>()));
+    }
+
+    [Fact]
+    public void A_wrong_job_ends_before_it_begins()
+    {
+        JobBench bench = new JobBench(1).With("a").Run(JobBench.Draw(0, 0));
+        Assert.Equal(new JobEnded("--count is 0; give 1 or more. --batch is 0; give a number from 1 to 4096.", UserError: true), Assert.Single(bench.Events));
+        Assert.Equal(0, bench["a"].Calls);
+    }
+}

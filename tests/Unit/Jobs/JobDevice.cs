@@ -1,0 +1,99 @@
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Tests.Training;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Unit.Tests.Data;
+
+namespace PixelCnnCluster.Tests.Jobs;
+
+/// <summary>A sampler's device, in time that passes when a test says so, and a checkpoint of a few steps of a run.</summary>
+internal sealed class JobDevice : IDisposable
+{
+    private readonly TempFolder folder = new();
+    private readonly DeviceThreads threads;
+
+    public JobDevice(TinyRun run, int threadCount = 1)
+    {
+        Model = Write(run, "one.safetensors");
+        threads = new(threadCount);
+        Watched = new(threads);
+        Sampler = new(Watched, new TrainedModels(threads, new DataSets()), Time);
+    }
+
+    public ModelCard Model { get; }
+
+    public WatchedDevice Watched { get; }
+
+    public PassingTime Time { get; } = new();
+
+    public SamplerDevice Sampler { get; }
+
+    public ModelCard Write(TinyRun run, string name)
+    {
+        string path = Path.Combine(folder.Path, name);
+        run.Checkpoint().Write(path);
+        return ModelCard.Read(path);
+    }
+
+    public DrawOrder Order(int first, int end) => new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
+
+    /// <summary>Draws all rows, asking for the next until there is none.</summary>
+    /// <returns>[images, C, H, W]</returns>
+    public async Task<byte[]> DrawAsync(DrawOrder order)
+    {
+        (int size, int channels) = (order.Model.Size, order.Model.Channels);
+        byte[] images = new byte[(order.End - order.First) * order.Model.ImageBytes];
+        for (int row = 0; row < size;)
+        {
+            foreach (byte[] drawn in (await Sampler.DrawAsync(order, row)).Rows)
+            {
+                for (int plane = 0; plane < (order.End - order.First) * channels; plane++)
+                    drawn.AsSpan(plane * size, size).CopyTo(images.AsSpan(((plane * size) + row) * size));
+                row++;
+            }
+        }
+
+        return images;
+    }
+
+    public void Dispose()
+    {
+        threads.Dispose();
+        folder.Dispose();
+    }
+}
+
+/// <summary>A device whose rows a test hears of, on its thread and while it draws them.</summary>
+internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
+{
+    private int rows;
+
+    public string Description => threads.Description;
+
+    /// <summary>Rows that were drawn, of all drawings.</summary>
+    public int Rows => Volatile.Read(ref rows);
+
+    /// <summary>Called after each row with the number of rows so far, before anything else can come to the device.</summary>
+    public Action<int> Drawn { get; set; } = _ => { };
+
+    public Task<T> RunAsync<T>(Func<T> work) => threads.RunAsync(() =>
+    {
+        T result = work();
+        if (result is byte[])
+            Drawn(Interlocked.Increment(ref rows));
+        return result;
+    });
+
+    public Task<T> RunAsideAsync<T>(Func<T> work) => threads.RunAsideAsync(work);
+}
+
+internal sealed class PassingTime : TimeProvider
+{
+    private long ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => Interlocked.Read(ref ticks);
+
+    public void Pass(TimeSpan time) => Interlocked.Add(ref ticks, time.Ticks);
+}

@@ -1,0 +1,49 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Jobs;
+
+/// <summary>Every wrong value gets one sentence that names its flag and the remedy.</summary>
+public sealed class JobValidationTests
+{
+    private static readonly DrawJob Draw = JobBench.Draw(1);
+    private static readonly ScoreJob Score = JobBench.Score(1);
+    private static readonly ModelCard OfClasses = JobBench.Model with { Classes = 10 };
+    private static readonly ModelCard ByEnergy = JobBench.Model with { Spec = JobBench.Model.Spec with { Objective = Objective.EnergyDistance } };
+
+    private static readonly (Job Job, string Sentence)[] Wrong =
+    [
+        (Draw with { Count = 0 }, "--count is 0; give 1 or more."),
+        (Score with { Count = -1 }, "--count is -1; give 1 or more."),
+        (Draw with { Batch = 0 }, "--batch is 0; give a number from 1 to 4096."),
+        (Score with { Batch = 4097 }, "--batch is 4097; give a number from 1 to 4096."),
+        (Draw with { Class = 3 }, "--class is 3, but /model is not conditioned on classes; leave it out, or train with --class-conditional."),
+        (Draw with { Model = OfClasses, Class = 10 }, "--class is 10; give a class from 0 to 9."),
+        (Draw with { Model = OfClasses, Class = -1 }, "--class is -1; give a class from 0 to 9."),
+        (Score with { Model = OfClasses, Class = 10 }, "--class is 10; give a class from 0 to 9."),
+        (Draw with { MixtureTemperature = -0.5 }, "--mixture-temperature is -0.5; give 0 or more."),
+        (Draw with { MixtureTemperature = double.NaN }, "--mixture-temperature is NaN; give 0 or more."),
+        (Draw with { LogisticTemperature = double.PositiveInfinity }, "--logistic-temperature is Infinity; give 0 or more."),
+        (Draw with { Model = ByEnergy, MixtureTemperature = 0.5 }, "--mixture-temperature needs a mixture, and /model was trained by energy distance; leave it out."),
+        (Draw with { Model = ByEnergy, LogisticTemperature = 0 }, "--logistic-temperature needs a mixture, and /model was trained by energy distance; leave it out."),
+        (Score with { Model = ByEnergy }, "/model was trained by energy distance and has no likelihood to score with; name another model with --model."),
+        (Score with { Model = OfClasses }, "/model is conditioned on 10 classes; say with --class which of them the images are of."),
+    ];
+
+    [Fact]
+    public void A_wrong_value_gets_its_sentence() => Assert.All(Wrong, each => Assert.Equal([each.Sentence], each.Job.Validate()));
+
+    [Fact]
+    public void What_is_right_gets_none()
+    {
+        Job[] right =
+        [
+            Draw, Score, Draw with { MixtureTemperature = 0, LogisticTemperature = 0, Batch = 4096 }, Draw with { Model = OfClasses }, Draw with { Model = OfClasses, Class = 9 },
+            Draw with { Model = ByEnergy }, Score with { Model = OfClasses, Class = 0 }, Score with { Model = OfClasses, Images = null, DataSet = new(DataSet.Digits, "", Train: false) },
+        ];
+        Assert.All(right, job => Assert.Empty(job.Validate()));
+    }
+
+    [Fact]
+    public void All_mistakes_are_told_at_once() =>
+        Assert.Equal(4, (Draw with { Count = 0, Batch = 0, Class = 1, MixtureTemperature = double.NaN }).Validate().Count);
+}

@@ -1,0 +1,171 @@
+using CsCheck;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Tests.Training;
+
+namespace PixelCnnCluster.Tests.Jobs;
+
+/// <summary>A sampler draws what training drew, in any parts, a row at a time, and as long as somebody asks.</summary>
+public sealed class SamplerDeviceTests
+{
+    private const int Size = 8;
+
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(16), Patience = TimeSpan.FromSeconds(30);
+
+    [Theory]
+    [InlineData(1, 1, false, Objective.Likelihood)]
+    [InlineData(2, 3, true, Objective.Likelihood)]
+    [InlineData(2, 1, true, Objective.EnergyDistance)]
+    public async Task A_job_draws_what_training_drew(int threads, int channels, bool classes, Objective objective)
+    {
+        using TinyRun run = Trained(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
+        using JobDevice device = new(run, threads);
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 5)), await device.DrawAsync(device.Order(0, 5)));
+        Assert.Equal(run.On(() => run.Replica.Sample(3, 4)), await device.DrawAsync(device.Order(3, 4)));
+    }
+
+    [Fact]
+    public async Task Any_partition_gives_the_same_images()
+    {
+        const int Images = 6;
+        using TinyRun run = Trained(TinyRun.Small);
+        using JobDevice device = new(run, threadCount: 2);
+        int bytes = device.Model.ImageBytes;
+        byte[] whole = await device.DrawAsync(device.Order(0, Images));
+        await Gen.Int[1, Images - 1].HashSet[0, 4].SampleAsync(
+            async cuts =>
+            {
+                int[] ends = [0, .. cuts.Order(), Images];
+                byte[][] parts = await Task.WhenAll(ends.Zip(ends.Skip(1), (first, end) => device.DrawAsync(device.Order(first, end))));
+                return parts.SelectMany(part => part).SequenceEqual(whole);
+            },
+            iter: 10,
+            threads: 1);
+        Assert.NotEqual(whole[..bytes], whole[bytes..(2 * bytes)]);
+    }
+
+    [Fact]
+    public async Task A_repeated_call_gives_the_rows_again_from_any_on_and_draws_none_twice()
+    {
+        using TinyRun run = Trained(TinyRun.Small);
+        using JobDevice device = new(run);
+        DrawOrder order = device.Order(0, 2);
+        await device.DrawAsync(order);
+        IReadOnlyList<byte[]> all = (await device.Sampler.DrawAsync(order, 0)).Rows;
+        Assert.Equal(Size, all.Count);
+        for (int from = 0; from < Size; from++)
+            Assert.Equal(all.Skip(from), (await device.Sampler.DrawAsync(order, from)).Rows);
+        Assert.Equal(Size, device.Watched.Rows);
+        // Another sampler that goes on where one was lost.
+        Assert.Equal(all[5], (await device.Sampler.DrawAsync(order with { Job = Guid.NewGuid() }, 5)).Rows[0]);
+    }
+
+    /// <summary>As when a job is begun again on fewer samplers.</summary>
+    [Fact]
+    public async Task A_job_that_is_cut_anew_gets_rows_and_scores_of_all_its_images()
+    {
+        using TinyRun run = Trained(TinyRun.Small);
+        using JobDevice device = new(run);
+        DrawOrder narrow = device.Order(0, 2), wide = narrow with { End = 3 };
+        await device.DrawAsync(narrow);
+        Assert.Equal(await device.DrawAsync(wide with { Job = Guid.NewGuid() }), await device.DrawAsync(wide));
+        ScoreOrder two = new(Guid.NewGuid(), device.Model, 0, 2, new byte[2 * Size * Size], Class: null, DataSet: null, Maps: false);
+        Assert.Equal(2, (await device.Sampler.ScoreAsync(two)).Bits.Length);
+        Assert.Equal(3, (await device.Sampler.ScoreAsync(two with { End = 3, Images = new byte[3 * Size * Size] })).Bits.Length);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Given_pixels_stay_and_the_others_are_drawn(int channels)
+    {
+        using TinyRun run = Trained(TinyRun.Small, channels);
+        using JobDevice device = new(run, threadCount: 2);
+        DrawOrder order = device.Order(4, 7);
+        byte[] given = new byte[3 * device.Model.ImageBytes];
+        new Random(1).NextBytes(given);
+        bool[] mask = [.. Enumerable.Range(0, Size * Size).Select(i => i % Size < 4)];
+        byte[] drawn = await device.DrawAsync(order with { Given = given, Mask = mask }), free = await device.DrawAsync(order with { Job = Guid.NewGuid() });
+        int[] kept = [.. Enumerable.Range(0, given.Length).Where(i => mask[i % mask.Length])];
+        Assert.Equal(kept.Select(i => given[i]), kept.Select(i => drawn[i]));
+        Assert.InRange(Enumerable.Range(0, given.Length).Except(kept).Count(i => given[i] != drawn[i]), given.Length / 4, given.Length);
+        Assert.NotEqual(free, drawn);
+        int bytes = device.Model.ImageBytes;
+        Assert.Equal(drawn[bytes..(2 * bytes)], await device.DrawAsync(device.Order(5, 6) with { Given = given[bytes..(2 * bytes)], Mask = mask }));
+    }
+
+    [Fact]
+    public async Task The_class_and_the_temperatures_are_those_of_the_order()
+    {
+        using TinyRun run = Trained(TinyRun.Small with { ClassConditional = true });
+        using JobDevice device = new(run);
+        DrawOrder order = device.Order(0, 2);
+        int bytes = device.Model.ImageBytes;
+        byte[] turns = await device.DrawAsync(order), ones = await DrawAsync(order with { Class = 1 }), noughts = await DrawAsync(order with { Class = 0 });
+        Assert.Equal(turns, noughts[..bytes].Concat(ones[bytes..]));
+        Assert.NotEqual(ones, noughts);
+        Assert.NotEqual(turns, await DrawAsync(order with { MixtureTemperature = 0, LogisticTemperature = 0 }));
+
+        Task<byte[]> DrawAsync(DrawOrder other) => device.DrawAsync(other with { Job = Guid.NewGuid() });
+    }
+
+    [Fact]
+    public async Task Other_work_comes_to_the_device_between_rows()
+    {
+        using TinyRun run = Trained(TinyRun.Small);
+        using JobDevice device = new(run);
+        List<string> order = [];
+        List<Task> steps = [];
+        device.Watched.Drawn = row =>
+        {
+            order.Add("row");
+            // Comes while the row is drawn.
+            steps.Add(device.Watched.RunAsync(() =>
+            {
+                order.Add("step");
+                return 0;
+            }));
+        };
+        await device.DrawAsync(device.Order(0, 1));
+        await Task.WhenAll(steps).WaitAsync(Patience, TestContext.Current.CancellationToken);
+        Assert.Equal(Enumerable.Range(0, 2 * Size).Select(i => i % 2 == 0 ? "row" : "step"), order);
+    }
+
+    [Fact]
+    public async Task A_drawing_does_not_need_its_model_any_more_when_another_is_loaded()
+    {
+        using TinyRun run = Trained(TinyRun.Small), other = Trained(TinyRun.Small with { Seed = 3 });
+        using JobDevice device = new(run, threadCount: 2);
+        ModelCard second = device.Write(other, "two.safetensors");
+        Task<byte[]>? between = null;
+        device.Watched.Drawn = row => between ??= device.DrawAsync(device.Order(0, 2) with { Model = second, Seed = second.Spec.Seed });
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.DrawAsync(device.Order(0, 2)));
+        Assert.Equal(other.On(() => other.Replica.Sample(0, 2)), await between!);
+    }
+
+    [Fact]
+    public async Task A_drawing_that_nobody_asks_for_stops_and_is_done_anew_when_somebody_does()
+    {
+        using TinyRun run = Trained(TinyRun.Small);
+        using JobDevice device = new(run);
+        DrawOrder order = device.Order(0, 2);
+        device.Watched.Drawn = row =>
+        {
+            if (row == 3)
+                device.Time.Pass(Silence);
+        };
+        await Assert.ThrowsAsync<StaleOrderException>(() => device.Sampler.DrawAsync(order, 5).WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Assert.Equal(3, device.Watched.Rows);
+        // As if somebody had asked a moment before the drawing was given up.
+        device.Time.Pass(-Silence);
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.DrawAsync(order).WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Assert.Equal(3 + Size, device.Watched.Rows);
+    }
+
+    private static TinyRun Trained(RunSpec spec, int channels = 1)
+    {
+        TinyRun run = TinyRun.Start(spec, channels: channels);
+        run.Steps(2);
+        return run;
+    }
+}

@@ -1,0 +1,93 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Tests.Training;
+using PixelCnnCluster.Training.Data;
+
+namespace PixelCnnCluster.Tests.Jobs;
+
+/// <summary>A sampler scores as training does, and refuses what it cannot score with a sentence.</summary>
+public sealed class ScoringTests
+{
+    private static readonly DataSetHalf DigitsTest = new(DataSet.Digits, "", Train: false);
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 3)]
+    public async Task The_bits_of_the_test_images_are_the_nats_of_training(int threads, int channels)
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small, channels: channels);
+        run.Steps(2);
+        using JobDevice device = new(run, threads);
+        ImageSet test = TinyRun.Images(channels).Test;
+        byte[] images = [.. Enumerable.Range(0, test.Count).SelectMany(i => test.Image(i).ToArray())];
+        ImagesScored scored = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 20, 20 + test.Count, images, Class: null, DataSet: null, Maps: true));
+        Assert.Equal((20, test.Count), (scored.First, scored.Bits.Length));
+        AssertClose(run.On(() => run.Replica.Evaluate(0, (test.Count + 1) / 2)).Sum() / Math.Log(2), scored.Bits.Sum());
+        Assert.Equal(test.Count * 64, scored.Maps!.Length);
+        for (int i = 0; i < test.Count; i++)
+            AssertClose(scored.Bits[i], scored.Maps.Skip(i * 64).Take(64).Sum(bits => (double)bits));
+
+        int bytes = device.Model.ImageBytes;
+        ImagesScored part = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 3, 5, images[(3 * bytes)..(5 * bytes)], Class: null, DataSet: null, Maps: false));
+        Assert.Null(part.Maps);
+        AssertClose(scored.Bits[3] + scored.Bits[4], part.Bits.Sum());
+    }
+
+    [Fact]
+    public async Task A_data_set_is_scored_with_its_labels_and_single_images_with_a_class()
+    {
+        ImageData digits = ImageDataSets.Load(DataSet.Digits, "", 0);
+        using TinyRun run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, digits);
+        run.Steps(2);
+        using JobDevice device = new(run);
+        Assert.Equal(digits.Test.Count, await device.Sampler.CountAsync(DigitsTest, device.Model));
+        Assert.Equal(digits.Train.Count, await device.Sampler.CountAsync(DigitsTest with { Train = true }, device.Model));
+        ImagesScored scored = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 4, 8, Images: null, Class: null, DigitsTest, Maps: false));
+        AssertClose(run.On(() => run.Replica.Evaluate(2, 4)).Sum() / Math.Log(2), scored.Bits.Sum());
+
+        ScoreOrder one = new(Guid.NewGuid(), device.Model, 4, 5, digits.Test.Image(4).ToArray(), digits.Test.Label(4), DataSet: null, Maps: false);
+        AssertClose(scored.Bits[0], (await device.Sampler.ScoreAsync(one)).Bits.Single());
+        int other = (digits.Test.Label(4) + 1) % 10;
+        Assert.NotEqual(scored.Bits[0], (await device.Sampler.ScoreAsync(one with { Job = Guid.NewGuid(), Class = other })).Bits.Single());
+    }
+
+    [Fact]
+    public async Task A_data_set_of_other_images_or_classes_is_refused()
+    {
+        using TinyRun tiny = TinyRun.Start(TinyRun.Small);
+        using JobDevice small = new(tiny);
+        await AssertMistakeAsync(() => small.Sampler.CountAsync(DigitsTest, small.Model), "has images of 28x28 pixels with 1 channels", "models 8x8 with 1");
+
+        // Of two classes, where the data set has ten.
+        using TinyRun run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, TinyRun.Images(channels: 1, size: 28));
+        using JobDevice device = new(run);
+        await AssertMistakeAsync(() => device.Sampler.CountAsync(DigitsTest, device.Model), "labels of 10 classes", "is conditioned on 2");
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_is_not_what_it_was_is_refused()
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using JobDevice device = new(run);
+        string path = device.Model.Path;
+
+        await AssertMistakeAsync(
+            () => device.DrawAsync(device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path, "[6, ");
+        byte[] valid = File.ReadAllBytes(path);
+        valid[^20] ^= 1;
+        File.WriteAllBytes(path, valid);
+        await AssertMistakeAsync(() => device.DrawAsync(device.Order(0, 1)), path, "cannot be");
+        run.Steps(1);
+        run.Checkpoint().Write(path);
+        await AssertMistakeAsync(() => device.DrawAsync(device.Order(0, 1)), path, "was overwritten while it was in use");
+        File.Delete(path);
+        await AssertMistakeAsync(() => device.DrawAsync(device.Order(0, 1)), path);
+    }
+
+    private static async Task AssertMistakeAsync(Func<Task> work, params string[] parts)
+    {
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(work);
+        Assert.All(parts, part => Assert.Contains(part, mistake.Message, StringComparison.Ordinal));
+    }
+
+    private static void AssertClose(double expected, double actual) => Assert.InRange(actual, expected - (Math.Abs(expected) * 1e-6), expected + (Math.Abs(expected) * 1e-6));
+}
