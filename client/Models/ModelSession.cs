@@ -32,7 +32,7 @@ internal static class ModelSession
                 await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
                 var model = request.Model ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
                     ?? throw new UserErrorException($"The cluster at {request.Cluster} has no run yet; name a checkpoint with --model.");
-                var card = await session.Grains.Models.FindAsync(model).WaitAsync(stop);
+                var card = await session.Grains.Models().FindAsync(model).WaitAsync(stop);
                 await work(session, card, options, plan(card, options), stop);
             }
         });
