@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Sockets;
 using System.Text.Json;
 using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
@@ -75,26 +74,12 @@ public static class ClusterCommands
 
     private static Task<int> ConnectedAsync(ClusterRequest request, Func<Grains, CancellationToken, Task<int>> command) => Failure.GuardAsync(
         request.Json,
-        async () =>
+        request.Cluster,
+        async stop =>
         {
-            using var signals = new StopSignals();
-            async Task<int> CommandAsync()
-            {
-                await using var connection = await SharedCluster.ConnectAsync(request.Cluster, signals.Stop);
-                return await command(connection.Grains, signals.Stop);
-            }
-
-            try
-            {
-                // A second signal does not even wait for the goodbyes.
-                return await CommandAsync().WaitAsync(signals.Abort);
-            }
-            catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
-            {
-                return ExitCode.Interrupted;
-            }
-        },
-        fault => fault is OrleansException or TimeoutException or SocketException ? $"The cluster at {request.Cluster} does not answer; try again. {fault.Message}" : fault.Message);
+            await using var connection = await SharedCluster.ConnectAsync(request.Cluster, stop);
+            return await command(connection.Grains, stop);
+        });
 
     private static int Leave(ClusterRequest request)
     {

@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using System.Text.Json;
+using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client;
@@ -28,6 +30,27 @@ public static class Failure
         {
             return Report(ExitCode.Fault, [describe(fault)], json);
         }
+    }
+
+    /// <summary>The same for a command that a signal ends: the first cancels it, the second does not even wait for its goodbyes.</summary>
+    /// <param name="cluster">The shared cluster that the command talks to; null for one of this machine's own.</param>
+    public static async Task<int> GuardAsync(bool json, ClusterAddress? cluster, Func<CancellationToken, Task<int>> command)
+    {
+        using var signals = new StopSignals();
+        return await GuardAsync(
+            json,
+            async () =>
+            {
+                try
+                {
+                    return await command(signals.Stop).WaitAsync(signals.Abort);
+                }
+                catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
+                {
+                    return ExitCode.Interrupted;
+                }
+            },
+            fault => cluster is not null && fault is OrleansException or TimeoutException or SocketException ? $"The cluster at {cluster} does not answer; try again. {fault.Message}" : fault.Message);
     }
 
     /// <summary>Writes each message to standard error, and with <paramref name="json"/> an event to standard output; returns <paramref name="exitCode"/>.</summary>

@@ -17,7 +17,7 @@ public sealed class RunView : IDisposable
         (_run, _logDir) = (run, logDir);
         var summary = new RunSummary(prompt, logDir, Environment.CurrentDirectory);
         Display = json ? new JsonLinesDisplay(Console.Out)
-            : AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true } && !Console.IsOutputRedirected
+            : Terminal.IsInteractive
                 ? new TerminalDisplay(AnsiConsole.Console, _status, summary)
                 : new PlainDisplay(Console.Out, _status, summary, TimeProvider.System);
     }

@@ -8,9 +8,7 @@ namespace PixelCnnCluster.Client;
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
 public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDisplay display, Task lost, TimeProvider time)
 {
-    /// <summary>A coordinator that comes back on another silo needs seconds; what is silent for longer is lost.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
+    private readonly ClusterPatience _patience = new(lost, time);
 
     /// <summary>Returns when the run is over.</summary>
     /// <param name="from">Position of the first event to show.</param>
@@ -23,7 +21,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
         // At once, even while the cluster does not answer.
         using var notice = stop.Register(() => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
         var (next, asked) = (from, false);
-        var heardAt = time.GetTimestamp();
+        _patience.Renew();
         RunEnded? ended = null;
         while (true)
         {
@@ -35,10 +33,9 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                     asked = true;
                 }
 
-                var reading = run.ReadAsync(next);
-                await UnlessLostAsync(reading, leave);
-                var progress = await reading;
-                (next, heardAt) = (Math.Max(next, progress.Next), time.GetTimestamp());
+                var progress = await _patience.UnlessLostAsync(run.ReadAsync(next), leave);
+                _patience.Renew();
+                next = Math.Max(next, progress.Next);
                 foreach (var e in progress.Events)
                 {
                     // An end that something follows was not the last: the run was resumed.
@@ -59,12 +56,9 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                 if (progress is { Over: true, Events: [] })
                     throw new ClusterFaultException("The run is over, but the cluster does not know how it ended.");
             }
-            catch (Exception e) when (!leave.IsCancellationRequested && e is not (UserErrorException or ClusterFaultException))
+            catch (Exception e) when (!leave.IsCancellationRequested && ClusterPatience.MayPass(e))
             {
-                // Whatever it is, a coordinator that comes back on another silo may mend it.
-                if (time.GetElapsedTime(heardAt) > Patience)
-                    throw new ClusterFaultException($"The cluster has not answered for {Patience.TotalSeconds} s: {e.Message}", e);
-                await Task.Delay(RetryDelay, time, leave);
+                await _patience.BearAsync(e, leave);
             }
 
             display.Tick();
@@ -75,13 +69,11 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     {
         try
         {
-            await UnlessLostAsync(run.StopAsync(), leave);
+            await _patience.UnlessLostAsync(run.StopAsync(), leave);
         }
         catch (UserErrorException)
         {
             // It has just ended by itself.
         }
     }
-
-    private async Task UnlessLostAsync(Task call, CancellationToken leave) => await await Task.WhenAny(call, lost).WaitAsync(leave);
 }

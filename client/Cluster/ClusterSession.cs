@@ -11,9 +11,6 @@ public sealed class ClusterSession : IAsyncDisposable
 
     private ClusterSession(LocalCluster? local, ClusterConnection? connection, string? logDir) => (_local, _connection, _logDir) = (local, connection, logDir);
 
-    /// <summary>The silo sees this machine's files.</summary>
-    public bool IsLocal => _local is not null;
-
     public Grains Grains => _local?.Grains ?? _connection!.Grains;
 
     /// <summary>Fails when nobody is left to answer.</summary>

@@ -7,22 +7,19 @@ using Spectre.Console.Rendering;
 namespace PixelCnnCluster.Client.Models;
 
 /// <summary>How far a job is: a bar and what is drawn so far in a terminal, lines on standard error in a log, JSON for programs.</summary>
-/// <param name="quiet">Standard output is for results of a kind of their own.</param>
-internal sealed class JobDisplay(bool json, bool quiet, TimeProvider time) : IDisposable
+internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
 {
     /// <summary>Lines of the terminal that a picture leaves free.</summary>
-    public const int LinesForBar = 4;
+    private const int LinesForBar = 4;
 
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10), LiveInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly TaskCompletionSource _end = new();
-    private readonly bool _live = !json && !quiet && IsTerminal;
+    private readonly bool _live = !json && Terminal.IsInteractive;
     private readonly long _begun = time.GetTimestamp();
     private LiveDisplayContext? _panel;
     private Task _panelEnded = Task.CompletedTask;
     private long _shownAt = time.GetTimestamp();
-
-    public static bool IsTerminal => AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true } && !Console.IsOutputRedirected;
 
     public TimeSpan Elapsed => time.GetElapsedTime(_begun);
 
@@ -36,8 +33,8 @@ internal sealed class JobDisplay(bool json, bool quiet, TimeProvider time) : IDi
 
     /// <summary>Shows that so much of the job is done.</summary>
     /// <param name="done">From 0 to 1.</param>
-    /// <param name="picture">Shown above the bar in a terminal; null for none.</param>
-    public void Show(string what, double done, Func<ImageStack>? picture = null)
+    /// <param name="images">Shown above the bar in a terminal.</param>
+    public void Show(string what, double done, ImageStack images)
     {
         if (time.GetElapsedTime(_shownAt) < (_live ? LiveInterval : LogInterval))
             return;
@@ -46,7 +43,7 @@ internal sealed class JobDisplay(bool json, bool quiet, TimeProvider time) : IDi
         if (json)
             Console.WriteLine(JsonSerializer.Serialize(new { Event = "progress", Done = done, Seconds = Elapsed.TotalSeconds, SecondsLeft = left?.TotalSeconds }, ContractsJson.Options));
         else if (_live)
-            Update(new Rows(Lines(what, done, left, picture)));
+            Update(new Rows(Picture(images), Bar(what, done, left)));
         else
             Console.Error.WriteLine($"{what}: {Format.Number(100 * done, "0")} %, {Format.Duration(left)} left");
     }
@@ -68,12 +65,8 @@ internal sealed class JobDisplay(bool json, bool quiet, TimeProvider time) : IDi
     private static Paragraph Picture(ImageStack images) =>
         HalfBlocks.Render(HalfBlocks.Grid(images, AnsiConsole.Profile.Width - 1, AnsiConsole.Profile.Height - LinesForBar));
 
-    private static IEnumerable<IRenderable> Lines(string what, double done, TimeSpan? left, Func<ImageStack>? picture)
-    {
-        if (picture is not null)
-            yield return Picture(picture());
-        yield return new Markup($"{Markup.Escape(what)} [green]{Format.Bar(done, Math.Clamp(AnsiConsole.Profile.Width - 40, 10, 60))}[/] {Format.Number(100 * done, "0")} %, {Format.Duration(left)} left");
-    }
+    private static Markup Bar(string what, double done, TimeSpan? left) =>
+        new($"{Markup.Escape(what)} [green]{Format.Bar(done, Math.Clamp(AnsiConsole.Profile.Width - 40, 10, 60))}[/] {Format.Number(100 * done, "0")} %, {Format.Duration(left)} left");
 
     private void Update(IRenderable panel)
     {

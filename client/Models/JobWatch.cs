@@ -7,9 +7,7 @@ namespace PixelCnnCluster.Client.Models;
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
 public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Task lost, TimeProvider time)
 {
-    /// <summary>A cluster that is silent for longer is lost.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
+    private readonly ClusterPatience _patience = new(lost, time);
 
     /// <summary>Returns when the job is complete.</summary>
     /// <exception cref="UserErrorException">The job found a mistake of the user's.</exception>
@@ -28,20 +26,19 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
 
     private async Task ReadAsync(CancellationToken stop)
     {
-        var heardAt = time.GetTimestamp();
         for (var next = 0; ;)
         {
             try
             {
-                if (await UnlessLostAsync(grain.ReadAsync(next), stop) is not { } progress)
+                if (await _patience.UnlessLostAsync(grain.ReadAsync(next), stop) is not { } progress)
                 {
                     next = 0;
-                    var begun = grain.BeginAsync(job);
-                    await await Task.WhenAny(begun, lost).WaitAsync(stop);
+                    await _patience.UnlessLostAsync(grain.BeginAsync(job), stop);
                     continue;
                 }
 
-                (next, heardAt) = (progress.Next, time.GetTimestamp());
+                _patience.Renew();
+                next = progress.Next;
                 foreach (var e in progress.Events)
                     show(e);
                 if (progress.Events.OfType<JobEnded>().FirstOrDefault() is { } ended)
@@ -51,18 +48,10 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
                     return;
                 }
             }
-            catch (Exception e) when (!stop.IsCancellationRequested && e is not (UserErrorException or ClusterFaultException))
+            catch (Exception e) when (!stop.IsCancellationRequested && ClusterPatience.MayPass(e))
             {
-                if (time.GetElapsedTime(heardAt) > Patience)
-                    throw new ClusterFaultException($"The cluster has not answered for {Patience.TotalSeconds} s: {e.Message}", e);
-                await Task.Delay(RetryDelay, time, stop);
+                await _patience.BearAsync(e, stop);
             }
         }
-    }
-
-    private async Task<T> UnlessLostAsync<T>(Task<T> call, CancellationToken stop)
-    {
-        await await Task.WhenAny(call, lost).WaitAsync(stop);
-        return await call;
     }
 }

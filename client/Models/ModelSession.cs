@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Sockets;
 using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
@@ -46,23 +45,11 @@ internal static class ModelSession
         var options = read(request, mistakes);
         if (mistakes.Count > 0)
             return Failure.Report(ExitCode.UserError, mistakes, request.Json);
-        using var signals = new StopSignals();
-        return await Failure.GuardAsync(
-            request.Json,
-            async () =>
-            {
-                try
-                {
-                    await work(request, options, signals.Stop).WaitAsync(signals.Abort);
-                    return ExitCode.Success;
-                }
-                catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
-                {
-                    return ExitCode.Interrupted;
-                }
-            },
-            fault => request.Cluster is { } cluster && fault is OrleansException or TimeoutException or SocketException
-                ? $"The cluster at {request.Cluster} does not answer; try again. {fault.Message}" : fault.Message);
+        return await Failure.GuardAsync(request.Json, request.Cluster, async stop =>
+        {
+            await work(request, options, stop);
+            return ExitCode.Success;
+        });
     }
 
     /// <summary>Has the cluster do a job to its end.</summary>

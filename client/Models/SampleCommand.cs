@@ -14,7 +14,7 @@ public static class SampleCommand
     public static Task<int> SampleAsync(ParseResult result) => ModelSession.UseAsync(
         result,
         (_, mistakes) => Options.Read(result, mistakes, "samples", ModelFlags.Count, 16),
-        (card, options) => new Plan(options.Job(card, options.Count, given: null)),
+        (card, options) => options.Job(card, options.Count, given: null),
         DrawAsync);
 
     public static Task<int> CompleteAsync(ParseResult result) => ModelSession.UseAsync(
@@ -29,15 +29,14 @@ public static class SampleCommand
         {
             byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, card.Channels, card.Size))];
             var mask = KeptPart.Read(options.Keep, card.Size);
-            return new Plan(options.Job(card, options.Count * options.Paths.Count, new(images, mask, options.Count)));
+            return options.Job(card, options.Count * options.Paths.Count, new(images, mask, options.Count));
         },
         DrawAsync);
 
-    private static async Task DrawAsync(Cluster.ClusterSession session, ModelCard card, Options options, Plan plan, CancellationToken stop)
+    private static async Task DrawAsync(Cluster.ClusterSession session, ModelCard card, Options options, DrawJob job, CancellationToken stop)
     {
-        var job = plan.Job;
         var drawn = new DrawnImages(card, job.Count);
-        using (var display = new JobDisplay(options.Json, quiet: false, TimeProvider.System))
+        using (var display = new JobDisplay(options.Json, TimeProvider.System))
         {
             display.Note(string.Create(CultureInfo.InvariantCulture, $"Drawing {job.Count} images of {card.Size}x{card.Size} from {card.Path}, step {card.Step:N0}."));
             await ModelSession.DoAsync(session, job, Show, stop);
@@ -57,15 +56,13 @@ public static class SampleCommand
                 if (e is RowDrawn row)
                 {
                     drawn.Add(row);
-                    display.Show("Drawing", drawn.Done, () => drawn.Images);
+                    display.Show("Drawing", drawn.Done, drawn.Images);
                 }
 
                 JobText.Note(e, display);
             }
         }
     }
-
-    private sealed record Plan(DrawJob Job);
 
     private sealed record Options(
         int Count, int? Batch, ulong Seed, int? Class, double Mixture, double Logistic, string Keep, IReadOnlyList<string> Paths, PictureOutput Output, bool Json)

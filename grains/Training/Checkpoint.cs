@@ -68,12 +68,7 @@ public sealed class Checkpoint
     {
         byte[] header = SafeTensors.Header(tensors, metadata);
         Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
-        return WholeFile.Write(path, file =>
-        {
-            file.Write(header);
-            foreach ((_, SafeTensor tensor) in tensors)
-                file.Write(tensor.Data.Span);
-        });
+        return WholeFile.Write(path, file => SafeTensors.Write(file, header, tensors));
     }
 
     /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>
@@ -104,18 +99,19 @@ public sealed class Checkpoint
     /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
     public void Fill(TrainingState state, string path)
     {
-        Fill(state.Vectors, state.Layout, path);
+        Fill(tensors, state.Vectors, state.Layout, path);
         state.StartAt(Step, SkippedInARow);
     }
 
     /// <summary>Fills a flat vector [Length] with the Polyak average.</summary>
     /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
-    public void FillAverage(Tensor average, ParameterLayout layout, string path) => Fill([(TrainingState.AverageName, average)], layout, path);
+    public void FillAverage(Tensor average, ParameterLayout layout, string path) => Fill(
+        tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, path);
 
-    private void Fill(IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path)
+    private static void Fill(
+        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path)
     {
-        var stored = tensors.Where(entry => vectors.Any(vector => entry.Name.StartsWith(vector.Name + "/", StringComparison.Ordinal)))
-            .ToDictionary(entry => entry.Name, entry => entry.Tensor);
+        var stored = from.ToDictionary(entry => entry.Name, entry => entry.Tensor);
         List<string> wrong = [];
         foreach ((string name, Tensor vector) in vectors)
         {

@@ -12,6 +12,7 @@ public sealed class Drawing : IDisposable
 {
     private readonly DeviceThreads threads;
     private readonly NetworkShape shape;
+    private readonly int count;
     private readonly Part[] parts;
 
     /// <param name="first">Number of the first image.</param>
@@ -21,24 +22,22 @@ public sealed class Drawing : IDisposable
         PixelCnn network, Parameters parameters, DeviceThreads threads, int first, int end, ulong seed, Func<int, int> classOf,
         (byte[] Pixels, bool[] Mask)? given = null, Temperatures? temperatures = null)
     {
-        (this.threads, shape, Images) = (threads, network.Shape, end - first);
-        parts = new Part[Math.Min(threads.Count, Images)];
+        (this.threads, shape, count) = (threads, network.Shape, end - first);
+        parts = new Part[Math.Min(threads.Count, count)];
         threads.ForEach(parts.Length, (_, part) =>
         {
-            int from = Images * part / parts.Length, count = (Images * (part + 1) / parts.Length) - from;
-            int[] numbers = [.. Enumerable.Range(first + from, count)];
+            ShardRange share = ShardRange.ShareOf(count, part, parts.Length);
+            int[] numbers = [.. Enumerable.Range(first + share.First, share.Count)];
             Tensor? labels = shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray());
             ulong[] seeds = [.. numbers.Select(i => Seeds.Derive(seed, SeedUse.Samples, (ulong)i))];
-            var cached = new CachedNetwork(network, parameters, labels, count);
-            parts[part] = new(from, cached, new(cached, shape, seeds, Cut(from, count), temperatures));
+            var cached = new CachedNetwork(network, parameters, labels, share.Count);
+            parts[part] = new(share.First, cached, new(cached, shape, seeds, Cut(share), temperatures));
         });
 
-        (Tensor, Tensor)? Cut(int from, int count) => given is not var (pixels, mask) ? null
-            : (tensor(pixels[(from * ImageBytes)..((from + count) * ImageBytes)], [count, shape.Channels, shape.Size, shape.Size], ScalarType.Byte),
+        (Tensor, Tensor)? Cut(ShardRange share) => given is not var (pixels, mask) ? null
+            : (tensor(pixels[(share.First * ImageBytes)..(share.End * ImageBytes)], [share.Count, shape.Channels, shape.Size, shape.Size], ScalarType.Byte),
                 tensor(mask, [1, 1, shape.Size, shape.Size]));
     }
-
-    public int Images { get; }
 
     private int ImageBytes => shape.Channels * shape.Size * shape.Size;
 
@@ -46,7 +45,7 @@ public sealed class Drawing : IDisposable
     /// <returns>[images, C, W] bytes.</returns>
     public byte[] DrawRow()
     {
-        byte[] row = new byte[Images * shape.Channels * shape.Size];
+        byte[] row = new byte[count * shape.Channels * shape.Size];
         threads.ForEach(parts.Length, (_, part) =>
         {
             Part mine = parts[part];
@@ -59,7 +58,7 @@ public sealed class Drawing : IDisposable
     /// <returns>[images, C, H, W] bytes.</returns>
     public byte[] DrawAll()
     {
-        byte[] pixels = new byte[Images * ImageBytes];
+        byte[] pixels = new byte[count * ImageBytes];
         threads.ForEach(parts.Length, (_, part) => parts[part].Sampler.DrawAll().CopyTo(pixels.AsSpan(parts[part].First * ImageBytes)));
         return pixels;
     }

@@ -56,9 +56,13 @@ public static class SafeTensors
     }
 
     /// <summary>Writes a whole file.</summary>
-    public static void Write(Stream file, IReadOnlyList<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata)
+    public static void Write(Stream file, IReadOnlyList<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata) =>
+        Write(file, Header(tensors, metadata), tensors);
+
+    /// <summary>Writes a whole file, whose <paramref name="header"/> is that of the tensors.</summary>
+    public static void Write(Stream file, byte[] header, IEnumerable<(string Name, SafeTensor Tensor)> tensors)
     {
-        file.Write(Header(tensors, metadata));
+        file.Write(header);
         foreach ((_, SafeTensor tensor) in tensors)
             file.Write(tensor.Data.Span);
     }

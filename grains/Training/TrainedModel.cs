@@ -12,7 +12,6 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Images that a thread scores at once.</summary>
     private const int Batch = 8;
 
-    private readonly ModelCard card;
     private readonly DeviceThreads threads;
     private readonly PixelCnn network;
     private readonly Tensor values;
@@ -20,11 +19,13 @@ public sealed class TrainedModel : IDisposable
 
     private TrainedModel(ModelCard card, DeviceThreads threads)
     {
-        (this.card, this.threads) = (card, threads);
+        (Card, this.threads) = (card, threads);
         network = new(NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes));
         values = zeros(network.Layout.Length).DetachFromDisposeScope();
         parameters = new(network.Layout, values);
     }
+
+    public ModelCard Card { get; }
 
     /// <exception cref="UserErrorException">The checkpoint is damaged, or is not the one that the card is of.</exception>
     public static TrainedModel Load(ModelCard card, DeviceThreads threads)
@@ -47,7 +48,7 @@ public sealed class TrainedModel : IDisposable
 
     /// <summary>Begins to draw; the drawing does not need the model any more.</summary>
     public Drawing Draw(DrawOrder order) => new(
-        network, parameters, threads, order.First, order.End, order.Seed, i => order.Class ?? i % card.Classes,
+        network, parameters, threads, order.First, order.End, order.Seed, i => order.Class ?? i % Card.Classes,
         order.Given is null ? null : (order.Given, order.Mask!), new(order.MixtureTemperature, order.LogisticTemperature));
 
     /// <summary>Scores images at positions [first, end) of a set.</summary>
@@ -56,7 +57,7 @@ public sealed class TrainedModel : IDisposable
     /// <returns>Bits of each image, and if asked for of each pixel [images, H, W].</returns>
     public (double[] Bits, float[]? Maps) Score(ImageSet images, int first, int end, int? label, bool maps)
     {
-        int plane = card.Size * card.Size;
+        int plane = Card.Size * Card.Size;
         double[] bits = new double[end - first];
         float[]? pixelBits = maps ? new float[bits.Length * plane] : null;
         threads.ForEach((bits.Length + Batch - 1) / Batch, (_, batch) =>
@@ -65,7 +66,7 @@ public sealed class TrainedModel : IDisposable
             int from = batch * Batch;
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
             Tensor pixels = images.ToTensor(positions);
-            Tensor? labels = card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray());
+            Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray());
             Tensor nats = MixtureLikelihood.LogProbability(network.Forward(new Pass(parameters) { Labels = labels }, pixels), pixels);
             Tensor each = nats.Over(-Math.Log(2)).contiguous();
             HostBytes.Read(each.sum([1, 2], type: ScalarType.Float64), sums => sums.CopyTo(MemoryMarshal.AsBytes(bits.AsSpan(from))));

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Training;
 /// <summary>Loads models for jobs and keeps the newest. Its methods are called on the device.</summary>
 public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
 {
-    private (ModelCard Card, TrainedModel Model)? loaded;
+    private TrainedModel? loaded;
 
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
     public Drawing Draw(DrawOrder order) => Load(order.Model).Draw(order);
@@ -48,11 +48,11 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
     {
         if (loaded?.Card.StateHash != card.StateHash)
         {
-            loaded?.Model.Dispose();
+            loaded?.Dispose();
             loaded = null;
-            loaded = (card, TrainedModel.Load(card, threads));
+            loaded = TrainedModel.Load(card, threads);
         }
 
-        return loaded.Value.Model;
+        return loaded;
     }
 }
