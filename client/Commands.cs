@@ -41,6 +41,36 @@ public static class Commands
 
             A pixel is drawn from those above it and to its left; what is kept below it has no say.
             """, ModelFlags.Images),
+        new("score", "Tell the bits/dim of images, each by itself.", ModelFlags.OfScore, ScoreCommand.ScoreAsync,
+            """
+              score seven.png zebra.png                    how likely the model finds each
+              score --data-set mnist --csv > scores.csv    all test images of MNIST
+              score *.png --map bits.png                   a picture of where the bits went
+              score --data-set digits --train --count 100 --json
+                                                           for programs, the first hundred training images
+
+            Spread over the samplers of a cluster; the scores do not depend on how.
+            """, ModelFlags.Images),
+        new("evaluate", "Tell the test bits/dim of a model.", ModelFlags.OfEvaluate, ScoreCommand.EvaluateAsync,
+            """
+              evaluate                                     the newest checkpoint in runs/, on its own test images
+              evaluate --model runs/mine --data-set fashion-mnist
+                                                           on another data set
+              evaluate --train                             on the training images
+              evaluate --cluster redis:6379 --model mine   a run, also one that is training
+            """),
+        new("export", "Write a model's weights for other programs.", ModelFlags.OfExport, WeightsCommand.ExportAsync,
+            """
+              export --model runs/mine -o mine.safetensors plain weights, for any network
+              export --model runs/mine -o mine.pth         for load_state_dict of the common PyTorch port
+
+            What is written is the Polyak average, which is what is scored and sampled.
+            """),
+        new("import", "Make a checkpoint of a file of weights; it trains on, samples and scores.", ModelFlags.OfImport, WeightsCommand.ImportAsync,
+            """
+              import pcnn_lr.pth                           of the common PyTorch port; nothing in the file is executed
+              import mine.safetensors --save-dir runs/mine as export writes it
+            """, ModelFlags.Weights),
         new("runs", "List the runs of a cluster.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.RunsAsync,
             """
               runs --cluster redis:6379                    all runs, the newest first

@@ -31,6 +31,8 @@ public sealed class Switch(string name, string help, params string[] aliases)
 public sealed class Valued<T>(string name, ValueKind<T> kind, string help, params string[] aliases)
     : Flag(new Option<string[]>(name) { Arity = ArgumentArity.ZeroOrMore, HelpName = kind.HelpName }, aliases, help)
 {
+    public ValueKind<T> Kind { get; } = kind;
+
     /// <summary>Whether the flag has a readable value; if it is given without one, a sentence is added to <paramref name="mistakes"/>.</summary>
     public bool TryRead(ParseResult result, ICollection<string> mistakes, out T? value)
     {
@@ -39,9 +41,9 @@ public sealed class Valued<T>(string name, ValueKind<T> kind, string help, param
             return false;
         // The last of several wins, as in most programs: a script's default can be overridden by what is appended.
         var text = result.GetResult(Option)!.Tokens is [.., var last] ? last.Value : null;
-        if (text is not null && kind.Read(text, out value))
+        if (text is not null && Kind.Read(text, out value))
             return true;
-        mistakes.Add(text is null ? $"{Name} has no value; {kind.Remedy}." : $"{Name} is \"{text}\"; {kind.Remedy}.");
+        mistakes.Add(text is null ? $"{Name} has no value; {Kind.Remedy}." : $"{Name} is \"{text}\"; {Kind.Remedy}.");
         return false;
     }
 

@@ -13,6 +13,9 @@ public sealed class ClusterSession : IAsyncDisposable
 
     public Grains Grains => _local?.Grains ?? _connection!.Grains;
 
+    /// <summary>The cluster is this machine's own.</summary>
+    public bool IsLocal => _local is not null;
+
     /// <summary>Fails when nobody is left to answer.</summary>
     public Task Lost => _local?.Lost ?? Task.Delay(Timeout.Infinite);
 

@@ -102,6 +102,4 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
     private static string Workers(RunOverview run) => $"{run.Workers.Count} of {run.WorkersWanted}";
 
     private string Age(RunOverview run) => Duration(now - run.Submitted);
-
-    private static string Name<T>(T value) where T : struct, Enum => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Display;
@@ -9,6 +10,9 @@ public static class Format
     private const string Levels = "▁▂▃▄▅▆▇█";
 
     public static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    /// <summary>A member of an enumeration as flags have it.</summary>
+    public static string Name<T>(T value) where T : struct, Enum => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
 
     /// <summary>With three decimals, as the literature gives it.</summary>
     public static string Bits(double? bitsPerDim) => bitsPerDim is { } bits ? Number(bits, "0.000") : "–";

@@ -34,7 +34,7 @@ internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
     /// <summary>Shows that so much of the job is done.</summary>
     /// <param name="done">From 0 to 1.</param>
     /// <param name="images">Shown above the bar in a terminal.</param>
-    public void Show(string what, double done, ImageStack images)
+    public void Show(string what, double done, ImageStack? images = null)
     {
         if (time.GetElapsedTime(_shownAt) < (_live ? LiveInterval : LogInterval))
             return;
@@ -43,7 +43,7 @@ internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
         if (json)
             Console.WriteLine(JsonSerializer.Serialize(new { Event = "progress", Done = done, Seconds = Elapsed.TotalSeconds, SecondsLeft = left?.TotalSeconds }, ContractsJson.Options));
         else if (_live)
-            Update(new Rows(Picture(images), Bar(what, done, left)));
+            Update(images is null ? Bar(what, done, left) : new Rows(Picture(images), Bar(what, done, left)));
         else
             Console.Error.WriteLine($"{what}: {Format.Number(100 * done, "0")} %, {Format.Duration(left)} left");
     }

@@ -8,9 +8,9 @@ namespace PixelCnnCluster.Client.Models;
 /// <summary>A command's use of a trained model, on a shared cluster or on one of this machine's own.</summary>
 internal static class ModelSession
 {
-    private const string RunsDir = "runs";
+    public const string RunsDir = "runs";
 
-    /// <summary>Finds the model, checks what is asked for, and has a cluster do it. On this machine all mistakes are found before a silo starts.</summary>
+    /// <summary>Finds the model, checks what is asked for, and has a cluster do it. On this machine a wrong request is told before a silo starts.</summary>
     /// <param name="read">Reads the command's own flags and adds what is wrong with them to the mistakes; its result is only used if there is none.</param>
     /// <param name="plan">What is to be done with the model.</param>
     /// <param name="work">Does it.</param>

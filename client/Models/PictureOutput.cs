@@ -1,4 +1,5 @@
 using System.Globalization;
+using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Pictures;
 
@@ -6,19 +7,28 @@ namespace PixelCnnCluster.Client.Models;
 
 /// <summary>Where images go: one picture of all, a NumPy file, or a folder with a file of each.</summary>
 /// <param name="Path">As given; its ending says which.</param>
-public sealed record PictureOutput(string Path)
+/// <param name="Flag">The flag that gives it.</param>
+public sealed record PictureOutput(string Path, string Flag)
 {
     /// <summary>A picture named after the time, so that none is overwritten.</summary>
-    public static PictureOutput Default(string what, DateTimeOffset now) => new(string.Create(CultureInfo.InvariantCulture, $"{what}-{now:yyyyMMdd-HHmmss}.png"));
+    public static PictureOutput Default(string what, DateTimeOffset now) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{what}-{now:yyyyMMdd-HHmmss}.png"), ModelFlags.Output.Name);
+
+    /// <summary>It is one picture of all.</summary>
+    public bool IsPng => Ending == ".png";
+
+    private bool IsFile => Ending is ".png" or ".npz";
+
+    private string Ending => System.IO.Path.GetExtension(Path).ToLowerInvariant();
 
     /// <summary>Finds before the work what would be in the way after it.</summary>
     /// <exception cref="UserErrorException">The path cannot be written to.</exception>
     public void Check()
     {
         if (IsFile && Directory.Exists(Path))
-            throw new UserErrorException($"--output {Path} is a folder; give another name.");
+            throw new UserErrorException($"{Flag} {Path} is a folder; give another name.");
         if (!IsFile && File.Exists(Path))
-            throw new UserErrorException($"--output {Path} is a file; give a name that ends in .png or .npz, or that of a folder.");
+            throw new UserErrorException($"{Flag} {Path} is a file; give a name that ends in .png or .npz, or that of a folder.");
         Write(() => Directory.CreateDirectory(IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path));
     }
 
@@ -27,7 +37,7 @@ public sealed record PictureOutput(string Path)
     /// <exception cref="UserErrorException">The path cannot be written to.</exception>
     public void Write(ImageStack images, int[]? labels, (ImageStack Images, int? Columns) grid, Func<int, string> names) => Write(() =>
     {
-        switch (System.IO.Path.GetExtension(Path).ToLowerInvariant())
+        switch (Ending)
         {
             case ".png":
                 PictureGrid.Write(Path, grid.Images, grid.Columns);
@@ -42,7 +52,9 @@ public sealed record PictureOutput(string Path)
         }
     });
 
-    private bool IsFile => System.IO.Path.GetExtension(Path).ToLowerInvariant() is ".png" or ".npz";
+    /// <summary>Writes one picture.</summary>
+    /// <exception cref="UserErrorException">The path cannot be written to.</exception>
+    public void WriteGrid(ImageStack images, int columns) => Write(() => PictureGrid.Write(Path, images, columns));
 
     private void Write(Action write)
     {
@@ -52,7 +64,7 @@ public sealed record PictureOutput(string Path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"--output {Path} cannot be written ({e.Message.TrimEnd('.')}); give another path.", e);
+            throw new UserErrorException($"{Flag} {Path} cannot be written ({e.Message.TrimEnd('.')}); give another path.", e);
         }
     }
 }

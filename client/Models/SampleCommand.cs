@@ -76,7 +76,7 @@ public static class SampleCommand
             ModelRequest.Value(result, ModelFlags.LogisticTemperature, mistakes, 1.0),
             ModelRequest.Value(result, ModelFlags.Keep, mistakes, KeptPart.Top),
             [],
-            ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path) : PictureOutput.Default(what, DateTimeOffset.Now),
+            ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name) : PictureOutput.Default(what, DateTimeOffset.Now),
             CommonFlags.Json.IsGiven(result));
 
         public DrawJob Job(ModelCard card, int count, GivenPixels? given)

@@ -32,9 +32,18 @@ public static class JobValidation
                 CheckClass(draw.Class);
                 CheckTemperature(draw.MixtureTemperature, "--mixture-temperature");
                 CheckTemperature(draw.LogisticTemperature, "--logistic-temperature");
+                if (draw.Given is { } given)
+                {
+                    Check(given.Each >= 1 && given.Mask.Length == job.Model.Size * job.Model.Size && (long)given.Images.Length * given.Each == (long)job.Count * job.Model.ImageBytes,
+                        $"The given images are not {job.Count} of {job.Model.Size}x{job.Model.Size} pixels with {job.Model.Channels} channels; begin again with the model that is there now.");
+                }
+
                 break;
             case ScoreJob score:
                 CheckClass(score.Class);
+                Check(score.Class is null || score.Images is not null, $"--class is {score.Class}, but a data set has labels of its own; leave it out.");
+                Check(score.Images is null || score.Images.Length == (long)job.Count * job.Model.ImageBytes,
+                    $"The images are not {job.Count} of {job.Model.Size}x{job.Model.Size} pixels with {job.Model.Channels} channels; begin again with the model that is there now.");
                 Check(score.Class is not null || score.Images is null || score.Model.Classes == 0,
                     $"{job.Model.Path} is conditioned on {job.Model.Classes} classes; say with --class which of them the images are of.");
                 Check(score.Model.HasLikelihood, $"{job.Model.Path} was trained by energy distance and has no likelihood to score with; name another model with --model.");

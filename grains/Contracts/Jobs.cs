@@ -28,7 +28,7 @@ public sealed record GivenPixels(byte[] Images, bool[] Mask, int Each);
 /// <param name="Count">Of a data set: at most so many of its first images.</param>
 /// <param name="Images">[Count, C, H, W] bytes; null for those of <paramref name="DataSet"/>.</param>
 /// <param name="Class">Class of <paramref name="Images"/>, for a class-conditional model; a data set has labels.</param>
-/// <param name="Maps">To tell the bits of each pixel too.</param>
+/// <param name="Maps">To tell the images and the bits of each pixel too.</param>
 [GenerateSerializer, Immutable]
 public sealed record ScoreJob(ModelCard Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps) : Job(Model, Count, Batch);
 
@@ -51,9 +51,15 @@ public sealed record RowDrawn(int First, int End, int Row, byte[] Pixels) : JobE
 
 /// <summary>Images from number <paramref name="First"/> on are scored.</summary>
 /// <param name="Bits">Of each whole image.</param>
-/// <param name="Maps">[images, H, W] bits of each pixel, all channels together; null where they were not asked for.</param>
+/// <param name="Maps">Null where they were not asked for.</param>
 [GenerateSerializer, Immutable]
-public sealed record ImagesScored(int First, double[] Bits, float[]? Maps) : JobEvent;
+public sealed record ImagesScored(int First, double[] Bits, ScoreMaps? Maps) : JobEvent;
+
+/// <summary>Where the bits of images went.</summary>
+/// <param name="Bits">[images, H, W] bits of each pixel, all channels together.</param>
+/// <param name="Pixels">[images, C, H, W] bytes.</param>
+[GenerateSerializer, Immutable]
+public sealed record ScoreMaps(float[] Bits, byte[] Pixels);
 
 /// <summary>A sampler failed or was lost; others do its work.</summary>
 [GenerateSerializer, Immutable]

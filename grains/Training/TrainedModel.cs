@@ -54,8 +54,8 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Scores images at positions [first, end) of a set.</summary>
     /// <param name="label">Class of all of them; null takes the set's labels.</param>
     /// <param name="maps">To tell the bits of each pixel too.</param>
-    /// <returns>Bits of each image, and if asked for of each pixel [images, H, W].</returns>
-    public (double[] Bits, float[]? Maps) Score(ImageSet images, int first, int end, int? label, bool maps)
+    /// <returns>Bits of each image, and where they went if that was asked for.</returns>
+    public (double[] Bits, ScoreMaps? Maps) Score(ImageSet images, int first, int end, int? label, bool maps)
     {
         int plane = Card.Size * Card.Size;
         double[] bits = new double[end - first];
@@ -73,7 +73,7 @@ public sealed class TrainedModel : IDisposable
             if (pixelBits is not null)
                 HostBytes.Read(each, map => map.CopyTo(MemoryMarshal.AsBytes(pixelBits.AsSpan(from * plane))));
         });
-        return (bits, pixelBits);
+        return (bits, pixelBits is null ? null : new(pixelBits, [.. Enumerable.Range(first, bits.Length).SelectMany(i => images.Image(i).ToArray())]));
     }
 
     public void Dispose()

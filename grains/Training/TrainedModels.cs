@@ -15,7 +15,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
     public ImagesScored Score(ScoreOrder order)
     {
         TrainedModel model = Load(order.Model);
-        (double[] bits, float[]? maps) = order.DataSet is { } half
+        (double[] bits, ScoreMaps? maps) = order.DataSet is { } half
             ? model.Score(ImagesOf(half, order.Model), order.First, order.End, label: null, order.Maps)
             : model.Score(ImagesIn(order), 0, order.End - order.First, order.Class, order.Maps);
         return new(order.First, bits, maps);

@@ -25,7 +25,8 @@ internal static class WeightImport
         }
         catch (WeightFileException fault)
         {
-            throw new UserErrorException($"{weightsPath} {fault.Message}.", fault);
+            // Without the fault, whose type the wire does not know.
+            throw new UserErrorException($"{weightsPath} {fault.Message}.");
         }
     }
 

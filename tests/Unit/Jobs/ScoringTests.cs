@@ -22,9 +22,10 @@ public sealed class ScoringTests
         ImagesScored scored = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 20, 20 + test.Count, images, Class: null, DataSet: null, Maps: true));
         Assert.Equal((20, test.Count), (scored.First, scored.Bits.Length));
         AssertClose(run.On(() => run.Replica.Evaluate(0, (test.Count + 1) / 2)).Sum() / Math.Log(2), scored.Bits.Sum());
-        Assert.Equal(test.Count * 64, scored.Maps!.Length);
+        Assert.Equal(images, scored.Maps!.Pixels);
+        Assert.Equal(test.Count * 64, scored.Maps.Bits.Length);
         for (int i = 0; i < test.Count; i++)
-            AssertClose(scored.Bits[i], scored.Maps.Skip(i * 64).Take(64).Sum(bits => (double)bits));
+            AssertClose(scored.Bits[i], scored.Maps.Bits.Skip(i * 64).Take(64).Sum(bits => (double)bits));
 
         int bytes = device.Model.ImageBytes;
         ImagesScored part = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 3, 5, images[(3 * bytes)..(5 * bytes)], Class: null, DataSet: null, Maps: false));

@@ -1,0 +1,148 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Client.Display;
+using PixelCnnCluster.Client.Downloads;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
+
+namespace PixelCnnCluster.Client.Models;
+
+/// <summary>Scores images or a data set. Each command returns the exit code.</summary>
+public static class ScoreCommand
+{
+    /// <summary>Images with their maps that a picture has room for.</summary>
+    private const int MostMapped = 256;
+
+    private const string DefaultDataDir = "data";
+
+    public static Task<int> ScoreAsync(ParseResult result) => ModelSession.UseAsync(
+        result,
+        (request, mistakes) =>
+        {
+            var options = Options.Read(request, result, mistakes);
+            var isDataSet = ModelFlags.DataSet.IsGiven(result);
+            if (isDataSet == options.Paths.Count > 0)
+                mistakes.Add("score needs either images or a data set; name PNG or JPEG files, or give --data-set.");
+            Flag[] ofDataSets = [ModelFlags.DataDir, ModelFlags.Train, ModelFlags.Limit];
+            mistakes.AddRange(ofDataSets.Where(flag => !isDataSet && flag.IsGiven(result)).Select(flag => $"{flag.Name} needs --data-set; add that or leave it out."));
+            if (options.Csv && options.Json)
+                mistakes.Add("--csv and --json exclude each other; leave one out.");
+            if (options.Map is { IsPng: false })
+                mistakes.Add($"--map is {options.Map.Path}; give a name that ends in .png.");
+            if (options.Map is not null && (isDataSet ? options.Count : options.Paths.Count) is null or > MostMapped)
+                mistakes.Add($"--map has room for {MostMapped} images; {(isDataSet ? $"give --count {MostMapped} or less" : "name fewer")}.");
+            return options;
+        },
+        Job,
+        async (session, card, options, job, stop) =>
+        {
+            using var display = new JobDisplay(options.Json, TimeProvider.System);
+            var scores = await RunAsync(session, card, job, display, stop);
+            if (options.Map is { } path)
+            {
+                var map = scores.Map();
+                path.WriteGrid(map.Images, map.Columns);
+                display.Preview(map.Images);
+            }
+
+            var listing = new ScoreListing(Console.Out, scores, i => options.Paths.Count > 0 ? options.Paths[i] : $"{i}");
+            if (options.Csv)
+                listing.WriteCsv();
+            else if (options.Json)
+                listing.WriteJson();
+            else
+                listing.WriteLines();
+            if (!options.Csv)
+                WriteMean(scores, job, options.Json, display.Elapsed);
+        });
+
+    public static Task<int> EvaluateAsync(ParseResult result) => ModelSession.UseAsync(
+        result,
+        (request, mistakes) => Options.Read(request, result, mistakes),
+        (card, options) => Job(card, options with { DataSet = options.DataSet ?? card.Spec.DataSet }),
+        async (session, card, options, job, stop) =>
+        {
+            using var display = new JobDisplay(options.Json, TimeProvider.System);
+            WriteMean(await RunAsync(session, card, job, display, stop), job, options.Json, display.Elapsed);
+        });
+
+    private static ScoreJob Job(ModelCard card, Options options)
+    {
+        options.Map?.Check();
+        byte[]? images = null;
+        DataSetHalf? half = null;
+        if (options.DataSet is { } dataSet)
+        {
+            var dataDir = options.DataDir ?? (dataSet == card.Spec.DataSet ? card.Spec.DataDir : DefaultDataDir);
+            half = new(dataSet, options.IsLocal ? Path.GetFullPath(dataDir) : dataDir, options.Train);
+        }
+        else
+        {
+            images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, card.Channels, card.Size))];
+        }
+
+        return new ScoreJob(card, half is null ? options.Paths.Count : options.Count ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
+    }
+
+    private static async Task<Scores> RunAsync(ClusterSession session, ModelCard card, ScoreJob job, JobDisplay display, CancellationToken stop)
+    {
+        if (session.IsLocal && job.DataSet is { } half)
+            await DataSetDownload.EnsureAsync(half.DataSet, half.DataDir, new DownloadReporter(ShowDownload), stop);
+        var scores = new Scores(card);
+        display.Note(string.Create(CultureInfo.InvariantCulture, $"Scoring with {card.Path}, step {card.Step:N0}."));
+        await ModelSession.DoAsync(session, job, ShowScores, stop);
+        display.Dispose();
+        return scores;
+
+        void ShowDownload(DownloadProgress file) => display.Show($"Downloading {file.File}", file.Total is { } total ? (double)file.Bytes / total : 0);
+
+        void ShowScores(JobEvent e)
+        {
+            scores.Add(e);
+            display.Show("Scoring", scores.Done);
+            JobText.Note(e, display);
+        }
+    }
+
+    private static void WriteMean(Scores scores, ScoreJob job, bool json, TimeSpan took)
+    {
+        var speed = scores.Count / took.TotalSeconds;
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(
+                new
+                {
+                    Event = "scored", Images = scores.Count, BitsPerDim = scores.MeanBitsPerDim, scores.StandardError, job.DataSet?.DataSet, job.DataSet?.Train, Model = job.Model.Path, job.Model.Step,
+                    Seconds = took.TotalSeconds, ImagesPerS = speed,
+                },
+                ContractsJson.Options));
+            return;
+        }
+
+        var images = job.DataSet is { } half ? $"{(half.Train ? "training" : "test")} images of {Format.Name(half.DataSet)}" : "images";
+        var error = scores.StandardError is { } deviation ? $" ± {Format.Number(deviation, "0.000")}" : "";
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{Format.Bits(scores.MeanBitsPerDim)}{error} bits/dim over {scores.Count:N0} {images}, in {Format.Duration(took)} ({Format.Speed(speed)})"));
+    }
+
+    /// <param name="Count">At most so many images of the data set; null for all.</param>
+    private sealed record Options(
+        IReadOnlyList<string> Paths, DataSet? DataSet, string? DataDir, bool Train, int? Count, int? Class, int? Batch, PictureOutput? Map, bool Csv, bool Json, bool IsLocal)
+    {
+        public static Options Read(ModelRequest request, ParseResult result, ICollection<string> mistakes) => new(
+            request.Words,
+            ModelFlags.DataSet.TryRead(result, mistakes, out var dataSet) ? dataSet : null,
+            ModelRequest.Text(result, ModelFlags.DataDir, mistakes),
+            ModelFlags.Train.IsGiven(result),
+            ModelRequest.Number(result, ModelFlags.Limit, mistakes),
+            ModelRequest.Number(result, ModelFlags.ScoredClass, mistakes),
+            ModelRequest.Number(result, ModelFlags.Batch, mistakes),
+            ModelRequest.Text(result, ModelFlags.Map, mistakes) is { } map ? new(map, ModelFlags.Map.Name) : null,
+            ModelFlags.Csv.IsGiven(result),
+            request.Json,
+            request.Cluster is null);
+    }
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Client.Display;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Models;
+
+/// <summary>Moves weights between checkpoints and other programs' files. Each command returns the exit code.</summary>
+public static class WeightsCommand
+{
+    public static Task<int> ExportAsync(ParseResult result) => ModelSession.UseAsync(
+        result,
+        (request, mistakes) => new { Output = ModelRequest.Text(result, ModelFlags.WeightsOutput, mistakes), request.Json, request.Cluster },
+        (card, options) => PathFor(options.Cluster, options.Output ?? $"{card.Run}.safetensors"),
+        async (session, card, options, path, stop) =>
+        {
+            var written = await session.Grains.Models().ExportAsync(card, path).WaitAsync(stop);
+            Console.WriteLine(options.Json
+                ? JsonSerializer.Serialize(new { Event = "exported", written.Path, written.Step, written.Tensors, written.Bytes, Model = card.Path }, ContractsJson.Options)
+                : string.Create(CultureInfo.InvariantCulture, $"{written.Tensors:N0} tensors of {card.Path}, step {card.Step:N0}, are in {written.Path} ({written.Bytes / 1e6:0.0} MB)."));
+        });
+
+    public static Task<int> ImportAsync(ParseResult result) => ModelSession.RunAsync(
+        result,
+        (request, mistakes) =>
+        {
+            if (request.Words.Count != 1)
+                mistakes.Add($"import takes one file of weights and was given {request.Words.Count}; name a .safetensors or .pth file.");
+            return new { SaveDir = ModelRequest.Text(result, ModelFlags.SaveDir, mistakes), Size = ModelRequest.Number(result, ModelFlags.ImageSize, mistakes) };
+        },
+        async (request, options, stop) =>
+        {
+            var file = request.Words[0];
+            var saveDir = options.SaveDir ?? Path.Combine(ModelSession.RunsDir, Path.GetFileNameWithoutExtension(file));
+            await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
+            var card = await session.Grains.Models().ImportAsync(PathFor(request.Cluster, file), PathFor(request.Cluster, saveDir), options.Size).WaitAsync(stop);
+            if (request.Json)
+            {
+                Console.WriteLine(JsonSerializer.Serialize(new { Event = "imported", card.Path, card.Channels, card.Size, card.Classes, card.Spec }, ContractsJson.Options));
+                return;
+            }
+
+            var prompt = Prompt.For(request.Cluster);
+            string[] lines =
+            [
+                $"{file} is now {card.Path}: images of {card.Size}x{card.Size} with {card.Channels} channels, {Format.Summary(card.Spec)}.",
+                .. Format.Row("train on", prompt.Command($"train --load-params {Prompt.Quote(saveDir)}")),
+                .. Format.Row("sample", prompt.Command($"sample --model {Prompt.Quote(saveDir)}")),
+            ];
+            foreach (var line in lines)
+                Console.WriteLine(line);
+        });
+
+    /// <summary>A shared cluster's paths are the silos' own.</summary>
+    private static string PathFor(ClusterAddress? cluster, string path) => cluster is null ? Path.GetFullPath(path) : path;
+}
