@@ -31,7 +31,7 @@ public sealed class SampleProcessTests(TrainedRun run) : IClassFixture<TrainedRu
         var told = await TrainedRun.DoAsync("sample", "--model", run.Run, "--count", "2", "--mixture-temperature", "0", "--logistic-temperature", "0", "-o", path);
 
         Assert.Contains(path, told, StringComparison.Ordinal);
-        using var picture = new Picture(path, new MemoryStream(await File.ReadAllBytesAsync(path)));
+        using var picture = new Picture(path, new MemoryStream(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken)));
         Assert.True(picture.Width > 2 * 28 && picture.Height >= 28, $"the picture of two images has {picture.Width}x{picture.Height} pixels");
     }
 

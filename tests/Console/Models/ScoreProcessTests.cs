@@ -40,8 +40,8 @@ public sealed class ScoreProcessTests(TrainedRun run) : IClassFixture<TrainedRun
         Assert.Equal([second, first], images.Select(e => e.GetProperty("image").GetString()));
         Assert.Equal(images.Average(e => e.GetProperty("bits_per_dim").GetDouble()), events[^1].GetProperty("bits_per_dim").GetDouble(), Tolerance);
         Assert.EndsWith(images[0].GetProperty("bits_per_dim").GetDouble().ToString("0.000", CultureInfo.InvariantCulture), table[2], StringComparison.Ordinal);
-        using var picture = new Picture(map, new MemoryStream(await File.ReadAllBytesAsync(map)));
-        Assert.True(picture.Width > picture.Height * 3 / 2, $"two images with a map each are two pairs of columns, not {picture.Width}x{picture.Height} pixels");
+        using var picture = new Picture(map, new MemoryStream(await File.ReadAllBytesAsync(map, TestContext.Current.CancellationToken)));
+        Assert.True(picture.Width == picture.Height && picture.Width > 2 * 28, $"two images, each beside its map, are as high as wide, not {picture.Width}x{picture.Height} pixels");
     }
 
     [Theory]
@@ -65,7 +65,7 @@ public sealed class ScoreProcessTests(TrainedRun run) : IClassFixture<TrainedRun
     public async Task Weights_that_cannot_be_moved_are_refused_with_the_reason()
     {
         string text = run.File("text.pth"), none = run.File("none.pth");
-        await File.WriteAllTextAsync(text, "no weights");
+        await File.WriteAllTextAsync(text, "no weights", TestContext.Current.CancellationToken);
 
         Assert.StartsWith($"{text} is no zip archive as PyTorch writes", await TrainedRun.MistakeAsync("import", text, "--save-dir", run.File("new")), StringComparison.Ordinal);
         Assert.StartsWith($"{none} cannot be read", await TrainedRun.MistakeAsync("import", none, "--save-dir", run.File("new")), StringComparison.Ordinal);
