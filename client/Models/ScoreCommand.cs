@@ -115,8 +115,16 @@ public static class ScoreCommand
             Console.WriteLine(JsonSerializer.Serialize(
                 new
                 {
-                    Event = "scored", Images = scores.Count, BitsPerDim = scores.MeanBitsPerDim, scores.StandardError, job.DataSet?.DataSet, job.DataSet?.Train, Model = job.Model.Path, job.Model.Step,
-                    Seconds = took.TotalSeconds, ImagesPerS = speed,
+                    Event = "scored",
+                    Images = scores.Count,
+                    BitsPerDim = scores.MeanBitsPerDim,
+                    scores.StandardError,
+                    job.DataSet?.DataSet,
+                    job.DataSet?.Train,
+                    Model = job.Model.Path,
+                    job.Model.Step,
+                    Seconds = took.TotalSeconds,
+                    ImagesPerS = speed,
                 },
                 ContractsJson.Options));
             return;
