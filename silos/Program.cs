@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
@@ -63,25 +64,29 @@ builder.WebHost.ConfigureKestrel(options =>
         options.Listen(IPAddress.Loopback, settings.HttpPort);
 });
 if (settings.HttpPort > 0)
-    builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter("Microsoft.Orleans").AddPrometheusExporter());
+    builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters.Name, "Microsoft.Orleans", "System.Runtime").AddPrometheusExporter());
 else
     builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
 if (settings.StopWithInput)
     builder.Services.AddSingleton<IHostLifetime, InputLifetime>();
 
+builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("cluster");
 builder.Services.AddSingleton(TimeProvider.System);
+var meter = new Meter(Meters.Name);
+var deviceMetrics = new DeviceMetrics(meter);
+builder.Services.AddSingleton(new RunMetrics(meter));
 builder.Services.AddSingleton(_ => new DeviceThreads(settings.Threads));
 builder.Services.AddSingleton<DataSets>();
 builder.Services.AddSingleton<ClusterWorkers>();
 builder.Services.AddSingleton(services =>
 {
     DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
-    return new WorkerDevice(settings.SiloName, threads, new Replicas(threads, services.GetRequiredService<DataSets>()), services.GetRequiredService<ClusterWorkers>().Find, TimeProvider.System);
+    return new WorkerDevice(settings.SiloName, threads, new Replicas(threads, services.GetRequiredService<DataSets>()), services.GetRequiredService<ClusterWorkers>().Find, deviceMetrics, TimeProvider.System);
 });
 builder.Services.AddSingleton(services =>
 {
     DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
-    return new SamplerDevice(threads, new TrainedModels(threads, services.GetRequiredService<DataSets>()), TimeProvider.System);
+    return new SamplerDevice(threads, new TrainedModels(threads, services.GetRequiredService<DataSets>()), deviceMetrics, TimeProvider.System);
 });
 builder.Host.UseOrleans(silo => silo
     .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
@@ -109,7 +114,13 @@ builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<
 
 WebApplication app = builder.Build();
 if (settings.HttpPort > 0)
+{
     app.MapPrometheusScrapingEndpoint();
+    // Alive is who answers; whether the cluster has the silo is another question, whose answer must not have it killed.
+    app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
+    app.MapHealthChecks("/health/ready");
+}
+
 app.Lifetime.ApplicationStarted.Register(() => Console.Out.WriteLine("ready"));
 await app.RunAsync();
 return 0;

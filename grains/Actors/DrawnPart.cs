@@ -17,11 +17,11 @@ internal sealed class DrawnPart
     private long heard;
     private volatile bool isGivenUp;
 
-    public DrawnPart(DrawOrder order, IDevice device, TrainedModels models, TimeProvider time)
+    public DrawnPart(DrawOrder order, IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
     {
         (this.time, size, heard) = (time, order.Model.Size, time.GetTimestamp());
         // Apart from the grain activation that asked first.
-        drawing = Task.Run(() => DrawAsync(order, device, models));
+        drawing = Task.Run(() => DrawAsync(order, device, models, metrics));
     }
 
     /// <summary>Nobody has asked for a long time; who asks after that, however soon, has it drawn anew.</summary>
@@ -50,9 +50,10 @@ internal sealed class DrawnPart
         }
     }
 
-    private async Task DrawAsync(DrawOrder order, IDevice device, TrainedModels models)
+    private async Task DrawAsync(DrawOrder order, IDevice device, TrainedModels models, DeviceMetrics metrics)
     {
         Drawing images = await device.RunAsync(() => models.Draw(order));
+        metrics.BeginPart();
         try
         {
             while (rows.Count < size && !(isGivenUp = IsForgotten))
@@ -65,9 +66,12 @@ internal sealed class DrawnPart
                     news = NewSignal();
                 }
             }
+
+            metrics.AddDrawn(rows.Count == size ? order.End - order.First : 0);
         }
         finally
         {
+            metrics.EndPart();
             await device.RunAsync(() =>
             {
                 images.Dispose();

@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Actors;
 /// Chunks go from grain to grain. A call that fails is repeated until it succeeds or the generation is over: whether a peer is lost is not for
 /// a worker to decide.
 /// </summary>
-internal sealed class PeerDoor(Func<string, IWorkerGrain> find, IReadOnlyList<string> workers, TimeProvider time, CancellationToken over) : IChunkDoor
+internal sealed class PeerDoor(Func<string, IWorkerGrain> find, IReadOnlyList<string> workers, Action<int> sent, TimeProvider time, CancellationToken over) : IChunkDoor
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
@@ -20,6 +20,7 @@ internal sealed class PeerDoor(Func<string, IWorkerGrain> find, IReadOnlyList<st
             try
             {
                 await find(workers[rank]).DeliverAsync(chunk).WaitAsync(over);
+                sent(chunk.Data.Length);
                 return;
             }
             catch (Exception fault) when (fault is not OperationCanceledException)

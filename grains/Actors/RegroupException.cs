@@ -1,11 +1,9 @@
+using PixelCnnCluster.Contracts;
+
 namespace PixelCnnCluster.Actors;
 
 /// <summary>Another generation should take the place of this one; the message says why.</summary>
-internal sealed class RegroupException : Exception
+internal sealed class RegroupException(GenerationCause cause, string message) : Exception(message)
 {
-    public RegroupException(string message) : base(message) { }
-
-    public RegroupException(string message, Exception inner) : base(message, inner) { }
-
-    public RegroupException() { }
+    public GenerationCause Cause => cause;
 }

@@ -100,10 +100,10 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
     }
 
     /// <summary>Why another generation should take the place of one with these members; null if none should. Newcomers are let in when they have read the data.</summary>
-    public string? ReasonToRegroup(IReadOnlyList<string> members, RunSpec spec)
+    public RegroupException? ReasonToRegroup(IReadOnlyList<string> members, RunSpec spec)
     {
         if (members.FirstOrDefault(member => !IsAllotted(member)) is { } leaver)
-            return $"{leaver} left";
+            return new(GenerationCause.WorkerLeft, $"{leaver} left");
         foreach (string newcomer in Fit.Except(members))
         {
             if (!preparing.TryGetValue(newcomer, out Task? prepared))
@@ -111,7 +111,7 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
             else if (prepared.IsCompleted)
             {
                 preparing.Remove(newcomer);
-                return $"{newcomer} joined";
+                return new(GenerationCause.WorkerJoined, $"{newcomer} joined");
             }
         }
 

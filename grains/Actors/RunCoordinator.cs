@@ -107,7 +107,7 @@ internal sealed partial class RunCoordinator
     private async Task<RunEnded?> TrainAsync()
     {
         bool goesOn = lease.Record.State == RunState.Training;
-        string cause = goesOn ? "another coordinator took over" : "the run begins";
+        (GenerationCause Kind, string Text) cause = goesOn ? (GenerationCause.TakenOver, "another coordinator took over") : (GenerationCause.Begun, "the run begins");
         RunEnded ended;
         while (true)
         {
@@ -137,7 +137,7 @@ internal sealed partial class RunCoordinator
 
                 goesOn = true;
                 history.Add(new GenerationOpened(
-                    facts.Step, crew.Generation, crew.Workers, spec.Workers, cause, clock.Redone(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds));
+                    facts.Step, crew.Generation, crew.Workers, spec.Workers, cause.Text, clock.Redone(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
                 (step, skippedInARow) = (facts.Step, facts.SkippedInARow);
                 since = time.GetTimestamp();
                 await TrainAsync(crew, facts, order);
@@ -151,11 +151,11 @@ internal sealed partial class RunCoordinator
             }
             catch (RegroupException regroup)
             {
-                cause = regroup.Message;
+                cause = (regroup.Cause, regroup.Message);
             }
             catch (WorkerFaultException fault) when (!roster.IsUnfit(fault.Worker))
             {
-                cause = fault.IsLoss ? $"{fault.Worker} was lost" : $"the work of {fault.Worker} failed";
+                cause = fault.IsLoss ? (GenerationCause.WorkerLost, $"{fault.Worker} was lost") : (GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
                 LogFault(log, fault, run, step, fault.Worker);
                 opening.Blame(step, fault);
             }
@@ -203,7 +203,7 @@ internal sealed partial class RunCoordinator
                     opening.LetGo();
                 }
 
-                throw new RegroupException(reason);
+                throw reason;
             }
 
             if (saveAskedFor is { } asked && step > 0)

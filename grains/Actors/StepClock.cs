@@ -71,6 +71,6 @@ internal sealed class StepClock(TimeProvider time)
             return new WorkerFaultException(worker, crew.Workers.Count == 1 ? new TimeoutException(message) : new InvalidOperationException($"{message}, and is left out"));
         }
 
-        return new RegroupException($"the exchange of step {step} stood still for {patience.TotalSeconds:F0} s");
+        return new RegroupException(GenerationCause.StoodStill, $"the exchange of step {step} stood still for {patience.TotalSeconds:F0} s");
     }
 }

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 [GrainDirectory(StoreNames.Directory)]
 public sealed partial class TrainingRunGrain(
-    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, TimeProvider time, ILogger<TrainingRunGrain> log)
+    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
     : Grain, ITrainingRunGrain, IRunLedger
 {
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8);
@@ -131,6 +131,8 @@ public sealed partial class TrainingRunGrain(
     {
         RunHistory events = await HistoryAsync();
         DelayDeactivation(Timeout.InfiniteTimeSpan);
+        metrics.Follow(Run, Spec, events.Last<Evaluated>());
+        events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());
         coordinator = new(Run, this, events, cluster.Find, time, log);
         coordinator.Allot(allotted);
         long position = events.Next;
@@ -142,6 +144,7 @@ public sealed partial class TrainingRunGrain(
     {
         RunEnded? ended = await trainer.RunAsync();
         (coordinator, allotted) = (null, []);
+        metrics.Forget(Run);
         if (ended is null)
         {
             DeactivateOnIdle();

@@ -36,7 +36,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
     public async Task<CheckpointSaved> FinishAsync(Crew crew, JoinReport facts, DataOrder order, long step, bool inHaste)
     {
         if (!inHaste && Score?.Step != step && !await EvaluateAsync(crew, facts, order, step, () => !crew.IsComplete))
-            throw new RegroupException("a worker left while the run was scored for the last time");
+            throw new RegroupException(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
         CheckpointSaved last = await SaveWholeAsync(crew, step);
         if (!inHaste)
             await DrawAsync(crew, facts, step);

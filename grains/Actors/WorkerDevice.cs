@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Actors;
 /// generation: orders of any other are refused. Whatever touches the replica runs on the device, one after another, and looks first whether
 /// its generation is still the one.
 /// </summary>
-public sealed class WorkerDevice(string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, TimeProvider time)
+public sealed class WorkerDevice(string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, DeviceMetrics metrics, TimeProvider time)
 {
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
@@ -19,6 +19,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
     private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
     private WorkerPhase phase;
     private long heard;
+    private long? reported;
 
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
     public bool IsNeeded => tenancy is not null && time.GetElapsedTime(heard) < Silence;
@@ -100,7 +101,13 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
         if (snapshot is not { } taken || taken.Order != order)
             throw new StaleOrderException($"{name} has no snapshot of step {order.Step} of run {order.Run}.");
         snapshot = null;
-        return device.RunAsideAsync(taken.Write);
+        return device.RunAsideAsync(() =>
+        {
+            long begun = time.GetTimestamp();
+            CheckpointReport written = taken.Write();
+            metrics.AddCheckpoint(order.Run, time.GetElapsedTime(begun));
+            return written;
+        });
     });
 
     public Task LeaveAsync(string run, int generation)
@@ -140,7 +147,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
                 if (mine.Generation != order.Generation || mine.IsOver)
                     throw Left(order.Run);
                 mine.Member = new(mine, order, rank, new(
-                    order.Run, order.Generation, replica.Tree, order.Workers.Count, rank, replica.GradientLength, new PeerDoor(find, order.Workers, time, mine.Over)));
+                    order.Run, order.Generation, replica.Tree, order.Workers.Count, rank, replica.GradientLength, new PeerDoor(find, order.Workers, bytes => metrics.AddSent(order.Run, bytes), time, mine.Over)));
             }
 
             phase = WorkerPhase.Waiting;
@@ -162,17 +169,27 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
         (double[] losses, TreeSum gradients) = await device.RunAsync(() =>
         {
             Check(member);
+            long begun = time.GetTimestamp();
+            if (reported is { } before)
+                metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(before, begun));
             phase = WorkerPhase.Computing;
             replica.AdvanceTo(order.Step);
-            return replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
+            long applied = time.GetTimestamp();
+            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, applied));
+            (double[], TreeSum) computed = replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
+            metrics.AddPhase(order.Run, StepPhase.Compute, time.GetElapsedTime(applied));
+            return computed;
         });
         phase = WorkerPhase.Exchanging;
+        long sent = time.GetTimestamp();
         float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums);
+        metrics.AddPhase(order.Run, StepPhase.Exchange, time.GetElapsedTime(sent));
         return await device.RunAsync(() =>
         {
             Check(member);
             double norm = replica.Hold(gradient);
             phase = WorkerPhase.Waiting;
+            reported = time.GetTimestamp();
             return new StepReport(name, order.Step, losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1);
         });
     }
@@ -211,6 +228,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
     private void Evict(Tenancy former)
     {
         former.End();
+        reported = null;
         tenancy = null;
         snapshot = null;
         _ = device.RunAsync(() =>

@@ -38,13 +38,16 @@ public sealed record RunStarted(
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record WorkersAwaited(long Step) : RunEvent;
 
+/// <summary>Why a generation took the place of the one before, or was the first.</summary>
+public enum GenerationCause { Begun, TakenOver, WorkerJoined, WorkerLeft, WorkerLost, WorkerFailed, StoodStill }
+
 /// <summary>The run goes on after <paramref name="Step"/> committed steps with a fixed set of workers.</summary>
-/// <param name="Cause">Why the set is a new one.</param>
+/// <param name="Cause">Why the set is a new one, for people.</param>
 /// <param name="StepsRedone">Steps that some worker had worked on and that are done again.</param>
 /// <param name="Seconds">From the moment that ended the generation before, or the run's begin, to now.</param>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record GenerationOpened(
-    long Step, int Generation, IReadOnlyList<string> Workers, int WorkersWanted, string Cause, long StepsRedone, double Seconds) : RunEvent;
+    long Step, int Generation, IReadOnlyList<string> Workers, int WorkersWanted, string Cause, long StepsRedone, double Seconds, GenerationCause Kind = GenerationCause.Begun) : RunEvent;
 
 /// <summary>One optimiser step that every worker could apply.</summary>
 /// <param name="Step">Committed steps so far.</param>

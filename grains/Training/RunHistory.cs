@@ -39,6 +39,9 @@ public sealed class RunHistory
         return history;
     }
 
+    /// <summary>Told of every event that is added.</summary>
+    public Action<RunEvent> Added { get; set; } = _ => { };
+
     public void Add(RunEvent happened)
     {
         var entry = new HistoryEntry(next, happened);
@@ -48,6 +51,7 @@ public sealed class RunHistory
         foreach (TaskCompletionSource reader in readers)
             reader.TrySetResult();
         readers.Clear();
+        Added(happened);
     }
 
     /// <summary>Events from a position on; waits for the first of them up to <paramref name="patience"/>.</summary>

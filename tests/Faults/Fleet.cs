@@ -10,6 +10,8 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
 
     private readonly List<SiloProcess> silos = [];
+    private readonly Dictionary<string, int> httpPorts = [];
+    private readonly HttpClient http = new();
     private ClusterConnection? connection;
 
     public IReadOnlyList<SiloProcess> Silos => silos;
@@ -30,7 +32,8 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
     /// <param name="prefix">Command that runs it, as for another network namespace.</param>
     public SiloProcess Launch(string name, string address = "127.0.0.1", params IEnumerable<string> prefix)
     {
-        int[] ports = FreePorts.Find(2);
+        int[] ports = FreePorts.Find(3);
+        httpPorts[name] = ports[2];
         bool isSampler = name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal);
         string own = isSampler ? name[ClusterNames.SamplerPrefix.Length..] : name;
         var silo = SiloProcess.Start(
@@ -38,7 +41,7 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
             [
                 .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
                 $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
-                "--Silo:HttpPort=0", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
+                $"--Silo:HttpPort={ports[2]}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
             ],
             Path.Combine(folder, $"{own}.log"));
         silos.Add(silo);
@@ -47,6 +50,9 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
 
     /// <summary>The newest process of that name.</summary>
     public SiloProcess Silo(string name) => silos.Last(silo => silo.Name == name);
+
+    /// <summary>What the newest silo of that name answers on a page of its own: /metrics, /health/ready.</summary>
+    public Task<HttpResponseMessage> GetAsync(string name, string page) => http.GetAsync(new Uri($"http://127.0.0.1:{httpPorts[name]}{page}"));
 
     /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
     public string HolderOf(Guid job) => silos
@@ -80,5 +86,6 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
         foreach (SiloProcess silo in silos)
             await silo.DisposeAsync();
         silos.Clear();
+        http.Dispose();
     }
 }

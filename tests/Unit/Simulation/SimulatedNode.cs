@@ -7,6 +7,8 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// <summary>A silo: a worker and its device, and coordinators that run on it. When it dies, nothing of it goes on.</summary>
 internal sealed class SimulatedNode : IDevice, IReplicaSource
 {
+    private static readonly DeviceMetrics Figures = new(new(Meters.Name));
+
     private readonly SimulatedCluster cluster;
     private readonly World world;
     private Task deviceQueue = Task.CompletedTask;
@@ -15,7 +17,7 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     {
         (this.cluster, world, Name) = (cluster, cluster.World, name);
         Clock = world.ClockOf(() => IsAlive);
-        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), Clock);
+        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), Figures, Clock);
     }
 
     public string Name { get; }

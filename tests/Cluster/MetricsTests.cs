@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Net;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>Real silos tell Prometheus what their runs and samplers do.</summary>
+public sealed class MetricsTests
+{
+    private static readonly string[] Two = ["worker-0", "worker-1"];
+
+    [Fact]
+    public async Task A_run_a_loss_and_a_job_are_seen_in_the_figures()
+    {
+        await using FaultyCluster cluster = await FaultyCluster.StartAsync(Two);
+        foreach (string silo in Two)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await cluster.Fleet.GetAsync(silo, "/health/live")).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await cluster.Fleet.GetAsync(silo, "/health/ready")).StatusCode);
+        }
+
+        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 100_000, MaxEpochs = 100_000, SaveInterval = 1, Workers = 2, Samples = 0 });
+        await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "both workers");
+        await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
+        Figures figures = await ScrapeAsync(cluster, Two);
+
+        Assert.InRange(figures.Sum("pixelcnn_run_steps_total", "run=\"run\""), 1, 100_000);
+        Assert.Equal(figures.Sum("pixelcnn_run_images_total") / run.Spec.ImagesPerStep, figures.Sum("pixelcnn_run_steps_total"));
+        Assert.Equal(figures.Sum("pixelcnn_run_step_duration_seconds_count"), figures.Sum("pixelcnn_run_steps_total"));
+        Assert.Equal(0, figures.Sum("pixelcnn_run_steps_skipped_total"));
+        Assert.Equal(1, figures.Sum("pixelcnn_run_generations_total", "cause=\"Begun\""));
+        Assert.Equal((2, 2), (figures.Sum("pixelcnn_run_workers"), figures.Sum("pixelcnn_run_workers_wanted")));
+        Assert.Equal(new FileInfo(run.Events.OfType<CheckpointSaved>().Last().Path).Length, figures.Sum("pixelcnn_run_checkpoint_size_bytes"));
+        Assert.InRange(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - figures.Sum("pixelcnn_run_checkpoint_time_seconds"), -5, 300);
+        string[] positive =
+        [
+            "pixelcnn_run_bits_per_dim", "pixelcnn_run_test_bits_per_dim", "pixelcnn_run_gradient_norm", "pixelcnn_run_learning_rate", "pixelcnn_run_epoch",
+            "pixelcnn_run_regroup_duration_seconds_count", "pixelcnn_run_scoring_duration_seconds_count", "pixelcnn_worker_exchanged_bytes_total", "pixelcnn_worker_checkpoint_duration_seconds_count",
+            "dotnet_process_memory_working_set_bytes", "dotnet_gc_heap_total_allocated_bytes_total",
+        ];
+        Assert.All(positive, name => Assert.True(figures.Sum(name) > 0, $"{name} is above 0"));
+        Assert.All(["Wait", "Apply", "Compute", "Exchange"], phase => Assert.Equal(2, figures.Count("pixelcnn_worker_step_duration_seconds_count", $"phase=\"{phase}\"")));
+
+        // The silo with the coordinator stays: its figures go on.
+        string victim = Two.First(name => name != cluster.CoordinatorOf(run));
+        cluster.Fleet.Silo(victim).Kill();
+        await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 1, "a generation without the killed worker");
+        string[] survivor = [.. Two.Except([victim])];
+        figures = await ScrapeAsync(cluster, survivor);
+        Assert.Equal((1, 1), (figures.Sum("pixelcnn_run_generations_total", "cause=\"WorkerLost\""), figures.Sum("pixelcnn_run_workers")));
+
+        ModelCard model = await cluster.Fleet.Grains.Models().FindAsync("run");
+        await new FollowedJob(cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
+        await cluster.Fleet.Grains.Run("run").StopAsync();
+        await run.EndAsync();
+        figures = await ScrapeAsync(cluster, survivor);
+        Assert.Equal((5, 0), (figures.Sum("pixelcnn_sampler_drawn_total"), figures.Sum("pixelcnn_sampler_parts")));
+        Assert.Equal((0, 0), (figures.Count("pixelcnn_run_bits_per_dim"), figures.Count("pixelcnn_run_workers")));
+    }
+
+    private static async Task<Figures> ScrapeAsync(FaultyCluster cluster, IEnumerable<string> silos)
+    {
+        List<string> lines = [];
+        foreach (string silo in silos)
+            lines.AddRange((await (await cluster.Fleet.GetAsync(silo, "/metrics")).Content.ReadAsStringAsync()).Split('\n'));
+        return new(lines);
+    }
+
+    /// <summary>Samples in Prometheus' text form: name{labels} value [time].</summary>
+    private sealed record Figures(IReadOnlyList<string> Lines)
+    {
+        public int Count(string name, string label = "") => Of(name, label).Count();
+
+        public double Sum(string name, string label = "") => Of(name, label).Sum();
+
+        private IEnumerable<double> Of(string name, string label) => Lines
+            .Where(line => line.Split('{', ' ')[0] == name && line.Contains(label, StringComparison.Ordinal))
+            .Select(line => double.Parse(line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Replace(name, "", StringComparison.Ordinal).Trim().Split(' ')[0], CultureInfo.InvariantCulture));
+    }
+}
