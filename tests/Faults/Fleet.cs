@@ -52,7 +52,10 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
     public SiloProcess Silo(string name) => silos.Last(silo => silo.Name == name);
 
     /// <summary>What the newest silo of that name answers on a page of its own: /metrics, /health/ready.</summary>
-    public Task<HttpResponseMessage> GetAsync(string name, string page) => http.GetAsync(new Uri($"http://127.0.0.1:{httpPorts[name]}{page}"));
+    public Task<HttpResponseMessage> GetAsync(string name, string page) => http.GetAsync(new Uri($"http://{HttpOf(name)}{page}"));
+
+    /// <summary>Where that is, host:port.</summary>
+    public string HttpOf(string name) => $"127.0.0.1:{httpPorts[name]}";
 
     /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
     public string HolderOf(Guid job) => silos

@@ -37,13 +37,19 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
         }
     }
 
-    /// <summary>Waits for the end.</summary>
-    /// <returns>The images [Count, C, H, W].</returns>
-    public async Task<byte[]> PixelsAsync()
+    /// <summary>Waits for the good end.</summary>
+    public async Task EndAsync()
     {
         JobEnded end = await NextAsync<JobEnded>(_ => true, "its end");
         if (end.Error is not null)
             throw new InvalidOperationException($"The job failed: {end.Error}");
+    }
+
+    /// <summary>Waits for the good end.</summary>
+    /// <returns>The images [Count, C, H, W].</returns>
+    public async Task<byte[]> PixelsAsync()
+    {
+        await EndAsync();
         int size = job.Model.Size, planes = job.Model.Channels;
         byte[] pixels = new byte[job.Count * job.Model.ImageBytes];
         bool[] isDrawn = new bool[job.Count * size];
