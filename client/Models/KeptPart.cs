@@ -5,7 +5,7 @@ using PixelCnnCluster.Pictures;
 namespace PixelCnnCluster.Client.Models;
 
 /// <summary>Which part of an image stays when the rest is drawn anew.</summary>
-internal static class KeptPart
+public static class KeptPart
 {
     public const string Top = "top", Left = "left";
 

@@ -10,6 +10,9 @@ namespace PixelCnnCluster.Client.Models;
 /// <param name="Flag">The flag that gives it.</param>
 public sealed record PictureOutput(string Path, string Flag)
 {
+    /// <summary>Of 64x64 pixels they make one of 4,200 by 4,200.</summary>
+    private const int MostInPicture = 4096;
+
     /// <summary>A picture named after the time, so that none is overwritten.</summary>
     public static PictureOutput Default(string what, DateTimeOffset now) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{what}-{now:yyyyMMdd-HHmmss}.png"), ModelFlags.Output.Name);
@@ -22,14 +25,21 @@ public sealed record PictureOutput(string Path, string Flag)
     private string Ending => System.IO.Path.GetExtension(Path).ToLowerInvariant();
 
     /// <summary>Finds before the work what would be in the way after it.</summary>
+    /// <param name="count">Images that will go there.</param>
     /// <exception cref="UserErrorException">The path cannot be written to.</exception>
-    public void Check()
+    public void Check(int count)
     {
+        if (IsPng && count > MostInPicture)
+            throw new UserErrorException($"{Flag} {Path} is one picture, which has room for {MostInPicture} images, not {count}; give a name that ends in .npz or that of a folder.");
         if (IsFile && Directory.Exists(Path))
             throw new UserErrorException($"{Flag} {Path} is a folder; give another name.");
         if (!IsFile && File.Exists(Path))
             throw new UserErrorException($"{Flag} {Path} is a file; give a name that ends in .png or .npz, or that of a folder.");
-        Write(() => Directory.CreateDirectory(IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path));
+        Write(() =>
+        {
+            var folder = Directory.CreateDirectory(IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path).FullName;
+            using var probe = new FileStream(System.IO.Path.Combine(folder, $".{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        });
     }
 
     /// <param name="grid">All images in one picture, and its number of columns; null for as square as can be.</param>

@@ -23,13 +23,16 @@ public static class SampleCommand
         {
             if (request.Words.Count == 0)
                 mistakes.Add("complete needs images; name PNG or JPEG files.");
-            return Options.Read(result, mistakes, "completed", ModelFlags.Completions, 4) with { Paths = request.Words };
+            var options = Options.Read(result, mistakes, "completed", ModelFlags.Completions, 4) with { Paths = request.Words };
+            if (options.Count < 1)
+                mistakes.Add($"--count is {options.Count}; give 1 or more.");
+            return options;
         },
         (card, options) =>
         {
             byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, card.Channels, card.Size))];
             var mask = KeptPart.Read(options.Keep, card.Size);
-            return options.Job(card, options.Count * options.Paths.Count, new(images, mask, options.Count));
+            return options.Job(card, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
         },
         DrawAsync);
 
@@ -82,7 +85,7 @@ public static class SampleCommand
         public DrawJob Job(ModelCard card, int count, GivenPixels? given)
         {
             var job = new DrawJob(card, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
-            Output.Check();
+            Output.Check(count);
             return job;
         }
 

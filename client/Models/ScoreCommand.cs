@@ -71,7 +71,7 @@ public static class ScoreCommand
 
     private static ScoreJob Job(ModelCard card, Options options)
     {
-        options.Map?.Check();
+        options.Map?.Check(MostMapped);
         byte[]? images = null;
         DataSetHalf? half = null;
         if (options.DataSet is { } dataSet)

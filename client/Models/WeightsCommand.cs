@@ -20,7 +20,7 @@ public static class WeightsCommand
             var written = await session.Grains.Models().ExportAsync(card, path).WaitAsync(stop);
             Console.WriteLine(options.Json
                 ? JsonSerializer.Serialize(new { Event = "exported", written.Path, written.Step, written.Tensors, written.Bytes, Model = card.Path }, ContractsJson.Options)
-                : string.Create(CultureInfo.InvariantCulture, $"{written.Tensors:N0} tensors of {card.Path}, step {card.Step:N0}, are in {written.Path} ({written.Bytes / 1e6:0.0} MB)."));
+                : string.Create(CultureInfo.InvariantCulture, $"{written.Tensors:N0} tensors of {card.Path}, step {written.Step:N0}, are in {written.Path} ({written.Bytes / 1e6:0.0} MB)."));
         });
 
     public static Task<int> ImportAsync(ParseResult result) => ModelSession.RunAsync(
@@ -43,12 +43,12 @@ public static class WeightsCommand
                 return;
             }
 
-            var prompt = Prompt.For(request.Cluster);
+            var (prompt, folder) = (Prompt.For(request.Cluster), Prompt.Quote(Path.GetDirectoryName(card.Path)!));
             string[] lines =
             [
                 $"{file} is now {card.Path}: images of {card.Size}x{card.Size} with {card.Channels} channels, {Format.Summary(card.Spec)}.",
-                .. Format.Row("train on", prompt.Command($"train --load-params {Prompt.Quote(saveDir)}")),
-                .. Format.Row("sample", prompt.Command($"sample --model {Prompt.Quote(saveDir)}")),
+                .. Format.Row("train on", prompt.Command($"train --load-params {folder}")),
+                .. Format.Row("sample", prompt.Command($"sample --model {folder}")),
             ];
             foreach (var line in lines)
                 Console.WriteLine(line);

@@ -64,6 +64,9 @@ internal sealed class JobCoordinator(
     {
         CheckWanted();
         IReadOnlyList<string> all = samplers();
+        // One that comes back is a new process.
+        foreach (string gone in unfit.Keys.Except(all).ToList())
+            unfit.Remove(gone);
         foreach (string sampler in all.Where(sampler => !busy.ContainsKey(sampler) && !unfit.ContainsKey(sampler)))
         {
             if (pending.TryDequeue(out Part? part, out _))

@@ -10,7 +10,9 @@ public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, 
 {
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), Silence = TimeSpan.FromSeconds(30);
 
+    /// <summary>Those that nobody has said to have read: asking for later ones says it.</summary>
     private readonly List<JobEvent> events = [];
+    private int first;
     private bool isBegun, isOver;
     private TaskCompletionSource news = NewSignal();
     private long heard;
@@ -35,9 +37,12 @@ public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, 
         if (!isBegun)
             return null;
         heard = time.GetTimestamp();
-        if (from >= events.Count)
+        if (from >= first + events.Count)
             await Task.WhenAny(news.Task, Task.Delay(ReadPatience, time));
-        return new([.. events.Skip(from)], events.Count);
+        int read = Math.Clamp(from - first, 0, events.Count);
+        events.RemoveRange(0, read);
+        first += read;
+        return new([.. events], first + events.Count);
     }
 
     public Task EndAsync()

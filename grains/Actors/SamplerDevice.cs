@@ -4,8 +4,8 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>
-/// The silo's device in jobs with trained models, apart from any grain activation. Rows are drawn one at a time, so that a device that trains
-/// as well turns to its steps between them.
+/// The silo's device in jobs with trained models, apart from any grain activation. Rows are drawn one at a time and images scored a few
+/// at a time, so that a device that trains as well turns to its steps between them.
 /// </summary>
 public sealed class SamplerDevice(IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
 {
@@ -25,12 +25,23 @@ public sealed class SamplerDevice(IDevice device, TrainedModels models, DeviceMe
         }
     }
 
-    public Task<ImagesScored> ScoreAsync(ScoreOrder order) => calls.Once((order.Job, order.First, order.End), () => device.RunAsync(() =>
+    public Task<ImagesScored> ScoreAsync(ScoreOrder order) => calls.Once((order.Job, order.First, order.End), () => ScoreBySlicesAsync(order));
+
+    private async Task<ImagesScored> ScoreBySlicesAsync(ScoreOrder order)
     {
-        ImagesScored scored = models.Score(order);
-        metrics.AddScored(scored.Bits.Length);
-        return scored;
-    }));
+        List<ImagesScored> slices = [];
+        for (int first = order.First; first < order.End; first += models.ScoredAtOnce)
+        {
+            int end = Math.Min(order.End, first + models.ScoredAtOnce), bytes = order.Model.ImageBytes;
+            ScoreOrder slice = order with { First = first, End = end, Images = order.Images?[((first - order.First) * bytes)..((end - order.First) * bytes)] };
+            slices.Add(await device.RunAsync(() => models.Score(slice)));
+            metrics.AddScored(end - first);
+        }
+
+        return new(
+            order.First, [.. slices.SelectMany(slice => slice.Bits)],
+            order.Maps ? new([.. slices.SelectMany(slice => slice.Maps!.Bits)], [.. slices.SelectMany(slice => slice.Maps!.Pixels)]) : null);
+    }
 
     public Task<int> CountAsync(DataSetHalf half, ModelCard model) => calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
 }

@@ -90,6 +90,9 @@ public sealed partial class TrainingRunGrain(
                 saved = await asked;
         }
 
+        if (saved is not null)
+            CheckpointFolder.Hold(saved.Path);
+
         return saved?.Path ?? CheckpointHeader.Newest(spec.SaveDir)
             ?? throw new UserErrorException($"Run {Run} has no checkpoint yet; try again when it has trained for a while.");
     }

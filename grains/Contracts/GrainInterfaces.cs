@@ -153,7 +153,7 @@ public interface IJobGrain : IGrainWithGuidKey
 {
     Task BeginAsync(Job job);
 
-    /// <summary>Events from position <paramref name="from"/> on; waits up to a second for the first of them.</summary>
+    /// <summary>Events from position <paramref name="from"/> on; waits up to a second for the first of them. Those before are forgotten: a job has one reader.</summary>
     /// <returns>Null if the job is not known: it was not begun, or was lost with its silo.</returns>
     [AlwaysInterleave]
     Task<JobProgress?> ReadAsync(int from);
@@ -163,11 +163,11 @@ public interface IJobGrain : IGrainWithGuidKey
     Task EndAsync();
 }
 
-/// <summary>Trained models as files that the silos see. There is one, with key 0.</summary>
+/// <summary>Trained models as files that the silos see. Has no state; its key is 0.</summary>
 [Alias("pixelcnn.models")]
 public interface IModelsGrain : IGrainWithIntegerKey
 {
-    /// <summary>The model of a run, as it is now, or at a path: a checkpoint's, or a folder's whose newest is taken.</summary>
+    /// <summary>The model of a run, as it is now, or at a path, which has a / or ends in .safetensors: a checkpoint's, or a folder's whose newest is taken.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     [ResponseTimeout(Deadlines.File)]
     Task<ModelCard> FindAsync(string model);

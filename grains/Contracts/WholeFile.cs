@@ -3,17 +3,21 @@ namespace PixelCnnCluster.Contracts;
 /// <summary>Files that are there whole or not at all.</summary>
 public static class WholeFile
 {
+    /// <summary>Where this process writes what is to become <paramref name="path"/>: other machines and processes may be at the same, such as a checkpoint for a coordinator that was replaced.</summary>
+    public static string PartOf(string path) => $"{path}.{Environment.MachineName}.{Environment.ProcessId}.part";
+
     /// <summary>Writes beside the path and renames.</summary>
     /// <returns>The file's size in bytes.</returns>
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
     public static long Write(string path, Action<Stream> write)
     {
-        // Another process may be writing the same file, such as a checkpoint for a coordinator that was replaced.
-        string beside = $"{path}.{Environment.ProcessId}.part";
+        string beside = PartOf(path);
+        // Outside of what deletes it again: one that cannot be opened may be another writer's.
+        FileStream file = new(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
         try
         {
-            using (FileStream file = new(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+            using (file)
             {
                 write(file);
                 file.Flush(flushToDisk: true);

@@ -99,17 +99,24 @@ public sealed class Checkpoint
     /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
     public void Fill(TrainingState state, string path)
     {
-        Fill(tensors, state.Vectors, state.Layout, path);
+        Fill(tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
         state.StartAt(Step, SkippedInARow);
     }
 
-    /// <summary>Fills a flat vector [Length] with the Polyak average.</summary>
-    /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
-    public void FillAverage(Tensor average, ParameterLayout layout, string path) => Fill(
-        tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, path);
+    /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
+    /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than its settings say.</exception>
+    public static void ReadAverage(ModelCard card, Tensor average, ParameterLayout layout)
+    {
+        Checkpoint checkpoint = Read(card.Path);
+        if (checkpoint.StateHash != card.StateHash)
+            throw new UserErrorException($"{card.Path} was overwritten while it was in use; start again with what it is now.");
+        Fill(
+            checkpoint.tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, card.Path,
+            "its settings do not fit its weights, so name another with --model");
+    }
 
     private static void Fill(
-        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path)
+        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path, string remedy)
     {
         var stored = from.ToDictionary(entry => entry.Name, entry => entry.Tensor);
         List<string> wrong = [];
@@ -137,9 +144,7 @@ public sealed class Checkpoint
         wrong.AddRange(stored.Keys.Select(name => $"{name} is not in this network"));
         if (wrong.Count > 0)
         {
-            throw new UserErrorException(
-                $"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); "
-                + "use the flags and the data set it was trained with, or give --load-params alone to take its own.");
+            throw new UserErrorException($"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); {remedy}.");
         }
     }
 

@@ -9,6 +9,22 @@ public static class CheckpointFolder
     /// <summary>Nobody writes on a file for so long without touching it.</summary>
     private static readonly TimeSpan Abandoned = TimeSpan.FromMinutes(10);
 
+    private const string HeldSuffix = ".held";
+
+    /// <summary>Keeps a checkpoint from being removed for some minutes, for a reader that is to come.</summary>
+    public static void Hold(string path) => Quietly(() =>
+    {
+        File.WriteAllBytes(path + HeldSuffix, []);
+        File.SetLastWriteTimeUtc(path + HeldSuffix, DateTime.UtcNow);
+    });
+
+    /// <summary>Holds it for longer, if it is held.</summary>
+    public static void HoldOn(string path)
+    {
+        if (File.Exists(path + HeldSuffix))
+            Hold(path);
+    }
+
     /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
     public static CheckpointReport Save(Checkpoint checkpoint, string folder, int keep)
     {
@@ -19,22 +35,26 @@ public static class CheckpointFolder
         return report;
     }
 
-    /// <summary>Deletes all but the newest <paramref name="keep"/> and the one with the best test score, and what a killed writer left half-written. What cannot be deleted stays.</summary>
+    /// <summary>Deletes all but the newest <paramref name="keep"/>, the one with the best test score and those that are held, and what a killed writer left half-written. What cannot be deleted stays.</summary>
     public static void Prune(string folder, int keep)
     {
         IReadOnlyList<string> newestFirst = CheckpointHeader.NewestFirst(folder);
         string? best = newestFirst.MinBy(path => TestScore(path) ?? double.PositiveInfinity);
-        IEnumerable<string> abandoned = Directory.GetFiles(folder, "step-*.part").Where(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) > Abandoned);
-        foreach (string path in newestFirst.Skip(keep).Where(path => path != best).Concat(abandoned))
+        ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
+            .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
+        foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix)).Concat(touched[false]))
+            Quietly(() => File.Delete(path));
+    }
+
+    /// <summary>What the disk refuses is tried again with the next checkpoint, or does without.</summary>
+    private static void Quietly(Action work)
+    {
+        try
         {
-            try
-            {
-                File.Delete(path);
-            }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-                // The next checkpoint tries again.
-            }
+            work();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
         }
     }
 

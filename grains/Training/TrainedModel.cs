@@ -10,7 +10,7 @@ namespace PixelCnnCluster.Training;
 public sealed class TrainedModel : IDisposable
 {
     /// <summary>Images that a thread scores at once.</summary>
-    private const int Batch = 8;
+    public const int Batch = 8;
 
     private readonly DeviceThreads threads;
     private readonly PixelCnn network;
@@ -30,13 +30,10 @@ public sealed class TrainedModel : IDisposable
     /// <exception cref="UserErrorException">The checkpoint is damaged, or is not the one that the card is of.</exception>
     public static TrainedModel Load(ModelCard card, DeviceThreads threads)
     {
-        Checkpoint checkpoint = Checkpoint.Read(card.Path);
-        if (checkpoint.StateHash != card.StateHash)
-            throw new UserErrorException($"{card.Path} was overwritten while it was in use; start again with what it is now.");
         var model = new TrainedModel(card, threads);
         try
         {
-            checkpoint.FillAverage(model.values, model.network.Layout, card.Path);
+            Checkpoint.ReadAverage(card, model.values, model.network.Layout);
             return model;
         }
         catch

@@ -8,6 +8,9 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
 {
     private TrainedModel? loaded;
 
+    /// <summary>Images that keep all threads busy for a moment.</summary>
+    public int ScoredAtOnce => threads.Count * TrainedModel.Batch;
+
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
     public Drawing Draw(DrawOrder order) => Load(order.Model).Draw(order);
 
@@ -46,6 +49,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
 
     private TrainedModel Load(ModelCard card)
     {
+        CheckpointFolder.HoldOn(card.Path);
         if (loaded?.Card.StateHash != card.StateHash)
         {
             loaded?.Dispose();

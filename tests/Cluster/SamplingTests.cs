@@ -54,13 +54,14 @@ public sealed class SamplingTests(UndisturbedRun undisturbed)
     {
         const string Sampler = ClusterNames.SamplerPrefix + "extra";
         await using FaultyCluster cluster = await FaultyCluster.StartAsync("worker-0", Sampler);
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 75, KeepCheckpoints = 100 });
+        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 75, KeepCheckpoints = 1 });
         await run.StepAsync(10);
         ModelCard now = await cluster.Fleet.Grains.Models().FindAsync("run").WithinAsync(Patience, "the run's checkpoint");
         Assert.InRange(now.Step, 10, 74);
         byte[] together = await Begin(cluster, Draw(now)).Job.PixelsAsync();
         Assert.Equal(["sampler/extra", "worker-0"], (await cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
         await undisturbed.AssertSameEndAsync(run);
+        Assert.True(File.Exists(now.Path), "the checkpoint that is in use is not among those that are removed");
         Assert.All(run.Events.OfType<GenerationOpened>(), opened => Assert.Equal(["worker-0"], opened.Workers));
 
         // Alone, it draws what both did.

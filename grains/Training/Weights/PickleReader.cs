@@ -110,7 +110,8 @@ internal sealed class PickleReader
     private static PickledStorage Storage(object?[] id) =>
         id is ["storage", StorageType type, string key, string, long] ? new(type.Type, key) : throw Garbled();
 
-    private static long[] Whole(object?[] numbers) => [.. numbers.Select(number => number is long whole ? whole : throw Garbled())];
+    /// <summary>Many tensors may share one tuple, so of what is too long anyway only the beginning is copied.</summary>
+    private static long[] Whole(object?[] numbers) => [.. numbers.Take(TorchArchive.MostDimensions + 1).Select(number => number is long whole ? whole : throw Garbled())];
 
     private static long Long(ReadOnlySpan<byte> digits)
     {

@@ -11,7 +11,9 @@ namespace PixelCnnCluster.Training.Weights;
 internal sealed class TorchArchive
 {
     private const string Pickle = "data.pkl";
-    private const int MostDimensions = 8;
+
+    /// <summary>Of a tensor.</summary>
+    public const int MostDimensions = 8;
 
     private readonly ZipArchive zip;
     private readonly string root;

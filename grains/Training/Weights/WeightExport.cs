@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training.Weights;
 
 /// <summary>See <see cref="WeightFiles.Export"/>.</summary>
 internal static class WeightExport
 {
-    public static ExportedWeights Write(string checkpointPath, string outputPath)
+    public static ExportedWeights Write(ModelCard card, string outputPath)
     {
         bool torch = Path.GetExtension(outputPath) switch
         {
@@ -15,9 +16,8 @@ internal static class WeightExport
             WeightFiles.TorchEnd => true,
             _ => throw new UserErrorException($"{outputPath} ends neither in {WeightFiles.SafeTensorsEnd} nor in {WeightFiles.TorchEnd}; give the output a name that says which of the two it is."),
         };
-        if (Path.GetFullPath(outputPath) == Path.GetFullPath(checkpointPath))
+        if (Path.GetFullPath(outputPath) == Path.GetFullPath(card.Path))
             throw new UserErrorException($"{outputPath} is the checkpoint itself; give the output another name.");
-        ModelCard card = ModelCard.Read(checkpointPath);
         var shape = NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes);
         if (torch && NotInPort(shape) is [_, ..] foreign)
         {
@@ -25,10 +25,11 @@ internal static class WeightExport
                 $"{outputPath} cannot hold this network, because the PyTorch port has no {string.Join(" and no ", foreign)}; give the output a name that ends in {WeightFiles.SafeTensorsEnd}.");
         }
 
-        IReadOnlyList<Layer> layers = Layer.Of(new PixelCnn(shape).Layout);
-        float[] parameters = AverageOf(checkpointPath, card.Spec, shape);
+        ParameterLayout layout = new PixelCnn(shape).Layout;
+        IReadOnlyList<Layer> layers = Layer.Of(layout);
+        float[] parameters = AverageOf(card, layout);
         if (TensorCheck.NotFinite(layers, parameters) is [_, ..] lost)
-            throw new UserErrorException($"{checkpointPath} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
+            throw new UserErrorException($"{card.Path} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
         List<(string Name, SafeTensor Tensor)> tensors = Tensors(layers, torch ? new PortFormat() : new PlainFormat(), parameters);
         try
         {
@@ -58,12 +59,12 @@ internal static class WeightExport
         return tensors;
     }
 
-    private static float[] AverageOf(string checkpointPath, RunSpec spec, NetworkShape shape)
+    private static float[] AverageOf(ModelCard card, ParameterLayout layout)
     {
-        using var state = new TrainingState(new PixelCnn(shape).Layout, spec);
-        Checkpoint.Read(checkpointPath).Fill(state, checkpointPath);
-        float[] average = new float[state.Layout.Length];
-        HostBytes.Read(state.Average, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(average.AsSpan())));
+        using Tensor vector = zeros(layout.Length);
+        Checkpoint.ReadAverage(card, vector, layout);
+        float[] average = new float[layout.Length];
+        HostBytes.Read(vector, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(average.AsSpan())));
         return average;
     }
 

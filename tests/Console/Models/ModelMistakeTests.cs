@@ -14,6 +14,10 @@ public sealed class ModelMistakeTests(TrainedRun run) : IClassFixture<TrainedRun
     [InlineData("sample --batch 0 --count x", "--count is \"x\"; give a whole number.")]
     [InlineData("sample --output FOLDER/folder.png", "--output FOLDER/folder.png is a folder; give another name.")]
     [InlineData("sample --output FOLDER/text.png/x.png", "--output FOLDER/text.png/x.png cannot be written")]
+    [InlineData("sample --output /proc/x.png", "--output /proc/x.png cannot be written")]
+    [InlineData("sample --output FOLDER/x.png --count 5000", "--output FOLDER/x.png is one picture, which has room for 4096 images, not 5000; give a name that ends in .npz or that of a folder.")]
+    [InlineData("sample --output FOLDER/x.npz --count 3000000", "--count makes 3000000 images, more than can be held;")]
+    [InlineData("complete FOLDER/grey.png --count 0", "--count is 0; give 1 or more.")]
     [InlineData("sample more", "more is not a flag of sample; sample --help lists them.")]
     [InlineData("complete", "complete needs images; name PNG or JPEG files.")]
     [InlineData("complete FOLDER/text.png", "FOLDER/text.png is no PNG or JPEG image;")]
@@ -64,20 +68,14 @@ public sealed class ModelMistakeTests(TrainedRun run) : IClassFixture<TrainedRun
     }
 
     [Fact]
-    public async Task A_damaged_checkpoint_and_one_of_another_shape_are_refused_by_the_silo()
+    public async Task A_damaged_checkpoint_is_refused_by_the_silo()
     {
-        string damaged = run.File("damaged.safetensors"), wider = run.File("wider.safetensors");
+        var damaged = run.File("damaged.safetensors");
         var bytes = await File.ReadAllBytesAsync(run.Model.Path, TestContext.Current.CancellationToken);
         bytes[^20] ^= 1;
         await File.WriteAllBytesAsync(damaged, bytes, TestContext.Current.CancellationToken);
-        // The same tensors, under settings that say otherwise.
-        bytes[^20] ^= 1;
-        var header = System.Text.Encoding.Latin1.GetString(bytes);
-        await File.WriteAllBytesAsync(wider, System.Text.Encoding.Latin1.GetBytes(header.Replace("\\u0022filters\\u0022:2", "\\u0022filters\\u0022:3", StringComparison.Ordinal)), TestContext.Current.CancellationToken);
-        Assert.NotEqual(bytes, await File.ReadAllBytesAsync(wider, TestContext.Current.CancellationToken));
 
-        Assert.Contains($"\n{damaged} ", await TrainedRun.MistakeAsync("sample", "--model", damaged, "-o", run.File("x.png")), StringComparison.Ordinal);
-        Assert.Contains($"\n{wider} ", await TrainedRun.MistakeAsync("evaluate", "--model", wider), StringComparison.Ordinal);
+        Assert.Contains($"\n{damaged} cannot be used (its checksum does not fit its content)", await TrainedRun.MistakeAsync("evaluate", "--model", damaged), StringComparison.Ordinal);
     }
 
     private static async Task<string> MistakeEventAsync(string[] args)

@@ -17,6 +17,7 @@ public sealed class JobValidationTests
     [
         (Draw with { Count = 0 }, "--count is 0; give 1 or more."),
         (Score with { Count = -1, Images = null, DataSet = Digits }, "--count is -1; give 1 or more."),
+        (Draw with { Count = int.MaxValue }, "--count makes 2147483647 images, more than can be held; draw at most 134217724 at a time, each time with another --seed."),
         (Draw with { Batch = 0 }, "--batch is 0; give a number from 1 to 4096."),
         (Score with { Batch = 4097 }, "--batch is 4097; give a number from 1 to 4096."),
         (Draw with { Class = 3 }, "--class is 3, but /model is not conditioned on classes; leave it out, or train with --class-conditional."),
@@ -30,6 +31,7 @@ public sealed class JobValidationTests
         (Draw with { Model = ByEnergy, LogisticTemperature = 0 }, "--logistic-temperature needs a mixture, and /model was trained by energy distance; leave it out."),
         (Score with { Model = ByEnergy }, "/model was trained by energy distance and has no likelihood to score with; name another model with --model."),
         (Score with { Model = OfClasses, Images = null, DataSet = Digits, Class = 3 }, "--class is 3, but a data set has labels of its own; leave it out."),
+        (Score with { Count = 5_000_000, Images = new byte[80_000_000] }, "5000000 images are too many for one message; name at most 4194304, or score them where they lie with --data-set folder --data-dir."),
         (Score with { Count = 2 }, "The images are not 2 of 4x4 pixels with 1 channels; begin again with the model that is there now."),
         (Draw with { Given = new(new byte[16], new bool[16], Each: 0) }, NotGiven),
         (Draw with { Given = new(new byte[16], new bool[15], Each: 1) }, NotGiven),

@@ -72,7 +72,7 @@ public sealed class ScoringTests
         string path = device.Model.Path;
 
         await AssertMistakeAsync(
-            () => device.DrawAsync(device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path, "[6, ");
+            () => device.DrawAsync(device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path, "is of another network (", "[6, ", "name another with --model");
         byte[] valid = File.ReadAllBytes(path);
         valid[^20] ^= 1;
         File.WriteAllBytes(path, valid);

@@ -25,7 +25,7 @@ public sealed class PictureDiskTests : IDisposable
     {
         byte[] before = [1, 2, 3];
         string path = temp.Write(name, before);
-        File.CreateSymbolicLink($"{path}.{Environment.ProcessId}.part", "/dev/full");
+        File.CreateSymbolicLink(WholeFile.PartOf(path), "/dev/full");
 
         Assert.Throws<IOException>(() => write(path));
 

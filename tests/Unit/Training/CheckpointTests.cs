@@ -132,7 +132,7 @@ public sealed class CheckpointTests : IDisposable
     public void A_disk_that_fills_leaves_the_old_file_and_nothing_beside()
     {
         byte[] old = Written();
-        File.CreateSymbolicLink($"{File1}.{Environment.ProcessId}.part", "/dev/full");
+        File.CreateSymbolicLink(WholeFile.PartOf(File1), "/dev/full");
         using TinyRun run = TinyRun.Start(Spec with { Seed = 3 });
         Assert.Throws<IOException>(() => run.Checkpoint().Write(File1));
         Assert.Equal([File1], Directory.GetFiles(folder.Path));
@@ -166,6 +166,30 @@ public sealed class CheckpointTests : IDisposable
         Assert.True(File.Exists(Path.Combine(folder.Path, "notes.txt")));
 
         IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(folder.Path, CheckpointHeader.FileName(i))));
+    }
+
+    [Fact]
+    public void Pruning_spares_what_is_held_as_long_as_somebody_holds_on()
+    {
+        using TinyRun run = TinyRun.Start(Spec);
+        string[] paths = [.. Enumerable.Range(0, 3).Select(i => Path.Combine(folder.Path, CheckpointHeader.FileName(i)))];
+        foreach ((int i, string path) in paths.Index())
+            run.Checkpoint(3 - i).Write(path);
+        CheckpointFolder.Hold(paths[0]);
+        CheckpointFolder.HoldOn(paths[1]);
+        CheckpointFolder.Prune(folder.Path, 1);
+        Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(folder.Path).Reverse());
+
+        File.SetLastWriteTimeUtc(Held(), DateTime.UtcNow.AddHours(-1));
+        CheckpointFolder.HoldOn(paths[0]);
+        CheckpointFolder.Prune(folder.Path, 1);
+        Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(folder.Path).Reverse());
+
+        File.SetLastWriteTimeUtc(Held(), DateTime.UtcNow.AddHours(-1));
+        CheckpointFolder.Prune(folder.Path, 1);
+        Assert.Equal([paths[2]], Directory.GetFiles(folder.Path));
+
+        string Held() => Directory.GetFiles(folder.Path).Except(paths).Single();
     }
 
     public void Dispose() => folder.Dispose();

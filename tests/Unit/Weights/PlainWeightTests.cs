@@ -44,7 +44,7 @@ public sealed class PlainWeightTests : IDisposable
         using var scope = NewDisposeScope();
         using var reference = ReferenceVector.Load(vector);
         Stored.AssertClose(reference["logits"].Floats(), Stored.Outputs(checkpoint, reference.Images), 1e-4f);
-        Stored.AssertSame(weights, Stored.Tensors(WeightFiles.Export(checkpoint, In("out.safetensors")).Path));
+        Stored.AssertSame(weights, Stored.Tensors(Stored.Export(checkpoint, In("out.safetensors")).Path));
     }
 
     [Theory]
@@ -52,10 +52,10 @@ public sealed class PlainWeightTests : IDisposable
     public void Every_network_comes_out_as_it_went_in(RunSpec spec, int channels)
     {
         string from = Stored.Checkpoint(In("from"), spec, channels, size: 12);
-        ExportedWeights export = WeightFiles.Export(from, In("out.safetensors"));
+        ExportedWeights export = Stored.Export(from, In("out.safetensors"));
         string to = WeightFiles.Import(export.Path, In("to"), imageSize: null);
         Assert.Equal((7L, new FileInfo(export.Path).Length), (export.Step, export.Bytes));
-        Assert.Equal(File.ReadAllBytes(export.Path).Length, File.ReadAllBytes(WeightFiles.Export(to, In("again.safetensors")).Path).Length);
+        Assert.Equal(File.ReadAllBytes(export.Path).Length, File.ReadAllBytes(Stored.Export(to, In("again.safetensors")).Path).Length);
         Stored.AssertSame(Stored.Tensors(export.Path), Stored.Tensors(In("again.safetensors")));
         ModelCard card = ModelCard.Read(to);
         Assert.Equal(
@@ -75,7 +75,7 @@ public sealed class PlainWeightTests : IDisposable
         spec = spec.Nonlinearity == Nonlinearity.Relu ? spec with { Nonlinearity = Nonlinearity.Elu } : spec;
         int size = channels == 1 ? 28 : 12;
         string from = Stored.Checkpoint(In("from"), spec, channels, size);
-        var tensors = Stored.Tensors(WeightFiles.Export(from, In("out.safetensors")).Path);
+        var tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
         ModelCard card = ModelCard.Read(to);
         Assert.Equal(
@@ -94,10 +94,10 @@ public sealed class PlainWeightTests : IDisposable
             parameters[layout.Slots.Single(slot => slot.Name == "non_local.1.project.g")].zero_();
             parameters[layout.Slots.Single(slot => slot.Name == "up.0.u.0.conv_in.g")][1].TimesInPlace(1e-27);
         });
-        string exported = WeightFiles.Export(from, In("out.safetensors")).Path;
+        string exported = Stored.Export(from, In("out.safetensors")).Path;
         Assert.All(Stored.Tensors(exported)["non_local.1.project.weight"].Floats(), weight => Assert.Equal(0, weight));
         string to = WeightFiles.Import(exported, In("to"), null);
-        Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(WeightFiles.Export(to, In("again.safetensors")).Path));
+        Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
         using TinyRun run = TinyRun.Start(ModelCard.Read(to).Spec, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
@@ -110,7 +110,7 @@ public sealed class PlainWeightTests : IDisposable
     [InlineData("BF16")]
     public void Other_floating_point_types_are_converted(string type)
     {
-        var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path).ToDictionary();
+        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path).ToDictionary();
         float[] bias = [0.5f, -1.25f, 3, 0];
         byte[] converted = type switch
         {
@@ -120,14 +120,14 @@ public sealed class PlainWeightTests : IDisposable
         };
         tensors["u_init.bias"] = new(type, [4], converted);
         string to = WeightFiles.Import(Stored.Write(In("in.safetensors"), tensors), In("to"), null);
-        Assert.Equal(bias, Stored.Tensors(WeightFiles.Export(to, In("again.safetensors")).Path)["u_init.bias"].Floats());
+        Assert.Equal(bias, Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path)["u_init.bias"].Floats());
     }
 
     [Fact]
     public void Places_of_one_machine_are_not_exported()
     {
         string from = Stored.Checkpoint(In("from"), Stored.Spec with { SaveDir = "/secret/runs", LoadParams = "/secret/old" });
-        byte[] exported = File.ReadAllBytes(WeightFiles.Export(from, In("out.safetensors")).Path);
+        byte[] exported = File.ReadAllBytes(Stored.Export(from, In("out.safetensors")).Path);
         Assert.Equal(-1, exported.AsSpan().IndexOf("secret"u8));
     }
 

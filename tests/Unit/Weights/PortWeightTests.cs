@@ -32,14 +32,14 @@ public sealed class PortWeightTests : IDisposable
     public void Names_shapes_and_all_but_transposed_weights_come_out_as_they_went_in()
     {
         string original = Stored.Vector("port-grey.pth");
-        ExportedWeights export = WeightFiles.Export(WeightFiles.Import(original, In("run"), null), In("out.pth"));
+        ExportedWeights export = Stored.Export(WeightFiles.Import(original, In("run"), null), In("out.pth"));
         IReadOnlyDictionary<string, SafeTensor> before = Stored.Tensors(original), after = Stored.Tensors(export.Path);
         Assert.Equal(File.ReadLines(Stored.Vector("port-grey.names.txt")).Order(), after.Select(pair => $"{pair.Key} [{string.Join(", ", pair.Value.Shape)}]").Order());
         Assert.Equal((171, 0L, new FileInfo(export.Path).Length), (export.Tensors, export.Step, export.Bytes));
         bool Kept(string name) => !name.Contains("deconv.weight", StringComparison.Ordinal);
         Stored.AssertSame(before.Where(pair => Kept(pair.Key)).ToDictionary(), after.Where(pair => Kept(pair.Key)).ToDictionary());
 
-        string again = WeightFiles.Export(WeightFiles.Import(export.Path, In("again"), null), In("again.pth")).Path;
+        string again = Stored.Export(WeightFiles.Import(export.Path, In("again"), null), In("again.pth")).Path;
         Assert.Equal(File.ReadAllBytes(export.Path), File.ReadAllBytes(again));
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(1, 28);
@@ -64,7 +64,7 @@ public sealed class PortWeightTests : IDisposable
     [Fact]
     public void An_input_of_a_transposed_convolution_without_weights_stays_so()
     {
-        string exported = WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec, change: (parameters, layout) =>
+        string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec, change: (parameters, layout) =>
             parameters[layout.Slots.Single(slot => slot.Name == "upsize.0.u.v")][2].zero_()), In("out.pth")).Path;
         SafeTensor scale = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_g"], direction = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_v"];
         Assert.Equal([false, false, true, false], scale.Floats().Select(g => g == 0));

@@ -23,7 +23,7 @@ public sealed class PyTorchWeightTests : IDisposable
     public void An_export_loads_strictly_as_weights_only(int channels, int filters, int blocks, int mixtures, int size)
     {
         string checkpoint = Stored.Checkpoint(In("run"), Stored.Spec with { Filters = filters, Blocks = blocks, Mixtures = mixtures }, channels, size);
-        string exported = WeightFiles.Export(checkpoint, In("out.pth")).Path;
+        string exported = Stored.Export(checkpoint, In("out.pth")).Path;
         float[] logits = Run("load", exported, channels, filters, blocks, mixtures, size);
         Stored.AssertClose(Logits(checkpoint, channels, size), logits, 1e-4f);
     }

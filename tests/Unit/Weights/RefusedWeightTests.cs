@@ -18,7 +18,7 @@ public sealed class RefusedWeightTests : IDisposable
     [InlineData("in.pth", "u_init.conv.weight_v", "down_layers.2.ul_stream.0.nin_skip.lin_a.bias", "nin_out.lin_a.weight_v")]
     public void Missing_extra_and_misshapen_tensors_are_listed(string name, string missing, string misshapen, string both)
     {
-        var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out" + Path.GetExtension(name))).Path).ToDictionary();
+        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out" + Path.GetExtension(name))).Path).ToDictionary();
         tensors.Remove(missing);
         tensors[misshapen] = SafeTensor.Of(new float[5], [5]);
         tensors[both] = SafeTensor.Of(new float[12], [3, 4]);
@@ -32,7 +32,7 @@ public sealed class RefusedWeightTests : IDisposable
     public void One_wrong_tensor_does_not_put_the_others_in_the_wrong()
     {
         RunSpec spec = Stored.Spec with { Blocks = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true };
-        var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), spec), In("out.safetensors")).Path);
+        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), spec), In("out.safetensors")).Path);
         // Only the last layer tells the number of mixtures.
         foreach ((string name, SafeTensor tensor) in tensors.Where(pair => pair.Key != "out.weight"))
         {
@@ -46,7 +46,7 @@ public sealed class RefusedWeightTests : IDisposable
     [Fact]
     public void Long_lists_are_cut()
     {
-        var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path)
+        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path)
             .Where(pair => !pair.Key.StartsWith("down.2", StringComparison.Ordinal)).ToDictionary();
         Refuse(Stored.Write(In("in.safetensors"), tensors), "missing: down.2.u.0.conv_in.weight, ", " and 14 more");
         tensors[$"\u001b[2J\n{new string('x', 10_000)}"] = SafeTensor.Of([1], [1]);
@@ -56,7 +56,7 @@ public sealed class RefusedWeightTests : IDisposable
     [Fact]
     public void Numbers_that_are_no_weights_are_named()
     {
-        var tensors = Stored.Tensors(WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path).ToDictionary();
+        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path).ToDictionary();
         SafeTensor bias = tensors["u_init.bias"];
         tensors["u_init.bias"] = new("I32", [4], new byte[16]);
         Refuse(Stored.Write(In("in.safetensors"), tensors), "not floating-point: u_init.bias (I32)");
@@ -106,7 +106,7 @@ public sealed class RefusedWeightTests : IDisposable
     [InlineData("classes", "3", "3 classes")]
     public void Metadata_that_cannot_be_are_refused(string key, string value, string part)
     {
-        string exported = WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path;
+        string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path;
         (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(exported));
         using (FileStream file = File.Create(In("in.safetensors")))
             SafeTensors.Write(file, [("x.weight", tensors["u_init.weight"]), ("x.bias", tensors["u_init.bias"])], new Dictionary<string, string>(metadata) { [key] = value });
@@ -117,7 +117,7 @@ public sealed class RefusedWeightTests : IDisposable
     public void A_size_that_does_not_fit_is_refused()
     {
         Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), 32), "28 pixels wide", "--image-size");
-        string exported = WeightFiles.Export(Stored.Checkpoint(In("from"), Stored.Spec, size: 8), In("out.safetensors")).Path;
+        string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec, size: 8), In("out.safetensors")).Path;
         Stored.AssertRefused(() => WeightFiles.Import(exported, In("run"), 32), "8 pixels wide", "--image-size");
         Assert.Equal(8, ModelCard.Read(WeightFiles.Import(exported, In("run"), 8)).Size);
     }
@@ -146,7 +146,7 @@ public sealed class RefusedWeightTests : IDisposable
             Objective = objective,
             Nonlinearity = nonlinearity,
         });
-        Stored.AssertRefused(() => WeightFiles.Export(checkpoint, In("out.pth")), "out.pth", part, ".safetensors");
+        Stored.AssertRefused(() => Stored.Export(checkpoint, In("out.pth")), "out.pth", part, ".safetensors");
         Assert.False(File.Exists(In("out.pth")));
     }
 
@@ -155,13 +155,13 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec);
         byte[] before = File.ReadAllBytes(checkpoint);
-        Stored.AssertRefused(() => WeightFiles.Export(checkpoint, In("out.pt")), "out.pt", ".safetensors", ".pth");
-        Stored.AssertRefused(() => WeightFiles.Export(checkpoint, checkpoint), "the checkpoint itself");
-        Stored.AssertRefused(() => WeightFiles.Export(checkpoint, In("none/out.pth")), "none/out.pth", "cannot be written");
+        Stored.AssertRefused(() => Stored.Export(checkpoint, In("out.pt")), "out.pt", ".safetensors", ".pth");
+        Stored.AssertRefused(() => Stored.Export(checkpoint, checkpoint), "the checkpoint itself");
+        Stored.AssertRefused(() => Stored.Export(checkpoint, In("none/out.pth")), "none/out.pth", "cannot be written");
         foreach (string output in new[] { In("full.pth"), In("full.safetensors") })
         {
-            File.CreateSymbolicLink($"{output}.{Environment.ProcessId}.part", "/dev/full");
-            Stored.AssertRefused(() => WeightFiles.Export(checkpoint, output), output, "cannot be written");
+            File.CreateSymbolicLink(WholeFile.PartOf(output), "/dev/full");
+            Stored.AssertRefused(() => Stored.Export(checkpoint, output), output, "cannot be written");
         }
 
         Assert.Empty(Directory.GetFiles(folder.Path));
@@ -173,7 +173,7 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec, change: (parameters, layout) =>
             parameters[layout.Slots.Single(slot => slot.Name == "out.g")][0].copy_(tensor(float.NaN)));
-        Stored.AssertRefused(() => WeightFiles.Export(checkpoint, In("out.safetensors")), checkpoint, "not finite in out;", "earlier checkpoint");
+        Stored.AssertRefused(() => Stored.Export(checkpoint, In("out.safetensors")), checkpoint, "not finite in out;", "earlier checkpoint");
     }
 
     private void Refuse(string weights, params string[] parts)

@@ -30,6 +30,8 @@ internal static class Stored
         return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
     }
 
+    public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelCard.Read(checkpoint), output);
+
     /// <summary>What the checkpoint's average gives for images; the labels are 0, 1, ...</summary>
     public static float[] Outputs(string checkpoint, Tensor images)
     {

@@ -191,6 +191,18 @@ public sealed class TorchArchiveTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_tuple_that_many_tensors_share_is_not_copied_for_each()
+    {
+        const int Length = 100_000, Tensors = 100;
+        string first = Tensor("0", 0, [1], [1]).Replace(Numbers([1]) + Numbers([1]), $"({string.Concat(Enumerable.Repeat("K\u0001", Length))}tq\0h\0", StringComparison.Ordinal);
+        string other = Tensor("0", 0, [1], [1]).Replace(Numbers([1]) + Numbers([1]), "h\0h\0", StringComparison.Ordinal);
+        byte[] pickle = Bytes(Start + Dictionary + Text("a") + first + "s" + string.Concat(Enumerable.Range(0, Tensors).Select(i => Text($"b{i}") + other + "s")) + End);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        PickleReader.Read(pickle);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, Length * Tensors * sizeof(long) / 4);
+    }
+
     private static string Text(string text) => $"X{Int(text.Length)}{text}";
 
     private static string Int(int number) => Encoding.Latin1.GetString(BitConverter.GetBytes(number));
