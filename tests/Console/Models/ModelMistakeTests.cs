@@ -75,7 +75,7 @@ public sealed class ModelMistakeTests(TrainedRun run) : IClassFixture<TrainedRun
         bytes[^20] ^= 1;
         await File.WriteAllBytesAsync(damaged, bytes, TestContext.Current.CancellationToken);
 
-        Assert.Contains($"\n{damaged} cannot be used (its checksum does not fit its content)", await TrainedRun.MistakeAsync("evaluate", "--model", damaged), StringComparison.Ordinal);
+        Assert.Contains($"\n{damaged} cannot be used: its checksum does not fit its content; take an earlier checkpoint", await TrainedRun.MistakeAsync("evaluate", "--model", damaged), StringComparison.Ordinal);
     }
 
     private static async Task<string> MistakeEventAsync(string[] args)
