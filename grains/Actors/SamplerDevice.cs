@@ -27,6 +27,8 @@ public sealed class SamplerDevice(IDevice device, TrainedModels models, DeviceMe
 
     public Task<ImagesScored> ScoreAsync(ScoreOrder order) => calls.Once((order.Job, order.First, order.End), () => ScoreBySlicesAsync(order));
 
+    public Task<int> CountAsync(DataSetHalf half, ModelCard model) => calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
+
     private async Task<ImagesScored> ScoreBySlicesAsync(ScoreOrder order)
     {
         List<ImagesScored> slices = [];
@@ -42,6 +44,4 @@ public sealed class SamplerDevice(IDevice device, TrainedModels models, DeviceMe
             order.First, [.. slices.SelectMany(slice => slice.Bits)],
             order.Maps ? new([.. slices.SelectMany(slice => slice.Maps!.Bits)], [.. slices.SelectMany(slice => slice.Maps!.Pixels)]) : null);
     }
-
-    public Task<int> CountAsync(DataSetHalf half, ModelCard model) => calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
 }

@@ -3,8 +3,8 @@ namespace PixelCnnCluster.Contracts;
 /// <summary>What can be wrong with a job before its model is loaded.</summary>
 public static class JobValidation
 {
-    /// <summary>Bytes of images: as many as an array holds, and as go with ease into one message of Orleans, whose default limit is 100 MB.</summary>
-    private const long MostDrawn = 0x7FFFFFC7, MostSent = 64 << 20;
+    /// <summary>Bytes of images that go with ease into one message of Orleans, whose default limit is 100 MB.</summary>
+    private const int MostSent = 64 << 20;
 
     /// <summary>All mistakes at once, each a sentence that names the flag and the remedy; empty when there is none.</summary>
     public static IReadOnlyList<string> Validate(this Job job)
@@ -37,7 +37,7 @@ public static class JobValidation
                 CheckClass(draw.Class);
                 CheckTemperature(draw.MixtureTemperature, "--mixture-temperature");
                 CheckTemperature(draw.LogisticTemperature, "--logistic-temperature");
-                Check(bytes <= MostDrawn, $"--count makes {job.Count} images, more than can be held; draw at most {MostDrawn / job.Model.ImageBytes} at a time, each time with another --seed.");
+                Check(bytes <= Array.MaxLength, $"--count makes {job.Count} images, more than can be held; draw at most {Array.MaxLength / job.Model.ImageBytes} at a time, each time with another --seed.");
                 Check(draw.Given is not { } given || (given.Each >= 1 && given.Mask.Length == job.Model.Size * job.Model.Size && (long)given.Images.Length * given.Each == bytes),
                     $"The given images are not {job.Count} {ofModel}");
                 break;

@@ -21,7 +21,9 @@ public static class CheckpointFolder
     /// <summary>Holds it for longer, if it is held.</summary>
     public static void HoldOn(string path)
     {
-        if (File.Exists(path + HeldSuffix))
+        // Asked for with every few images, and worth a write only now and then.
+        var marker = new FileInfo(path + HeldSuffix);
+        if (marker.Exists && DateTime.UtcNow - marker.LastWriteTimeUtc > Abandoned / 10)
             Hold(path);
     }
 
