@@ -1,126 +1,71 @@
-using System.Diagnostics.Metrics;
-using System.Net;
-using Microsoft.Extensions.Logging.Console;
-using OpenTelemetry.Metrics;
-using Orleans.Configuration;
-using Orleans.Serialization;
-using Orleans.Storage;
-using PixelCnnCluster.Actors;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo;
-using PixelCnnCluster.Training;
 using StackExchange.Redis;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 SiloSettings settings;
 try
 {
-    settings = builder.Configuration.GetSection("Silo").Get<SiloSettings>() ?? new();
+    settings = builder.Configuration.GetSection("Silo").Get<SiloSettings>(options => options.ErrorOnUnknownConfiguration = true) ?? new();
 }
 catch (InvalidOperationException fault)
 {
-    Console.Error.WriteLine($"The silo's settings cannot be read: {fault.Message}");
-    return 2;
+    return Refuse($"The silo's settings cannot be read: {fault.Message}");
 }
 
-if (settings.Validate() is [_, ..] mistakes)
+List<string> mistakes = [.. settings.Validate()];
+mistakes.AddRange(new[] { nameof(SiloSettings.RedisPassword), nameof(SiloSettings.HttpToken) }
+    .Where(secret => args.Any(arg => arg.Contains($"Silo:{secret}", StringComparison.OrdinalIgnoreCase)))
+    .Select(secret => $"Silo:{secret} is a secret, and every user of the machine can read flags; give it with the environment's Silo__{secret}."));
+ClusterCertificates? certificates = null;
+ConfigurationOptions redis = new();
+try
+{
+    if (settings.Tls is { } folder)
+        certificates = ClusterCertificates.Open(folder);
+    redis = ConfigurationOptions.Parse(settings.Redis);
+    if (redis.Password is not null)
+        mistakes.Add("Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.");
+}
+catch (UserErrorException mistake)
+{
+    mistakes.Add($"Silo:Tls: {mistake.Message}");
+}
+catch (ArgumentException)
+{
+    mistakes.Add("Silo:Redis cannot be read; give host:port.");
+}
+
+if (mistakes.Count > 0)
+    return Refuse([.. mistakes]);
+redis.Password = settings.RedisPassword;
+TimeSpan ahead;
+try
+{
+    ahead = await SharedStore.SignAsync(redis, settings.ClusterId);
+}
+catch (Exception fault) when (fault is RedisException or TimeoutException)
+{
+    return Refuse(ClusterNames.IsRefusal(fault)
+        ? $"Redis at {settings.Redis} refuses the password; give the right one with the environment's Silo__RedisPassword."
+        : $"No Redis can be used at {settings.Redis} ({fault.Message.Split('\n')[0]}); start one there, or name another with Silo:Redis.");
+}
+
+try
+{
+    await SiloHost.Build(builder, settings, redis, certificates, ahead).RunAsync();
+    return 0;
+}
+catch (Exception fault) when (fault is AddressInUseException || fault.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable })
+{
+    return Refuse($"The silo cannot listen on {settings.Address}, ports {settings.Port} and {settings.GatewayPort}{(settings.HttpPort > 0 ? $", and {settings.HttpAddress}, port {settings.HttpPort}" : "")} ({fault.GetBaseException().Message.TrimEnd('.')}); give others with Silo:Port, Silo:GatewayPort, Silo:HttpPort, or another Silo:Address.");
+}
+
+static int Refuse(params IReadOnlyList<string> mistakes)
 {
     foreach (string mistake in mistakes)
         Console.Error.WriteLine(mistake);
     return 2;
 }
-
-ConfigurationOptions redis;
-try
-{
-    redis = ConfigurationOptions.Parse(settings.Redis);
-    await using ConnectionMultiplexer store = await ConnectionMultiplexer.ConnectAsync(redis);
-    await store.GetDatabase().StringSetAsync(ClusterNames.VersionKey(settings.ClusterId), ClusterNames.Version);
-}
-catch (Exception fault) when (fault is RedisException or TimeoutException or ArgumentException)
-{
-    Console.Error.WriteLine($"No Redis can be used at {settings.Redis} ({fault.Message.Split('\n')[0]}); start one there, or name another with Silo:Redis.");
-    return 2;
-}
-
-// From here on the store may come and go.
-redis.AbortOnConnectFail = false;
-
-builder.Logging.ClearProviders().AddSimpleConsole(format =>
-{
-    format.SingleLine = true;
-    format.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-    format.UseUtcTimestamp = true;
-    format.ColorBehavior = LoggerColorBehavior.Disabled;
-});
-// Placement's own tries; what comes of them is told by who asked.
-builder.Logging.AddFilter("Polly", LogLevel.None);
-// Standard output says nothing but "ready".
-builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
-builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(60));
-builder.WebHost.ConfigureKestrel(options =>
-{
-    if (settings.HttpPort > 0)
-        options.Listen(IPAddress.Loopback, settings.HttpPort);
-});
-if (settings.HttpPort > 0)
-    builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters.Name, "Microsoft.Orleans", "System.Runtime").AddPrometheusExporter());
-else
-    builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
-if (settings.StopWithInput)
-    builder.Services.AddSingleton<IHostLifetime, InputLifetime>();
-
-builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("cluster");
-builder.Services.AddSingleton(TimeProvider.System);
-var meter = new Meter(Meters.Name);
-var deviceMetrics = new DeviceMetrics(meter);
-builder.Services.AddSingleton(new RunMetrics(meter));
-builder.Services.AddSingleton(_ => new DeviceThreads(settings.Threads));
-builder.Services.AddSingleton<DataSets>();
-builder.Services.AddSingleton<ClusterWorkers>();
-builder.Services.AddSingleton(services =>
-{
-    DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
-    return new WorkerDevice(settings.SiloName, threads, new Replicas(threads, services.GetRequiredService<DataSets>()), services.GetRequiredService<ClusterWorkers>().Find, deviceMetrics, TimeProvider.System);
-});
-builder.Services.AddSingleton(services =>
-{
-    DeviceThreads threads = services.GetRequiredService<DeviceThreads>();
-    return new SamplerDevice(threads, new TrainedModels(threads, services.GetRequiredService<DataSets>()), deviceMetrics, TimeProvider.System);
-});
-builder.Host.UseOrleans(silo => silo
-    .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
-    .Configure<SiloOptions>(options => options.SiloName = settings.SiloName)
-    // A killed silo is dead after about 1 s, one that hangs after about 3 s. Computing threads give way to those that answer probes.
-    .Configure<ClusterMembershipOptions>(options =>
-    {
-        options.ProbeTimeout = options.MaxProbeTimeout = options.TableRefreshTimeout = TimeSpan.FromSeconds(1);
-        options.NumMissedProbesLimit = 3;
-        // A silo that starts must reach all that have signed the table of late: with the default of half a minute it would wait for the dead.
-        options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
-    })
-    .ConfigureEndpoints(IPAddress.Parse(settings.Address), settings.Port, settings.GatewayPort)
-    .UseRedisClustering(options => options.ConfigurationOptions = redis)
-    .AddRedisGrainStorage(StoreNames.Storage, storage => storage.Configure<Serializer>((options, serializer) =>
-    {
-        options.ConfigurationOptions = redis;
-        // The default, JSON, leaves out zeros and false, and so takes them for a specification's defaults when it is read again.
-        options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
-    }))
-    .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
-    .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>());
-// After Orleans, so that it stops before: the worker leaves its run while the cluster still hears it.
-builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName));
-
-WebApplication app = builder.Build();
-if (settings.HttpPort > 0)
-{
-    app.MapPrometheusScrapingEndpoint();
-    // Alive is who answers; whether the cluster has the silo is another question, whose answer must not have it killed.
-    app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
-    app.MapHealthChecks("/health/ready");
-}
-
-app.Lifetime.ApplicationStarted.Register(() => Console.Out.WriteLine("ready"));
-await app.RunAsync();
-return 0;

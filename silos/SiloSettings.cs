@@ -3,19 +3,25 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Silo;
 
-/// <summary>Settings of one silo, from the section Silo of the configuration: appsettings, environment (Silo__Name) or flags (--Silo:Name).</summary>
-internal sealed record SiloSettings
+/// <summary>
+/// Settings of one silo, from the section Silo of the configuration: appsettings.json, environment (Silo__Name) or flags (--Silo:Name), the later before the earlier.
+/// README has the table of them, which a test compares with this.
+/// </summary>
+public sealed record SiloSettings
 {
     /// <summary>Name of the silo and its worker, unique in the cluster.</summary>
     public string Name { get; init; } = Environment.MachineName;
 
-    /// <summary>Silos with the same name and the same Redis form one cluster.</summary>
+    /// <summary>Silos with the same id and the same Redis form one cluster.</summary>
     public string ClusterId { get; init; } = ClusterNames.DefaultClusterId;
 
-    /// <summary>host:port of the Redis that holds the cluster's membership.</summary>
+    /// <summary>host:port of the Redis that holds the cluster's membership and the runs' records.</summary>
     public string Redis { get; init; } = "127.0.0.1:6379";
 
-    /// <summary>IP address that other silos and consoles reach this one at.</summary>
+    /// <summary>Password of Redis. A secret: not taken from flags, which every user of the machine sees.</summary>
+    public string? RedisPassword { get; init; }
+
+    /// <summary>IP address that other silos and consoles reach this one at. Beyond loopback it needs Tls and Folders.</summary>
     public string Address { get; init; } = "127.0.0.1";
 
     /// <summary>Port for other silos.</summary>
@@ -24,8 +30,26 @@ internal sealed record SiloSettings
     /// <summary>Port for consoles.</summary>
     public int GatewayPort { get; init; } = 30000;
 
-    /// <summary>Port of /metrics, /health/live and /health/ready; 0 for none.</summary>
+    /// <summary>Folder with tls.crt, tls.key and ca.crt: only who has a certificate of that authority is talked to, silo or console. Read again for new connections.</summary>
+    public string? Tls { get; init; }
+
+    /// <summary>Silos and consoles beyond this machine may connect without Tls.</summary>
+    public bool AllowPlaintext { get; init; }
+
+    /// <summary>Folders, with a colon between them, that runs and models may read and write. None allows all that this user may, on loopback.</summary>
+    public string Folders { get; init; } = "";
+
+    /// <summary>IP address of the pages. Beyond loopback it needs HttpToken.</summary>
+    public string HttpAddress { get; init; } = "127.0.0.1";
+
+    /// <summary>Port of the pages, /metrics, /health/live and /health/ready; 0 for none.</summary>
     public int HttpPort { get; init; }
+
+    /// <summary>What who asks for a page beyond loopback has to show. A secret: not taken from flags.</summary>
+    public string? HttpToken { get; init; }
+
+    /// <summary>Whoever reaches the port may read /metrics.</summary>
+    public bool OpenMetrics { get; init; }
 
     /// <summary>Threads of the worker's device.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
@@ -33,32 +57,49 @@ internal sealed record SiloSettings
     /// <summary>The silo takes part in sampling and scoring only, never in training.</summary>
     public bool SampleOnly { get; init; }
 
-    /// <summary>Name under which the cluster knows the silo.</summary>
-    public string SiloName => SampleOnly ? ClusterNames.SamplerPrefix + Name : Name;
-
     /// <summary>The silo ends with its standard input, so that it never outlives the process that started it.</summary>
     public bool StopWithInput { get; init; }
 
+    /// <summary>Name under which the cluster knows the silo.</summary>
+    public string SiloName() => SampleOnly ? ClusterNames.SamplerPrefix + Name : Name;
+
+    /// <summary>The parts of <see cref="Folders"/>.</summary>
+    public string[] Roots() => Folders.Split(':', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
     /// <summary>What is wrong, all at once.</summary>
-    public IReadOnlyList<string> Validate()
+    public IEnumerable<string> Validate()
     {
-        List<string> mistakes = [];
         foreach ((string name, int port, int least) in new[] { ("Port", Port, 1), ("GatewayPort", GatewayPort, 1), ("HttpPort", HttpPort, 0) })
         {
             if (port < least || port > 65535)
-                mistakes.Add($"Silo:{name} is {port}; give a port from {least} to 65535.");
+                yield return $"Silo:{name} is {port}; give a port from {least} to 65535.";
         }
 
-        if (!IPAddress.TryParse(Address, out _))
-            mistakes.Add($"Silo:Address is {Address}; give an IP address of this machine.");
+        if (new[] { Port, GatewayPort, HttpPort }.Distinct().Count() < 3)
+            yield return $"Silo:Port {Port}, Silo:GatewayPort {GatewayPort} and Silo:HttpPort {HttpPort} are not three different ports; change one.";
+        foreach ((string name, string address) in new[] { ("Address", Address), ("HttpAddress", HttpAddress) })
+        {
+            if (!IPAddress.TryParse(address, out _))
+                yield return $"Silo:{name} is {address}; give an IP address of this machine.";
+        }
+
         if (Threads < 1)
-            mistakes.Add($"Silo:Threads is {Threads}; give 1 or more.");
+            yield return $"Silo:Threads is {Threads}; give 1 or more.";
         foreach ((string name, string value) in new[] { ("Name", Name), ("ClusterId", ClusterId), ("Redis", Redis) })
         {
             if (string.IsNullOrWhiteSpace(value))
-                mistakes.Add($"Silo:{name} is empty; give it a value.");
+                yield return $"Silo:{name} is empty; give it a value.";
         }
 
-        return mistakes;
+        foreach (string root in Roots().Where(root => !Path.IsPathRooted(root) || !Directory.Exists(root)))
+            yield return $"Silo:Folders has {root}, which is not the full path of a folder; mount or make it, or leave it out.";
+        if (IsBeyondLoopback(Address) && Tls is null && !AllowPlaintext)
+            yield return $"Silo:Address is {Address}, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.";
+        if (IsBeyondLoopback(Address) && Roots().Length == 0)
+            yield return $"Silo:Address is {Address}, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).";
+        if (HttpPort > 0 && IsBeyondLoopback(HttpAddress) && string.IsNullOrEmpty(HttpToken))
+            yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.";
     }
+
+    private static bool IsBeyondLoopback(string address) => IPAddress.TryParse(address, out IPAddress? ip) && !IPAddress.IsLoopback(ip);
 }

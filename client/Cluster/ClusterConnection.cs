@@ -16,14 +16,18 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private readonly IHost _host;
 
-    private ClusterConnection(ClusterAddress address)
+    private ClusterConnection(ClusterAddress address, ClusterAccess access)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.UseOrleansClient(client => client
-            .UseRedisClustering(address.Redis)
-            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (address.Id, ClusterNames.ServiceId))
-            .Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = GatewayRefresh)
-            .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = ResponseTimeout));
+        builder.UseOrleansClient(client =>
+        {
+            client.UseRedisClustering(options => options.ConfigurationOptions = access.Options(address))
+                .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (address.Id, ClusterNames.ServiceId))
+                .Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = GatewayRefresh)
+                .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = ResponseTimeout);
+            if (access.Certificates is { } certificates)
+                client.UseTls(certificates.Secure);
+        });
         _host = builder.Build();
     }
 
@@ -33,9 +37,9 @@ public sealed class ClusterConnection : IAsyncDisposable
     private IClusterClient Client => _host.Services.GetRequiredService<IClusterClient>();
 
     /// <summary>Connects to one of the cluster's silos, which takes as long as <paramref name="cancel"/> lets it.</summary>
-    public static async Task<ClusterConnection> OpenAsync(ClusterAddress address, CancellationToken cancel)
+    public static async Task<ClusterConnection> OpenAsync(ClusterAddress address, ClusterAccess access, CancellationToken cancel)
     {
-        var connection = new ClusterConnection(address);
+        var connection = new ClusterConnection(address, access);
         try
         {
             await connection._host.StartAsync(cancel).WaitAsync(cancel);

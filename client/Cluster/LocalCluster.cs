@@ -37,7 +37,7 @@ public sealed class LocalCluster : IAsyncDisposable
             // The first failure ends the wait for the others.
             await foreach (var ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
                 await ready;
-            var opening = ClusterConnection.OpenAsync(cluster.Address, cancel);
+            var opening = ClusterConnection.OpenAsync(cluster.Address, ClusterAccess.Open, cancel);
             // Without the second task a client whose silos are gone would keep on trying for minutes.
             await await Task.WhenAny(opening, cluster.Lost);
             cluster._connection = await opening;

@@ -13,23 +13,24 @@ public static class SharedCluster
     /// <exception cref="UserErrorException">There is no such cluster, it is of another version, or none of its silos answers.</exception>
     public static async Task<ClusterConnection> ConnectAsync(ClusterAddress address, CancellationToken cancel)
     {
-        CheckVersion(address, await ReadVersionAsync(address, cancel));
+        var access = ClusterAccess.FromEnvironment();
+        CheckVersion(address, await ReadVersionAsync(address, access, cancel));
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         patience.CancelAfter(SiloPatience);
         try
         {
-            return await ClusterConnection.OpenAsync(address, patience.Token);
+            return await ClusterConnection.OpenAsync(address, access, patience.Token);
         }
         catch (Exception e) when (!cancel.IsCancellationRequested && e is OrleansException or OperationCanceledException or TimeoutException or SocketException)
         {
             throw new UserErrorException(
-                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that its gateway port can be reached from here.", e);
+                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that its gateway port can be reached from here{(access.Certificates is null ? $"; if the silos have certificates, name the folder of this console's with {ClusterAccess.TlsVariable}" : $" and that they are of the same authority as {ClusterAccess.TlsVariable}")}.", e);
         }
     }
 
-    private static async Task<string?> ReadVersionAsync(ClusterAddress address, CancellationToken cancel)
+    private static async Task<string?> ReadVersionAsync(ClusterAddress address, ClusterAccess access, CancellationToken cancel)
     {
-        var options = ConfigurationOptions.Parse(address.Redis);
+        var options = access.Options(address);
         options.ConnectTimeout = (int)RedisPatience.TotalMilliseconds;
         try
         {
@@ -38,6 +39,8 @@ public static class SharedCluster
         }
         catch (Exception e) when (e is RedisException or TimeoutException or SocketException)
         {
+            if (ClusterNames.IsRefusal(e))
+                throw new UserErrorException($"Redis at {address.Redis} refuses the password; give the right one with {ClusterAccess.PasswordVariable}.", e);
             throw new UserErrorException($"No Redis answers at {address.Redis}; see that it runs there, or give the right host:port with --cluster.", e);
         }
     }

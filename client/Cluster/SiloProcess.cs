@@ -53,8 +53,9 @@ public sealed class SiloProcess : IAsyncDisposable
     }
 
     /// <param name="command">Program and arguments.</param>
+    /// <param name="environment">Variables besides this process' own, whose settings of a silo are not handed on.</param>
     /// <exception cref="ClusterFaultException">The program cannot be started.</exception>
-    public static SiloProcess Start(string name, IReadOnlyList<string> command, string logPath)
+    public static SiloProcess Start(string name, IReadOnlyList<string> command, string logPath, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
@@ -62,6 +63,10 @@ public sealed class SiloProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase)).ToList())
+            start.Environment.Remove(inherited);
+        foreach (var (variable, value) in environment ?? new Dictionary<string, string>())
+            start.Environment[variable] = value;
         try
         {
             return new SiloProcess(name, start, logPath);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.GrainDirectory;
 using Orleans.Storage;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Actors;
 
@@ -20,11 +21,16 @@ public sealed record RegisteredRun(string Run, string SaveDir, int Wanted, strin
 /// <summary>The list of runs, and who works for which.</summary>
 [GrainDirectory(StoreNames.Directory)]
 public sealed partial class ClusterGrain(
-    [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, TimeProvider time, ILogger<ClusterGrain> log)
+    [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<ClusterGrain> log)
     : Grain, IClusterGrain
 {
     /// <summary>Ended runs that are remembered.</summary>
     private const int MostEnded = 100;
+
+    /// <summary>Runs that train or wait.</summary>
+    private const int MostRuns = 100;
+
+    private const int LongestName = 100;
 
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(3);
 
@@ -37,6 +43,12 @@ public sealed partial class ClusterGrain(
     {
         if (spec.Validate() is [_, ..] mistakes)
             throw new UserErrorException(string.Join(' ', mistakes));
+        if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
+            throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
+        folders.Check(spec);
+        TryFolder(spec.SaveDir);
+        if (Runs.Count(other => !other.IsOver) >= MostRuns)
+            throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command runs stop.");
         if (Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir)) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
         if (spec.LoadParams is null && CheckpointHeader.Newest(spec.SaveDir) is not null)
@@ -88,13 +100,34 @@ public sealed partial class ClusterGrain(
             [.. active.Except(retired)], [.. tended.Where(run => !run.IsOver).Select(run => new Claim(run.Run, run.Wanted, run.Workers))]);
         foreach (Claim claim in claims)
             TrainingRun(claim.Run).AllotAsync(claim.Workers).Ignore();
+        metrics.Spare = active.Except(retired).Except(claims.SelectMany(claim => claim.Workers)).Count();
         await StoreAsync([.. tended.Select(run => run with { Workers = [.. claims.FirstOrDefault(claim => claim.Run == run.Run)?.Workers ?? []] })]);
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        metrics.Spare = null;
+        return Task.CompletedTask;
     }
 
     public Task RetireAsync(string worker)
     {
         retired.Add(worker);
         return TendAsync();
+    }
+
+    /// <summary>Sees before the run is taken in that it will be able to save.</summary>
+    private static void TryFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            File.Create(Path.Combine(folder, $".{Guid.NewGuid():N}"), 1, FileOptions.DeleteOnClose).Dispose();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"--save-dir {folder} cannot be written to ({fault.Message.TrimEnd('.')}); mend the silos' volume or its rights, or name another folder.", fault);
+        }
     }
 
     private ITrainingRunGrain TrainingRun(string run) => GrainFactory.GetGrain<ITrainingRunGrain>(run);

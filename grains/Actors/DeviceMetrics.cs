@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>What a step's time goes into on one worker.</summary>
-public enum StepPhase { Wait, Apply, Compute, Exchange }
+public enum StepPhase { Wait, Apply, Compute, Reduce, Gather }
 
 /// <summary>Figures of this silo's device, at training and with trained models.</summary>
 public sealed class DeviceMetrics(Meter meter)
@@ -11,9 +11,11 @@ public sealed class DeviceMetrics(Meter meter)
     private readonly Histogram<double> phases = Meters.Seconds(meter, "pixelcnn.worker.step.duration", "A step's time on this worker, by phase.");
     private readonly Counter<long> exchanged = meter.CreateCounter<long>("pixelcnn.worker.exchanged", "By", "Bytes of gradients that this worker sent to others.");
     private readonly Histogram<double> checkpoints = Meters.Seconds(meter, "pixelcnn.worker.checkpoint.duration", "Writing of a checkpoint, while training goes on.");
+    private readonly Histogram<double> loads = Meters.Seconds(meter, "pixelcnn.worker.load.duration", "What a generation waited for this worker to read the run's data and build its replica.");
     private readonly Counter<long> drawn = meter.CreateCounter<long>("pixelcnn.sampler.drawn", "{image}", "Images drawn for jobs.");
     private readonly Counter<long> scored = meter.CreateCounter<long>("pixelcnn.sampler.scored", "{image}", "Images scored for jobs.");
     private readonly UpDownCounter<long> busy = meter.CreateUpDownCounter<long>("pixelcnn.sampler.parts", "{part}", "Parts of jobs that this sampler has begun and not finished.");
+    private readonly UpDownCounter<long> queued = meter.CreateUpDownCounter<long>("pixelcnn.job.queue", "{image}", "Images of the jobs kept on this silo that are yet to be finished.");
 
     public void AddPhase(string run, StepPhase phase, TimeSpan time) => phases.Record(time.TotalSeconds, new("run", run), new("phase", phase.ToString()));
 
@@ -21,9 +23,13 @@ public sealed class DeviceMetrics(Meter meter)
 
     public void AddCheckpoint(string run, TimeSpan time) => checkpoints.Record(time.TotalSeconds, new KeyValuePair<string, object?>("run", run));
 
+    public void AddLoad(string run, TimeSpan time) => loads.Record(time.TotalSeconds, new KeyValuePair<string, object?>("run", run));
+
     public void AddDrawn(int images) => drawn.Add(images);
 
     public void AddScored(int images) => scored.Add(images);
+
+    public void AddQueued(int images) => queued.Add(images);
 
     public void BeginPart() => busy.Add(1);
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors;
@@ -25,6 +26,7 @@ internal sealed class JobCoordinator(
     /// <summary>Does the job; its last event says how it ended.</summary>
     public async Task RunAsync()
     {
+        using Activity? span = Traces.Begin("job", ("job", id), ("kind", job.GetType().Name), ("images", job.Count));
         try
         {
             if (job.Validate() is [_, ..] mistakes)
@@ -88,6 +90,7 @@ internal sealed class JobCoordinator(
 
     private async Task TryAsync(string sampler, Part part, Func<string, Part, Task> work)
     {
+        using Activity? span = Traces.Begin("part", ("job", id), ("sampler", sampler), ("first", part.First), ("end", part.End));
         try
         {
             await work(sampler, part);

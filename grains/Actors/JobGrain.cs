@@ -6,13 +6,13 @@ namespace PixelCnnCluster.Actors;
 
 /// <summary>One job and its results, in memory only.</summary>
 [GrainDirectory(StoreNames.Directory)]
-public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, ILogger<JobGrain> log) : Grain, IJobGrain
+public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, DeviceMetrics metrics, TimeProvider time, ILogger<JobGrain> log) : Grain, IJobGrain
 {
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), Silence = TimeSpan.FromSeconds(30);
 
     /// <summary>Those that nobody has said to have read: asking for later ones says it.</summary>
     private readonly List<JobEvent> events = [];
-    private int first;
+    private int first, rows, queued;
     private bool isBegun, isOver;
     private TaskCompletionSource news = NewSignal();
     private long heard;
@@ -21,7 +21,9 @@ public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, 
     {
         if (!isBegun)
         {
+            slots.Take();
             isBegun = true;
+            rows = job.Model.Size;
             LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
             heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
@@ -47,6 +49,12 @@ public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, 
 
     public Task EndAsync()
     {
+        if (isBegun && !isOver)
+        {
+            Queue(-queued);
+            slots.Release();
+        }
+
         isOver = true;
         DeactivateOnIdle();
         return Task.CompletedTask;
@@ -57,8 +65,22 @@ public sealed partial class JobGrain(ClusterWorkers cluster, TimeProvider time, 
     private void Tell(JobEvent e)
     {
         events.Add(e);
+        Queue(e switch
+        {
+            JobStarted started => started.Count,
+            RowDrawn drawn when drawn.Row == rows - 1 => drawn.First - drawn.End,
+            ImagesScored scored => -scored.Bits.Length,
+            JobEnded => -queued,
+            _ => 0,
+        });
         news.SetResult();
         news = NewSignal();
+    }
+
+    private void Queue(int images)
+    {
+        queued += images;
+        metrics.AddQueued(images);
     }
 
     private Task EndIfForgottenAsync() => time.GetElapsedTime(heard) > Silence ? EndAsync() : Task.CompletedTask;

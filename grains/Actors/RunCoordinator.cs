@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
@@ -216,6 +217,8 @@ internal sealed partial class RunCoordinator
             await lease.HeldAsync();
             await StepAsync(crew, facts, order.EpochsAfter(step + 1));
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
+            if (Math.Floor(order.EpochsAfter(step)) > Math.Floor(order.EpochsAfter(step - 1)))
+                LogEpoch(log, run, crew.Generation, step, order.EpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
         }
 
         async Task AnswerAsync(TaskCompletionSource<CheckpointSaved?> asked) => asked.SetResult(await upkeep.WrittenAsync(step));
@@ -225,6 +228,7 @@ internal sealed partial class RunCoordinator
 
     private async Task StepAsync(Crew crew, JoinReport facts, double epoch)
     {
+        using Activity? span = Traces.Begin("step", ("run", run), ("generation", crew.Generation), ("step", step + 1));
         StepReport[] reports = await clock.TimeAsync(crew, step);
         // Whoever has taken over meanwhile commits in this one's place.
         await lease.HeldAsync();
@@ -272,6 +276,9 @@ internal sealed partial class RunCoordinator
     private RunEnded End(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
         outcome, step, saved?.StateHash, upkeep.Score?.Step == step ? upkeep.Score.TestBitsPerDim : null,
         clock.StepsPerSecond * spec.ImagesPerStep, (saved ?? history.Last<CheckpointSaved>())?.Path, history.Last<SamplesDrawn>()?.Path, error, UserError: false);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch:F0} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
+    private static partial void LogEpoch(ILogger log, string run, int generation, long step, double epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
     private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);

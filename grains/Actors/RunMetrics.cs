@@ -35,12 +35,18 @@ public sealed class RunMetrics
         Gauge("pixelcnn.run.checkpoint.size", "By", "Size of the newest checkpoint.", run => run.Checkpoint?.Saved.Bytes);
         Gauge("pixelcnn.run.checkpoint.time", "s", "When the newest checkpoint was written, in seconds since 1970.", run => run.Checkpoint?.At.ToUnixTimeSeconds());
 
+        meter.CreateObservableGauge(
+            "pixelcnn.cluster.workers.spare", () => Spare is { } count ? [new Measurement<int>(count)] : Array.Empty<Measurement<int>>(), "{worker}", "Workers that no run has.");
+
         void Gauge(string name, string? unit, string description, Func<Newest, double?> value) => meter.CreateObservableGauge(
             name,
             () => from run in runs where value(run.Value) is not null select new Measurement<double>(value(run.Value)!.Value, Label(run.Key)),
             unit,
             description);
     }
+
+    /// <summary>Workers that no run has; null where the list of runs is elsewhere.</summary>
+    public int? Spare { get; set; }
 
     /// <summary>Takes the figures of a run from now on, and until <see cref="Forget"/>.</summary>
     /// <param name="score">The newest, where the run goes on.</param>

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 [GrainDirectory(StoreNames.Directory)]
 public sealed partial class TrainingRunGrain(
-    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
+    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
     : Grain, ITrainingRunGrain, IRunLedger
 {
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8);
@@ -45,6 +45,7 @@ public sealed partial class TrainingRunGrain(
 
     public async Task<long> BeginAsync(RunSpec spec)
     {
+        folders.Check(spec);
         if (Record.Spec is not null)
             throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
         await WriteAsync(new() { Spec = spec, Submitted = time.GetUtcNow() });

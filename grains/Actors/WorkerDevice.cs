@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 
@@ -48,7 +49,13 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
             return calls.Once((order.Run, order.Generation, nameof(EnrolAsync)), () => device.RunAsync(() =>
             {
                 phase = WorkerPhase.Loading;
-                mine.Replica ??= mine.IsOver ? throw Left(order.Run) : replicas.Build(order.Spec);
+                if (mine.Replica is null)
+                {
+                    long begun = time.GetTimestamp();
+                    mine.Replica = mine.IsOver ? throw Left(order.Run) : replicas.Build(order.Spec);
+                    metrics.AddLoad(order.Run, time.GetElapsedTime(begun));
+                }
+
                 return new Holding(name, mine.HasState ? mine.Replica.Step : null, mine.HasState && mine.Replica.HoldsGradient, replicas.NewestCheckpoint(order.Spec));
             }));
         }
@@ -166,6 +173,7 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
     private async Task<StepReport> StepAsync(Membership member, StepOrder order)
     {
         IReplica replica = member.Tenancy.Replica!;
+        using Activity? span = Traces.Begin("worker step", ("run", order.Run), ("generation", order.Generation), ("step", order.Step + 1), ("worker", name));
         (double[] losses, TreeSum gradients) = await device.RunAsync(() =>
         {
             Check(member);
@@ -176,14 +184,18 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
             replica.AdvanceTo(order.Step);
             long applied = time.GetTimestamp();
             metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, applied));
+            using Activity? computing = Traces.Begin("compute", span);
             (double[], TreeSum) computed = replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
             metrics.AddPhase(order.Run, StepPhase.Compute, time.GetElapsedTime(applied));
             return computed;
         });
         phase = WorkerPhase.Exchanging;
-        long sent = time.GetTimestamp();
-        float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums);
-        metrics.AddPhase(order.Run, StepPhase.Exchange, time.GetElapsedTime(sent));
+        using Activity? exchanging = Traces.Begin("exchange");
+        long sent = time.GetTimestamp(), summed = sent;
+        float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums, reduced: () => summed = time.GetTimestamp());
+        metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(sent, summed));
+        metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
+        exchanging?.Stop();
         return await device.RunAsync(() =>
         {
             Check(member);

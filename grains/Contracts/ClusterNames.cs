@@ -12,9 +12,15 @@ public static class ClusterNames
     /// <summary>Begins the names of silos that take part in jobs and not in training.</summary>
     public const string SamplerPrefix = "sampler/";
 
+    private static readonly string[] RefusalWords = ["WRONGPASS", "NOAUTH", "AuthenticationFailure", "without any password configured"];
+
     /// <summary>Version of this program; consoles and silos of different versions do not understand each other.</summary>
     public static string Version { get; } = typeof(ClusterNames).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>Redis key under which the silos of a cluster write their <see cref="Version"/>.</summary>
     public static string VersionKey(string clusterId) => $"{ServiceId}/{clusterId}/version";
+
+    /// <summary>Whether Redis asks for another password, or for one at all: its words, for libraries wrap them in exceptions of several kinds.</summary>
+    public static bool IsRefusal(Exception? fault) =>
+        fault is not null && (RefusalWords.Any(word => fault.Message.Contains(word, StringComparison.Ordinal)) || IsRefusal(fault.InnerException));
 }

@@ -33,6 +33,11 @@ public static class RunSpecValidation
         AtLeast(spec.Samples, 0, "--num-samples");
         AtLeast(spec.MaxSkipped, 1, "--max-skipped");
         AtLeast(spec.Workers, 1, "--workers");
+        AtMost(spec.Blocks, 100, "--nr-resnet");
+        AtMost(spec.Filters, 4096, "--nr-filters");
+        AtMost(spec.Mixtures, 1000, "--nr-logistic-mix");
+        AtMost(spec.InitBatchSize, 65_536, "--init-batch-size");
+        AtMost(spec.Samples, 4096, "--num-samples");
         AtMost(spec.BatchSize, 65_536, "--batch-size");
         AtMost(spec.Shards, 16_384, "--shards");
         AtMost(spec.Workers, 1024, "--workers");

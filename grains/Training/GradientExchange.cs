@@ -23,7 +23,7 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
 
     private readonly int chunkLength = Math.Min(LongestChunk, (length + workers - 1) / workers);
     private readonly Lock gate = new();
-    private Round round = new(-1, 0);
+    private Round round = new(-1, 0, 0);
     private bool abandoned;
 
     private int Chunks => (length + chunkLength - 1) / chunkLength;
@@ -31,11 +31,16 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
     /// <summary>
     /// Gives this worker's partial sums, [length] each, and completes with the sum over all shards.
     /// </summary>
+    /// <param name="reduced">Told when the chunks that this worker owns are summed: from then on it waits for those of others.</param>
     /// <exception cref="OperationCanceledException">The exchange was abandoned, or a chunk of a later step came: the generation went on without this worker.</exception>
-    public async Task<float[]> ExchangeAsync(long step, IReadOnlyDictionary<ShardRange, float[]> partialSums)
+    public async Task<float[]> ExchangeAsync(long step, IReadOnlyDictionary<ShardRange, float[]> partialSums, Action? reduced = null)
     {
         if (workers == 1)
+        {
+            reduced?.Invoke();
             return partialSums[tree.Root];
+        }
+
         List<(int Rank, GradientChunk Chunk)> finished = [];
         Round current;
         lock (gate)
@@ -49,6 +54,8 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         }
 
         await SendAsync(finished.Concat(Partials(step, partialSums)));
+        await current.Reduced.Task;
+        reduced?.Invoke();
         await current.Finished.Task;
         return current.Result;
     }
@@ -80,7 +87,7 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         lock (gate)
         {
             abandoned = true;
-            round.Finished.TrySetCanceled();
+            round.Cancel();
         }
     }
 
@@ -120,8 +127,8 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
             return null;
         if (step > round.Step)
         {
-            round.Finished.TrySetCanceled();
-            round = new(step, Chunks) { Result = new float[length] };
+            round.Cancel();
+            round = new(step, Chunks, own: (Chunks - rank + workers - 1) / workers) { Result = new float[length] };
         }
 
         return step == round.Step ? round : null;
@@ -151,6 +158,8 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
         total.CopyTo(Slice(current.Result, chunk));
         current.Done[chunk] = true;
         current.Sums[chunk] = null;
+        if (OwnerOf(chunk) == rank && --current.OwnMissing == 0)
+            current.Reduced.TrySetResult();
         if (--current.Missing == 0)
             current.Finished.TrySetResult();
     }
@@ -158,7 +167,7 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
     private GradientChunk Message(long step, ChunkKind kind, int chunk, ShardRange node, ReadOnlySpan<float> values) =>
         new(run, generation, step, kind, chunk, node.First, node.End, MemoryMarshal.AsBytes(values).ToArray());
 
-    private sealed class Round(long step, int chunks)
+    private sealed class Round(long step, int chunks, int own)
     {
         public long Step => step;
 
@@ -170,8 +179,26 @@ public sealed class GradientExchange(string run, int generation, ReductionTree t
 
         public int Missing { get; set; } = chunks;
 
+        public int OwnMissing { get; set; } = own;
+
         public float[] Result { get; init; } = [];
 
-        public TaskCompletionSource Finished { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource Reduced { get; } = Signal(isSet: own == 0);
+
+        public TaskCompletionSource Finished { get; } = Signal(isSet: false);
+
+        public void Cancel()
+        {
+            Reduced.TrySetCanceled();
+            Finished.TrySetCanceled();
+        }
+
+        private static TaskCompletionSource Signal(bool isSet)
+        {
+            var signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (isSet)
+                signal.SetResult();
+            return signal;
+        }
     }
 }

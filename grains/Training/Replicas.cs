@@ -4,16 +4,21 @@ using PixelCnnCluster.Training.Data;
 namespace PixelCnnCluster.Training;
 
 /// <summary>Builds replicas.</summary>
-public sealed class Replicas(DeviceThreads threads, DataSets dataSets) : IReplicaSource
+public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFolders folders) : IReplicaSource
 {
     public void Load(RunSpec spec) => DataOf(spec);
 
-    public long? NewestCheckpoint(RunSpec spec) => CheckpointHeader.Newest(spec.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
+    public long? NewestCheckpoint(RunSpec spec)
+    {
+        folders.Check(spec);
+        return CheckpointHeader.Newest(spec.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
+    }
 
     public IReplica Build(RunSpec spec) => new Replica(spec, DataOf(spec), threads);
 
     private ImageData DataOf(RunSpec spec)
     {
+        folders.Check(spec);
         ImageData data = dataSets.Get(spec.DataSet, spec.DataDir, spec.ImageSize);
         return spec.ClassConditional && data.Train.Classes == 0
             ? throw new UserErrorException("--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.")

@@ -4,7 +4,7 @@ using PixelCnnCluster.Training.Data;
 namespace PixelCnnCluster.Training;
 
 /// <summary>Loads models for jobs and keeps the newest. Its methods are called on the device.</summary>
-public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
+public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, AllowedFolders folders)
 {
     private TrainedModel? loaded;
 
@@ -27,6 +27,8 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
     /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
     public ImageSet ImagesOf(DataSetHalf half, ModelCard model)
     {
+        if (half.DataSet != DataSet.Digits)
+            folders.Check(half.DataDir, "--data-dir");
         ImageData data = dataSets.Get(half.DataSet, half.DataDir, model.Size);
         ImageSet images = half.Train ? data.Train : data.Test;
         if ((images.Channels, images.Size) != (model.Channels, model.Size))
@@ -49,6 +51,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets)
 
     private TrainedModel Load(ModelCard card)
     {
+        folders.Check(card.Path, "--model");
         CheckpointFolder.HoldOn(card.Path);
         if (loaded?.Card.StateHash != card.StateHash)
         {

@@ -46,10 +46,10 @@ public sealed class FaultyCluster : IAsyncDisposable
 {
     private readonly string dataDir;
 
-    private FaultyCluster(string folder, RedisServer redis)
+    private FaultyCluster(string folder, RedisServer redis, ClusterAccess? access)
     {
         (Folder, Redis) = (folder, redis);
-        Fleet = new(folder, redis.Address);
+        Fleet = new(folder, redis.Address, access);
         dataDir = FewDigits.Write(folder);
     }
 
@@ -59,10 +59,16 @@ public sealed class FaultyCluster : IAsyncDisposable
 
     public Fleet Fleet { get; }
 
-    public static async Task<FaultyCluster> StartAsync(params IEnumerable<string> silos)
+    public static Task<FaultyCluster> StartAsync(params IEnumerable<string> silos) => StartAsync(new Dictionary<string, string>(), access: null, silos);
+
+    /// <param name="environment">Of each silo.</param>
+    /// <param name="access">What Redis and the silos ask for; the password becomes Redis' own.</param>
+    public static async Task<FaultyCluster> StartAsync(IReadOnlyDictionary<string, string> environment, ClusterAccess? access, params IEnumerable<string> silos)
     {
         string folder = Directory.CreateTempSubdirectory("pixelcnn-faults-").FullName;
-        var cluster = new FaultyCluster(folder, await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]));
+        var cluster = new FaultyCluster(folder, await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: access?.RedisPassword), access);
+        foreach ((string variable, string value) in environment)
+            cluster.Fleet.Environment.Add(variable, value);
         await cluster.Fleet.StartAsync(silos);
         return cluster;
     }

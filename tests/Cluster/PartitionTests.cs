@@ -31,7 +31,7 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
         }
 
         redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], "10.77.0.1");
-        fleet = new(folder, redis.Address);
+        fleet = new(folder, redis.Address) { Environment = { ["Silo__AllowPlaintext"] = "true", ["Silo__Folders"] = folder } };
         foreach (SiloProcess silo in Enumerable.Range(0, 3).Select(Launch).ToList())
             await silo.Ready.WithinAsync(Patience, $"silo {silo.Name}");
         await fleet.StartAsync();

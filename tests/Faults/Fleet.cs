@@ -5,16 +5,19 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Faults;
 
 /// <summary>Silo processes of one thread each that form a cluster through a Redis, and a client of them.</summary>
-public sealed class Fleet(string folder, string redis) : IAsyncDisposable
+public sealed class Fleet(string folder, string redis, ClusterAccess? access = null) : IAsyncDisposable
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
 
     private readonly List<SiloProcess> silos = [];
-    private readonly Dictionary<string, int> httpPorts = [];
+    private readonly Dictionary<string, int[]> portsOf = [];
     private readonly HttpClient http = new();
     private ClusterConnection? connection;
 
     public IReadOnlyList<SiloProcess> Silos => silos;
+
+    /// <summary>Environment of the silos that are started from now on.</summary>
+    public Dictionary<string, string> Environment { get; } = [];
 
     public string Folder => folder;
 
@@ -25,7 +28,7 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
     {
         foreach (SiloProcess silo in names.Select(name => Launch(name)).ToList())
             await silo.Ready.WithinAsync(StartPatience, $"silo {silo.Name}");
-        connection ??= await ClusterConnection.OpenAsync(new(redis), CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
+        connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
     }
 
     /// <summary>Starts a silo without waiting for it; one whose name says that it is a sampler never trains.</summary>
@@ -33,7 +36,7 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
     public SiloProcess Launch(string name, string address = "127.0.0.1", params IEnumerable<string> prefix)
     {
         int[] ports = FreePorts.Find(3);
-        httpPorts[name] = ports[2];
+        portsOf[name] = ports;
         bool isSampler = name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal);
         string own = isSampler ? name[ClusterNames.SamplerPrefix.Length..] : name;
         var silo = SiloProcess.Start(
@@ -43,7 +46,7 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
                 $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
                 $"--Silo:HttpPort={ports[2]}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
             ],
-            Path.Combine(folder, $"{own}.log"));
+            Path.Combine(folder, $"{own}.log"), Environment);
         silos.Add(silo);
         return silo;
     }
@@ -55,7 +58,10 @@ public sealed class Fleet(string folder, string redis) : IAsyncDisposable
     public Task<HttpResponseMessage> GetAsync(string name, string page) => http.GetAsync(new Uri($"http://{HttpOf(name)}{page}"));
 
     /// <summary>Where that is, host:port.</summary>
-    public string HttpOf(string name) => $"127.0.0.1:{httpPorts[name]}";
+    public string HttpOf(string name) => $"127.0.0.1:{portsOf[name][2]}";
+
+    /// <summary>Ports of the newest silo of that name for silos and for consoles.</summary>
+    public IReadOnlyList<int> PortsOf(string name) => portsOf[name][..2];
 
     /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
     public string HolderOf(Guid job) => silos

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text;
 
 namespace PixelCnnCluster.Faults;
 
@@ -11,16 +12,17 @@ public sealed class RedisServer : IAsyncDisposable
     private readonly string folder;
     private readonly string host;
     private readonly int port;
+    private readonly string? password;
     private Process? process;
 
-    private RedisServer(string folder, string host, int port) => (this.folder, this.host, this.port) = (folder, host, port);
+    private RedisServer(string folder, string host, int port, string? password) => (this.folder, this.host, this.port, this.password) = (folder, host, port, password);
 
     public string Address => $"{host}:{port}";
 
     /// <param name="host">An address of this machine.</param>
-    public static async Task<RedisServer> StartAsync(string below, int port, string host = "127.0.0.1")
+    public static async Task<RedisServer> StartAsync(string below, int port, string host = "127.0.0.1", string? password = null)
     {
-        var server = new RedisServer(Directory.CreateDirectory(Path.Combine(below, "redis")).FullName, host, port);
+        var server = new RedisServer(Directory.CreateDirectory(Path.Combine(below, "redis")).FullName, host, port, password);
         await server.StartAsync();
         return server;
     }
@@ -29,7 +31,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         process = Process.Start(new ProcessStartInfo(
             "redis-server",
-            ["--bind", host, "--port", $"{port}", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log"]))!;
+            ["--bind", host, "--port", $"{port}", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log", .. password is null ? [] : new[] { "--requirepass", password }]))!;
         using var deadline = new CancellationTokenSource(Patience);
         while (!await AnswersAsync())
         {
@@ -60,6 +62,12 @@ public sealed class RedisServer : IAsyncDisposable
         {
             using var client = new TcpClient();
             await client.ConnectAsync(host, port);
+            if (password is not null)
+            {
+                await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"AUTH {password}\r\n"));
+                await client.GetStream().ReadExactlyAsync(new byte[5]);
+            }
+
             await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
             byte[] answer = new byte[7];
             await client.GetStream().ReadExactlyAsync(answer);

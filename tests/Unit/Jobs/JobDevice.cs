@@ -17,7 +17,7 @@ internal sealed class JobDevice : IDisposable
         Model = Write(run, "one.safetensors");
         threads = new(threadCount);
         Watched = new(threads);
-        Sampler = new(Watched, new TrainedModels(threads, new DataSets()), new(new(Meters.Name)), Time);
+        Sampler = new(Watched, new TrainedModels(threads, new DataSets(), AllowedFolders.All), new(new(Meters.Name)), Time);
     }
 
     public ModelCard Model { get; }

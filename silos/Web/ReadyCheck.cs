@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
-namespace PixelCnnCluster.Silo;
+namespace PixelCnnCluster.Silo.Web;
 
 /// <summary>The silo takes part in its cluster: it has joined and is not about to leave.</summary>
 internal sealed class ReadyCheck(ISiloStatusOracle membership) : IHealthCheck

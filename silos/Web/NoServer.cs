@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace PixelCnnCluster.Silo;
+namespace PixelCnnCluster.Silo.Web;
 
 /// <summary>Takes the web server's place in a silo that serves no page.</summary>
 internal sealed class NoServer : IServer

@@ -1,0 +1,139 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Connections.Security;
+
+namespace PixelCnnCluster.Contracts;
+
+/// <summary>
+/// Mutual TLS among silos and consoles: whoever shows a certificate of the cluster's own authority is a member, whatever its name. The folder is one of PEM files
+/// as Kubernetes mounts a TLS secret: <c>tls.crt</c> (and what stands between it and the authority), <c>tls.key</c>, <c>ca.crt</c>. It is read again for new connections, so certificates may be renewed at any time.
+/// </summary>
+public sealed partial class ClusterCertificates
+{
+    /// <summary>A folder that is being renewed is whole again after this long, and strangers who knock do not have it read each time.</summary>
+    private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
+
+    private readonly string folder;
+    private readonly Lock reading = new();
+    /// <summary>Of the handshake in whose course a certificate is judged.</summary>
+    private readonly AsyncLocal<EndPoint?> peer = new();
+    private Material current;
+    private DateTime readAt;
+
+    private ClusterCertificates(string folder, Material current) => (this.folder, this.current, readAt) = (folder, current, DateTime.UtcNow);
+
+    /// <summary>Hears who is refused, and why.</summary>
+    public ILogger Log { get; set; } = NullLogger.Instance;
+
+    /// <exception cref="UserErrorException">The folder lacks a file, the files do not belong together, or the certificate is not valid now.</exception>
+    public static ClusterCertificates Open(string folder)
+    {
+        Material material = Material.Read(folder);
+        return material.Refusal(material.Leaf, material.Between) is { } reason
+            ? throw new UserErrorException($"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.")
+            : new(folder, material);
+    }
+
+    /// <summary>For <c>UseTls</c> of a silo or of a client.</summary>
+    public void Secure(TlsOptions options)
+    {
+        options.LocalCertificate = current.Leaf;
+        options.RemoteCertificateMode = options.ClientCertificateMode = RemoteCertificateMode.RequireCertificate;
+        options.RemoteCertificateValidation = (certificate, chain, _) => IsMember(certificate, chain);
+        options.OnAuthenticateAsServer = (connection, tls) =>
+        {
+            peer.Value = connection.RemoteEndPoint;
+            var server = (SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions;
+            (server.ServerCertificateSelectionCallback, server.ServerCertificate, server.ServerCertificateContext) = (null, null, Fresh().Context);
+        };
+        options.OnAuthenticateAsClient = (connection, tls) =>
+        {
+            peer.Value = connection.RemoteEndPoint;
+            var client = (SslClientAuthenticationOptions)tls.SslClientAuthenticationOptions;
+            client.TargetHost = ClusterNames.ServiceId;
+            (client.LocalCertificateSelectionCallback, client.ClientCertificates, client.ClientCertificateContext) = (null, null, Fresh().Context);
+        };
+    }
+
+    private bool IsMember(X509Certificate2 certificate, X509Chain? sent)
+    {
+        string? reason = Fresh().Refusal(certificate, [.. sent?.ChainElements.Select(element => element.Certificate) ?? []]);
+        if (reason is not null)
+            LogRefused(Log, peer.Value, reason);
+        return reason is null;
+    }
+
+    /// <summary>As the folder is now; as it was, if it cannot be read now.</summary>
+    private Material Fresh()
+    {
+        lock (reading)
+        {
+            if (DateTime.UtcNow - readAt < Freshness)
+                return current;
+            readAt = DateTime.UtcNow;
+            try
+            {
+                current = Material.Read(folder);
+            }
+            catch (UserErrorException mistake)
+            {
+                LogNotRenewed(Log, mistake.Message);
+            }
+
+            return current;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection with {Peer} was refused: {Reason}")]
+    private static partial void LogRefused(ILogger log, EndPoint? peer, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The certificates are still those that were read before: {Mistake}")]
+    private static partial void LogNotRenewed(ILogger log, string mistake);
+
+    private sealed record Material(X509Certificate2 Leaf, X509Certificate2Collection Between, X509Certificate2Collection Authority, SslStreamCertificateContext Context)
+    {
+        public static Material Read(string folder)
+        {
+            string certificate = Path.Combine(folder, "tls.crt"), key = Path.Combine(folder, "tls.key"), authority = Path.Combine(folder, "ca.crt");
+            string reading = certificate;
+            try
+            {
+                X509Certificate2Collection between = [], trusted = [];
+                between.ImportFromPemFile(certificate);
+                var leaf = X509Certificate2.CreateFromPemFile(certificate, reading = key);
+                trusted.ImportFromPemFile(reading = authority);
+                between.RemoveAt(0);
+                return trusted.Count > 0 ? new(leaf, between, trusted, SslStreamCertificateContext.Create(leaf, between, offline: true)) : throw new CryptographicException("it holds no certificate");
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+            {
+                throw new UserErrorException($"{reading} cannot be used ({fault.Message.TrimEnd('.')}); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.", fault);
+            }
+        }
+
+        /// <summary>Why the certificate is not one of a member; null if it is.</summary>
+        public string? Refusal(X509Certificate2 certificate, X509Certificate2Collection sent)
+        {
+            using var chain = new X509Chain();
+            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            chain.ChainPolicy.CustomTrustStore.AddRange(Authority);
+            chain.ChainPolicy.ExtraStore.AddRange(sent);
+            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+            // A stranger's certificate must not have this process fetch what it names.
+            chain.ChainPolicy.DisableCertificateDownloads = true;
+            if (chain.Build(certificate))
+                return null;
+            string what = $"the certificate of {certificate.Subject}";
+            return chain.ChainStatus[0].Status switch
+            {
+                X509ChainStatusFlags.NotTimeValid => $"{what} is good from {certificate.NotBefore.ToUniversalTime():u} to {certificate.NotAfter.ToUniversalTime():u}, and it is {DateTime.UtcNow:u}",
+                X509ChainStatusFlags.PartialChain or X509ChainStatusFlags.UntrustedRoot => $"{what} is not of the cluster's authority",
+                _ => $"{what}: {chain.ChainStatus[0].StatusInformation}",
+            };
+        }
+    }
+}

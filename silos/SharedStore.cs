@@ -1,0 +1,24 @@
+using PixelCnnCluster.Contracts;
+using StackExchange.Redis;
+
+namespace PixelCnnCluster.Silo;
+
+/// <summary>The cluster's Redis, before Orleans takes it.</summary>
+internal static class SharedStore
+{
+    /// <summary>Clocks that differ by more confuse the membership's signs of life and certificates.</summary>
+    public static readonly TimeSpan MostSkew = TimeSpan.FromSeconds(5);
+
+    /// <summary>Writes which version the cluster's silos are of. From then on the store may come and go.</summary>
+    /// <returns>How much this machine's clock is ahead of Redis'.</returns>
+    /// <exception cref="RedisException">No Redis is there, or it lets this silo do nothing.</exception>
+    /// <exception cref="TimeoutException">It does not answer.</exception>
+    public static async Task<TimeSpan> SignAsync(ConfigurationOptions redis, string clusterId)
+    {
+        await using ConnectionMultiplexer store = await ConnectionMultiplexer.ConnectAsync(redis);
+        await store.GetDatabase().StringSetAsync(ClusterNames.VersionKey(clusterId), ClusterNames.Version);
+        redis.AbortOnConnectFail = false;
+        DateTime there = await store.GetServers()[0].TimeAsync();
+        return DateTime.UtcNow - there;
+    }
+}

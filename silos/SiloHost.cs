@@ -1,0 +1,129 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+using Orleans.Configuration;
+using Orleans.Serialization;
+using Orleans.Storage;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Silo.Web;
+using PixelCnnCluster.Training;
+using StackExchange.Redis;
+
+namespace PixelCnnCluster.Silo;
+
+/// <summary>Puts a silo together.</summary>
+internal static partial class SiloHost
+{
+    /// <summary>A silo that is told to stop hands its worker over within this time; Kubernetes' grace period is longer.</summary>
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(60);
+
+    /// <param name="ahead">How much this machine's clock is ahead of Redis'.</param>
+    public static WebApplication Build(WebApplicationBuilder builder, SiloSettings settings, ConfigurationOptions redis, ClusterCertificates? certificates, TimeSpan ahead)
+    {
+        AddLogs(builder);
+        AddPages(builder, settings);
+        AddDevice(builder.Services, settings);
+        AddOrleans(builder, settings, redis, certificates);
+        WebApplication app = builder.Build();
+        if (settings.HttpPort > 0)
+            Pages.Map(app, settings);
+        ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("PixelCnnCluster.Silo");
+        if (certificates is not null)
+            certificates.Log = log;
+        if (ahead.Duration() > SharedStore.MostSkew)
+            LogSkew(log, Math.Abs(ahead.TotalSeconds), ahead > TimeSpan.Zero ? "ahead of" : "behind", settings.Redis);
+        app.Lifetime.ApplicationStarted.Register(() => Console.Out.WriteLine("ready"));
+        return app;
+    }
+
+    private static void AddLogs(WebApplicationBuilder builder)
+    {
+        builder.Logging.ClearProviders().AddConsole();
+        // Standard output says nothing but "ready".
+        builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
+        // Placement's own tries; what comes of them is told by who asked.
+        builder.Logging.AddFilter("Polly", LogLevel.None);
+    }
+
+    private static void AddPages(WebApplicationBuilder builder, SiloSettings settings)
+    {
+        builder.WebHost.ConfigureKestrel(options =>
+        {
+            options.Limits.MaxRequestBodySize = 0;
+            options.AddServerHeader = false;
+            if (settings.HttpPort > 0)
+                options.Listen(IPAddress.Parse(settings.HttpAddress), settings.HttpPort);
+        });
+        if (settings.HttpPort == 0)
+            builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
+        else
+            Pages.AddTo(builder, settings);
+        builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("cluster");
+        if (IsTraced(builder))
+            builder.Services.AddOpenTelemetry().WithTracing(traces => traces.AddSource(Meters.Name, "Microsoft.Orleans.Application").AddOtlpExporter());
+    }
+
+    private static bool IsTraced(WebApplicationBuilder builder) => !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+
+    private static void AddDevice(IServiceCollection services, SiloSettings settings)
+    {
+        var meter = new Meter(Meters.Name);
+        var deviceMetrics = new DeviceMetrics(meter);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new RunMetrics(meter));
+        services.AddSingleton(deviceMetrics);
+        services.AddSingleton<JobSlots>();
+        services.AddSingleton(new AllowedFolders(settings.Roots()));
+        services.AddSingleton(_ => new DeviceThreads(settings.Threads));
+        services.AddSingleton<DataSets>();
+        services.AddSingleton<Replicas>();
+        services.AddSingleton<TrainedModels>();
+        services.AddSingleton<ClusterWorkers>();
+        services.AddSingleton(services => new WorkerDevice(
+            settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(), services.GetRequiredService<ClusterWorkers>().Find, deviceMetrics, TimeProvider.System));
+        services.AddSingleton(services => new SamplerDevice(
+            services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<TrainedModels>(), deviceMetrics, TimeProvider.System));
+    }
+
+    private static void AddOrleans(WebApplicationBuilder builder, SiloSettings settings, ConfigurationOptions redis, ClusterCertificates? certificates)
+    {
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
+        if (settings.StopWithInput)
+            builder.Services.AddSingleton<IHostLifetime, InputLifetime>();
+        builder.Host.UseOrleans(silo =>
+        {
+            silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
+                .Configure<SiloOptions>(options => options.SiloName = settings.SiloName())
+                // A killed silo is dead after about 1 s, one that hangs after about 3 s. Computing threads give way to those that answer probes.
+                .Configure<ClusterMembershipOptions>(options =>
+                {
+                    options.ProbeTimeout = options.MaxProbeTimeout = options.TableRefreshTimeout = TimeSpan.FromSeconds(1);
+                    options.NumMissedProbesLimit = 3;
+                    // A silo that starts must reach all that have signed the table of late: with the default of half a minute it would wait for the dead.
+                    options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
+                })
+                .ConfigureEndpoints(IPAddress.Parse(settings.Address), settings.Port, settings.GatewayPort)
+                .UseRedisClustering(options => options.ConfigurationOptions = redis)
+                .AddRedisGrainStorage(StoreNames.Storage, storage => storage.Configure<Serializer>((options, serializer) =>
+                {
+                    options.ConfigurationOptions = redis;
+                    // The default, JSON, leaves out zeros and false, and so takes them for a specification's defaults when it is read again.
+                    options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
+                }))
+                .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
+                .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
+            if (IsTraced(builder))
+                silo.AddActivityPropagation();
+            if (certificates is not null)
+                silo.UseTls(certificates.Secure);
+        });
+        // After Orleans, so that it stops before: the worker leaves its run while the cluster still hears it.
+        builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName()));
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "This machine's clock is {Seconds:F0} s {Side} that of Redis at {Redis}; set both by NTP: silos may be taken for dead and certificates for expired")]
+    private static partial void LogSkew(ILogger log, double seconds, string side, string redis);
+}

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>What operators get wrong: the silo says so in a sentence, does not start, and exits with code 2.</summary>
+public sealed class SiloMistakeTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-mistakes-").FullName;
+    private RedisServer redis = null!;
+
+    public async ValueTask InitializeAsync() => redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: "open-sesame");
+
+    public async ValueTask DisposeAsync()
+    {
+        await redis.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task All_mistakes_are_told_together()
+    {
+        IReadOnlyList<string> told = await RefusedAsync(
+            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={folder}", "--Silo:Redis=127.0.0.1:1,password=open-sesame");
+        string[] sentences =
+        [
+            "Silo:Port is 0; give a port from 1 to 65535.",
+            "Silo:Threads is 0; give 1 or more.",
+            "Silo:Folders has data, which is not the full path of a folder; mount or make it, or leave it out.",
+            "Silo:Folders has /nowhere, which is not the full path of a folder; mount or make it, or leave it out.",
+            "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.",
+            "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's Silo__RedisPassword.",
+            $"Silo:Tls: {folder}/tls.crt cannot be used (Could not find file '{folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.",
+        ];
+        Assert.Equal(sentences, told);
+    }
+
+    [Theory]
+    [InlineData("--Silo:Address=10.0.0.1", "Silo:Address is 10.0.0.1, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.",
+        "Silo:Address is 10.0.0.1, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).")]
+    [InlineData("--Silo:Address=somewhere", "Silo:Address is somewhere; give an IP address of this machine.")]
+    [InlineData("--Silo:GatewayPort=11111", "Silo:Port 11111, Silo:GatewayPort 11111 and Silo:HttpPort 0 are not three different ports; change one.")]
+    [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
+    [InlineData("--Silo:Port=many", "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
+    public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));
+
+    [Fact]
+    public async Task Settings_that_do_not_exist() => Assert.Contains("Tread", Assert.Single(await RefusedAsync([], "--Silo:Treads=2")), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Certificates_that_cannot_be_used()
+    {
+        using var authority = new Authority("cluster");
+        using var other = new Authority("other");
+        string late = authority.Write(Path.Combine(folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1));
+        Assert.Matches($"^Silo:Tls: {late}/tls.crt cannot be used: the certificate of CN=late is good from .* to .*Z, and it is .*Z; renew it, or see that the clock is right.$", Assert.Single(await RefusedAsync([], $"--Silo:Tls={late}")));
+        string foreign = authority.Write(Path.Combine(folder, "foreign"), "foreign", trusted: other.Pem);
+        Assert.StartsWith($"Silo:Tls: {foreign}/tls.crt cannot be used: the certificate of CN=foreign is not of the cluster's authority", Assert.Single(await RefusedAsync([], $"--Silo:Tls={foreign}")), StringComparison.Ordinal);
+        string mixed = authority.Write(Path.Combine(folder, "mixed"), "mixed");
+        File.Copy(Path.Combine(foreign, "tls.key"), Path.Combine(mixed, "tls.key"), overwrite: true);
+        Assert.StartsWith($"Silo:Tls: {mixed}/tls.key cannot be used", Assert.Single(await RefusedAsync([], $"--Silo:Tls={mixed}")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("guessed")]
+    public async Task A_wrong_password_of_Redis(string? password)
+    {
+        IReadOnlyList<string> told = await RefusedAsync(password is null ? [] : new() { ["Silo__RedisPassword"] = password }, $"--Silo:Redis={redis.Address}");
+        Assert.Equal([$"Redis at {redis.Address} refuses the password; give the right one with the environment's Silo__RedisPassword."], told);
+    }
+
+    [Fact]
+    public async Task A_Redis_that_is_not_there() =>
+        Assert.StartsWith("No Redis can be used at 127.0.0.1:1 (", Assert.Single(await RefusedAsync([], "--Silo:Redis=127.0.0.1:1")), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("Port")]
+    [InlineData("GatewayPort")]
+    [InlineData("HttpPort")]
+    public async Task A_port_that_is_taken(string setting)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int[] free = FreePorts.Find(3);
+        Dictionary<string, int> ports = new() { ["Port"] = free[0], ["GatewayPort"] = free[1], ["HttpPort"] = free[2] };
+        ports[setting] = ((IPEndPoint)taken.LocalEndpoint).Port;
+        IReadOnlyList<string> told = await RefusedAsync(
+            new() { ["Silo__RedisPassword"] = "open-sesame" }, [$"--Silo:Redis={redis.Address}", .. ports.Select(port => $"--Silo:{port.Key}={port.Value}")]);
+        Assert.StartsWith(
+            $"The silo cannot listen on 127.0.0.1, ports {ports["Port"]} and {ports["GatewayPort"]}, and 127.0.0.1, port {ports["HttpPort"]} (", told[^1], StringComparison.Ordinal);
+        Assert.DoesNotContain(told, line => line.Contains("   at ", StringComparison.Ordinal));
+    }
+
+    /// <summary>What the silo says before it exits with code 2.</summary>
+    private static async Task<IReadOnlyList<string>> RefusedAsync(Dictionary<string, string> environment, params IEnumerable<string> flags)
+    {
+        var start = new ProcessStartInfo("dotnet", [SiloProgram.Find(AppContext.BaseDirectory), .. flags]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach ((string variable, string value) in environment)
+            start.Environment[variable] = value;
+        using var silo = Process.Start(start)!;
+        Task<string> error = silo.StandardError.ReadToEndAsync(), output = silo.StandardOutput.ReadToEndAsync();
+        try
+        {
+            await silo.WaitForExitAsync().WithinAsync(Patience, "the end of a silo that cannot start");
+        }
+        finally
+        {
+            silo.Kill();
+        }
+
+        string told = await error;
+        Assert.True(silo.ExitCode == 2, $"exit code {silo.ExitCode}: {told}");
+        Assert.Empty(await output);
+        return [.. told.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+    }
+}
