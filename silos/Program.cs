@@ -1,5 +1,5 @@
+using System.Net;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Connections;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo;
 using StackExchange.Redis;
@@ -38,6 +38,8 @@ catch (ArgumentException)
     mistakes.Add("Silo:Redis cannot be read; give host:port.");
 }
 
+if (mistakes.Count == 0)
+    mistakes.AddRange(TakenPorts(settings));
 if (mistakes.Count > 0)
     return Refuse([.. mistakes]);
 redis.Password = settings.RedisPassword;
@@ -53,14 +55,27 @@ catch (Exception fault) when (fault is RedisException or TimeoutException)
         : $"No Redis can be used at {settings.Redis} ({fault.Message.Split('\n')[0]}); start one there, or name another with Silo:Redis.");
 }
 
-try
+await SiloHost.Build(builder, settings, redis, certificates, ahead).RunAsync();
+return 0;
+
+static IEnumerable<string> TakenPorts(SiloSettings settings)
 {
-    await SiloHost.Build(builder, settings, redis, certificates, ahead).RunAsync();
-    return 0;
-}
-catch (Exception fault) when (fault is AddressInUseException || fault.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable })
-{
-    return Refuse($"The silo cannot listen on {settings.Address}, ports {settings.Port} and {settings.GatewayPort}{(settings.HttpPort > 0 ? $", and {settings.HttpAddress}, port {settings.HttpPort}" : "")} ({fault.GetBaseException().Message.TrimEnd('.')}); give others with Silo:Port, Silo:GatewayPort, Silo:HttpPort, or another Silo:Address.");
+    foreach ((string name, string address, int port) in new[] { ("", settings.Address, settings.Port), ("Gateway", settings.Address, settings.GatewayPort), ("Http", settings.HttpAddress, settings.HttpPort) })
+    {
+        string? reason = null;
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Parse(address), port);
+            listener.Start();
+        }
+        catch (SocketException fault)
+        {
+            reason = fault.Message;
+        }
+
+        if (reason is not null)
+            yield return $"Silo:{name}Port {port} cannot be listened on at {address} ({reason}); see what has it, or give another port or address.";
+    }
 }
 
 static int Refuse(params IReadOnlyList<string> mistakes)

@@ -21,6 +21,15 @@ internal static class PageGuard
 
     public static void Use(WebApplication app, SiloSettings settings)
     {
+        // Nothing here changes anything, and stays so whatever is mounted.
+        app.Use((context, next) =>
+        {
+            if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
+                return next();
+            context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            context.Response.Headers.Allow = "GET, HEAD";
+            return Task.CompletedTask;
+        });
         if (IsLoopback(settings))
             return;
         byte[] token = Encoding.UTF8.GetBytes(settings.HttpToken!);

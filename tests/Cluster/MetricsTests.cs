@@ -36,11 +36,11 @@ public sealed class MetricsTests
         string[] positive =
         [
             "pixelcnn_run_bits_per_dim", "pixelcnn_run_test_bits_per_dim", "pixelcnn_run_gradient_norm", "pixelcnn_run_learning_rate", "pixelcnn_run_epoch",
-            "pixelcnn_run_regroup_duration_seconds_count", "pixelcnn_run_scoring_duration_seconds_count", "pixelcnn_worker_exchanged_bytes_total", "pixelcnn_worker_checkpoint_duration_seconds_count",
+            "pixelcnn_run_regroup_duration_seconds_count", "pixelcnn_run_scoring_duration_seconds_count", "pixelcnn_worker_exchanged_bytes_total", "pixelcnn_worker_checkpoint_duration_seconds_count", "pixelcnn_worker_load_duration_seconds_count",
             "dotnet_process_memory_working_set_bytes", "dotnet_gc_heap_total_allocated_bytes_total",
         ];
         Assert.All(positive, name => Assert.True(figures.Sum(name) > 0, $"{name} is above 0"));
-        Assert.All(["Wait", "Apply", "Compute", "Exchange"], phase => Assert.Equal(2, figures.Count("pixelcnn_worker_step_duration_seconds_count", $"phase=\"{phase}\"")));
+        Assert.All(["Wait", "Apply", "Compute", "Reduce", "Gather"], phase => Assert.Equal(2, figures.Count("pixelcnn_worker_step_duration_seconds_count", $"phase=\"{phase}\"")));
 
         // The silo with the coordinator stays: its figures go on.
         string victim = Two.First(name => name != cluster.CoordinatorOf(run));
@@ -56,6 +56,8 @@ public sealed class MetricsTests
         await run.EndAsync();
         figures = await ScrapeAsync(cluster, survivor);
         Assert.Equal((5, 0), (figures.Sum("pixelcnn_sampler_drawn_total"), figures.Sum("pixelcnn_sampler_parts")));
+        Assert.Equal((1, 0), (figures.Count("pixelcnn_job_queue"), figures.Sum("pixelcnn_job_queue")));
+        Assert.Equal(1, figures.Sum("pixelcnn_cluster_workers_spare"));
         Assert.Equal((0, 0), (figures.Count("pixelcnn_run_bits_per_dim"), figures.Count("pixelcnn_run_workers")));
     }
 

@@ -23,12 +23,13 @@ public sealed class Fleet(string folder, string redis, ClusterAccess? access = n
 
     public Grains Grains => connection!.Grains;
 
-    /// <summary>Starts silos of these names at once and waits until all are up, then connects.</summary>
+    /// <summary>Starts silos of these names at once and waits until all are up, then connects to them if there are any.</summary>
     public async Task StartAsync(params IEnumerable<string> names)
     {
         foreach (SiloProcess silo in names.Select(name => Launch(name)).ToList())
             await silo.Ready.WithinAsync(StartPatience, $"silo {silo.Name}");
-        connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
+        if (silos.Count > 0)
+            connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
     }
 
     /// <summary>Starts a silo without waiting for it; one whose name says that it is a sampler never trains.</summary>

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Http.Headers;
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>Who may read a silo's pages, and that its secrets are told to nobody.</summary>
+public sealed class PageGuardTests
+{
+    private const string Token = "correct-horse", Password = "battery-staple";
+
+    [Fact]
+    public async Task Beyond_loopback_pages_ask_for_the_token_and_secrets_are_told_nowhere()
+    {
+        Dictionary<string, string> environment = new() { ["Silo__HttpAddress"] = "0.0.0.0", ["Silo__HttpToken"] = Token, ["Silo__RedisPassword"] = Password };
+        await using FaultyCluster cluster = await FaultyCluster.StartAsync(environment, new ClusterAccess(RedisPassword: Password), "closed");
+        cluster.Fleet.Environment["Silo__OpenMetrics"] = "true";
+        await cluster.Fleet.StartAsync("open");
+        using var browser = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() });
+
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/live"));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/ready"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/"));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("open", "/metrics"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("open", "/"));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/metrics", bearer: Token));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics", bearer: Token + "s"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics?token=guess"));
+        Assert.Equal(HttpStatusCode.Redirect, await AskAsync("closed", $"/metrics?token={Token}"));
+        // The browser has the cookie now.
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/metrics"));
+
+        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 3 });
+        await run.EndAsync();
+        string metrics = await (await cluster.Fleet.GetAsync("open", "/metrics")).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        string told = string.Concat(cluster.Fleet.Silos.Select(silo => File.ReadAllText(silo.LogPath))) + metrics + string.Join('\n', run.Events)
+            + string.Concat(cluster.Fleet.Silos.Select(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline")));
+        Assert.All([Token, Password], secret => Assert.DoesNotContain(secret, told, StringComparison.Ordinal));
+        Assert.Contains("Silo:Name=open", told, StringComparison.Ordinal);
+
+        async Task<HttpStatusCode> AskAsync(string silo, string page, string? bearer = null)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{cluster.Fleet.HttpOf(silo)}{page}");
+            request.Headers.Authorization = bearer is null ? null : new AuthenticationHeaderValue("Bearer", bearer);
+            return (await browser.SendAsync(request)).StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task On_loopback_pages_are_open_to_this_machine_by_its_own_names_and_change_nothing()
+    {
+        await using FaultyCluster cluster = await FaultyCluster.StartAsync("worker-0");
+        using var browser = new HttpClient();
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("localhost"));
+        Assert.Equal(HttpStatusCode.BadRequest, await AskAsync("pixelcnn.example.com"));
+        using HttpResponseMessage posted = await browser.PostAsync(new Uri($"http://{cluster.Fleet.HttpOf("worker-0")}/metrics"), new StringContent("x"), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
+
+        async Task<HttpStatusCode> AskAsync(string host)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{cluster.Fleet.HttpOf("worker-0")}/metrics");
+            request.Headers.Host = host;
+            return (await browser.SendAsync(request)).StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task Paths_outside_of_the_folders_are_refused()
+    {
+        string folder = Directory.CreateTempSubdirectory("pixelcnn-outside-").FullName;
+        try
+        {
+            await using FaultyCluster cluster = await FaultyCluster.StartAsync();
+            cluster.Fleet.Environment["Silo__Folders"] = cluster.Folder;
+            await cluster.Fleet.StartAsync("worker-0");
+            FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 3 });
+            await run.EndAsync();
+            Directory.CreateSymbolicLink(Path.Combine(cluster.Folder, "link"), folder);
+            Grains grains = cluster.Fleet.Grains;
+            ModelCard model = await grains.Models().FindAsync("run");
+            foreach (string outside in new[] { folder, Path.Combine(cluster.Folder, "..", Path.GetFileName(folder)), Path.Combine(cluster.Folder, "link") })
+            {
+                await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with { SaveDir = Path.Combine(outside, "other") }));
+                await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with { SaveDir = Path.Combine(cluster.Folder, "other"), DataDir = outside }));
+                await RefusedAsync(() => grains.Run("other").BeginAsync(run.Spec with { SaveDir = Path.Combine(outside, "other") }));
+                await RefusedAsync(() => grains.Models().FindAsync(outside + "/"));
+                await RefusedAsync(() => grains.Models().ExportAsync(model, Path.Combine(outside, "weights.pth")));
+                await RefusedAsync(() => grains.Models().ImportAsync(Path.Combine(outside, "weights.pth"), Path.Combine(cluster.Folder, "imported"), null));
+                await RefusedAsync(() => grains.Models().ImportAsync(model.Path, Path.Combine(outside, "imported"), null));
+                JobEnded ended = await new FollowedJob(grains.Job(Guid.NewGuid()), new ScoreJob(model, 1, null, null, null, new DataSetHalf(DataSet.Mnist, outside, Train: false), Maps: false))
+                    .NextAsync<JobEnded>(_ => true, "its end");
+                Assert.True(ended.UserError);
+                Assert.Contains("is outside of the folders", ended.Error, StringComparison.Ordinal);
+            }
+
+            Assert.Empty(Directory.GetFileSystemEntries(folder));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task RefusedAsync(Func<Task> ask) =>
+        Assert.Contains("is outside of the folders", (await Assert.ThrowsAsync<UserErrorException>(ask)).Message, StringComparison.Ordinal);
+}
