@@ -95,6 +95,29 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         Assert.Equal([$"Silo:{setting} {ports[setting]} cannot be listened on at 127.0.0.1 (Address already in use); see what has it, or give another port or address."], told);
     }
 
+    [Fact]
+    public async Task A_clock_that_is_wrong_is_told_and_the_silo_serves()
+    {
+        await using var fleet = new Fleet(folder, redis.Address, new ClusterAccess(RedisPassword: "open-sesame")) { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
+        SiloProcess silo = fleet.Launch("late", "127.0.0.1", "faketime", "-f", "-90s");
+        await silo.Ready.WithinAsync(Patience, "the silo whose clock is late");
+        string warning = await LineAsync(silo.LogPath, "clock");
+        Assert.Matches("This machine's clock is (89|90|91) s behind that of Redis at", warning);
+    }
+
+    private static async Task<string> LineAsync(string path, string word)
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        while (true)
+        {
+            if (File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal)) is { } found)
+                return found;
+            if (deadline.IsCancellationRequested)
+                throw new TimeoutException($"{path} did not come to have a line with {word} within {Patience.TotalSeconds} s.");
+            await Task.Delay(50);
+        }
+    }
+
     /// <summary>What the silo says before it exits with code 2.</summary>
     private static async Task<IReadOnlyList<string>> RefusedAsync(Dictionary<string, string> environment, params IEnumerable<string> flags)
     {
