@@ -1,20 +1,17 @@
 using System.Globalization;
-using System.Reflection;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
-using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Silo;
 
 namespace PixelCnnCluster.Tests;
 
-/// <summary>What the silo's program makes of its environment, asked of the program itself, which no project here links.</summary>
+/// <summary>What the silo's program makes of its environment.</summary>
 internal static partial class SiloProgramSettings
 {
-    private const string Prefix = "Silo__";
+    public const string Prefix = "Silo__";
 
     /// <summary>Settings that the manifests give and the silo does not have yet.</summary>
     private static readonly HashSet<string> NotYet = ["RedisPassword", "Tls", "Folders", "HttpAddress", "HttpToken", "OpenMetrics"];
-
-    private static readonly Type Settings = Assembly.LoadFrom(SiloProgram.Find(AppContext.BaseDirectory)).GetType("PixelCnnCluster.Silo.SiloSettings", throwOnError: true)!;
 
     /// <summary>How long the silo takes to stop at most.</summary>
     public static TimeSpan ShutdownTimeout { get; } = Directory.EnumerateFiles(Path.Combine(Manifests.Root, "silos"), "*.cs")
@@ -34,8 +31,7 @@ internal static partial class SiloProgramSettings
         IConfiguration values = new ConfigurationBuilder().AddInMemoryCollection(Of(environment)!).Build();
         try
         {
-            object settings = values.Get(Settings, options => options.ErrorOnUnknownConfiguration = true)!;
-            return ((IEnumerable<string>)Settings.GetMethod("Validate")!.Invoke(settings, null)!).ToList();
+            return values.Get<SiloSettings>(options => options.ErrorOnUnknownConfiguration = true)!.Validate();
         }
         catch (InvalidOperationException mistake)
         {
