@@ -48,6 +48,7 @@ public static class Breakages
         { "pixelcnn:1.0.0-cpu", "pixelcnn", "has the image pixelcnn," },
         { "- name: REDISCLI_AUTH\n          valueFrom:\n            secretKeyRef:\n              key: password\n              name: pixelcnn-redis", "- name: REDISCLI_AUTH\n          value: simple", "has the secret REDISCLI_AUTH written down" },
         { "kind: ServiceAccount\nmetadata:\n", "kind: ServiceAccount\nmetadata:\n  name: pixelcnn\n---\napiVersion: v1\nkind: Secret\nmetadata:\n", "Secret pixelcnn is in the manifests" },
+        { "kind: ServiceAccount\nmetadata:\n", "kind: ServiceAccount\nmetadata:\n  name: pixelcnn\n---\napiVersion: v1\nkind: Pod\nmetadata:\n", "Pod pixelcnn makes pods that nothing here looks at" },
 
         // What the network lets pass.
         { "podSelector: {}\n  policyTypes:\n  - Ingress\n  - Egress", "podSelector: {}\n  policyTypes:\n  - Ingress", "no NetworkPolicy denies" },

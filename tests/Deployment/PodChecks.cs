@@ -9,6 +9,7 @@ internal static class PodChecks
     [
         .. manifests.Of<V1Secret>().Select(secret => $"Secret {secret.Metadata.Name} is in the manifests; secrets are made by hand"),
         .. manifests.Of<V1ServiceAccount>().Where(account => account.AutomountServiceAccountToken != false).Select(account => $"ServiceAccount {account.Metadata.Name} mounts its token"),
+        .. manifests.All.Where(found => found is V1Pod or V1Deployment or V1DaemonSet or V1ReplicaSet or V1Job or V1CronJob).Select(found => $"{found.Kind} {found.Metadata.Name} makes pods that nothing here looks at"),
         .. manifests.Sets.SelectMany(set => OfPod(set.Pod()).Concat(set.Containers().SelectMany(OfContainer)).Select(complaint => $"{set.Name()} {complaint}")),
     ];
 
