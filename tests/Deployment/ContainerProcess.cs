@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>A container's program as a process, which is asked and ended as by a kubelet.</summary>
+internal sealed class ContainerProcess : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Poll = TimeSpan.FromMilliseconds(50);
+
+    private readonly string name;
+    private readonly string log;
+    private readonly Process process;
+
+    /// <param name="log">File that its output is added to.</param>
+    public ContainerProcess(string name, IEnumerable<string> command, IEnumerable<KeyValuePair<string, string>> environment, string log)
+    {
+        (this.name, this.log) = (name, log);
+        var start = new ProcessStartInfo("sh", ["-c", "exec \"$@\" >>\"$0\" 2>&1", log, .. command]);
+        foreach ((string variable, string value) in environment)
+            start.Environment[variable] = value;
+        process = Process.Start(start)!;
+    }
+
+    public int Id => process.Id;
+
+    /// <summary>Waits until the readiness probe succeeds.</summary>
+    public async Task ReadyAsync(Func<Task<bool>> probe)
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        while (!await probe())
+        {
+            if (deadline.IsCancellationRequested || process.HasExited)
+                throw new TimeoutException($"{name} was not ready within {Patience.TotalSeconds} s: {string.Join('\n', File.ReadLines(log).TakeLast(5))}");
+            await Task.Delay(Poll);
+        }
+    }
+
+    /// <summary>Asks it to end and gives its exit code.</summary>
+    /// <exception cref="TimeoutException">It did not end within its grace.</exception>
+    public async Task<int> TerminateAsync(TimeSpan grace)
+    {
+        using Process kill = Process.Start("kill", ["-TERM", $"{Id}"]);
+        await kill.WaitForExitAsync();
+        await process.WaitForExitAsync().WithinAsync(grace, $"the end of {name}");
+        return process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        process.Kill(entireProcessTree: true);
+        process.Dispose();
+    }
+}

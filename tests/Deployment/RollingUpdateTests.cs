@@ -1,0 +1,55 @@
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>Silos are updated as Kubernetes does it: the highest ordinal first, each once the one before is ready again.</summary>
+public sealed class RollingUpdateTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-update-").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public async Task A_rolling_update_loses_no_step_and_changes_nothing_about_the_result()
+    {
+        RunSpec spec = FewDigits.Spec with { DataDir = FewDigits.Write(folder), SaveInterval = 1000, Workers = 3 };
+        await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]);
+        using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, folder);
+        await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(pods.StartAsync));
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), TestContext.Current.CancellationToken).WithinAsync(Patience, "the connection to the cluster");
+
+        FollowedRun updated = await SubmitAsync(connection, "updated", spec);
+        await updated.NextAsync<StepCommitted>(step => step.Workers == pods.Count, "a step of all");
+        for (int ordinal = pods.Count - 1; ordinal >= 0; ordinal--)
+        {
+            Assert.Equal((ordinal, 0), (ordinal, await pods.TerminateAsync(ordinal)));
+            await pods.StartAsync(ordinal);
+        }
+
+        // Of all again after the last one was gone; what is read at once may reach back to when it was not.
+        await updated.NextAsync<StepCommitted>(
+            step => step.Workers == pods.Count && updated.Events.OfType<GenerationOpened>().LastOrDefault(opened => !opened.Workers.Contains("pixelcnn-0")) is { } without && step.Step > without.Step,
+            "a step of all new pods");
+        await connection.Grains.Run(updated.Name).StopAsync();
+        RunEnded ended = await updated.EndAsync();
+
+        Assert.Equal(RunOutcome.Stopped, ended.Outcome);
+        long[] steps = [.. updated.Events.OfType<StepCommitted>().Select(step => step.Step)];
+        Assert.Equal(steps.Distinct().Order(), steps);
+        Assert.Equal(0, updated.Events.OfType<GenerationOpened>().Sum(opened => opened.StepsRedone));
+        Assert.Empty(updated.Events.OfType<FaultNoticed>());
+        FollowedRun undisturbed = await SubmitAsync(connection, "undisturbed", spec with { MaxSteps = ended.Step });
+        RunEnded expected = await undisturbed.EndAsync();
+        Assert.Equal((RunOutcome.Completed, expected.StateHash), (expected.Outcome, ended.StateHash));
+    }
+
+    private async Task<FollowedRun> SubmitAsync(ClusterConnection connection, string name, RunSpec spec)
+    {
+        spec = spec with { SaveDir = Path.Combine(folder, "runs", name) };
+        return new(name, spec, connection.Grains.Run(name), await connection.Grains.Cluster.SubmitAsync(name, spec));
+    }
+}

@@ -1,0 +1,61 @@
+using k8s.Models;
+using PixelCnnCluster.Client.Cluster;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>The pods of the silos' set as processes with the environment that the manifest gives them, each time at a new address, as pods have it.</summary>
+internal sealed class SiloPods(V1StatefulSet set, string redis, string folder) : IDisposable
+{
+    private readonly HttpClient http = new();
+    private readonly Dictionary<int, ContainerProcess> pods = [];
+    private readonly V1Container container = set.Pod().Containers.Single();
+    private int address = 10;
+
+    public int Count => set.Spec.Replicas!.Value;
+
+    /// <summary>Starts the pod of an ordinal and waits until it is ready.</summary>
+    public async Task StartAsync(int ordinal)
+    {
+        string name = $"{set.Name()}-{ordinal}", port = $"{FreePorts.Find(1)[0]}";
+        Dictionary<string, string> fields = new() { ["metadata.name"] = name, ["status.podIP"] = $"127.0.0.{++address}" };
+        Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(container, fields, key => key.Name)))
+        {
+            // Redis has no name here, and the pages of all pods are on one machine.
+            ["Redis"] = redis,
+            ["HttpPort"] = port,
+        };
+        var pod = new ContainerProcess(
+            name,
+            ["dotnet", SiloProgram.Find(AppContext.BaseDirectory)],
+            settings.Select(pair => KeyValuePair.Create(SiloProgramSettings.Prefix + pair.Key, pair.Value)),
+            Path.Combine(folder, $"{name}.log"));
+        pods[ordinal] = pod;
+        await pod.ReadyAsync(async () =>
+        {
+            try
+            {
+                using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}{container.ReadinessProbe.HttpGet.Path}"));
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        });
+    }
+
+    /// <summary>Asks the pod of an ordinal to end, as before a new one takes its place, and gives its exit code.</summary>
+    public async Task<int> TerminateAsync(int ordinal)
+    {
+        using ContainerProcess pod = pods[ordinal];
+        pods.Remove(ordinal);
+        return await pod.TerminateAsync(TimeSpan.FromSeconds(set.Pod().TerminationGracePeriodSeconds!.Value));
+    }
+
+    public void Dispose()
+    {
+        foreach (ContainerProcess pod in pods.Values)
+            pod.Dispose();
+        http.Dispose();
+    }
+}
