@@ -3,11 +3,13 @@ using System.Net;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Orleans.Configuration;
+using Orleans.Dashboard;
 using Orleans.Serialization;
 using Orleans.Storage;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo;
+using PixelCnnCluster.Silo.Web;
 using PixelCnnCluster.Training;
 using StackExchange.Redis;
 
@@ -108,7 +110,9 @@ builder.Host.UseOrleans(silo => silo
         options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
     }))
     .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
-    .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>());
+    .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>()
+    // On every silo, with a page or not: the dashboard of one asks all. The log is not for it to show.
+    .AddDashboard(options => options.HideTrace = true));
 // After Orleans, so that it stops before: the worker leaves its run while the cluster still hears it.
 builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName));
 
@@ -119,6 +123,7 @@ if (settings.HttpPort > 0)
     // Alive is who answers; whether the cluster has the silo is another question, whose answer must not have it killed.
     app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
     app.MapHealthChecks("/health/ready");
+    Pages.Map(app);
 }
 
 app.Lifetime.ApplicationStarted.Register(() => Console.Out.WriteLine("ready"));

@@ -24,7 +24,7 @@ internal sealed record SiloSettings
     /// <summary>Port for consoles.</summary>
     public int GatewayPort { get; init; } = 30000;
 
-    /// <summary>Port of /metrics, /health/live and /health/ready; 0 for none.</summary>
+    /// <summary>Port of the page, /metrics, /health/live and /health/ready; 0 for none.</summary>
     public int HttpPort { get; init; }
 
     /// <summary>Threads of the worker's device.</summary>
