@@ -52,17 +52,19 @@ export class Chart {
       },
       cursor: { sync: { key: "steps" }, points: { size: 7 }, y: false },
       axes: [
-        { ...axis, values: (_, values) => values.map(value => Number.isInteger(value) ? short(value) : ""), space: 70 },
-        { ...axis, size: 54, values: (_, values) => values.map(value => value === null ? "" : value >= 1000 ? short(value) : `${+value.toPrecision(4)}`) },
+        { ...axis, size: 30, space: 70, values: (_, values) => values.map(value => Number.isInteger(value) ? short(value) : "") },
+        { ...axis, size: 54, space: 24, values: (_, values) => values.map(value => value === null ? "" : value >= 1000 ? short(value) : `${+value.toPrecision(4)}`) },
       ],
       series: [
-        { label: "step", value: (_, value) => number(value) },
+        { label: "step", value: (u, value) => number(value ?? u.data[0].at(-1)) },
         ...series.map(({ label, colour: name, digits, faint, dots }) => ({
           label, stroke: () => colour(name), width: faint ? 1 : 2, spanGaps: true,
           points: dots ? { show: true, size: 6, fill: () => colour(name) } : { show: false },
-          value: (_, value) => number(value, digits),
+          value: (u, value, i, index) => number(index === null ? u.data[i].findLast(Number.isFinite) : value, digits),
         })),
       ],
+      // A variable of the page's, which follows the colour scheme by itself.
+      legend: { markers: { width: 0, fill: (_, i) => `var(${series[i - 1].colour})` } },
       hooks: { drawAxes: [u => drawMarks(u, this.#marks)] },
     }, [[], ...series.map(() => [])], element);
     new ResizeObserver(() => this.#plot.setSize(this.#size())).observe(element);

@@ -51,7 +51,7 @@ export class History {
       case "step":
         this.points.push({
           step: e.step, value: finite(e.bits_per_dim ?? e.loss), mean: this.#objective.add(e.bits_per_dim ?? e.loss),
-          speed: this.#speed.add(e.images_per_s), norm: finite(e.gradient_norm),
+          speed: this.#speed.add(e.images_per_s), norm: e.gradient_norm > 0 ? finite(e.gradient_norm) : null,
         });
         this.points = thin(this.points);
         return;
@@ -68,10 +68,17 @@ export class History {
 
   get best() { return this.tests.reduce((best, test) => Math.min(best, test.value ?? Infinity), Infinity); }
 
-  /** Until the last step; the run may end by its minutes before. */
-  get secondsLeft() {
-    const steps = this.started && this.step ? this.started.total_steps - this.step.step : NaN;
-    return steps * this.started?.spec.batch_size * this.started?.spec.shards / this.speed;
+  /** Until the run ends by steps or by minutes, whichever comes first. */
+  secondsLeft(elapsed) {
+    if (!this.started || !this.step) return NaN;
+    const { total_steps, spec } = this.started;
+    return Math.min((total_steps - this.step.step) * spec.batch_size * spec.shards / this.speed, (spec.max_minutes ?? Infinity) * 60 - elapsed);
+  }
+
+  /** The part of the run that is done, from 0 to 1. */
+  done(elapsed) {
+    if (!this.started) return 0;
+    return Math.max((this.step?.step ?? 0) / this.started.total_steps, elapsed / 60 / (this.started.spec.max_minutes ?? Infinity));
   }
 
   /** Where all workers were lost, a run goes on from a checkpoint: what came after it is no longer true. */

@@ -82,18 +82,17 @@ function showCluster() {
 }
 
 function showOverview(link, run) {
-  const total = run.total_steps ?? NaN;
   link.href = `#${encodeURIComponent(run.run)}`;
   link.className = "run";
   link.toggleAttribute("aria-current", run.run === shown?.name);
-  const done = make("progress", "");
-  done.value = run.state === "completed" ? 1 : run.step / total || 0;
   link.replaceChildren(
     make("span", "name", run.run), chip(run.state),
-    make("span", "muted", `${text.dataSet(run.data_set)} · step ${text.number(run.step)}${total ? ` of ${text.number(total)}` : ""} · ${text.ago((Date.parse(cluster.now) - Date.parse(run.submitted)) / 1000)}`),
-    make("span", "score", text.bits(run.test_bits_per_dim ?? run.bits_per_dim)),
-    done);
+    make("span", "muted", `${text.dataSet(run.data_set)} · step ${text.number(run.step)} · ${text.ago(age(run))}`),
+    make("span", "score", text.bits(run.test_bits_per_dim ?? run.bits_per_dim)));
 }
+
+/** Seconds since the run was submitted, by the silos' clock. */
+const age = run => (Date.parse(cluster.now) - Date.parse(run.submitted)) / 1000;
 
 function chip(state) {
   const element = make("span", "chip", state);
@@ -141,6 +140,7 @@ async function follow(run) {
       const read = await ask(`api/events?run=${encodeURIComponent(run.name)}&from=${from}`, signal);
       for (const e of read.events) run.history.add(e, from === "0" ? null : Date.now());
       from = read.next;
+      run.missing = undefined;
       showRun();
       if (read.events.length) showCurves();
       await pause(read.over ? OVER_MS : REST_MS);
@@ -158,23 +158,24 @@ function showRun() {
   const { name, history, missing } = shown;
   const overview = cluster.runs.find(run => run.run === name);
   const { started, step, generation, samples } = history;
+  document.title = `${text.bits(history.tests.at(-1)?.value ?? history.objective)} · ${name}`;
   $("run-name").textContent = name;
   $("run-state").replaceWith(Object.assign(chip(overview?.state ?? "unknown"), { id: "run-state" }));
   $("run-model").textContent = started ? text.model(started) : "";
   const error = missing ?? overview?.error ?? "";
   $("run-error").hidden = !error;
   $("run-error").textContent = error;
-  $("run-done").value = overview?.state === "completed" ? 1 : step?.step / started?.total_steps || 0;
+  const trains = overview?.state === "training";
+  $("run-done").value = overview?.state === "completed" ? 1 : history.done(trains ? age(overview) : 0);
   $("objective").textContent = step && !Number.isFinite(step.bits_per_dim) ? "energy distance" : "bits/dim";
 
-  const trains = overview?.state === "training";
   const figures = [
     ["Step", text.number(step?.step), started ? `of ${text.number(started.total_steps)}` : ""],
     ["Epoch", text.number(step?.epoch, 2), ""],
     ["Training", text.bits(history.objective), $("objective").textContent],
     ["Test", text.bits(history.tests.at(-1)?.value), Number.isFinite(history.best) ? `best ${text.bits(history.best)}` : ""],
     ["Speed", text.speed(history.speed), "images/s"],
-    ["Time left", trains ? text.duration(history.secondsLeft) : "–", ""],
+    ["Time left", trains ? text.duration(history.secondsLeft(age(overview))) : "–", ""],
     ["Workers", text.number(overview?.workers.length), overview ? `of ${overview.workers_wanted}` : ""],
     ["Generation", text.number(generation?.generation), generation?.cause ?? ""],
   ];

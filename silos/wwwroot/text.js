@@ -46,13 +46,13 @@ export function event(e) {
     case "started": return `begins at step ${number(e.first_step)} of ${number(e.total_steps)}`;
     case "waiting": return "waits for a worker";
     case "generation": return `generation ${e.generation}: ${e.workers.length} of ${e.workers_wanted} workers (${e.cause})`
-      + `${e.steps_redone ? `, ${number(e.steps_redone)} steps redone` : ""}, ${number(e.seconds, 1)} s — ${e.workers.join(", ")}`;
+      + `${e.steps_redone ? `, ${number(e.steps_redone)} step${e.steps_redone === 1 ? "" : "s"} redone` : ""}, ${number(e.seconds, 1)} s — ${e.workers.join(", ")}`;
     case "evaluated": return Number.isFinite(e.test_bits_per_dim)
       ? `test score ${bits(e.test_bits_per_dim)} bits/dim on ${number(e.images)} images (${number(e.seconds, 1)} s)`
       : `test score ${bits(e.test_loss)} energy distance on ${number(e.images)} images (${number(e.seconds, 1)} s)`;
     case "checkpoint": return `checkpoint ${e.path} (${number(e.bytes / 1e6, 1)} MB)`;
     case "samples": return `drew ${number(e.count)} images: ${e.path}`;
-    case "fault": return `${e.worker ? `${e.worker}: ` : ""}${e.message}`;
+    case "fault": return e.worker && !e.message.startsWith(e.worker) ? `${e.worker}: ${e.message}` : e.message;
     case "ended": return `${e.outcome}${e.error ? `: ${e.error}` : ""}`;
     default: return e.event;
   }

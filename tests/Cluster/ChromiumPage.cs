@@ -41,9 +41,11 @@ public sealed class ChromiumPage : IAsyncDisposable
             DefaultViewport = new ViewPortOptions { Width = 1440, Height = 900 },
         });
         var opened = new ChromiumPage(browser, await browser.NewPageAsync());
-        await opened.page.GoToAsync(address);
+        await opened.GoToAsync(address);
         return opened;
     }
+
+    public Task GoToAsync(string address) => page.GoToAsync(address);
 
     /// <summary>Waits until a JavaScript expression is true.</summary>
     /// <param name="awaited">For the message if it does not become so.</param>

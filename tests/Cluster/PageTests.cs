@@ -1,4 +1,3 @@
-using System.Net;
 using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Tests;
@@ -69,6 +68,9 @@ public sealed class PageTests
         Assert.All(page.Requests, asked => Assert.Equal(origin, asked.GetLeftPart(UriPartial.Authority)));
         // While the cluster finds out, it may not answer for a moment, which Chromium tells itself.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("503", StringComparison.Ordinal));
+
+        cluster.Fleet.Silo(Three[0]).Kill();
+        await page.SeesAsync("document.querySelector('#link').textContent === 'the silo does not answer; trying again'", "that the page has lost its silo");
     }
 
     [Fact]
@@ -77,12 +79,12 @@ public sealed class PageTests
         await using FaultyCluster cluster = await FaultyCluster.StartAsync(Three[0]);
         string origin = $"http://{cluster.Fleet.HttpOf(Three[0])}";
         await using ChromiumPage page = await ChromiumPage.OpenAsync(cluster.Folder, $"{origin}/orleans/");
-        await page.SeesAsync("document.body.innerText.includes('Total Activations')", "Orleans' dashboard");
+        await page.SeesAsync("document.body.innerText.includes('Methods with Most Calls')", "Orleans' dashboard");
         await page.ShotAsync("orleans");
         Assert.All(page.Requests, asked => Assert.Equal(origin, asked.GetLeftPart(UriPartial.Authority)));
         Assert.Empty(page.Complaints);
 
-        using HttpResponseMessage none = await cluster.Fleet.GetAsync(Three[0], "/api/events?run=none&from=0");
-        Assert.Equal((HttpStatusCode.NotFound, "There is no run named none; the command runs lists them."), (none.StatusCode, await none.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
+        await page.GoToAsync($"{origin}/#none");
+        await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named none; the command runs lists them.'", "a sentence that there is no such run");
     }
 }
