@@ -15,6 +15,12 @@ function fit(u) {
   return [low - margin, high + margin];
 }
 
+/** Of a logarithmic axis' lines, those of a few powers of ten. */
+function decades(u, splits) {
+  const every = Math.ceil(Math.log10(u.scales.y.max / u.scales.y.min) / 5);
+  return splits.map(value => Math.abs(Math.log10(value) / every % 1) < 1e-9 ? value : null);
+}
+
 /** Thin upright lines where the workers changed. */
 function drawMarks(u, steps) {
   const { ctx, bbox } = u;
@@ -38,12 +44,14 @@ export class Chart {
   #marks = [];
 
   /**
-   * @param series label, colour (a CSS variable), digits; faint for a thin line, dots for points.
+   * @param series label, colour (a CSS variable), format; faint for a thin line, dots for points.
    * @param log the y axis is logarithmic.
    */
   constructor(element, series, { log = false } = {}) {
     this.#element = element;
-    const axis = { stroke: () => colour("--muted"), font: FONT, grid: { stroke: () => colour("--grid"), width: 1 }, ticks: { stroke: () => colour("--grid"), width: 1, size: 4 } };
+    const line = { stroke: () => colour("--grid"), width: 1 };
+    const axis = { stroke: () => colour("--muted"), font: FONT, grid: line, ticks: { ...line, size: 4 } };
+    const upright = log ? { filter: decades, grid: { ...line, filter: decades }, ticks: { ...line, size: 4, filter: decades } } : {};
     this.#plot = new uPlot({
       ...this.#size(),
       scales: {
@@ -53,14 +61,14 @@ export class Chart {
       cursor: { sync: { key: "steps" }, points: { size: 7 }, y: false },
       axes: [
         { ...axis, size: 30, space: 70, values: (_, values) => values.map(value => Number.isInteger(value) ? short(value) : "") },
-        { ...axis, size: 54, space: 24, values: (_, values) => values.map(value => value === null ? "" : value >= 1000 ? short(value) : `${+value.toPrecision(4)}`) },
+        { ...axis, ...upright, size: 54, space: 24, values: (_, values) => values.map(value => value === null ? "" : value >= 1000 ? short(value) : `${+value.toPrecision(4)}`) },
       ],
       series: [
         { label: "step", value: (u, value) => number(value ?? u.data[0].at(-1)) },
-        ...series.map(({ label, colour: name, digits, faint, dots }) => ({
+        ...series.map(({ label, colour: name, format, faint, dots }) => ({
           label, stroke: () => colour(name), width: faint ? 1 : 2, spanGaps: true,
           points: dots ? { show: true, size: 6, fill: () => colour(name) } : { show: false },
-          value: (u, value, i, index) => number(index === null ? u.data[i].findLast(Number.isFinite) : value, digits),
+          value: (u, value, i, index) => format(index === null ? u.data[i].findLast(Number.isFinite) : value),
         })),
       ],
       // A variable of the page's, which follows the colour scheme by itself.

@@ -29,12 +29,12 @@ function list(parent, items, key, tag, fill) {
 
 const charts = {
   score: new Chart($("score-chart"), [
-    { label: "training", colour: "--train-faint", digits: 3, faint: true },
-    { label: "training, mean", colour: "--train", digits: 3 },
-    { label: "test", colour: "--test", digits: 3, dots: true },
+    { label: "training", colour: "--train-faint", format: text.bits, faint: true },
+    { label: "training, mean", colour: "--train", format: text.bits },
+    { label: "test", colour: "--test", format: text.bits, dots: true },
   ]),
-  speed: new Chart($("speed-chart"), [{ label: "images/s", colour: "--speed", digits: 1 }]),
-  norm: new Chart($("norm-chart"), [{ label: "norm", colour: "--norm", digits: 3 }], { log: true }),
+  speed: new Chart($("speed-chart"), [{ label: "images/s", colour: "--speed", format: text.speed }]),
+  norm: new Chart($("norm-chart"), [{ label: "norm", colour: "--norm", format: text.rough, faint: true }], { log: true }),
 };
 
 /** What the cluster said last. */
@@ -75,9 +75,9 @@ function showCluster() {
   $("cluster").textContent = `cluster ${cluster.cluster_id}, silo ${cluster.silo}`;
   $("no-run").hidden = cluster.runs.length > 0;
   $("run-count").textContent = cluster.runs.length || "";
+  choose();
   list($("run-list"), cluster.runs, run => run.run, "a", showOverview);
   showWorkers();
-  choose();
   if (shown) showRun();
 }
 
@@ -127,10 +127,8 @@ function choose() {
   shown?.stop.abort();
   shown = { name, history: new History(), stop: new AbortController() };
   $("events").replaceChildren();
-  $("run").hidden = false;
+  $("run").hidden = true;
   follow(shown);
-  showRun();
-  showCurves();
 }
 
 async function follow(run) {
@@ -142,13 +140,18 @@ async function follow(run) {
       from = read.next;
       run.missing = undefined;
       showRun();
-      if (read.events.length) showCurves();
+      showCurves();
+      $("run").hidden = false;
       await pause(read.over ? OVER_MS : REST_MS);
     } catch (fault) {
       if (signal.aborted) return;
-      if (fault instanceof NotThere) run.missing = fault.message;
-      else tellLink(fault);
-      showRun();
+      if (fault instanceof NotThere) {
+        run.missing = fault.message;
+        showRun();
+        $("run").hidden = false;
+      } else {
+        tellLink(fault);
+      }
       await pause(RETRY_MS);
     }
   }

@@ -9,6 +9,9 @@ export const bits = value => number(value, 3);
 /** Images a second: of few, two decimals. */
 export const speed = value => number(value, value < 10 ? 2 : 0);
 
+/** Of any size: three digits that count. */
+export const rough = value => Number.isFinite(value) ? value.toLocaleString("en", { maximumSignificantDigits: 3 }) : "–";
+
 /** For axes: 12k, 3.4M. */
 export const short = value => value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 4 });
 

@@ -64,15 +64,12 @@ public sealed class ChromiumPage : IAsyncDisposable
     /// <summary>Value of a JavaScript expression.</summary>
     public Task<T> AskAsync<T>(string expression) => page.EvaluateExpressionAsync<T>(expression);
 
+    /// <summary>Has the page on a screen of this size, whose owner likes this colour scheme.</summary>
     public async Task ShowAsync(int width, int height, string scheme)
     {
         await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = height });
         await page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = scheme }]);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await browser.DisposeAsync();
-    }
-    public Task ShotAsync(string name) => page.ScreenshotAsync($"/tmp/page-shots/{name}.png", new ScreenshotOptions { FullPage = true });
+    public ValueTask DisposeAsync() => browser.DisposeAsync();
 }
