@@ -44,17 +44,22 @@ let shown = null;
 /** Workers that were there once, by name, and when they were seen last. */
 const seen = new Map();
 
-class NotThere extends Error { }
-
+/** What the silo answers; if it cannot, an error with the sentence that it says. */
 async function ask(path, signal) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
-  const answer = await fetch(path, { signal: signal ? AbortSignal.any([signal, patience]) : patience });
-  if (answer.ok) return answer.json();
-  throw new (answer.status === 404 ? NotThere : Error)(await answer.text());
+  let answer, body;
+  try {
+    answer = await fetch(path, { signal: signal ? AbortSignal.any([signal, patience]) : patience });
+    body = await answer.text();
+  } catch (cause) {
+    throw new Error("the silo does not answer; trying again", { cause });
+  }
+  if (!answer.ok) throw new Error(body || `the silo answers ${answer.status}`);
+  return JSON.parse(body);
 }
 
 function tellLink(fault) {
-  $("link").textContent = !fault ? "live" : fault.name === "TypeError" || fault.name === "TimeoutError" ? "the silo does not answer; trying again" : fault.message;
+  $("link").textContent = fault?.message ?? "live";
   $("link").dataset.state = fault ? "failed" : "training";
   document.body.classList.toggle("stale", Boolean(fault));
 }
@@ -133,39 +138,33 @@ function choose() {
 
 async function follow(run) {
   const { signal } = run.stop;
-  for (let from = "0"; !signal.aborted;) {
+  for (let from = "0", over = false; !signal.aborted;) {
     try {
       const read = await ask(`api/events?run=${encodeURIComponent(run.name)}&from=${from}`, signal);
       for (const e of read.events) run.history.add(e, from === "0" ? null : Date.now());
       from = read.next;
-      run.missing = undefined;
-      showRun();
-      showCurves();
-      $("run").hidden = false;
-      await pause(read.over ? OVER_MS : REST_MS);
+      run.fault = undefined;
+      over = read.over;
     } catch (fault) {
-      if (signal.aborted) return;
-      if (fault instanceof NotThere) {
-        run.missing = fault.message;
-        showRun();
-        $("run").hidden = false;
-      } else {
-        tellLink(fault);
-      }
-      await pause(RETRY_MS);
+      run.fault = fault.message;
     }
+    if (signal.aborted) return;
+    showRun();
+    showCurves();
+    $("run").hidden = false;
+    await pause(run.fault ? RETRY_MS : over ? OVER_MS : REST_MS);
   }
 }
 
 function showRun() {
-  const { name, history, missing } = shown;
+  const { name, history, fault } = shown;
   const overview = cluster.runs.find(run => run.run === name);
   const { started, step, generation, samples } = history;
   document.title = `${text.bits(history.tests.at(-1)?.value ?? history.objective)} · ${name}`;
   $("run-name").textContent = name;
   $("run-state").replaceWith(Object.assign(chip(overview?.state ?? "unknown"), { id: "run-state" }));
   $("run-model").textContent = started ? text.model(started) : "";
-  const error = missing ?? overview?.error ?? "";
+  const error = fault ?? overview?.error ?? "";
   $("run-error").hidden = !error;
   $("run-error").textContent = error;
   const trains = overview?.state === "training";
