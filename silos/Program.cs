@@ -19,6 +19,7 @@ List<string> mistakes = [.. settings.Validate()];
 mistakes.AddRange(new[] { nameof(SiloSettings.RedisPassword), nameof(SiloSettings.HttpToken) }
     .Where(secret => args.Any(arg => arg.Contains($"Silo:{secret}", StringComparison.OrdinalIgnoreCase)))
     .Select(secret => $"Silo:{secret} is a secret, and every user of the machine can read flags; give it with the environment's Silo__{secret}."));
+mistakes.AddRange(settings.Roots().Where(root => Path.IsPathRooted(root) && !Directory.Exists(root)).Select(root => $"Silo:Folders has {root}, which does not exist; mount or make it, or leave it out."));
 ClusterCertificates? certificates = null;
 ConfigurationOptions redis = new();
 try

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using Orleans.Configuration;
+using Orleans.Dashboard;
 using Orleans.Serialization;
 using Orleans.Storage;
 using PixelCnnCluster.Actors;
@@ -114,7 +115,9 @@ internal static partial class SiloHost
                     options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
                 }))
                 .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
-                .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
+                .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>()
+                // On every silo, with a page or not: the dashboard of one asks all. The log is not for it to show.
+                .AddDashboard(options => options.HideTrace = true);
             if (IsTraced(builder))
                 silo.AddActivityPropagation();
             if (certificates is not null)

@@ -42,7 +42,7 @@ public sealed record SiloSettings
     /// <summary>IP address of the pages. Beyond loopback it needs HttpToken.</summary>
     public string HttpAddress { get; init; } = "127.0.0.1";
 
-    /// <summary>Port of the pages, /metrics, /health/live and /health/ready; 0 for none.</summary>
+    /// <summary>Port of the page, /metrics, /health/live and /health/ready; 0 for none.</summary>
     public int HttpPort { get; init; }
 
     /// <summary>What who asks for a page beyond loopback has to show. A secret: not taken from flags.</summary>
@@ -91,8 +91,8 @@ public sealed record SiloSettings
                 yield return $"Silo:{name} is empty; give it a value.";
         }
 
-        foreach (string root in Roots().Where(root => !Path.IsPathRooted(root) || !Directory.Exists(root)))
-            yield return $"Silo:Folders has {root}, which is not the full path of a folder; mount or make it, or leave it out.";
+        foreach (string root in Roots().Where(root => !Path.IsPathRooted(root)))
+            yield return $"Silo:Folders has {root}; give full paths.";
         if (IsBeyondLoopback(Address) && Tls is null && !AllowPlaintext)
             yield return $"Silo:Address is {Address}, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.";
         if (IsBeyondLoopback(Address) && Roots().Length == 0)

@@ -80,6 +80,12 @@ public sealed partial class TrainingRunGrain(
         return await (await HistoryAsync()).ReadAsync(from, ReadPatience, over: () => Record.IsOver);
     }
 
+    public async Task<SamplesDrawn?> SamplesAsync()
+    {
+        _ = Spec;
+        return (await HistoryAsync()).Last<SamplesDrawn>();
+    }
+
     public async Task<string> CheckpointAsync()
     {
         RunSpec spec = Spec;

@@ -53,6 +53,11 @@ public interface ITrainingRunGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<RunProgress> ReadAsync(long from);
 
+    /// <summary>The images that the run drew last; null before the first.</summary>
+    /// <exception cref="UserErrorException">There is no such run.</exception>
+    [AlwaysInterleave]
+    Task<SamplesDrawn?> SamplesAsync();
+
     /// <summary>Path of a checkpoint of the run as it is now; of its newest, if it does not train at the moment.</summary>
     /// <exception cref="UserErrorException">There is no such run, or it has no checkpoint.</exception>
     [AlwaysInterleave]

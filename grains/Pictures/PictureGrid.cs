@@ -15,11 +15,25 @@ public static class PictureGrid
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
     public static void Write(string path, ImageStack images, int? columns = null)
     {
+        using SKBitmap bitmap = Draw(images, columns);
+        OutputFile.WritePng(path, bitmap);
+    }
+
+    /// <summary>The bytes of such a PNG, as square as can be.</summary>
+    public static byte[] Png(ImageStack images)
+    {
+        using SKBitmap bitmap = Draw(images, columns: null);
+        using SKData png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        return png.ToArray();
+    }
+
+    private static SKBitmap Draw(ImageStack images, int? columns)
+    {
         int across = columns ?? (int)Math.Ceiling(Math.Sqrt(images.Count)), down = (images.Count + across - 1) / across;
         int size = images.Size, scale = Math.Max(1, LeastSide / (across * size));
         int cell = (size * scale) + Gap;
         ImageStack colour = images.ToColour();
-        using var bitmap = new SKBitmap((across * cell) + Gap, (down * cell) + Gap, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        var bitmap = new SKBitmap((across * cell) + Gap, (down * cell) + Gap, SKColorType.Rgba8888, SKAlphaType.Opaque);
         bitmap.Erase(SKColors.White);
         Span<byte> canvas = bitmap.GetPixelSpan();
         for (int i = 0; i < images.Count; i++)
@@ -38,6 +52,6 @@ public static class PictureGrid
             }
         }
 
-        OutputFile.WritePng(path, bitmap);
+        return bitmap;
     }
 }

@@ -1,11 +1,28 @@
 using OpenTelemetry.Metrics;
+using Orleans.Dashboard;
 using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Silo.Web;
 
-/// <summary>What a silo shows to browsers and to machines that watch it. Nothing here changes anything.</summary>
+/// <summary>The silo's page (the files of wwwroot), the data that it reads, Orleans' dashboard, and what is for machines: /metrics and /health. All of it is to look at: nothing here changes anything.</summary>
 internal static class Pages
 {
+    /// <summary>Path of Orleans' dashboard.</summary>
+    private const string Dashboard = "/orleans";
+
+    /// <summary>Nothing is loaded from elsewhere, and no text of a run's can become a script.</summary>
+    private const string Policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+    /// <summary>Orleans' dashboard has its styles and fonts in itself.</summary>
+    private const string DashboardNeeds = "style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:";
+
+    /// <summary>Training steps of one answer; of more, every so-many-th, for no screen shows them.</summary>
+    private const int MostSteps = 2000;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     public static void AddTo(WebApplicationBuilder builder, SiloSettings settings)
     {
         PageGuard.AddTo(builder, settings);
@@ -15,9 +32,79 @@ internal static class Pages
     public static void Map(WebApplication app, SiloSettings settings)
     {
         PageGuard.Use(app, settings);
+        app.Use((context, next) =>
+        {
+            IHeaderDictionary headers = context.Response.Headers;
+            headers.CacheControl = "no-cache";
+            headers.XContentTypeOptions = "nosniff";
+            headers.ContentSecurityPolicy = context.Request.Path.StartsWithSegments(Dashboard) ? $"{Policy}; {DashboardNeeds}" : Policy;
+            return next();
+        });
         app.MapPrometheusScrapingEndpoint();
         // Alive is who answers; whether the cluster has the silo is another question, whose answer must not have it killed.
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready");
+        app.UseFileServer();
+        app.MapOrleansDashboard(Dashboard);
+
+        RouteGroupBuilder data = app.MapGroup("/api").AddEndpointFilter(TellFaultAsync);
+        data.MapGet("/cluster", ClusterAsync);
+        data.MapGet("/events", EventsAsync);
+        data.MapGet("/samples.png", SamplesAsync);
     }
+
+    /// <summary>Who is in the cluster and what it does.</summary>
+    private static async Task<IResult> ClusterAsync(IGrainFactory grains, ILocalSiloDetails silo, TimeProvider time)
+    {
+        IClusterGrain cluster = grains.GetGrain<IClusterGrain>(0);
+        Task<IReadOnlyList<RunOverview>> runs = cluster.RunsAsync();
+        IReadOnlyList<WorkerStatus> workers = await cluster.WorkersAsync().WaitAsync(Patience, time);
+        return Json(new ClusterPage(silo.ClusterId, silo.Name, time.GetUtcNow(), await runs.WaitAsync(Patience, time), workers));
+    }
+
+    /// <summary>Events of a run from a position on; waits up to a second for the first of them.</summary>
+    private static async Task<IResult> EventsAsync(string run, long from, IGrainFactory grains, TimeProvider time)
+    {
+        RunProgress progress = await grains.GetGrain<ITrainingRunGrain>(run).ReadAsync(from).WaitAsync(Patience, time);
+        return Json(new EventsPage(Thin(progress.Events), $"{progress.Next}", progress.Over));
+    }
+
+    /// <summary>The images that a run drew last.</summary>
+    private static async Task<IResult> SamplesAsync(string run, IGrainFactory grains, TimeProvider time)
+    {
+        SamplesDrawn drawn = await grains.GetGrain<ITrainingRunGrain>(run).SamplesAsync().WaitAsync(Patience, time)
+            ?? throw new UserErrorException($"Run {run} has drawn no images yet.");
+        return Results.Bytes(PictureGrid.Png(drawn.Images()), "image/png");
+    }
+
+    /// <summary>What went wrong, as a sentence: of a request that asks for what there is not, or of a cluster that does not answer now.</summary>
+    private static async ValueTask<object?> TellFaultAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return await next(context);
+        }
+        catch (UserErrorException fault)
+        {
+            return Results.Text(fault.Message, statusCode: StatusCodes.Status404NotFound);
+        }
+        catch (Exception fault)
+        {
+            return Results.Text($"The cluster does not answer: {fault.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static IEnumerable<RunEvent> Thin(IReadOnlyList<RunEvent> events)
+    {
+        int left = events.Count(happened => happened is StepCommitted), every = (left / MostSteps) + 1;
+        return events.Where(happened => happened is not StepCommitted || --left % every == 0);
+    }
+
+    private static IResult Json<T>(T page) => Results.Json(page, ContractsJson.Options);
+
+    /// <param name="Now">By the clock that the runs' times are from.</param>
+    private sealed record ClusterPage(string ClusterId, string Silo, DateTimeOffset Now, IReadOnlyList<RunOverview> Runs, IReadOnlyList<WorkerStatus> Workers);
+
+    /// <param name="Next">A text, for JavaScript's numbers are not that exact.</param>
+    private sealed record EventsPage(IEnumerable<RunEvent> Events, string Next, bool Over);
 }

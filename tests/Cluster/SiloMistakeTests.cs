@@ -31,10 +31,10 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         [
             "Silo:Port is 0; give a port from 1 to 65535.",
             "Silo:Threads is 0; give 1 or more.",
-            "Silo:Folders has data, which is not the full path of a folder; mount or make it, or leave it out.",
-            "Silo:Folders has /nowhere, which is not the full path of a folder; mount or make it, or leave it out.",
+            "Silo:Folders has data; give full paths.",
             "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.",
             "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's Silo__RedisPassword.",
+            "Silo:Folders has /nowhere, which does not exist; mount or make it, or leave it out.",
             $"Silo:Tls: {folder}/tls.crt cannot be used (Could not find file '{folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.",
         ];
         Assert.Equal(sentences, told);

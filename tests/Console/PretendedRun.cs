@@ -27,6 +27,8 @@ internal sealed class PretendedRun : ITrainingRunGrain
 
     public Task AllotAsync(IReadOnlyList<string> workers) => throw new NotSupportedException();
 
+    public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
+
     public Task<string> CheckpointAsync() => throw new NotSupportedException();
 
     public Task<RunOverview> OverviewAsync() => Task.FromResult(Overview!);

@@ -17,10 +17,14 @@ public sealed class RollingUpdateTests : IDisposable
     public async Task A_rolling_update_loses_no_step_and_changes_nothing_about_the_result()
     {
         RunSpec spec = FewDigits.Spec with { DataDir = FewDigits.Write(folder), SaveInterval = 1000, Workers = 3 };
-        await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]);
-        using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, folder);
+        using var authority = new Authority("cluster");
+        string certificates = authority.Write(Path.Combine(folder, "tls"), "member");
+        // A secret's value is its key's name here.
+        var access = new ClusterAccess("password", ClusterCertificates.Open(certificates));
+        await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: access.RedisPassword);
+        using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, folder, certificates);
         await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(pods.StartAsync));
-        await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), TestContext.Current.CancellationToken).WithinAsync(Patience, "the connection to the cluster");
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), access, TestContext.Current.CancellationToken).WithinAsync(Patience, "the connection to the cluster");
 
         FollowedRun updated = await SubmitAsync(connection, "updated", spec);
         await updated.NextAsync<StepCommitted>(step => step.Workers == pods.Count, "a step of all");

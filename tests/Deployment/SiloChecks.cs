@@ -1,6 +1,7 @@
 using System.Globalization;
 using k8s.Models;
 using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Cluster;
 
 namespace PixelCnnCluster.Tests;
 
@@ -9,7 +10,7 @@ internal static class SiloChecks
 {
     private static readonly (string Setting, string Port)[] Ports = [("Silo__Port", "silo"), ("Silo__GatewayPort", "gateway"), ("Silo__HttpPort", "http")];
 
-    private static readonly string[] ConsoleVariables = [CommonFlags.ClusterVariable, "PIXELCNN_TLS", "PIXELCNN_REDIS_PASSWORD"];
+    private static readonly string[] ConsoleVariables = [CommonFlags.ClusterVariable, ClusterAccess.TlsVariable, ClusterAccess.PasswordVariable];
 
     private static readonly Dictionary<string, string> Fields = new() { ["metadata.name"] = "pixelcnn-0", ["status.podIP"] = "10.0.0.1" };
 

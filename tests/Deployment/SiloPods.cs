@@ -4,7 +4,7 @@ using PixelCnnCluster.Client.Cluster;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>The pods of the silos' set as processes with the environment that the manifest gives them, each time at a new address, as pods have it.</summary>
-internal sealed class SiloPods(V1StatefulSet set, string redis, string folder) : IDisposable
+internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, string certificates) : IDisposable
 {
     private readonly HttpClient http = new();
     private readonly Dictionary<int, ContainerProcess> pods = [];
@@ -20,8 +20,10 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder) :
         Dictionary<string, string> fields = new() { ["metadata.name"] = name, ["status.podIP"] = $"127.0.0.{++address}" };
         Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(container, fields, key => key.Name)))
         {
-            // Redis has no name here, and the pages of all pods are on one machine.
+            // Redis has no name here, the pages of all pods are on one machine, and nothing is mounted.
             ["Redis"] = redis,
+            ["Tls"] = certificates,
+            ["Folders"] = folder,
             ["HttpPort"] = port,
         };
         var pod = new ContainerProcess(

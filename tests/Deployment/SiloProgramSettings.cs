@@ -10,9 +10,6 @@ internal static partial class SiloProgramSettings
 {
     public const string Prefix = "Silo__";
 
-    /// <summary>Settings that the manifests give and the silo does not have yet.</summary>
-    private static readonly HashSet<string> NotYet = ["RedisPassword", "Tls", "Folders", "HttpAddress", "HttpToken", "OpenMetrics"];
-
     /// <summary>How long the silo takes to stop at most.</summary>
     public static TimeSpan ShutdownTimeout { get; } = Directory.EnumerateFiles(Path.Combine(Manifests.Root, "silos"), "*.cs")
         .Select(path => Timeout().Match(File.ReadAllText(path)))
@@ -20,9 +17,9 @@ internal static partial class SiloProgramSettings
         .Select(match => TimeSpan.FromSeconds(int.Parse(match.Groups["seconds"].ValueSpan, CultureInfo.InvariantCulture)))
         .Single();
 
-    /// <summary>The variables that are the silo's settings, without the prefix, and only those that it has.</summary>
+    /// <summary>The variables that are the silo's settings, without the prefix.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Of(IReadOnlyDictionary<string, string> environment) => environment
-        .Where(pair => pair.Key.StartsWith(Prefix, StringComparison.Ordinal) && !NotYet.Contains(pair.Key[Prefix.Length..]))
+        .Where(pair => pair.Key.StartsWith(Prefix, StringComparison.Ordinal))
         .Select(pair => KeyValuePair.Create(pair.Key[Prefix.Length..], pair.Value));
 
     /// <summary>Variables that are no settings, values that cannot be read, and what the silo itself finds wrong.</summary>

@@ -107,6 +107,8 @@ internal sealed class PretendedRunGrain(PretendedRuns runs) : Grain, ITrainingRu
 
     public Task AllotAsync(IReadOnlyList<string> workers) => throw new NotSupportedException();
 
+    public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
+
     public Task<string> CheckpointAsync() => throw new NotSupportedException();
 
     public Task<RunOverview> OverviewAsync()
