@@ -33,7 +33,7 @@ public sealed class PageTests
         await page.SeesAsync("document.body.innerText.includes('No run yet. Start one with')", "a sentence that there is no run");
         await page.SeesAsync("document.querySelectorAll('.worker').length === 3", "three workers");
 
-        const string Name = "a <b>bold</b> run";
+        const string Name = "a <b>bold<b> run";
         FollowedRun run = await cluster.SubmitAsync(Name, UndisturbedRun.Spec with { MaxSteps = 1_000_000, Workers = 3, Samples = 4 });
         await page.SeesAsync($"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent === '{Name}'", "the run's name as it is");
         await page.SeesAsync("document.querySelector('#score-chart').dataset.points >= 5", "five steps of the curve");

@@ -37,10 +37,11 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
         }
     }
 
-    /// <summary>Waits for the good end.</summary>
+    /// <summary>Waits for the good end, and lets the job go as consoles do.</summary>
     public async Task EndAsync()
     {
         JobEnded end = await NextAsync<JobEnded>(_ => true, "its end");
+        await grain.EndAsync();
         if (end.Error is not null)
             throw new InvalidOperationException($"The job failed: {end.Error}");
     }

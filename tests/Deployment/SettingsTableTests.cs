@@ -1,0 +1,23 @@
+using System.Text.RegularExpressions;
+using PixelCnnCluster.Silo;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>README's table of settings is that of the program.</summary>
+public sealed partial class SettingsTableTests
+{
+    [Fact]
+    public void Every_setting_is_in_the_table_with_its_default()
+    {
+        Dictionary<string, string> table = Row().Matches(File.ReadAllText(Path.Combine(Manifests.Root, "README.md")))
+            .ToDictionary(row => row.Groups["name"].Value, row => row.Groups["default"].Value);
+        var settings = new SiloSettings();
+        Assert.Equal(typeof(SiloSettings).GetProperties().Select(property => property.Name).Order(), table.Keys.Order());
+        Assert.All(
+            typeof(SiloSettings).GetProperties().Where(property => table[property.Name].StartsWith('`')),
+            property => Assert.StartsWith($"`{property.GetValue(settings)}`", table[property.Name], StringComparison.OrdinalIgnoreCase));
+    }
+
+    [GeneratedRegex(@"^\| `(?<name>[A-Z]\w+)` \| (?<default>[^|]+) \|", RegexOptions.Multiline)]
+    private static partial Regex Row();
+}
