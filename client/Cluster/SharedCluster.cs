@@ -31,10 +31,10 @@ public static class SharedCluster
     private static async Task<string?> ReadVersionAsync(ClusterAddress address, ClusterAccess access, CancellationToken cancel)
     {
         var options = access.Options(address);
-        options.ConnectTimeout = (int)RedisPatience.TotalMilliseconds;
+        (options.ConnectTimeout, options.ConnectRetry) = ((int)RedisPatience.TotalMilliseconds, 1);
         try
         {
-            await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(RedisPatience, cancel);
+            await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(2 * RedisPatience, cancel);
             return await redis.GetDatabase().StringGetAsync(ClusterNames.VersionKey(address.Id)).WaitAsync(RedisPatience, cancel);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or SocketException)

@@ -48,7 +48,7 @@ public sealed partial class ClusterGrain(
         folders.Check(spec);
         TryFolder(spec.SaveDir);
         if (Runs.Count(other => !other.IsOver) >= MostRuns)
-            throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command runs stop.");
+            throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command stop.");
         if (Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir)) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
         if (spec.LoadParams is null && CheckpointHeader.Newest(spec.SaveDir) is not null)

@@ -23,6 +23,9 @@ public sealed class MetricsTests
         FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 100_000, MaxEpochs = 100_000, SaveInterval = 1, Workers = 2, Samples = 0 });
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "both workers");
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
+        Assert.Contains(
+            File.ReadLines(cluster.Fleet.Silo(cluster.CoordinatorOf(run)).LogPath),
+            line => line.Contains("Run run, generation 1, step ", StringComparison.Ordinal) && line.Contains(": 1 epochs, ", StringComparison.Ordinal));
         Figures figures = await ScrapeAsync(cluster, Two);
 
         Assert.InRange(figures.Sum("pixelcnn_run_steps_total", "run=\"run\""), 1, 100_000);

@@ -20,6 +20,8 @@ public sealed class PageGuardTests
         await cluster.Fleet.StartAsync("open");
         using var browser = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() });
 
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => SharedCluster.ConnectAsync(new(cluster.Redis.Address), TestContext.Current.CancellationToken));
+        Assert.Equal($"Redis at {cluster.Redis.Address} refuses the password; give the right one with PIXELCNN_REDIS_PASSWORD.", mistake.Message);
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/live"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/ready"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics"));

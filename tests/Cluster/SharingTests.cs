@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
@@ -29,6 +30,27 @@ public sealed class SharingTests(ClusterFixture cluster) : IClassFixture<Cluster
         await second.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 4, "all four workers");
         await cluster.Fleet.Grains.Run(second.Name).StopAsync();
         Assert.Equal(RunOutcome.Stopped, (await second.EndAsync()).Outcome);
+    }
+
+    /// <summary>Nobody trains here, so that all of them wait.</summary>
+    [Fact]
+    public async Task Runs_and_jobs_are_limited()
+    {
+        await using FaultyCluster idle = await FaultyCluster.StartAsync("sampler/only");
+        Grains grains = idle.Fleet.Grains;
+        for (int i = 0; i < 100; i++)
+            await idle.SubmitAsync($"run-{i}", Small);
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => idle.SubmitAsync("one-more", Small));
+        Assert.Equal("100 runs train or wait already; wait until one ends, or stop one with the command stop.", mistake.Message);
+        await grains.Run("run-0").StopAsync();
+        await new FollowedRun("run-0", Small, grains.Run("run-0"), 0).EndAsync();
+        await idle.SubmitAsync("one-more", Small);
+
+        var job = new DrawJob(new ModelCard("/none/step-1.safetensors", "none", 1, "", 1, 28, 0, Small, null), 1, null, 1, null, 1, 1, null);
+        for (int i = 0; i < 32; i++)
+            await grains.Job(Guid.NewGuid()).BeginAsync(job);
+        mistake = await Assert.ThrowsAsync<UserErrorException>(() => grains.Job(Guid.NewGuid()).BeginAsync(job));
+        Assert.Equal("The silo has 32 jobs already; begin again when one of them has ended.", mistake.Message);
     }
 
     [Fact]

@@ -35,6 +35,24 @@ public sealed class StorageFaultTests(UndisturbedRun undisturbed)
     }
 
     [Fact]
+    public async Task A_volume_that_cannot_be_written_to_is_told_before_the_run_begins()
+    {
+        await using FaultyCluster cluster = await FaultyCluster.StartAsync("worker-0");
+        string disk = Directory.CreateDirectory(Path.Combine(cluster.Folder, "volume")).FullName;
+        Run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", disk);
+        try
+        {
+            UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => cluster.Fleet.Grains.Cluster.SubmitAsync("run", UndisturbedRun.Spec with { SaveDir = Path.Combine(disk, "run") }));
+            Assert.Equal($"--save-dir {disk}/run cannot be written to (Read-only file system : '{disk}/run'); mend the silos' volume or its rights, or name another folder.", mistake.Message);
+            Assert.Empty(await cluster.Fleet.Grains.Cluster.RunsAsync());
+        }
+        finally
+        {
+            Run("umount", "-l", disk);
+        }
+    }
+
+    [Fact]
     public async Task A_full_disk_costs_a_checkpoint_and_not_the_run()
     {
         await using FaultyCluster cluster = await FaultyCluster.StartAsync("worker-0", "worker-1");
