@@ -46,15 +46,14 @@ public sealed partial class ClusterGrain(
         if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
             throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
         folders.Check(spec);
-        TryFolder(spec.SaveDir);
-        if (Runs.Count(other => !other.IsOver) >= MostRuns)
-            throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command stop.");
+        CheckRoom();
         if (Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir)) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
         if (spec.LoadParams is null && CheckpointHeader.Newest(spec.SaveDir) is not null)
             throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
+        TryFolder(spec.SaveDir);
         // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked after.
         await StoreAsync([.. Runs, new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false)]);
         long position = await TrainingRun(run).BeginAsync(spec);
@@ -64,6 +63,7 @@ public sealed partial class ClusterGrain(
 
     public async Task<long> ResumeAsync(string run)
     {
+        CheckRoom();
         RunOverview overview = await TrainingRun(run).OverviewAsync();
         long position = await TrainingRun(run).GoOnAsync();
         await StoreAsync([.. Runs.Where(other => other.Run != run), new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false)]);
@@ -114,6 +114,12 @@ public sealed partial class ClusterGrain(
     {
         retired.Add(worker);
         return TendAsync();
+    }
+
+    private void CheckRoom()
+    {
+        if (Runs.Count(other => !other.IsOver) >= MostRuns)
+            throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command stop.");
     }
 
     /// <summary>Sees before the run is taken in that it will be able to save.</summary>

@@ -25,7 +25,8 @@ public sealed class PageGuardTests
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/live"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/ready"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics"));
-        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/"));
+        foreach (string page in new[] { "/", "/page.js", "/api/cluster", "/orleans/", "/orleans/DashboardCounters" })
+            Assert.Equal((page, HttpStatusCode.Unauthorized), (page, await AskAsync("closed", page)));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("open", "/metrics"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("open", "/"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/metrics", bearer: Token));
