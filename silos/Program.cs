@@ -61,7 +61,7 @@ return 0;
 
 static IEnumerable<string> TakenPorts(SiloSettings settings)
 {
-    foreach ((string name, string address, int port) in new[] { ("", settings.Address, settings.Port), ("Gateway", settings.Address, settings.GatewayPort), ("Http", settings.HttpAddress, settings.HttpPort) })
+    foreach ((string name, string address, int port) in new[] { ("", settings.Address, settings.Port), ("Gateway", settings.Address, settings.GatewayPort), ("Data", settings.Address, settings.DataPort), ("Http", settings.HttpAddress, settings.HttpPort) })
     {
         string? reason = null;
         try

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.Logging.Console;
+using Microsoft.AspNetCore.Connections;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using Orleans.Configuration;
@@ -9,6 +10,7 @@ using Orleans.Serialization;
 using Orleans.Storage;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Silo.Peers;
 using PixelCnnCluster.Silo.Web;
 using PixelCnnCluster.Training;
 using StackExchange.Redis;
@@ -26,6 +28,7 @@ internal static partial class SiloHost
     {
         AddLogs(builder);
         AddPages(builder, settings);
+        AddPeers(builder, settings, certificates);
         AddDevice(builder.Services, settings);
         AddOrleans(builder, settings, redis, certificates);
         WebApplication app = builder.Build();
@@ -58,13 +61,22 @@ internal static partial class SiloHost
             if (settings.HttpPort > 0)
                 options.Listen(IPAddress.Parse(settings.HttpAddress), settings.HttpPort);
         });
-        if (settings.HttpPort == 0)
-            builder.Services.AddSingleton<Microsoft.AspNetCore.Hosting.Server.IServer, NoServer>();
-        else
+        if (settings.HttpPort > 0)
             Pages.AddTo(builder, settings);
         builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("cluster");
         if (IsTraced(builder))
             builder.Services.AddOpenTelemetry().WithTracing(traces => traces.AddSource(Meters.Name, "Microsoft.Orleans.Application").AddOtlpExporter());
+    }
+
+    /// <summary>Direct connections between workers.</summary>
+    private static void AddPeers(WebApplicationBuilder builder, SiloSettings settings, ClusterCertificates? certificates)
+    {
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
+        builder.Services.AddSingleton<PeerListener>().AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>());
+        builder.Services.AddSingleton<Func<PeerGreeting, GradientExchange?>>(services => greeting => services.GetRequiredService<WorkerDevice>().ExchangeFor(greeting));
+        builder.Services.AddSingleton<IPeerNetwork>(services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), certificates));
+        builder.WebHost.ConfigureKestrel((_, options) => options.ApplicationServices.GetRequiredService<PeerListener>().Listen(
+            options, new(IPAddress.Parse(settings.Address), settings.DataPort), certificates, options.ApplicationServices.GetRequiredService<IHostApplicationLifetime>()));
     }
 
     private static bool IsTraced(WebApplicationBuilder builder) => !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
@@ -84,7 +96,8 @@ internal static partial class SiloHost
         services.AddSingleton<TrainedModels>();
         services.AddSingleton<ClusterWorkers>();
         services.AddSingleton(services => new WorkerDevice(
-            settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(), services.GetRequiredService<ClusterWorkers>().Find, deviceMetrics, TimeProvider.System));
+            settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(), services.GetRequiredService<ClusterWorkers>().Find,
+            services.GetRequiredService<IPeerNetwork>(), deviceMetrics, TimeProvider.System, services.GetRequiredService<ILogger<WorkerDevice>>()));
         services.AddSingleton(services => new SamplerDevice(
             services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<TrainedModels>(), deviceMetrics, TimeProvider.System));
     }
@@ -123,7 +136,7 @@ internal static partial class SiloHost
             if (certificates is not null)
                 silo.UseTls(certificates.Secure);
         });
-        // After Orleans, so that it stops before: the worker leaves its run while the cluster still hears it.
+        // The worker leaves its run before anything stops: the cluster still hears it, and the connections of its exchange stand.
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName()));
     }
 

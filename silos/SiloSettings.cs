@@ -30,6 +30,9 @@ public sealed record SiloSettings
     /// <summary>Port for consoles.</summary>
     public int GatewayPort { get; init; } = 30000;
 
+    /// <summary>Port where workers bring each other gradients; 0 for any that is free.</summary>
+    public int DataPort { get; init; }
+
     /// <summary>Folder with tls.crt, tls.key and ca.crt: only who has a certificate of that authority is talked to, silo or console. Read again for new connections.</summary>
     public string? Tls { get; init; }
 
@@ -69,14 +72,14 @@ public sealed record SiloSettings
     /// <summary>What is wrong, all at once.</summary>
     public IEnumerable<string> Validate()
     {
-        foreach ((string name, int port, int least) in new[] { ("Port", Port, 1), ("GatewayPort", GatewayPort, 1), ("HttpPort", HttpPort, 0) })
+        foreach ((string name, int port, int least) in new[] { ("Port", Port, 1), ("GatewayPort", GatewayPort, 1), ("DataPort", DataPort, 0), ("HttpPort", HttpPort, 0) })
         {
             if (port < least || port > 65535)
                 yield return $"Silo:{name} is {port}; give a port from {least} to 65535.";
         }
 
-        if (new[] { Port, GatewayPort, HttpPort }.Distinct().Count() < 3)
-            yield return $"Silo:Port {Port}, Silo:GatewayPort {GatewayPort} and Silo:HttpPort {HttpPort} are not three different ports; change one.";
+        if (new[] { Port, GatewayPort, DataPort, HttpPort }.Where(port => port > 0).CountBy(port => port).Any(pair => pair.Value > 1))
+            yield return $"Silo:Port {Port}, Silo:GatewayPort {GatewayPort}, Silo:DataPort {DataPort} and Silo:HttpPort {HttpPort} are not different ports; change one.";
         foreach ((string name, string address) in new[] { ("Address", Address), ("HttpAddress", HttpAddress) })
         {
             if (!IPAddress.TryParse(address, out _))

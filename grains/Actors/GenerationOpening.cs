@@ -51,8 +51,9 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             Crew crew = NewCrew(number, [.. holdings.Select(holding => holding.Worker)]);
             if (!await JoinAsync(crew, holdings, step))
                 continue;
+            // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
+            await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], Holders = [.. crew.Workers.Union(holders)], State = RunState.Training });
             holders = [.. crew.Workers];
-            await lease.WriteAsync(record => record with { Workers = holders, Holders = holders, State = RunState.Training });
             LogOpened(log, run, number, string.Join(", ", crew.Workers), Reports[0].Step, Reports[0].StateHash);
             return crew;
         }

@@ -8,14 +8,14 @@ namespace PixelCnnCluster.Actors;
 /// A silo's part in keeping runs alive: has the workers shared out anew when a silo came or went, and now and then, which also brings coordinators
 /// back that were lost. Before its own silo stops, it takes the silo's worker out of its run.
 /// </summary>
-public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrainFactory grains, ClusterWorkers cluster, TimeProvider time, ILogger<RunKeeper> log) : BackgroundService
+public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrainFactory grains, ClusterWorkers cluster, TimeProvider time, ILogger<RunKeeper> log) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2), Poll = TimeSpan.FromMilliseconds(50);
 
-    /// <inheritdoc/>
-    public override async Task StopAsync(CancellationToken cancellationToken)
+    /// <summary>Before anything of the silo stops.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
+        await StopAsync(cancellationToken);
         // Again and again: the silo that was asked may stop as well.
         for (long asked = 0; device.IsNeeded && !cancellationToken.IsCancellationRequested;)
         {
@@ -35,6 +35,12 @@ public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrain
             }
         }
     }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

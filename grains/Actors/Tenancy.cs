@@ -67,4 +67,4 @@ internal sealed class Tenancy(string run) : IDisposable
 }
 
 /// <summary>A worker's part in a generation.</summary>
-internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, int Rank, GradientExchange Exchange);
+internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 
@@ -9,7 +10,8 @@ namespace PixelCnnCluster.Actors;
 /// generation: orders of any other are refused. Whatever touches the replica runs on the device, one after another, and looks first whether
 /// its generation is still the one.
 /// </summary>
-public sealed class WorkerDevice(string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, DeviceMetrics metrics, TimeProvider time)
+public sealed class WorkerDevice(
+    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics, TimeProvider time, ILogger<WorkerDevice> log)
 {
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
@@ -74,8 +76,9 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
 
     public Task<StepReport> StepAsync(StepOrder order) => AsMember(order, order.Run, order.Generation, member => StepAsync(member, order));
 
-    /// <summary>A chunk of another generation is dropped: the generation that sent it is over, or this worker has yet to hear of it.</summary>
-    public Task DeliverAsync(GradientChunk chunk) => tenancy?.Member?.Exchange.ReceiveAsync(chunk) ?? Task.CompletedTask;
+    /// <summary>The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.</summary>
+    public GradientExchange? ExchangeFor(PeerGreeting greeting) =>
+        tenancy?.Member is { } member && member.Order.Run == greeting.Run && member.Order.Generation == greeting.Generation ? member.Exchange : null;
 
     public Task<StateSlice> ReadStateAsync(StateOrder order) => AtStep(
         null, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow), WorkerPhase.Waiting);
@@ -153,13 +156,20 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
             {
                 if (mine.Generation != order.Generation || mine.IsOver)
                     throw Left(order.Run);
-                mine.Member = new(mine, order, rank, new(
-                    order.Run, order.Generation, replica.Tree, order.Workers.Count, rank, replica.GradientLength, new PeerDoor(find, order.Workers, bytes => metrics.AddSent(order.Run, bytes), time, mine.Over)));
+                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire));
+                Link(mine.Member.Exchange, mine.Over);
             }
 
             phase = WorkerPhase.Waiting;
         });
         return report!;
+
+        void Link(GradientExchange exchange, CancellationToken generationOver)
+        {
+            var greeting = new PeerGreeting(order.Run, order.Generation, name);
+            foreach ((int peer, string worker) in order.Workers.Index().Where(other => other.Index != rank))
+                _ = new PeerLink(network, worker, greeting, exchange.Outboxes[peer], exchange.Wire, bytes => metrics.AddSent(order.Run, bytes), time, log, generationOver).RunAsync();
+        }
 
         Task OnDeviceAsync(Action work) => device.RunAsync(() =>
         {
@@ -174,26 +184,29 @@ public sealed class WorkerDevice(string name, IDevice device, IReplicaSource rep
     {
         IReplica replica = member.Tenancy.Replica!;
         using Activity? span = Traces.Begin("worker step", ("run", order.Run), ("generation", order.Generation), ("step", order.Step + 1), ("worker", name));
-        (double[] losses, TreeSum gradients) = await device.RunAsync(() =>
+        (double[] losses, GradientRound round) = await device.RunAsync(() =>
         {
             Check(member);
-            long begun = time.GetTimestamp();
+            long ordered = time.GetTimestamp();
             if (reported is { } before)
-                metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(before, begun));
+                metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(before, ordered));
             phase = WorkerPhase.Computing;
             replica.AdvanceTo(order.Step);
             long applied = time.GetTimestamp();
-            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, applied));
+            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(ordered, applied));
             using Activity? computing = Traces.Begin("compute", span);
-            (double[], TreeSum) computed = replica.ComputeShards(ShardRange.ShareOf(member.Order.Spec.Shards, member.Rank, member.Order.Workers.Count));
+            GradientRound begun = member.Exchange.Begin(order.Step);
+            double[] computed = replica.ComputeShards(member.Exchange.Share, begun);
             metrics.AddPhase(order.Run, StepPhase.Compute, time.GetElapsedTime(applied));
-            return computed;
+            return (computed, begun);
         });
         phase = WorkerPhase.Exchanging;
         using Activity? exchanging = Traces.Begin("exchange");
-        long sent = time.GetTimestamp(), summed = sent;
-        float[] gradient = await member.Exchange.ExchangeAsync(order.Step, gradients.Sums, reduced: () => summed = time.GetTimestamp());
-        metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(sent, summed));
+        long computed = time.GetTimestamp();
+        await round.Reduced;
+        long summed = time.GetTimestamp();
+        IReadOnlyList<ReadOnlyMemory<float>> gradient = await round.Whole;
+        metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(computed, summed));
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
         exchanging?.Stop();
         return await device.RunAsync(() =>

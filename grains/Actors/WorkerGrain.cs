@@ -5,7 +5,7 @@ namespace PixelCnnCluster.Actors;
 
 /// <summary>The address of a <see cref="WorkerDevice"/>. It holds nothing itself: the device must not notice when an activation goes.</summary>
 [WorkerPlacement, GrainDirectory(StoreNames.Directory)]
-public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
+public sealed class WorkerGrain(WorkerDevice device, IDataEndpoint endpoint) : Grain, IWorkerGrain
 {
     public Task PrepareAsync(RunSpec spec) => device.PrepareAsync(spec);
 
@@ -14,8 +14,6 @@ public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
     public Task<JoinReport> JoinAsync(GenerationOrder order) => device.JoinAsync(order);
 
     public Task<StepReport> StepAsync(StepOrder order) => device.StepAsync(order);
-
-    public Task DeliverAsync(GradientChunk chunk) => device.DeliverAsync(chunk);
 
     public Task<StateSlice> ReadStateAsync(StateOrder order) => device.ReadStateAsync(order);
 
@@ -30,6 +28,8 @@ public sealed class WorkerGrain(WorkerDevice device) : Grain, IWorkerGrain
     public Task<string> HashAsync(StepOrder order) => device.HashAsync(order);
 
     public Task LeaveAsync(string run, int generation) => device.LeaveAsync(run, generation);
+
+    public Task<string?> DataEndpointAsync() => Task.FromResult(endpoint.Address);
 
     public Task<WorkerStatus> StatusAsync() => Task.FromResult(device.Status());
 }

@@ -59,6 +59,20 @@ public sealed partial class ClusterCertificates
         };
     }
 
+    /// <summary>For a connection that is taken.</summary>
+    public SslServerAuthenticationOptions Server(EndPoint? from)
+    {
+        peer.Value = from;
+        return new() { ServerCertificateContext = Fresh().Context, ClientCertificateRequired = true, RemoteCertificateValidationCallback = (_, certificate, chain, _) => IsMember((X509Certificate2)certificate!, chain) };
+    }
+
+    /// <summary>For a connection that is made.</summary>
+    public SslClientAuthenticationOptions Client(EndPoint? to)
+    {
+        peer.Value = to;
+        return new() { TargetHost = ClusterNames.ServiceId, ClientCertificateContext = Fresh().Context, RemoteCertificateValidationCallback = (_, certificate, chain, _) => IsMember((X509Certificate2)certificate!, chain) };
+    }
+
     private bool IsMember(X509Certificate2 certificate, X509Chain? sent)
     {
         string? reason = Fresh().Refusal(certificate, [.. sent?.ChainElements.Select(element => element.Certificate) ?? []]);

@@ -94,10 +94,6 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<StepReport> StepAsync(StepOrder order);
 
-    /// <summary>Takes a slice of a gradient from a peer.</summary>
-    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task DeliverAsync(GradientChunk chunk);
-
     /// <summary>A slice of the state, for a peer that joins.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<StateSlice> ReadStateAsync(StateOrder order);
@@ -125,6 +121,10 @@ public interface IWorkerGrain : IGrainWithStringKey
     /// <summary>Forgets the run, also in the middle of a step, and frees the device, unless the worker has heard of a generation after <paramref name="generation"/>.</summary>
     [AlwaysInterleave]
     Task LeaveAsync(string run, int generation);
+
+    /// <summary>Where the worker takes chunks of gradients from its peers, address:port; null while its silo starts.</summary>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task<string?> DataEndpointAsync();
 
     [AlwaysInterleave]
     Task<WorkerStatus> StatusAsync();

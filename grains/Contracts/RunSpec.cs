@@ -23,6 +23,15 @@ public enum Objective
     EnergyDistance,
 }
 
+/// <summary>How gradients travel between workers.</summary>
+public enum WireFormat
+{
+    Float32,
+
+    /// <summary>Half the bytes: every sum of gradients is rounded to bfloat16, also one that is not sent, so the result does not depend on the workers.</summary>
+    Bf16,
+}
+
 /// <summary>
 /// Everything that decides the parameters of a run after step t, and where its results go.
 /// The defaults are those of the published PixelCNN++ program; <see cref="Presets"/> holds other starting points.
@@ -81,6 +90,9 @@ public sealed record RunSpec
 
     /// <summary>Shards of one step (nr_gpu), whatever the number of workers.</summary>
     public int Shards { get; init; } = 8;
+
+    /// <summary>How gradients travel between workers.</summary>
+    public WireFormat Wire { get; init; } = WireFormat.Float32;
 
     public ulong Seed { get; init; } = 1;
 

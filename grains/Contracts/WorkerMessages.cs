@@ -47,17 +47,6 @@ public sealed record StepOrder(string Run, int Generation, long Step);
 [GenerateSerializer, Immutable]
 public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm, int SkippedInARow);
 
-/// <summary>Whether a chunk is a partial sum on its way to the chunk's owner or the finished sum on its way back.</summary>
-public enum ChunkKind { Partial, Finished }
-
-/// <summary>
-/// A slice of a gradient: the sum over shards [<paramref name="FirstShard"/>, <paramref name="EndShard"/>) of the floats
-/// that belong to chunk number <paramref name="Chunk"/>.
-/// </summary>
-[GenerateSerializer, Immutable]
-public sealed record GradientChunk(
-    string Run, int Generation, long Step, ChunkKind Kind, int Chunk, int FirstShard, int EndShard, [property: Immutable] ReadOnlyMemory<byte> Data);
-
 /// <summary>Score test batches [<paramref name="FirstBatch"/>, <paramref name="EndBatch"/>) after <paramref name="Step"/> committed steps.</summary>
 [GenerateSerializer, Immutable]
 public sealed record EvaluationOrder(string Run, int Generation, long Step, int FirstBatch, int EndBatch);

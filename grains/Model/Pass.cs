@@ -21,6 +21,9 @@ public sealed class Pass(Parameters parameters)
     /// <summary>Decides dropout masks and the energy distance's noise.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Called in the backward pass when the gradients of all layers of the way down, those from <see cref="PixelCnn.WayDown"/> on, are known.</summary>
+    public Action? WayDownDone { get; init; }
+
     /// <summary>A new seed for each use within the pass, the same ones whenever the pass is repeated.</summary>
     internal ulong NextSeed() => Seeds.Derive(Seed, ++drawn);
 

@@ -24,12 +24,13 @@ public sealed class PixelCnn
         Downsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
             new ShiftedConvolution(Layout, $"downsize.{s}.u", filters, filters, Reach.Down(), stride: 2),
             new ShiftedConvolution(Layout, $"downsize.{s}.ul", filters, filters, Reach.DownRight(), stride: 2)))];
+        for (int stage = 1; shape.NonLocal && stage < Stages; stage++)
+            NonLocal[stage] = new(Layout, $"non_local.{stage}", filters);
+        WayDown = Layout.Length;
         Upsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
             new ShiftedUpsampling(Layout, $"upsize.{s}.u", filters, Reach.Down()),
             new ShiftedUpsampling(Layout, $"upsize.{s}.ul", filters, Reach.DownRight())))];
         Down = Blocks("down", stage => stage == 0 ? shape.Blocks : shape.Blocks + 1, shortcut: filters);
-        for (int stage = 1; shape.NonLocal && stage < Stages; stage++)
-            NonLocal[stage] = new(Layout, $"non_local.{stage}", filters);
         if (shape.EnergyDistance)
             EnergyHead = new(Layout, filters, shape.Channels);
         else
@@ -63,6 +64,9 @@ public sealed class PixelCnn
     internal EnergyHead? EnergyHead { get; }
 
     public ParameterLayout Layout { get; } = new();
+
+    /// <summary>Where the parameters of the way down begin in the flat vector; those of the way up come before.</summary>
+    public long WayDown { get; }
 
     /// <summary>Multiply-adds count as two; convolutions and 1x1 layers of one image's forward pass.</summary>
     public long ForwardOperations => OperationCount.OfForward(Layout, Shape);
@@ -116,6 +120,8 @@ public sealed class PixelCnn
         }
 
         Tensor u = us.Pop(), ul = uls.Pop();
+        if (pass.WayDownDone is { } done)
+            ul = Milestone.Apply(ul, done);
         for (int stage = 0; stage < Stages; stage++)
         {
             if (stage > 0)

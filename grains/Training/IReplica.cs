@@ -13,10 +13,8 @@ public interface IReplica : IDisposable
 {
     ReplicaFacts Facts { get; }
 
-    /// <summary>Floats of a gradient.</summary>
-    int GradientLength { get; }
-
-    ReductionTree Tree { get; }
+    /// <summary>Floats of each part of a gradient, from the one that is known last to the one that is known first.</summary>
+    IReadOnlyList<int> GradientParts { get; }
 
     /// <summary>Steps that the state has applied.</summary>
     long Step { get; }
@@ -33,12 +31,14 @@ public interface IReplica : IDisposable
     /// <exception cref="UserErrorException">A checkpoint that was asked for cannot be used.</exception>
     IReadOnlyList<string> Start(long? newerThan);
 
-    /// <summary>Loss of each shard of a range, summed over its images, and the sums of their gradients along the tree.</summary>
-    (double[] Losses, TreeSum Gradients) ComputeShards(ShardRange range);
+    /// <summary>Computes the gradients of a range of shards and adds them to the round, each part as soon as it is known.</summary>
+    /// <returns>Loss of each shard, summed over its images.</returns>
+    double[] ComputeShards(ShardRange range, GradientRound round);
 
-    /// <summary>Keeps the whole gradient of the step in progress until the step is committed.</summary>
+    /// <summary>Keeps a copy of the whole gradient of the step in progress until the step is committed.</summary>
+    /// <param name="parts">See <see cref="GradientParts"/>.</param>
     /// <returns>The gradient's Euclidean norm; not finite if any part of the gradient is not.</returns>
-    double Hold(float[] gradient);
+    double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts);
 
     /// <summary>Brings the state to a number of committed steps, by applying the gradient that is held if it is not there yet.</summary>
     /// <exception cref="InvalidOperationException">The state cannot get there with what it holds.</exception>

@@ -27,7 +27,7 @@ public sealed class Replica : IReplica
         (this.spec, this.data, this.threads) = (spec, data, threads);
         Network = new(NetworkShape.From(spec, data.Train.Channels, data.Train.Size, data.Train.Classes));
         State = new(Network.Layout, spec);
-        Tree = new(spec.Shards);
+        GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
         parameters = new Parameters?[threads.Count];
     }
@@ -36,11 +36,9 @@ public sealed class Replica : IReplica
 
     public TrainingState State { get; }
 
-    public ReductionTree Tree { get; }
-
     public ReplicaFacts Facts => new(Network.Layout.Count, data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size);
 
-    public int GradientLength => (int)Network.Layout.Length;
+    public IReadOnlyList<int> GradientParts { get; }
 
     public long Step => State.Step;
 
@@ -90,10 +88,9 @@ public sealed class Replica : IReplica
         StartAt(0, skippedInARow: 0);
     }
 
-    public (double[] Losses, TreeSum Gradients) ComputeShards(ShardRange range)
+    public double[] ComputeShards(ShardRange range, GradientRound round)
     {
         double[] losses = new double[range.Count];
-        var gradients = new TreeSum(Tree);
         threads.ForEach(range.Count, (thread, i) =>
         {
             int shard = range.First + i;
@@ -106,21 +103,33 @@ public sealed class Replica : IReplica
                 Labels = labels,
                 Dropout = true,
                 Seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
+                WayDownDone = () => Add(part: 1),
             };
             Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
             loss.backward();
+            Add(part: 0);
             losses[i] = loss.Value<float>();
-            float[] copy = GC.AllocateUninitializedArray<float>((int)Network.Layout.Length);
-            HostBytes.Read(gradient, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(copy.AsSpan())));
-            gradients.Add(new(shard, shard + 1), copy);
+
+            void Add(int part)
+            {
+                Memory<float> copy = round.Rent(part);
+                using Tensor view = PartOf(gradient, part);
+                HostBytes.Read(view, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(copy.Span)));
+                round.Add(part, shard, copy);
+            }
         });
-        return (losses, gradients);
+        return losses;
     }
 
-    public double Hold(float[] gradient)
+    public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
     {
         held ??= zeros_like(State.Values).DetachFromDisposeScope();
-        HostBytes.Write(held, gradient);
+        for (int part = 0; part < parts.Count; part++)
+        {
+            using Tensor view = PartOf(held, part);
+            HostBytes.Write(view, parts[part].Span);
+        }
+
         heldStep = State.Step;
         heldNorm = Math.Sqrt(held.Squared().sum(ScalarType.Float64).Value<double>());
         return heldNorm;
@@ -202,6 +211,8 @@ public sealed class Replica : IReplica
     /// <summary>The parameters with a gradient vector of the thread's own, made when the thread first computes.</summary>
     private Parameters ParametersOf(int thread) => parameters[thread] ??=
         new(Network.Layout, State.Values, zeros(Network.Layout.Length).DetachFromDisposeScope());
+
+    private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientParts.Take(part).Sum(), GradientParts[part]);
 
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)

@@ -58,13 +58,14 @@ internal static class TrainStep
         threads.RunAsync(() =>
         {
             replica.Initialise();
+            var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
             for (int step = -3; step < steps; step++)
             {
                 var clock = Stopwatch.StartNew();
-                (_, TreeSum gradients) = replica.ComputeShards(replica.Tree.Root);
-                gradients.TryGetTotal(out float[] total);
-                replica.Hold(total);
-                replica.AdvanceTo(replica.State.Step + 1);
+                GradientRound round = alone.Begin(replica.Step);
+                replica.ComputeShards(alone.Share, round);
+                replica.Hold(round.Whole.GetAwaiter().GetResult());
+                replica.AdvanceTo(replica.Step + 1);
                 if (step >= 0)
                 {
                     seconds.Add(clock.Elapsed.TotalSeconds);

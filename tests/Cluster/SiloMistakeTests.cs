@@ -44,7 +44,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("--Silo:Address=10.0.0.1", "Silo:Address is 10.0.0.1, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.",
         "Silo:Address is 10.0.0.1, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).")]
     [InlineData("--Silo:Address=somewhere", "Silo:Address is somewhere; give an IP address of this machine.")]
-    [InlineData("--Silo:GatewayPort=11111", "Silo:Port 11111, Silo:GatewayPort 11111 and Silo:HttpPort 0 are not three different ports; change one.")]
+    [InlineData("--Silo:GatewayPort=11111", "Silo:Port 11111, Silo:GatewayPort 11111, Silo:DataPort 0 and Silo:HttpPort 0 are not different ports; change one.")]
     [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
     [InlineData("--Silo:Port=many", "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
     public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));

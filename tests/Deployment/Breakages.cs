@@ -56,7 +56,7 @@ public static class Breakages
         { "kubernetes.io/metadata.name: kube-system", "kubernetes.io/metadata.name: dns", "pixelcnn may not ask for names" },
         { "  - ports:\n    - port: redis\n    to:", "  - ports:\n    - port: silo\n    to:", "pixelcnn may not call port redis of pixelcnn-redis" },
         { "    ports:\n    - port: redis\n  podSelector", "    ports:\n    - port: silo\n  podSelector", "pixelcnn-redis does not let pixelcnn in at port redis" },
-        { "    ports:\n    - port: silo\n    - port: gateway\n", "", "pixelcnn lets pixelcnn in at port http" },
+        { "    ports:\n    - port: silo\n    - port: gateway\n    - port: data\n", "", "pixelcnn lets pixelcnn in at port http" },
         { "kubernetes.io/metadata.name: monitoring", "kubernetes.io/metadata.name: observability", "the namespace monitoring may not read" },
 
         // Where the silo's program differs.
@@ -64,6 +64,7 @@ public static class Breakages
         { "name: Silo__HttpPort\n          value: \"8080\"", "name: Silo__HttpPort\n          value: many", "HttpPort" },
         { "name: Silo__GatewayPort\n          value: \"30000\"", "name: Silo__GatewayPort\n          value: \"70000\"", "Silo:GatewayPort is 70000" },
         { "name: Silo__Port\n          value: \"11111\"", "name: Silo__Port\n          value: \"11112\"", "Silo__Port is not the port named silo" },
+        { "name: Silo__DataPort\n          value: \"11112\"", "name: Silo__DataPort\n          value: \"11113\"", "Silo__DataPort is not the port named data" },
         { "value: $(POD_IP)", "value: 127.0.0.1", "not named and addressed as their pods" },
         { "value: pixelcnn-redis:6379", "value: pixelcnn-redis:6380", "no service answers at pixelcnn-redis:6380" },
         { "value: $(Silo__Redis)", "value: pixelcnn:6379", "looks for another Redis" },

@@ -10,7 +10,7 @@ internal static class NetworkChecks
 
     private static readonly (string From, string To, string Port)[] Needed =
     [
-        ("pixelcnn", "pixelcnn", "silo"), ("pixelcnn", "pixelcnn", "gateway"), ("pixelcnn", "pixelcnn-redis", "redis"),
+        ("pixelcnn", "pixelcnn", "silo"), ("pixelcnn", "pixelcnn", "gateway"), ("pixelcnn", "pixelcnn", "data"), ("pixelcnn", "pixelcnn-redis", "redis"),
     ];
 
     public static IEnumerable<string> Complaints(Manifests manifests)

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Tests;
 /// <summary>The silos' set agrees with the program that runs in it.</summary>
 internal static class SiloChecks
 {
-    private static readonly (string Setting, string Port)[] Ports = [("Silo__Port", "silo"), ("Silo__GatewayPort", "gateway"), ("Silo__HttpPort", "http")];
+    private static readonly (string Setting, string Port)[] Ports = [("Silo__Port", "silo"), ("Silo__GatewayPort", "gateway"), ("Silo__DataPort", "data"), ("Silo__HttpPort", "http")];
 
     private static readonly string[] ConsoleVariables = [CommonFlags.ClusterVariable, ClusterAccess.TlsVariable, ClusterAccess.PasswordVariable];
 

@@ -132,8 +132,8 @@ internal sealed class SimulatedCluster
         _ = RunAsync(coordinator, node);
     }
 
-    /// <summary>Asks the coordinator that holds the lease to end the run.</summary>
-    public void Stop() => _ = coordinators.Last().Coordinator.StopAsync();
+    /// <summary>Asks the coordinator that holds the lease to end the run, and waits until the wish is stored.</summary>
+    public Task StopAsync() => coordinators.Last().Coordinator.StopAsync();
 
     /// <summary>Tells all coordinators which workers the run has.</summary>
     public void Tell()
@@ -194,7 +194,7 @@ internal sealed class SimulatedCluster
         switch (happened)
         {
             case GenerationOpened opened when opened.Step < announced:
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && node.Replica is { IsDisposed: false } replica && replica.Step + (replica.HoldsGradient ? 1 : 0) >= announced)
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step + (replica.HoldsGradient ? 1 : 0) >= announced)
                     .Select(node => node.Name);
                 Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
                 announced = opened.Step;

@@ -19,8 +19,6 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
 
     public Task<StepReport> StepAsync(StepOrder order) => CallAsync(worker => worker.StepAsync(order));
 
-    public Task DeliverAsync(GradientChunk chunk) => CallAsync(worker => Answered(worker.DeliverAsync(chunk)));
-
     public Task<StateSlice> ReadStateAsync(StateOrder order) => CallAsync(worker => worker.ReadStateAsync(order));
 
     public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => CallAsync(worker => worker.EvaluateAsync(order));
@@ -34,6 +32,8 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
     public Task<string> HashAsync(StepOrder order) => CallAsync(worker => worker.HashAsync(order));
 
     public Task LeaveAsync(string run, int generation) => CallAsync(worker => Answered(worker.LeaveAsync(run, generation)));
+
+    public Task<string?> DataEndpointAsync() => Task.FromResult<string?>(to);
 
     public Task<WorkerStatus> StatusAsync() => CallAsync(worker => Task.FromResult(worker.Status()));
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
@@ -17,7 +18,7 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     {
         (this.cluster, world, Name) = (cluster, cluster.World, name);
         Clock = world.ClockOf(() => IsAlive);
-        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), Figures, Clock);
+        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock, NullLogger<WorkerDevice>.Instance);
     }
 
     public string Name { get; }
@@ -29,6 +30,9 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     /// <summary>Raised when others have noticed that it is dead.</summary>
     public event Action? Noticed;
+
+    /// <summary>Raised when its process ends, which resets its connections.</summary>
+    public event Action? Died;
 
     /// <summary>It has been told to stop, and gets no work any more.</summary>
     public bool IsRetiring { get; set; }
@@ -44,7 +48,11 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     public string Description => "simulated";
 
-    public void Die() => IsAlive = false;
+    public void Die()
+    {
+        IsAlive = false;
+        Died?.Invoke();
+    }
 
     public void Notice()
     {
@@ -79,5 +87,5 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     public long? NewestCheckpoint(RunSpec spec) => cluster.Disk.Newest;
 
-    public IReplica Build(RunSpec spec) => Replica = new(spec, cluster.Disk, cluster.Check);
+    public IReplica Build(RunSpec spec) => Replica = new(cluster.Disk, cluster.Check);
 }

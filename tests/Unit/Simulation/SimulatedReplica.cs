@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// A replica whose state is a chain of hashes of the gradients it has applied: it is right after t steps if and only if each of them
 /// summed every shard exactly once, along the tree.
 /// </summary>
-internal sealed class SimulatedReplica(RunSpec spec, SimulatedDisk disk, Action<SimulatedReplica> changed) : IReplica
+internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedReplica> changed) : IReplica
 {
     public const int StepWithoutFiniteGradient = 7;
 
@@ -19,9 +19,7 @@ internal sealed class SimulatedReplica(RunSpec spec, SimulatedDisk disk, Action<
 
     public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8);
 
-    public int GradientLength => 5;
-
-    public ReductionTree Tree { get; } = new(spec.Shards);
+    public IReadOnlyList<int> GradientParts { get; } = [2, 3];
 
     public long Step { get; private set; }
 
@@ -32,14 +30,15 @@ internal sealed class SimulatedReplica(RunSpec spec, SimulatedDisk disk, Action<
     /// <summary>The states after 0, 1, ... steps of a run without any trouble.</summary>
     public static string[] Reference(RunSpec spec, long steps)
     {
-        var replica = new SimulatedReplica(spec, new SimulatedDisk(), _ => { });
+        var replica = new SimulatedReplica(new SimulatedDisk(), _ => { });
         replica.Start(newerThan: null);
         List<string> hashes = [replica.Hash()];
         for (long step = 0; step < steps; step++)
         {
-            (_, TreeSum sum) = replica.ComputeShards(replica.Tree.Root);
-            Assert.True(sum.TryGetTotal(out float[] total));
-            replica.Hold(total);
+            var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
+            GradientRound round = alone.Begin(step);
+            replica.ComputeShards(alone.Share, round);
+            replica.Hold(round.Whole.GetAwaiter().GetResult());
             replica.AdvanceTo(step + 1);
             hashes.Add(replica.Hash());
         }
@@ -58,19 +57,26 @@ internal sealed class SimulatedReplica(RunSpec spec, SimulatedDisk disk, Action<
         return refused;
     }
 
-    public (double[] Losses, TreeSum Gradients) ComputeShards(ShardRange range)
+    public double[] ComputeShards(ShardRange range, GradientRound round)
     {
-        var sum = new TreeSum(Tree);
-        for (int shard = range.First; shard < range.End; shard++)
-            sum.Add(new(shard, shard + 1), Gradient(Step, shard));
-        return ([.. Enumerable.Repeat(1.0, range.Count)], sum);
+        for (int part = GradientParts.Count - 1; part >= 0; part--)
+        {
+            for (int shard = range.First; shard < range.End; shard++)
+            {
+                Memory<float> vector = round.Rent(part);
+                Gradient(Step, shard).AsSpan(GradientParts.Take(part).Sum(), GradientParts[part]).CopyTo(vector.Span);
+                round.Add(part, shard, vector);
+            }
+        }
+
+        return [.. Enumerable.Repeat(1.0, range.Count)];
     }
 
-    public double Hold(float[] gradient)
+    public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
     {
-        (held, heldStep) = (gradient, Step);
+        (held, heldStep) = ([.. parts.SelectMany(part => part.ToArray())], Step);
         changed(this);
-        return gradient.Sum();
+        return held.Sum();
     }
 
     public void AdvanceTo(long step)

@@ -41,7 +41,7 @@ public sealed class SimulationTests
                         cluster.StartNode();
                     cluster.StartCoordinator();
                     await world.Delay(world.Between(500, 2000));
-                    cluster.Stop();
+                    await cluster.StopAsync();
                     await world.Delay(world.Between(0, 100));
                     if (world.Chance(0.7))
                         await cluster.KillAsync(cluster.Nodes[world.Random.Next(3)]);

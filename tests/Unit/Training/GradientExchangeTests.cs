@@ -4,22 +4,25 @@ using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Tests.Training;
 
-/// <summary>The all-reduce over doors that delay and reorder gives every worker the same bits, however many workers there are.</summary>
+/// <summary>The all-reduce over connections that delay and break gives every worker the same bits, however many workers there are.</summary>
 public sealed class GradientExchangeTests
 {
-    private const int LongestChunk = 1 << 18;
+    private const int LongestChunk = 1 << 16;
 
-    [Fact]
-    public void Any_number_of_workers_gets_the_same_bits_in_any_order_of_arrival() =>
-        Gen.Select(Gen.Int[1, 12], Gen.Int[1, 30], Gen.Int).Sample(
-            (shards, length, seed) =>
+    [Theory]
+    [InlineData(WireFormat.Float32)]
+    [InlineData(WireFormat.Bf16)]
+    public void Any_number_of_workers_gets_the_same_bits_in_any_order_of_arrival(WireFormat wire) =>
+        Gen.Select(Gen.Int[1, 12], Gen.Int[1, 20].Array[1, 3], Gen.Int).Sample(
+            (shards, parts, seed) =>
             {
-                float[][] vectors = Vectors.Random(shards, length, seed);
-                uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
-                for (int workers = 1; workers <= Math.Min(5, shards); workers++)
+                float[][] vectors = Vectors.Random(shards, parts.Sum(), seed);
+                uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors, wire));
+                // More workers than shards, too: some have nothing to add.
+                for (int workers = 1; workers <= Math.Min(5, shards + 1); workers++)
                 {
-                    var mesh = new Mesh(shards, workers, length, seed);
-                    foreach (long step in new long[] { 3, 4 })
+                    var mesh = new Mesh(shards, workers, parts, wire, seed);
+                    foreach (long step in new long[] { 3, 4, 5 })
                         Assert.All(mesh.Exchange(step, vectors), result => Assert.Equal(expected, Vectors.Bits(result)));
                 }
             },
@@ -35,75 +38,121 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = [.. Enumerable.Range(0, 5).Select(shard => Enumerable.Range(0, length).Select(i => (float)((i * 5) + shard)).ToArray())];
         float[] expected = Vectors.AlongTheTree(vectors);
-        Assert.All(new Mesh(5, workers, length, seed: 1).Exchange(0, vectors), result => Assert.Equal(expected, result));
+        Assert.All(new Mesh(5, workers, [length], WireFormat.Float32, seed: 1).Exchange(0, vectors), result => Assert.Equal(expected, result));
     }
 
     [Fact]
-    public async Task Chunks_that_come_before_the_own_sums_are_kept()
+    public void Chunks_that_come_before_the_own_sums_are_kept()
     {
         float[][] vectors = Vectors.Random(4, 10, 1);
-        var mesh = new Mesh(4, 2, 10, seed: 1);
-        Task<float[]> first = mesh.Start(0, 7, vectors);
-        mesh.Drain();
-        Assert.False(first.IsCompleted);
-        Task<float[]> second = mesh.Start(1, 7, vectors);
-        mesh.Drain();
+        Mesh mesh = Two(shards: 4, length: 10);
+        GradientRound first = mesh.Start(0, 7, vectors);
+        mesh.Post.Deliver();
+        Assert.False(first.Whole.IsCompleted);
+        GradientRound second = mesh.Start(1, 7, vectors);
+        mesh.Post.Deliver();
         uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
-        Assert.Equal(expected, Vectors.Bits(await first));
-        Assert.Equal(expected, Vectors.Bits(await second));
+        Assert.Equal(expected, Vectors.Bits(Mesh.Result(first)));
+        Assert.Equal(expected, Vectors.Bits(Mesh.Result(second)));
     }
 
     [Fact]
-    public async Task Chunks_of_another_run_or_generation_or_of_an_earlier_step_are_refused()
+    public void A_part_is_exchanged_while_others_are_computed()
     {
-        float[][] vectors = Vectors.Random(2, 4, 1);
-        var mesh = new Mesh(2, 2, 4, seed: 1);
-        Task<float[]> result = mesh.Start(0, 7, vectors);
-        var poison = new GradientChunk("run", 2, 7, ChunkKind.Partial, 0, 1, 2, new byte[8]);
-        foreach (GradientChunk stale in new[] { poison with { Run = "other" }, poison with { Generation = 1 }, poison with { Generation = 3 }, poison with { Step = 6 } })
+        float[][] vectors = Vectors.Random(2, 10, 1);
+        var mesh = new Mesh(2, 2, [6, 4], WireFormat.Float32, seed: 1);
+        GradientRound[] rounds = [mesh.Workers[0].Begin(0), mesh.Workers[1].Begin(0)];
+        Add(part: 1, first: 6, length: 4);
+        mesh.Post.Deliver();
+        Assert.False(mesh.Workers[0].Outboxes[1].TryNext(out _));
+        mesh.Post.Again();
+        Assert.True(mesh.Workers[0].Outboxes[1].TryNext(out Chunk early) && early.Header.Kind == ChunkKind.Finished, "No chunk of the part that is computed is finished.");
+        Assert.All(rounds, round => Assert.False(round.Reduced.IsCompleted));
+        Add(part: 0, first: 0, length: 6);
+        mesh.Post.Deliver();
+        Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+
+        void Add(int part, int first, int length)
         {
-            await mesh.Workers[0].ReceiveAsync(stale);
-            await mesh.Workers[0].ReceiveAsync(stale with { Kind = ChunkKind.Finished });
+            for (int worker = 0; worker < 2; worker++)
+            {
+                Memory<float> vector = rounds[worker].Rent(part);
+                vectors[worker].AsSpan(first, length).CopyTo(vector.Span);
+                rounds[worker].Add(part, worker, vector);
+            }
         }
-
-        Assert.False(result.IsCompleted);
-        Task<float[]> other = mesh.Start(1, 7, vectors);
-        mesh.Drain();
-        Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(await result));
-        await other;
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Start(0, 6, vectors));
     }
 
     [Fact]
-    public async Task A_chunk_of_a_later_step_ends_the_wait_for_an_earlier_one()
+    public void Chunks_of_an_earlier_step_are_dropped()
     {
         float[][] vectors = Vectors.Random(2, 4, 1);
-        var mesh = new Mesh(2, 2, 4, seed: 1);
-        Task<float[]> left = mesh.Start(0, 7, vectors);
-        mesh.Drain();
-        Task<float[]>[] next = [mesh.Start(1, 8, vectors), mesh.Start(0, 8, vectors)];
-        mesh.Drain();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
-        Assert.All(await Task.WhenAll(next), result => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(result)));
+        Mesh mesh = Two(shards: 2, length: 4);
+        GradientRound result = mesh.Start(0, 7, vectors);
+        Assert.Null(mesh.Workers[0].Open(new(6, ChunkKind.Partial, 0, new(1, 2))));
+        Assert.Null(mesh.Workers[0].Open(new(6, ChunkKind.Finished, 1, new(0, 2))));
+        Assert.False(result.Whole.IsCompleted);
+        mesh.Start(1, 7, vectors);
+        mesh.Post.Deliver();
+        Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(result)));
+        Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Begin(6));
     }
 
     [Fact]
-    public async Task Abandoning_ends_a_wait_and_those_to_come()
+    public void A_chunk_that_cannot_be_for_this_worker_is_refused()
     {
-        var mesh = new Mesh(2, 2, 4, seed: 1);
-        Task<float[]> left = mesh.Start(0, 7, Vectors.Random(2, 4, 1));
-        mesh.Drain();
-        mesh.Workers[0].Abandon();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mesh.Start(0, 8, Vectors.Random(2, 4, 1)));
+        GradientExchange worker = Two(shards: 4, length: 4).Workers[0];
+        var right = new ChunkHeader(0, ChunkKind.Partial, 0, new(2, 4));
+        Assert.Equal(2, worker.LengthOf(right));
+        foreach (ChunkHeader wrong in new[]
+        {
+            right with { Chunk = -1 }, right with { Chunk = 2 }, right with { Chunk = 1 }, right with { Node = new(1, 3) }, right with { Node = new(2, 5) },
+            right with { Kind = (ChunkKind)2 }, right with { Kind = ChunkKind.Finished, Node = new(0, 4) }, new(0, ChunkKind.Finished, 1, new(0, 2)),
+        })
+        {
+            Assert.Throws<InvalidDataException>(() => worker.LengthOf(wrong));
+        }
     }
 
     [Fact]
-    public void A_chunk_that_comes_twice_counts_once()
+    public void A_chunk_of_a_later_step_ends_the_wait_for_an_earlier_one()
+    {
+        float[][] vectors = Vectors.Random(2, 4, 1);
+        Mesh mesh = Two(shards: 2, length: 4);
+        GradientRound left = mesh.Start(0, 7, vectors);
+        GradientRound[] next = [mesh.Start(1, 8, vectors), mesh.Start(0, 8, vectors)];
+        mesh.Post.Deliver();
+        Assert.True(left.Whole.IsCanceled && left.Reduced.IsCanceled);
+        Assert.All(next, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+    }
+
+    [Fact]
+    public void Abandoning_ends_a_wait_and_those_to_come()
+    {
+        Mesh mesh = Two(shards: 2, length: 4);
+        GradientRound left = mesh.Start(0, 7, Vectors.Random(2, 4, 1));
+        mesh.Workers[0].Abandon();
+        Assert.True(left.Whole.IsCanceled);
+        Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Begin(8));
+        Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Open(new(7, ChunkKind.Partial, 0, new(1, 2))));
+    }
+
+    [Fact]
+    public void What_comes_twice_counts_once()
     {
         float[][] vectors = Vectors.Random(4, 10, 1);
-        var mesh = new Mesh(4, 3, 10, seed: 1) { Twice = true };
-        Assert.All(mesh.Exchange(0, vectors), result => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(result)));
+        var mesh = new Mesh(4, 3, [10], WireFormat.Float32, seed: 1);
+        GradientRound[] rounds = [.. Enumerable.Range(0, 3).Select(rank =>
+        {
+            GradientRound round = mesh.Start(rank, 0, vectors);
+            mesh.Post.Deliver();
+            mesh.Post.Again();
+            mesh.Post.Deliver();
+            return round;
+        })];
+        mesh.Post.Again();
+        mesh.Post.Deliver();
+        Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
     }
 
     [Fact]
@@ -112,124 +161,107 @@ public sealed class GradientExchangeTests
         const int Shards = 8, Workers = 4, Length = 64;
         float[][] vectors = Vectors.Random(Shards, Length, 2);
         uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
-        var doors = new ThreadedDoor();
-        doors.Workers = [.. Enumerable.Range(0, Workers).Select(rank => new GradientExchange("run", 2, new(Shards), Workers, rank, Length, doors))];
+        var mesh = new Mesh(Shards, Workers, [Length], WireFormat.Float32, seed: 1);
+        using var over = new CancellationTokenSource();
+        Task[] links = [.. from sender in Enumerable.Range(0, Workers) from receiver in Enumerable.Range(0, Workers) where sender != receiver select Task.Run(() => CarryAsync(sender, receiver))];
         for (long step = 0; step < 300; step++)
         {
-            float[][] results = await Task.WhenAll(doors.Workers.Select((worker, rank) =>
-                Task.Run(() => worker.ExchangeAsync(step, Mesh.Sums(new(Shards), rank, Workers, vectors))))).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
-            Assert.All(results, result => Assert.Equal(expected, Vectors.Bits(result)));
+            IReadOnlyList<ReadOnlyMemory<float>>[] results = await Task.WhenAll(Enumerable.Range(0, Workers).Select(rank => Task.Run(() => mesh.Start(rank, step, vectors).Whole)))
+                .WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+            Assert.All(results, result => Assert.Equal(expected, Vectors.Bits(result[0].ToArray())));
+        }
+
+        over.Cancel();
+        await Task.WhenAll(links).ContinueWith(ended => Assert.True(ended.IsCanceled, ended.Exception?.ToString()), TaskScheduler.Default);
+
+        async Task CarryAsync(int sender, int receiver)
+        {
+            while (true)
+            {
+                await mesh.Workers[sender].Outboxes[receiver].NewsAsync(over.Token);
+                while (mesh.Workers[sender].Outboxes[receiver].TryNext(out Chunk chunk))
+                    Posting.Hand(mesh.Workers[receiver], chunk.Header, chunk.Values.ToArray());
+            }
         }
     }
 
-    /// <summary>Delivers each chunk on whatever thread is free.</summary>
-    private sealed class ThreadedDoor : IChunkDoor
+    [Fact]
+    public void Steps_take_no_new_vectors()
     {
-        public GradientExchange[] Workers { get; set; } = [];
+        const int Length = 3 * LongestChunk;
+        float[][] vectors = Vectors.Random(4, Length, 1);
+        var mesh = new Mesh(4, 2, [Length], WireFormat.Float32, seed: 1);
+        var used = new HashSet<object>(ReferenceEqualityComparer.Instance);
+        for (long step = 0; step < 6; step++)
+        {
+            foreach (GradientRound round in new[] { mesh.Start(0, step, vectors, used), mesh.Start(1, step, vectors, used) })
+                mesh.Post.Deliver();
+        }
 
-        public Task SendAsync(int rank, GradientChunk chunk) => Task.Run(() => Workers[rank].ReceiveAsync(chunk));
+        Assert.Equal(4, used.Count);
     }
 
-    /// <summary>Workers whose chunks wait until one is picked at random.</summary>
-    private sealed class Mesh : IChunkDoor
-    {
-        private readonly ReductionTree tree;
-        private readonly Random random;
-        private readonly List<Action> pending = [];
+    private static Mesh Two(int shards, int length) => new(shards, 2, [length], WireFormat.Float32, seed: 1);
 
-        public Mesh(int shards, int workers, int length, int seed)
+    /// <summary>The workers of a generation.</summary>
+    private sealed class Mesh
+    {
+        private readonly Random random;
+        private readonly int[] parts;
+
+        public Mesh(int shards, int workers, int[] parts, WireFormat wire, int seed)
         {
-            tree = new(shards);
-            random = new(seed);
-            Workers = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange("run", 2, tree, workers, rank, length, this))];
+            (this.parts, random) = (parts, new(seed));
+            Workers = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(shards), workers, rank, parts, wire))];
+            Post = new(Workers, seed);
         }
 
         public GradientExchange[] Workers { get; }
 
-        /// <summary>Every chunk is delivered twice.</summary>
-        public bool Twice { get; init; }
+        public Posting Post { get; }
 
-        /// <summary>Sums of a worker's share along the tree, which it may change.</summary>
-        public static IReadOnlyDictionary<ShardRange, float[]> Sums(ReductionTree tree, int rank, int workers, float[][] vectors)
+        public static float[] Result(GradientRound round)
         {
-            var sum = new TreeSum(tree);
-            ShardRange share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
-            for (int shard = share.First; shard < share.End; shard++)
-                sum.Add(new(shard, shard + 1), [.. vectors[shard]]);
-            return sum.Sums;
+            Assert.True(round.Whole.IsCompletedSuccessfully && round.Reduced.IsCompletedSuccessfully);
+            return [.. round.Whole.Result.SelectMany(part => part.ToArray())];
         }
 
-        public Task SendAsync(int rank, GradientChunk chunk)
+        /// <param name="used">Takes down the arrays that the worker's shards are put in.</param>
+        public GradientRound Start(int rank, long step, float[][] vectors, HashSet<object>? used = null)
         {
-            var taken = new TaskCompletionSource();
-            lock (pending)
+            GradientRound round = Workers[rank].Begin(step);
+            for (int part = parts.Length - 1; part >= 0; part--)
             {
-                if (Twice)
-                    pending.Add(() => Workers[rank].ReceiveAsync(chunk));
-                pending.Add(() => Workers[rank].ReceiveAsync(chunk).ContinueWith(
-                    _ => taken.SetResult(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
-                Monitor.Pulse(pending);
+                for (int shard = Workers[rank].Share.First; shard < Workers[rank].Share.End; shard++)
+                {
+                    Memory<float> vector = round.Rent(part);
+                    if (used is not null && System.Runtime.InteropServices.MemoryMarshal.TryGetArray(vector, out ArraySegment<float> array))
+                        used.Add(array.Array!);
+                    vectors[shard].AsSpan(parts.Take(part).Sum(), parts[part]).CopyTo(vector.Span);
+                    round.Add(part, shard, vector);
+                }
             }
 
-            return taken.Task;
+            return round;
         }
 
-        public Task<float[]> Start(int rank, long step, float[][] vectors) =>
-            Workers[rank].ExchangeAsync(step, Sums(tree, rank, Workers.Length, vectors));
-
-        /// <summary>Delivers what waits, and what that sends, in random order.</summary>
-        public void Drain()
-        {
-            while (TryTake(out Action deliver))
-                deliver();
-        }
-
-        private bool TryTake(out Action deliver)
-        {
-            lock (pending)
-            {
-                deliver = () => { };
-                if (pending.Count == 0)
-                    return false;
-                int pick = random.Next(pending.Count);
-                deliver = pending[pick];
-                pending.RemoveAt(pick);
-                return true;
-            }
-        }
-
-        /// <summary>A whole step, whose workers start at random moments.</summary>
+        /// <summary>A whole step, whose workers start in random order, and whose connections break once.</summary>
         public float[][] Exchange(long step, float[][] vectors)
         {
-            var results = new Task<float[]>[Workers.Length];
-            for (int rank = 0; rank < Workers.Length; rank++)
+            int[] order = [.. Enumerable.Range(0, Workers.Length)];
+            random.Shuffle(order);
+            var rounds = new GradientRound[Workers.Length];
+            foreach (int rank in order)
             {
-                int own = rank;
-                pending.Add(() => results[own] = Start(own, step, vectors));
+                rounds[rank] = Start(rank, step, vectors);
+                if (random.Next(2) == 0)
+                    Post.Deliver();
+                if (random.Next(3) == 0)
+                    Post.Again();
             }
 
-            Drain();
-            Task<float[][]> all = Task.WhenAll(results);
-            _ = all.ContinueWith(
-                _ =>
-                {
-                    lock (pending)
-                        Monitor.Pulse(pending);
-                },
-                TaskScheduler.Default);
-            while (!all.IsCompleted)
-            {
-                // Workers keep few chunks in flight, and send the next when one has been taken.
-                lock (pending)
-                {
-                    while (pending.Count == 0 && !all.IsCompleted)
-                        Assert.True(Monitor.Wait(pending, TimeSpan.FromSeconds(30)), "No worker sent a chunk within 30 seconds, and the exchange is not over.");
-                }
-
-                Drain();
-            }
-
-            return all.GetAwaiter().GetResult();
+            Post.Deliver();
+            return [.. rounds.Select(Result)];
         }
     }
 }

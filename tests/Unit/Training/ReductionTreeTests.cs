@@ -1,4 +1,5 @@
 using CsCheck;
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Tests.Training;
@@ -70,18 +71,18 @@ public sealed class ReductionTreeTests
                 var random = new Random(seed);
                 var worker = new TreeSum[workers];
                 for (int w = 0; w < workers; w++)
-                    worker[w] = new(tree);
+                    worker[w] = new(tree, new(9), WireFormat.Float32);
                 int[] order = [.. Enumerable.Range(0, shards)];
                 random.Shuffle(order);
                 foreach (int shard in order)
-                    worker[random.Next(workers)].Add(new(shard, shard + 1), [.. vectors[shard]]);
-                KeyValuePair<ShardRange, float[]>[] sums = [.. worker.SelectMany(w => w.Sums)];
+                    worker[random.Next(workers)].Add(new(shard, shard + 1), vectors[shard].ToArray());
+                (ShardRange Node, Memory<float> Vector)[] sums = [.. worker.SelectMany(w => w.Sums)];
                 random.Shuffle(sums);
-                var total = new TreeSum(tree);
-                foreach ((ShardRange node, float[] sum) in sums)
+                var total = new TreeSum(tree, new(9), WireFormat.Float32);
+                foreach ((ShardRange node, Memory<float> sum) in sums)
                     total.Add(node, sum);
-                Assert.True(total.TryGetTotal(out float[] found));
-                Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(found));
+                Assert.True(total.TryGetTotal(out Memory<float> found));
+                Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(found.ToArray()));
             },
             iter: 500);
 
@@ -111,26 +112,26 @@ public sealed class ReductionTreeTests
         uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
         for (int repeat = 0; repeat < 50; repeat++)
         {
-            var sum = new TreeSum(new(Shards));
-            Parallel.For(0, Shards, shard => sum.Add(new(shard, shard + 1), [.. vectors[shard]]));
-            Assert.True(sum.TryGetTotal(out float[] total));
-            Assert.Equal(expected, Vectors.Bits(total));
+            var sum = new TreeSum(new(Shards), new(50), WireFormat.Float32);
+            Parallel.For(0, Shards, shard => sum.Add(new(shard, shard + 1), vectors[shard].ToArray()));
+            Assert.True(sum.TryGetTotal(out Memory<float> total));
+            Assert.Equal(expected, Vectors.Bits(total.ToArray()));
         }
     }
 
     [Fact]
     public void There_is_no_total_before_every_shard_has_come()
     {
-        var sum = new TreeSum(new(5));
+        var sum = new TreeSum(new(5), new(1), WireFormat.Float32);
         foreach (int shard in new[] { 4, 0, 3, 1 })
         {
-            sum.Add(new(shard, shard + 1), [shard]);
+            sum.Add(new(shard, shard + 1), new float[] { shard });
             Assert.False(sum.TryGetTotal(out _));
         }
 
-        sum.Add(new(2, 3), [2]);
-        Assert.True(sum.TryGetTotal(out float[] total));
-        Assert.Equal([10], total);
+        sum.Add(new(2, 3), new float[] { 2 });
+        Assert.True(sum.TryGetTotal(out Memory<float> total));
+        Assert.Equal([10f], total.ToArray());
     }
 
     /// <summary>The tree's nodes, found from its leaves upwards.</summary>
@@ -166,16 +167,27 @@ internal static class Vectors
             (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-6, 7)))).ToArray())];
     }
 
+    /// <summary>Rounded to the nearest bfloat16, ties to even, in double precision.</summary>
+    public static float ToBf16(float value)
+    {
+        if (!float.IsFinite(value) || value == 0)
+            return value;
+        double unit = Math.ScaleB(1, Math.Max(Math.ILogB(value), -126) - 7);
+        return (float)(Math.Round(value / unit, MidpointRounding.ToEven) * unit);
+    }
+
     public static uint[] Bits(float[] vector) => [.. vector.Select(BitConverter.SingleToUInt32Bits)];
 
     /// <summary>The sum by the tree's definition: a left half of the largest power of two that leaves something for the right.</summary>
-    public static float[] AlongTheTree(ReadOnlySpan<float[]> vectors)
+    public static float[] AlongTheTree(ReadOnlySpan<float[]> vectors, WireFormat wire = WireFormat.Float32)
     {
         if (vectors.Length == 1)
-            return vectors[0];
+            return [.. vectors[0].Select(Rounded)];
         int half = 1;
         while (half * 2 < vectors.Length)
             half *= 2;
-        return [.. AlongTheTree(vectors[..half]).Zip(AlongTheTree(vectors[half..]), (a, b) => a + b)];
+        return [.. AlongTheTree(vectors[..half], wire).Zip(AlongTheTree(vectors[half..], wire), (a, b) => Rounded(a + b))];
+
+        float Rounded(float value) => wire == WireFormat.Bf16 ? ToBf16(value) : value;
     }
 }

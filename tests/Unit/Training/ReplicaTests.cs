@@ -82,20 +82,16 @@ public sealed class ReplicaTests
         using TinyRun alone = TinyRun.Start(TinyRun.Small);
         alone.Steps(Steps);
         TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
-        var doors = new Doors();
-        ReductionTree tree = runs[0].Replica.Tree;
-        int length = (int)runs[0].Replica.Network.Layout.Length;
-        doors.Exchanges = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange("run", 1, tree, workers, rank, length, doors))];
+        GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(TinyRun.Small.Shards), workers, rank, runs[0].Replica.GradientParts, WireFormat.Float32))];
         for (long step = 0; step < Steps; step++)
         {
-            float[][] totals = await Task.WhenAll(runs.Select((run, rank) =>
-            {
-                TreeSum sums = run.On(() => run.Replica.ComputeShards(ShardRange.ShareOf(tree.Root.Count, rank, workers)).Gradients);
-                return doors.Exchanges[rank].ExchangeAsync(step, sums.Sums);
-            }));
+            GradientRound[] rounds = [.. exchanges.Select(exchange => exchange.Begin(step))];
+            for (int rank = 0; rank < workers; rank++)
+                runs[rank].On(() => runs[rank].Replica.ComputeShards(exchanges[rank].Share, rounds[rank]));
+            new Posting(exchanges).Deliver();
             for (int rank = 0; rank < workers; rank++)
             {
-                (Replica replica, float[] total) = (runs[rank].Replica, totals[rank]);
+                (Replica replica, IReadOnlyList<ReadOnlyMemory<float>> total) = (runs[rank].Replica, await rounds[rank].Whole);
                 runs[rank].On(() =>
                 {
                     replica.Hold(total);
@@ -119,7 +115,7 @@ public sealed class ReplicaTests
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         gradient[^20] = bad;
         float[] values = run.On(() => Model.TensorValues.Floats(run.Replica.State.Values));
-        Assert.False(double.IsFinite(run.On(() => run.Replica.Hold(gradient))));
+        Assert.False(double.IsFinite(run.On(() => run.Replica.Hold(run.Parts(gradient)))));
         run.On(() => run.Replica.AdvanceTo(2));
         Assert.Equal(2, run.Replica.State.Step);
         Assert.Equal(values, run.On(() => Model.TensorValues.Floats(run.Replica.State.Values)));
@@ -145,13 +141,6 @@ public sealed class ReplicaTests
         using TinyRun run = TinyRun.Start(TinyRun.Small);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         (gradient[0], gradient[33]) = (3, -4);
-        Assert.Equal(5, run.On(() => run.Replica.Hold(gradient)), 1e-6);
-    }
-
-    private sealed class Doors : IChunkDoor
-    {
-        public GradientExchange[] Exchanges { get; set; } = [];
-
-        public Task SendAsync(int rank, GradientChunk chunk) => Task.Run(() => Exchanges[rank].ReceiveAsync(chunk));
+        Assert.Equal(5, run.On(() => run.Replica.Hold(run.Parts(gradient))), 1e-6);
     }
 }

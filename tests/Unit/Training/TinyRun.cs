@@ -68,14 +68,22 @@ internal sealed class TinyRun : IDisposable
 
     /// <summary>Steps that one worker computes alone.</summary>
     /// <returns>Mean loss per image of each step.</returns>
-    public double[] Steps(int count) => [.. Enumerable.Range(0, count).Select(_ => On(() =>
+    public double[] Steps(int count)
     {
-        (double[] losses, TreeSum gradients) = Replica.ComputeShards(Replica.Tree.Root);
-        Assert.True(gradients.TryGetTotal(out float[] total));
-        Replica.Hold(total);
-        Replica.AdvanceTo(Replica.State.Step + 1);
-        return losses.Sum() / Spec.ImagesPerStep;
-    }))];
+        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, Replica.GradientParts, Spec.Wire);
+        return [.. Enumerable.Range(0, count).Select(_ => On(() =>
+        {
+            GradientRound round = alone.Begin(Replica.Step);
+            double[] losses = Replica.ComputeShards(alone.Share, round);
+            Assert.True(round.Whole.IsCompletedSuccessfully);
+            Replica.Hold(round.Whole.Result);
+            Replica.AdvanceTo(Replica.Step + 1);
+            return losses.Sum() / Spec.ImagesPerStep;
+        }))];
+    }
+
+    /// <summary>A whole gradient as a round brings it.</summary>
+    public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) => [.. Replica.GradientParts.Select((length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientParts.Take(part).Sum(), length))];
 
     public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
 

@@ -1,0 +1,8 @@
+namespace PixelCnnCluster.Actors;
+
+/// <summary>Where this silo listens for chunks of gradients.</summary>
+public interface IDataEndpoint
+{
+    /// <summary>address:port; null while the silo starts.</summary>
+    string? Address { get; }
+}

@@ -1,0 +1,26 @@
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// Leaves a tensor as it is and tells when the backward pass comes by. The engine goes backwards by the order in which operations were made, and adds up a
+/// parameter's gradient before anything else, so then the gradients of all layers that came later are known.
+/// </summary>
+internal sealed class Milestone : autograd.SingleTensorFunction<Milestone>
+{
+    public override string Name => nameof(Milestone);
+
+    public static Tensor Apply(Tensor input, Action passed) => apply(input, passed);
+
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        ctx.save_data("passed", vars[1]);
+        return ((Tensor)vars[0]).alias();
+    }
+
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        ((Action)ctx.get_data("passed"))();
+        return [grad_output.alias(), null!];
+    }
+}

@@ -1,0 +1,133 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// One worker's part in the all-reduce of a generation's gradients. The gradient comes in parts, each a vector, and each part is cut into chunks that have one owner: the
+/// others send it their partial sums (reduce-scatter), it adds them along the tree and sends the finished chunk to all (all-gather). Sums are made in place: a finished
+/// chunk takes the place of this worker's own partial sum, which nobody needs any more. Chunks may come before this worker's own sums are ready. Safe to call from several threads.
+/// </summary>
+public sealed class GradientExchange
+{
+    /// <summary>Floats; 256 KB, so that a chunk is summed while it is in the processor's cache.</summary>
+    private const int LongestChunk = 1 << 16;
+
+    private readonly Lock gate = new();
+    private GradientRound? round;
+    private bool abandoned;
+
+    /// <param name="rank">This worker's number among all.</param>
+    /// <param name="parts">Floats of each part of the gradient.</param>
+    /// <param name="wire">How chunks are sent.</param>
+    public GradientExchange(ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire)
+    {
+        (Tree, Workers, Rank, Wire) = (tree, workers, rank, wire);
+        Share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
+        Places = [.. parts.SelectMany((length, part) => Cut(part, length, workers))];
+        Pools = [.. parts.Select(length => new VectorPool(length))];
+        Blocks = new(Places.Max(place => place.Length));
+        Outboxes = [.. Enumerable.Range(0, workers).Select(_ => new Outbox())];
+    }
+
+    /// <summary>The shards that this worker computes.</summary>
+    public ShardRange Share { get; }
+
+    public WireFormat Wire { get; }
+
+    /// <summary>What goes to each worker, by number; nothing to this one.</summary>
+    public IReadOnlyList<Outbox> Outboxes { get; }
+
+    internal ReductionTree Tree { get; }
+
+    internal int Workers { get; }
+
+    internal int Rank { get; }
+
+    /// <summary>Where each chunk lies.</summary>
+    internal ChunkPlace[] Places { get; }
+
+    /// <summary>Vectors for each part.</summary>
+    internal VectorPool[] Pools { get; }
+
+    /// <summary>Vectors for chunks.</summary>
+    internal VectorPool Blocks { get; }
+
+    /// <summary>Begins a step's exchange.</summary>
+    /// <exception cref="OperationCanceledException">The exchange was abandoned, or a chunk of a later step came: the generation went on without this worker.</exception>
+    public GradientRound Begin(long step)
+    {
+        GradientRound current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
+        current.Begin();
+        return current;
+    }
+
+    /// <summary>Floats of a chunk that a peer announces.</summary>
+    /// <exception cref="InvalidDataException">There is no such chunk, or it is not for this worker.</exception>
+    public int LengthOf(ChunkHeader header)
+    {
+        bool isRight = header.Chunk >= 0 && header.Chunk < Places.Length && header.Kind switch
+        {
+            ChunkKind.Partial => OwnerOf(header.Chunk) == Rank && (header.Node == Tree.Root || Tree.Above(header.Node) is not null),
+            ChunkKind.Finished => OwnerOf(header.Chunk) != Rank && header.Node == Tree.Root,
+            _ => false,
+        };
+        return isRight ? Places[header.Chunk].Length : throw new InvalidDataException($"there is no chunk {header} for worker number {Rank}");
+    }
+
+    /// <summary>Where the values of a chunk that comes are to be written before <see cref="Close"/>; null if it is not wanted: it came before, or belongs to an earlier step.</summary>
+    /// <exception cref="OperationCanceledException">The exchange was abandoned.</exception>
+    public Memory<float>? Open(ChunkHeader header)
+    {
+        if (RoundOf(header.Step) is { } current)
+            return current.Open(header);
+        return abandoned ? throw new OperationCanceledException("the exchange was abandoned") : null;
+    }
+
+    /// <summary>Takes a chunk whose values have come.</summary>
+    public void Close(ChunkHeader header, Memory<float> values) => RoundOf(header.Step)?.Close(header, values);
+
+    /// <summary>Ends the wait of an exchange that its peers will not finish, and of any to come.</summary>
+    public void Abandon()
+    {
+        lock (gate)
+        {
+            abandoned = true;
+            round?.Cancel();
+        }
+    }
+
+    internal int OwnerOf(int chunk) => chunk % Workers;
+
+    /// <summary>The state of a step's exchange, begun if the step is new; null if it is over.</summary>
+    private GradientRound? RoundOf(long step)
+    {
+        lock (gate)
+        {
+            if (abandoned)
+                return null;
+            if (round is null || step > round.Step)
+            {
+                round?.Cancel();
+                foreach (Outbox outbox in Outboxes)
+                    outbox.Clear();
+                round?.Recycle();
+                round = new(this, step);
+            }
+
+            return step == round.Step ? round : null;
+        }
+    }
+
+    private static IEnumerable<ChunkPlace> Cut(int part, int length, int workers)
+    {
+        int longest = Math.Min(LongestChunk, (length + workers - 1) / workers);
+        for (int first = 0; first < length; first += longest)
+            yield return new(part, first, Math.Min(longest, length - first));
+    }
+}
+
+/// <summary>Which floats of a part a chunk is.</summary>
+internal readonly record struct ChunkPlace(int Part, int First, int Length)
+{
+    public Memory<float> Of(Memory<float> part) => part.Slice(First, Length);
+}

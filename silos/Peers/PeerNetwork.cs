@@ -1,0 +1,81 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Silo.Peers;
+
+/// <summary>Connects to other silos' <see cref="PeerListener"/>.</summary>
+/// <param name="locate">Where a worker listens, address:port; null while its silo starts.</param>
+public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCertificates? certificates) : IPeerNetwork
+{
+    /// <inheritdoc/>
+    public async Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel)
+    {
+        string address = await locate(worker).WaitAsync(cancel) ?? throw new IOException($"{worker} does not listen yet.");
+        var endpoint = IPEndPoint.Parse(address);
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Stream? stream = null;
+        try
+        {
+            await socket.ConnectAsync(endpoint, cancel);
+            stream = new NetworkStream(socket, ownsSocket: true);
+            if (certificates is not null)
+            {
+                var secured = new SslStream(stream);
+                stream = secured;
+                await secured.AuthenticateAsClientAsync(certificates.Client(endpoint), cancel);
+            }
+
+            await stream.WriteAsync(greeting.ToBytes(), cancel);
+            return new Connection(stream);
+        }
+        catch
+        {
+            socket.Dispose();
+            if (stream is not null)
+                await stream.DisposeAsync();
+            throw;
+        }
+    }
+
+    private sealed class Connection : IPeerConnection
+    {
+        private readonly Stream stream;
+        private readonly CancellationTokenSource lost = new();
+        private byte[] buffer = [];
+
+        public Connection(Stream stream)
+        {
+            this.stream = stream;
+            _ = WatchAsync();
+        }
+
+        public CancellationToken Lost => lost.Token;
+
+        public async Task<int> SendAsync(Chunk chunk, WireFormat wire, CancellationToken cancel)
+        {
+            Memory<byte> bytes = ChunkStream.Write(chunk, wire, ref buffer);
+            await stream.WriteAsync(bytes, cancel);
+            return bytes.Length;
+        }
+
+        public ValueTask DisposeAsync() => stream.DisposeAsync();
+
+        /// <summary>The other side says nothing, so whatever is read is the end.</summary>
+        private async Task WatchAsync()
+        {
+            try
+            {
+                _ = await stream.ReadAsync(new byte[1]);
+            }
+            catch (Exception fault) when (fault is IOException or ObjectDisposedException)
+            {
+            }
+
+            await lost.CancelAsync();
+        }
+    }
+}
