@@ -157,19 +157,13 @@ public sealed class WorkerDevice(
                 if (mine.Generation != order.Generation || mine.IsOver)
                     throw Left(order.Run);
                 mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire));
-                Link(mine.Member.Exchange, mine.Over);
+                PeerLink.Start(
+                    mine.Member.Exchange, new(order.Run, order.Generation, name), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes), time, log, mine.Over);
             }
 
             phase = WorkerPhase.Waiting;
         });
         return report!;
-
-        void Link(GradientExchange exchange, CancellationToken generationOver)
-        {
-            var greeting = new PeerGreeting(order.Run, order.Generation, name);
-            foreach ((int peer, string worker) in order.Workers.Index().Where(other => other.Index != rank))
-                _ = new PeerLink(network, worker, greeting, exchange.Outboxes[peer], exchange.Wire, bytes => metrics.AddSent(order.Run, bytes), time, log, generationOver).RunAsync();
-        }
 
         Task OnDeviceAsync(Action work) => device.RunAsync(() =>
         {

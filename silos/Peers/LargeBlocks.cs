@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Connections;
 namespace PixelCnnCluster.Silo.Peers;
 
 /// <summary>
-/// Memory of the web server's connections in blocks of 256 KB in place of 4 KB: each block is filled by one read from the system, and reads are what receiving
+/// Memory of the web server's connections in blocks of 1 MB in place of 4 KB: each block is filled by one read from the system, and reads are what receiving
 /// gradients costs.
 /// </summary>
 public sealed class LargeBlocks : IMemoryPoolFactory<byte>
@@ -15,7 +15,7 @@ public sealed class LargeBlocks : IMemoryPoolFactory<byte>
 
     private sealed class Pool : MemoryPool<byte>
     {
-        private const int BlockBytes = 1 << 18;
+        private const int BlockBytes = 1 << 20;
 
         private readonly ConcurrentBag<Block> free = [];
 

@@ -45,7 +45,8 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
     {
         private readonly Stream stream;
         private readonly CancellationTokenSource lost = new();
-        private byte[] buffer = [];
+        private readonly byte[] header = new byte[ChunkHeader.Bytes];
+        private byte[] halves = [];
 
         public Connection(Stream stream)
         {
@@ -57,9 +58,11 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
 
         public async Task<int> SendAsync(Chunk chunk, WireFormat wire, CancellationToken cancel)
         {
-            Memory<byte> bytes = ChunkStream.Write(chunk, wire, ref buffer);
-            await stream.WriteAsync(bytes, cancel);
-            return bytes.Length;
+            chunk.Header.Write(header);
+            ReadOnlyMemory<byte> content = ChunkStream.BytesOf(chunk, wire, ref halves);
+            await stream.WriteAsync(header, cancel);
+            await stream.WriteAsync(content, cancel);
+            return header.Length + content.Length;
         }
 
         public ValueTask DisposeAsync() => stream.DisposeAsync();

@@ -8,22 +8,17 @@ namespace PixelCnnCluster.Training;
 /// <summary>Chunks as bytes: headers, each with its values behind it.</summary>
 public static class ChunkStream
 {
-    /// <summary>A chunk as it is sent.</summary>
-    /// <param name="bytes">A buffer to write to, made longer if it has to be.</param>
-    /// <returns>What was written.</returns>
-    public static Memory<byte> Write(Chunk chunk, WireFormat wire, ref byte[] bytes)
+    /// <summary>What follows a chunk's header: its values where they lie, or in a buffer if they are sent in another form.</summary>
+    /// <param name="buffer">Made longer if it has to be.</param>
+    public static ReadOnlyMemory<byte> BytesOf(Chunk chunk, WireFormat wire, ref byte[] buffer)
     {
-        ReadOnlySpan<float> values = chunk.Values.Span;
-        int length = ChunkHeader.Bytes + (values.Length * BytesPerFloat(wire));
-        if (bytes.Length < length)
-            bytes = GC.AllocateUninitializedArray<byte>(length);
-        chunk.Header.Write(bytes);
-        Span<byte> content = bytes.AsSpan(ChunkHeader.Bytes, length - ChunkHeader.Bytes);
-        if (wire == WireFormat.Bf16)
-            Bf16.Pack(values, content);
-        else
-            MemoryMarshal.AsBytes(values).CopyTo(content);
-        return bytes.AsMemory(0, length);
+        if (wire == WireFormat.Float32)
+            return new FloatBytes(chunk.Values).Memory;
+        int length = chunk.Values.Length * Bf16.Bytes;
+        if (buffer.Length < length)
+            buffer = GC.AllocateUninitializedArray<byte>(length);
+        Bf16.Pack(chunk.Values.Span, buffer.AsSpan(0, length));
+        return buffer.AsMemory(0, length);
     }
 
     /// <summary>Hands chunks to the exchange until the sender ends or hangs up.</summary>
@@ -70,5 +65,22 @@ public static class ChunkStream
         Span<byte> header = stackalloc byte[ChunkHeader.Bytes];
         buffer.Slice(0, ChunkHeader.Bytes).CopyTo(header);
         return ChunkHeader.Read(header);
+    }
+
+    /// <summary>Floats seen as bytes.</summary>
+    private sealed class FloatBytes(ReadOnlyMemory<float> floats) : MemoryManager<byte>
+    {
+        public override Span<byte> GetSpan() => MemoryMarshal.AsBytes(MemoryMarshal.AsMemory(floats).Span);
+
+        public override unsafe MemoryHandle Pin(int elementIndex = 0)
+        {
+            MemoryMarshal.TryGetArray(floats, out ArraySegment<float> array);
+            var pinned = GCHandle.Alloc(array.Array, GCHandleType.Pinned);
+            return new((byte*)pinned.AddrOfPinnedObject() + (array.Offset * sizeof(float)) + elementIndex, pinned, this);
+        }
+
+        public override void Unpin() { }
+
+        protected override void Dispose(bool disposing) { }
     }
 }

@@ -114,7 +114,7 @@ public sealed class GradientRound
                 from sum in sums
                 select new Chunk(new(Step, ChunkKind.Partial, chunk, sum.Node), exchange.Places[chunk].Of(sum.Vector)),
                 // Where it is finished, the owner has this sum, and the finished one lies in its place.
-                isWanted: chunk => !chunks[chunk.Header.Chunk].IsDone);
+                isWanted: chunk => !chunks[chunk.Header.Chunk].IsDone, first: false);
         }
 
         foreach (int chunk in parts.Where(chunk => exchange.OwnerOf(chunk) == exchange.Rank))
@@ -149,7 +149,7 @@ public sealed class GradientRound
         if (exchange.OwnerOf(number) == exchange.Rank)
         {
             foreach (Outbox outbox in exchange.Outboxes.Where((_, rank) => rank != exchange.Rank))
-                outbox.Add([new(new(Step, ChunkKind.Finished, number, exchange.Tree.Root), result)], isWanted: _ => true);
+                outbox.Add([new(new(Step, ChunkKind.Finished, number, exchange.Tree.Root), result)], isWanted: _ => true, first: true);
             if (Interlocked.Decrement(ref ownMissing) == 0)
                 reduced.TrySetResult();
         }

@@ -60,11 +60,12 @@ public sealed class Outbox
     }
 
     /// <param name="isWanted">Asked before the chunk is sent.</param>
-    internal void Add(IEnumerable<Chunk> more, Func<Chunk, bool> isWanted)
+    /// <param name="first">Before those that wait: what has just been summed is still in the processor's cache.</param>
+    internal void Add(IEnumerable<Chunk> more, Func<Chunk, bool> isWanted, bool first)
     {
         lock (gate)
         {
-            chunks.AddRange(more.Select(chunk => (chunk, (Func<bool>)(() => isWanted(chunk)))));
+            chunks.InsertRange(first ? next : chunks.Count, more.Select(chunk => (chunk, (Func<bool>)(() => isWanted(chunk)))));
             news?.TrySetResult();
             news = null;
         }

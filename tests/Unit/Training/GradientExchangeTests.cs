@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Tests.Training;
 /// <summary>The all-reduce over connections that delay and break gives every worker the same bits, however many workers there are.</summary>
 public sealed class GradientExchangeTests
 {
-    private const int LongestChunk = 1 << 16;
+    private const int LongestChunk = 1 << 18;
 
     [Theory]
     [InlineData(WireFormat.Float32)]

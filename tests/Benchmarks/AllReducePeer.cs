@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Silo.Peers;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>One process of <see cref="AllReduce"/>, with the listener, the links and the exchange of a silo.</summary>
+internal sealed class AllReducePeer(int number, int silos, int floats, WireFormat wire)
+{
+    private readonly GradientExchange exchange = new(new(silos), silos, number, [floats], wire);
+    private readonly byte[] rawOut = new byte[(long)floats * 4], rawIn = new byte[(long)floats * 4];
+    private Socket[] rawTo = [], rawFrom = [];
+    private GradientRound? round;
+    private Memory<float> own;
+    private long step;
+
+    public static Command Command()
+    {
+        Option<int> number = new("--number"), silos = new("--silos"), floats = new("--floats");
+        Option<WireFormat> wire = new("--wire");
+        var command = new Command("all-reduce-peer", "A process of all-reduce.") { number, silos, floats, wire };
+        command.Hidden = true;
+        command.SetAction(parsed => new AllReducePeer(parsed.GetValue(number), parsed.GetValue(silos), parsed.GetValue(floats), parsed.GetValue(wire)).RunAsync());
+        return command;
+    }
+
+    private async Task RunAsync()
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
+        var listener = new PeerListener(_ => exchange, NullLogger<PeerListener>.Instance);
+        builder.WebHost.ConfigureKestrel((_, options) => listener.Listen(
+            options, new(IPAddress.Loopback, 0), certificates: null, options.ApplicationServices.GetRequiredService<Microsoft.Extensions.Hosting.IHostApplicationLifetime>()));
+        await using WebApplication app = builder.Build();
+        await app.StartAsync();
+        using var rawListener = new TcpListener(IPAddress.Loopback, 0);
+        rawListener.Start();
+        Console.ReadLine();
+        Console.WriteLine($"{listener.Address},{rawListener.LocalEndpoint}");
+        string[][] peers = [.. Console.ReadLine()!.Split(' ').Select(addresses => addresses.Split(','))];
+        var network = new PeerNetwork(worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), certificates: null);
+        using var over = new CancellationTokenSource();
+        PeerLink.Start(exchange, new("run", 1, $"{number}"), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
+        rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];
+        rawFrom = [.. Enumerable.Range(0, silos - 1).Select(_ => rawListener.AcceptSocket())];
+        Console.WriteLine("connected");
+        while (Console.ReadLine() is { } order)
+        {
+            var clock = Stopwatch.StartNew();
+            await (order switch { "fill" => Task.Run(Fill), "exchange" => ExchangeAsync(), _ => RawAsync() });
+            Console.WriteLine(clock.Elapsed.TotalSeconds.ToString(CultureInfo.InvariantCulture));
+        }
+
+        over.Cancel();
+    }
+
+    private void Fill()
+    {
+        round = exchange.Begin(step++);
+        own = round.Rent(0);
+        own.Span.Fill(number + 1);
+    }
+
+    private async Task ExchangeAsync()
+    {
+        await Task.Run(() => round!.Add(0, number, own));
+        ReadOnlyMemory<float> sum = (await round!.Whole)[0];
+        if (sum.Span[0] != silos * (silos + 1) / 2 || sum.Span[^1] != sum.Span[0])
+            throw new InvalidOperationException("The sum is wrong.");
+    }
+
+    /// <summary>To each other process what the exchange sends it: its share of the sums, and the finished chunks that this one owns.</summary>
+    private async Task RawAsync()
+    {
+        long bytes = 2L * floats / silos * (wire == WireFormat.Bf16 ? 2 : 4);
+        await Task.WhenAll([.. rawTo.Select(socket => Task.Run(() => Send(socket, bytes))), .. rawFrom.Select(socket => Task.Run(() => Receive(socket, bytes)))]);
+    }
+
+    private void Send(Socket socket, long bytes)
+    {
+        for (long sent = 0; sent < bytes;)
+            sent += socket.Send(rawOut.AsSpan((int)sent, (int)Math.Min(1 << 18, bytes - sent)));
+    }
+
+    private void Receive(Socket socket, long bytes)
+    {
+        for (long come = 0; come < bytes;)
+            come += socket.Receive(rawIn.AsSpan((int)come, (int)Math.Min(1 << 18, bytes - come)));
+    }
+
+    private static Socket Connect(IPEndPoint peer)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.Connect(peer);
+        return socket;
+    }
+}
