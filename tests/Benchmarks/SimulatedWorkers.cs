@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Microsoft.Extensions.Hosting;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>The silo of <see cref="CoordinatorStep"/>'s workers.</summary>
+internal static class SimulatedWorkers
+{
+    public static Command Command()
+    {
+        Option<int> port = new("--port"), gateway = new("--gateway");
+        var command = new Command("simulated-workers", "The workers of coordinator-step.") { port, gateway };
+        command.Hidden = true;
+        command.SetAction(async (parsed, cancel) =>
+        {
+            HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new());
+            builder.UseOrleans(silo => silo.UseLocalhostClustering(parsed.GetValue(port), parsed.GetValue(gateway)));
+            using IHost host = builder.Build();
+            await host.StartAsync(cancel);
+            while (Console.ReadLine() is not null)
+                Console.WriteLine("ready");
+            await host.StopAsync(cancel);
+        });
+        return command;
+    }
+}
+
+/// <summary>A worker that has done everything when it is asked.</summary>
+internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
+{
+    private const string Hash = "0123456789abcdef0123456789abcdef";
+
+    private string Name => this.GetPrimaryKeyString();
+
+    public Task PrepareAsync(RunSpec spec) => Task.CompletedTask;
+
+    public Task<Holding> EnrolAsync(EnrolOrder order) => Task.FromResult(new Holding(Name, null, false, null));
+
+    public Task<JoinReport> JoinAsync(GenerationOrder order) => Task.FromResult(new JoinReport(Name, order.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
+
+    public Task<StepReport> StepAsync(StepOrder order) => Task.FromResult(new StepReport(Name, order.Step, [1.0], 1.0, 0));
+
+    public Task<StateSlice> ReadStateAsync(StateOrder order) => throw new NotSupportedException();
+
+    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => Task.FromResult(new EvaluationReport(new double[order.EndBatch - order.FirstBatch]));
+
+    public Task SnapshotAsync(CheckpointOrder order) => Task.CompletedTask;
+
+    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => Task.FromResult(new CheckpointReport("", 0, Hash));
+
+    public Task<SampleReport> SampleAsync(SampleOrder order) => throw new NotSupportedException();
+
+    public Task<string> HashAsync(StepOrder order) => Task.FromResult(Hash);
+
+    public Task LeaveAsync(string run, int generation) => Task.CompletedTask;
+
+    public Task<string?> DataEndpointAsync() => Task.FromResult<string?>(null);
+
+    public Task<WorkerStatus> StatusAsync() => Task.FromResult(new WorkerStatus(Name, "simulated", null, 0, 0, WorkerPhase.Idle));
+}
