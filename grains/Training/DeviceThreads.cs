@@ -19,6 +19,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     public DeviceThreads(int count)
     {
         Count = count;
+        NativeHeap.KeepFreed();
         set_num_threads(1);
         Start("device", orders);
         for (int i = 1; i < count; i++)
