@@ -20,25 +20,29 @@ public sealed class Checkpoint
 
     private readonly List<(string Name, SafeTensor Tensor)> tensors;
     private readonly Dictionary<string, string> metadata;
+    private readonly Lazy<string> stateHash;
 
-    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata) =>
-        (this.tensors, this.metadata) = (tensors, metadata);
+    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash) =>
+        (this.tensors, this.metadata, this.stateHash) = (tensors, metadata, new(stateHash));
 
     public long Step => long.Parse(metadata["step"], CultureInfo.InvariantCulture);
 
     /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
     public int SkippedInARow => int.Parse(metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
 
-    public string StateHash => metadata["state_hash"];
+    /// <summary>See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.</summary>
+    public string StateHash => stateHash.Value;
 
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
     public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim)
     {
         List<(string Name, SafeTensor Tensor)> tensors = [];
+        List<byte[]> copies = [];
         foreach ((string name, Tensor vector) in state.Vectors)
         {
             byte[] bytes = GC.AllocateUninitializedArray<byte>((int)(vector.NumberOfElements * sizeof(float)));
             HostBytes.Read(vector, source => source.CopyTo(bytes));
+            copies.Add(bytes);
             foreach (Slot slot in state.Layout.Slots)
                 tensors.Add(($"{name}/{slot.Name}", new("F32", slot.Shape, bytes.AsMemory((int)slot.Offset * sizeof(float), (int)slot.Length * sizeof(float)))));
         }
@@ -53,12 +57,12 @@ public sealed class Checkpoint
             ["channels"] = shape.Channels.ToString(CultureInfo.InvariantCulture),
             ["size"] = shape.Size.ToString(CultureInfo.InvariantCulture),
             ["classes"] = shape.Classes.ToString(CultureInfo.InvariantCulture),
-            ["state_hash"] = state.Hash(),
             [ChecksumKey] = NoChecksum,
         };
         if (testBitsPerDim is { } score)
             metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
-        return new(tensors, metadata);
+        (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
+        return new(tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(copy))));
     }
 
     /// <summary>Writes the file whole or not at all.</summary>
@@ -66,7 +70,7 @@ public sealed class Checkpoint
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     public long Write(string path)
     {
-        byte[] header = SafeTensors.Header(tensors, metadata);
+        byte[] header = SafeTensors.Header(tensors, new Dictionary<string, string>(metadata) { ["state_hash"] = StateHash });
         Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
         return WholeFile.Write(path, file => SafeTensors.Write(file, header, tensors));
     }
@@ -85,7 +89,7 @@ public sealed class Checkpoint
             Encoding.ASCII.GetBytes(NoChecksum).CopyTo(file, position);
             if (Checksum(file, []) != stored)
                 throw new InvalidDataException("its checksum does not fit its content");
-            return new([.. tensors.Select(pair => (pair.Key, pair.Value))], new(metadata));
+            return new([.. tensors.Select(pair => (pair.Key, pair.Value))], new(metadata), () => metadata["state_hash"]);
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
         {

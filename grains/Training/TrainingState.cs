@@ -114,13 +114,19 @@ public sealed class TrainingState : IDisposable
     }
 
     /// <summary>Hash of everything in here, 32 hexadecimal digits: two states are the same if and only if this is.</summary>
-    public string Hash()
+    public string Hash() => Hash(Step, SkippedInARow, hash =>
     {
-        var hash = new XxHash128();
-        hash.Append(BitConverter.GetBytes(Step));
-        hash.Append(BitConverter.GetBytes(SkippedInARow));
         foreach ((_, Tensor vector) in Vectors)
             HostBytes.Read(vector, hash.Append);
+    });
+
+    /// <summary>The same of a copy, whose vectors are appended in their order.</summary>
+    internal static string Hash(long step, int skippedInARow, Action<XxHash128> appendVectors)
+    {
+        var hash = new XxHash128();
+        hash.Append(BitConverter.GetBytes(step));
+        hash.Append(BitConverter.GetBytes(skippedInARow));
+        appendVectors(hash);
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 

@@ -51,9 +51,9 @@ internal static class TrainStep
 
     private static int Run(RunSpec spec, int channels, int size, int threadCount, int steps)
     {
-        ImageSet images = RandomImages(spec.ImagesPerStep * 4, channels, size);
+        ImageData images = RandomImages(spec.ImagesPerStep * 4, channels, size);
         using var threads = new DeviceThreads(threadCount);
-        using var replica = new Replica(spec, new(images, images), threads);
+        using var replica = new Replica(spec, images, threads);
         List<double> seconds = [], products = [];
         threads.RunAsync(() =>
         {
@@ -104,13 +104,14 @@ internal static class TrainStep
         return elapsed;
     }
 
-    private static ImageSet RandomImages(int count, int channels, int size)
+    public static ImageData RandomImages(int count, int channels, int size)
     {
         var random = new Random(1);
         var builder = new ImageSetBuilder(channels, size, classes: 0);
         for (int i = 0; i < count; i++)
             random.NextBytes(builder.Add(0));
-        return builder.Build();
+        ImageSet images = builder.Build();
+        return new(images, images);
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

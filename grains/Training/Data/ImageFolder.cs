@@ -23,23 +23,27 @@ internal static class ImageFolder
             throw DataFile.Faulty(folder, "has only one of the folders train and test", "add the other or rename the one");
 
         string[] classes = ListFolders(Directory.Exists(train) ? train : folder);
-        ImageData data;
+        (List<Labelled> Train, List<Labelled> Test) halves;
         if (Directory.Exists(train))
         {
             if (!ListFolders(test).SequenceEqual(classes))
                 throw DataFile.Faulty(test, $"has not the same class folders as {train}", "give both the same");
-            data = new(Read(List(train, classes), size, classes.Length), Read(List(test, classes), size, classes.Length));
+            halves = (List(train, classes), List(test, classes));
         }
         else
         {
             List<Labelled> images = List(folder, classes);
             if (images.Count < 10)
                 throw DataFile.Faulty(folder, $"holds {images.Count} images, and every tenth is for testing", "give ten or more, or the folders train and test");
-            data = new(
-                Read([.. images.Where((_, i) => i % 10 != 9)], size, classes.Length),
-                Read([.. images.Where((_, i) => i % 10 == 9)], size, classes.Length));
+            halves = ([.. images.Where((_, i) => i % 10 != 9)], [.. images.Where((_, i) => i % 10 == 9)]);
         }
-        return IsGrey(data.Train) && IsGrey(data.Test) ? new(KeepOneChannel(data.Train), KeepOneChannel(data.Test)) : data;
+
+        // Whether all are grey is known at the end; most that are not show it with the first.
+        return Read(1) ?? Read(3)!;
+
+        ImageData? Read(int channels) => ImageFolder.Read(halves.Test, channels, size, classes.Length) is { } readTest && ImageFolder.Read(halves.Train, channels, size, classes.Length) is { } readTrain
+            ? new(readTrain, readTest)
+            : null;
     }
 
     private static List<Labelled> List(string folder, string[] classes)
@@ -60,35 +64,28 @@ internal static class ImageFolder
     private static IEnumerable<string> ListFiles(string folder, EnumerationOptions options) =>
         Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal);
 
-    private static ImageSet Read(List<Labelled> images, int size, int classes)
+    /// <returns>Null if one channel is asked for and an image has colours.</returns>
+    private static ImageSet? Read(List<Labelled> images, int channels, int size, int classes)
     {
-        var builder = new ImageSetBuilder(3, size, classes);
+        var builder = new ImageSetBuilder(channels, size, classes);
+        byte[] colours = new byte[3 * size * size];
         foreach ((string path, int label) in images)
         {
             using FileStream file = File.OpenRead(path);
             using var picture = new Picture(path, file);
-            picture.CopyTo(builder.Add(label), size);
+            picture.CopyTo(colours, size);
+            if (channels == 1 && !IsGrey(colours))
+                return null;
+            colours.AsSpan(0, channels * size * size).CopyTo(builder.Add(label));
         }
+
         return builder.Build();
     }
 
-    private static bool IsGrey(ImageSet images)
+    /// <param name="image">[3, size, size]</param>
+    private static bool IsGrey(ReadOnlySpan<byte> image)
     {
-        int pixels = images.Size * images.Size;
-        for (int i = 0; i < images.Count; i++)
-        {
-            ReadOnlySpan<byte> image = images.Image(i);
-            if (!image[..pixels].SequenceEqual(image[pixels..(2 * pixels)]) || !image[..pixels].SequenceEqual(image[(2 * pixels)..]))
-                return false;
-        }
-        return true;
-    }
-
-    private static ImageSet KeepOneChannel(ImageSet images)
-    {
-        var builder = new ImageSetBuilder(1, images.Size, images.Classes);
-        for (int i = 0; i < images.Count; i++)
-            images.Image(i)[..(images.Size * images.Size)].CopyTo(builder.Add(images.Label(i)));
-        return builder.Build();
+        int pixels = image.Length / 3;
+        return image[..pixels].SequenceEqual(image[pixels..(2 * pixels)]) && image[..pixels].SequenceEqual(image[(2 * pixels)..]);
     }
 }

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>How long a checkpoint keeps training from going on, against a step of the same replica; the writing goes on beside the steps.</summary>
+internal static class CheckpointStall
+{
+    public static Command Command()
+    {
+        var network = new NetworkOptions();
+        Option<int> batch = new("--batch") { DefaultValueFactory = _ => 1, Description = "Images of a step." };
+        Option<int> rounds = new("--rounds") { DefaultValueFactory = _ => 3, Description = "Checkpoints that are measured, after one that is not." };
+        var command = new Command("checkpoint", "A checkpoint's stall against a training step.") { batch, rounds };
+        network.AddTo(command);
+        command.SetAction(parsed => Run(
+            new RunSpec
+            {
+                Filters = parsed.GetValue(network.Filters),
+                Blocks = parsed.GetValue(network.Resnets),
+                Mixtures = parsed.GetValue(network.Mixtures),
+                Shards = 1,
+                BatchSize = parsed.GetValue(batch),
+                InitBatchSize = 2,
+                KeepCheckpoints = 1,
+                SaveDir = Directory.CreateTempSubdirectory("pixelcnn-checkpoint-").FullName,
+            },
+            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(rounds)));
+        return command;
+    }
+
+    private static void Run(RunSpec spec, int channels, int size, int rounds)
+    {
+        using var threads = new DeviceThreads(1);
+        using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep * 4, channels, size), threads);
+        var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
+        List<double> stalls = [], steps = [], writes = [];
+        long bytes = 0;
+        threads.RunAsync(() =>
+        {
+            replica.Initialise();
+            for (int round = -1; round < rounds; round++)
+            {
+                double step = Timed(() =>
+                {
+                    GradientRound gradient = alone.Begin(replica.Step);
+                    replica.ComputeShards(alone.Share, gradient);
+                    replica.Hold(gradient.Whole.GetAwaiter().GetResult());
+                    replica.AdvanceTo(replica.Step + 1);
+                });
+                Func<CheckpointReport> write = () => throw new InvalidOperationException();
+                double stall = Timed(() => write = replica.Snapshot("run", testBitsPerDim: null)), written = Timed(() => bytes = write().Bytes);
+                if (round < 0)
+                    continue;
+                steps.Add(step);
+                stalls.Add(stall);
+                writes.Add(written);
+            }
+
+            return true;
+        }).GetAwaiter().GetResult();
+        Directory.Delete(spec.SaveDir, recursive: true);
+        Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            parameters = replica.Network.Layout.Count,
+            file_mb = bytes / 1e6,
+            stall_s = stalls.Max(),
+            write_s = writes.Max(),
+            step_s = steps.Min(),
+            stall_in_steps = stalls.Max() / steps.Min(),
+        }));
+    }
+
+    private static double Timed(Action work)
+    {
+        var clock = Stopwatch.StartNew();
+        work();
+        return clock.Elapsed.TotalSeconds;
+    }
+}
