@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 using PixelCnnCluster.Silo;
 using StackExchange.Redis;
 
@@ -41,6 +42,8 @@ catch (ArgumentException)
 
 if (mistakes.Count == 0)
     mistakes.AddRange(TakenPorts(settings));
+if (mistakes.Count == 0 && TorchDevice.Missing(settings.Device) is { } missing)
+    mistakes.Add($"Silo:Device is {settings.Device}, and {missing}.");
 if (mistakes.Count > 0)
     return Refuse([.. mistakes]);
 redis.Password = settings.RedisPassword;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Silo;
@@ -7,7 +8,7 @@ namespace PixelCnnCluster.Silo;
 /// Settings of one silo, from the section Silo of the configuration: appsettings.json, environment (Silo__Name) or flags (--Silo:Name), the later before the earlier.
 /// README has the table of them, which a test compares with this.
 /// </summary>
-public sealed record SiloSettings
+public sealed partial record SiloSettings
 {
     /// <summary>Name of the silo and its worker, unique in the cluster.</summary>
     public string Name { get; init; } = Environment.MachineName;
@@ -54,7 +55,10 @@ public sealed record SiloSettings
     /// <summary>Whoever reaches the port may read /metrics.</summary>
     public bool OpenMetrics { get; init; }
 
-    /// <summary>Threads of the worker's device.</summary>
+    /// <summary>What the worker and the sampler compute on: cpu, cuda or cuda:N, the card with that number.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads that compute on the CPU; a GPU is fed by one.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>The silo takes part in sampling and scoring only, never in training.</summary>
@@ -86,6 +90,8 @@ public sealed record SiloSettings
                 yield return $"Silo:{name} is {address}; give an IP address of this machine.";
         }
 
+        if (!DeviceName().IsMatch(Device))
+            yield return $"Silo:Device is {Device}; give cpu, cuda or cuda:N.";
         if (Threads < 1)
             yield return $"Silo:Threads is {Threads}; give 1 or more.";
         foreach ((string name, string value) in new[] { ("Name", Name), ("ClusterId", ClusterId), ("Redis", Redis) })
@@ -103,6 +109,9 @@ public sealed record SiloSettings
         if (HttpPort > 0 && IsBeyondLoopback(HttpAddress) && string.IsNullOrEmpty(HttpToken))
             yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.";
     }
+
+    [GeneratedRegex("^(cpu|cuda(:[0-9]{1,3})?)$")]
+    private static partial Regex DeviceName();
 
     private static bool IsBeyondLoopback(string address) => IPAddress.TryParse(address, out IPAddress? ip) && !IPAddress.IsLoopback(ip);
 }

@@ -53,6 +53,13 @@ public static class TensorMath
     /// <summary>a += constant b c, in place.</summary>
     public static Tensor AddProductInPlace(this Tensor a, Tensor b, Tensor c, double constant) => a.addcmul_(b, c, Of(constant));
 
+    /// <summary>A tensor of no dimension with a number that may change from step to step.</summary>
+    public static Tensor Number(float value, Device device)
+    {
+        using var scalar = value.ToScalar();
+        return full([], scalar, device: device);
+    }
+
     /// <summary>The one number in a tensor of one element.</summary>
     public static T Value<T>(this Tensor a)
         where T : unmanaged
