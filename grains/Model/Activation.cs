@@ -19,7 +19,7 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
     {
         double rate = mayDrop && pass.Dropout ? dropout : 0;
         ulong seed = rate > 0 ? pass.NextSeed() : 0;
-        if (nonlinearity == Nonlinearity.ConcatElu && input.device_type == DeviceType.CPU)
+        if (nonlinearity == Nonlinearity.ConcatElu && FusedConcatElu.Takes(input))
             return FusedConcatElu.Apply(input, padding, rate, seed);
 
         Tensor output = nonlinearity switch

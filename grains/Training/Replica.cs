@@ -108,6 +108,7 @@ public sealed class Replica : IReplica
             {
                 Labels = labels,
                 Dropout = true,
+                Precision = spec.Precision,
                 Seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
                 WayDownDone = pinned is null ? () => Add(part: 1) : null,
             };
