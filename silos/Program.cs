@@ -17,6 +17,17 @@ catch (InvalidOperationException fault)
 }
 
 List<string> mistakes = [.. settings.Validate()];
+try
+{
+    // Before anything uses TorchSharp.
+    if (builder.Configuration[TorchLibrary.Key] is { Length: > 0 } library)
+        TorchLibrary.Load(library);
+}
+catch (UserErrorException mistake)
+{
+    mistakes.Add(mistake.Message);
+}
+
 mistakes.AddRange(new[] { nameof(SiloSettings.RedisPassword), nameof(SiloSettings.HttpToken) }
     .Where(secret => args.Any(arg => arg.Contains($"Silo:{secret}", StringComparison.OrdinalIgnoreCase)))
     .Select(secret => $"Silo:{secret} is a secret, and every user of the machine can read flags; give it with the environment's Silo__{secret}."));

@@ -1,4 +1,17 @@
 using System.CommandLine;
 using PixelCnnCluster.Benchmarks;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+
+try
+{
+    if (Environment.GetEnvironmentVariable(TorchLibrary.Key.Replace(":", "__", StringComparison.Ordinal)) is { Length: > 0 } library)
+        TorchLibrary.Load(library);
+}
+catch (UserErrorException mistake)
+{
+    Console.Error.WriteLine(mistake.Message);
+    return 2;
+}
 
 return new RootCommand("Measures speed as ratios within one run; prints one JSON line.") { TrainStep.Command(), Sample.Command() }.Parse(args).Invoke();

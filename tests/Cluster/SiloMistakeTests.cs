@@ -50,6 +50,11 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("--Silo:Port=many", "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
     public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));
 
+    [Fact]
+    public async Task A_PyTorch_that_does_not_fit() => Assert.Equal(
+        [$"Torch:NativeLibraryPath is {folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10.x."],
+        await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = folder }));
+
     /// <summary>The tests' build has the libtorch for CPUs.</summary>
     [Fact]
     public async Task A_GPU_that_is_not_there()
