@@ -1,6 +1,6 @@
 using System.Net;
-using System.Text.RegularExpressions;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 
 namespace PixelCnnCluster.Silo;
 
@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Silo;
 /// Settings of one silo, from the section Silo of the configuration: appsettings.json, environment (Silo__Name) or flags (--Silo:Name), the later before the earlier.
 /// README has the table of them, which a test compares with this.
 /// </summary>
-public sealed partial record SiloSettings
+public sealed record SiloSettings
 {
     /// <summary>Name of the silo and its worker, unique in the cluster.</summary>
     public string Name { get; init; } = Environment.MachineName;
@@ -90,7 +90,7 @@ public sealed partial record SiloSettings
                 yield return $"Silo:{name} is {address}; give an IP address of this machine.";
         }
 
-        if (!DeviceName().IsMatch(Device))
+        if (!TorchDevice.IsName(Device))
             yield return $"Silo:Device is {Device}; give cpu, cuda or cuda:N.";
         if (Threads < 1)
             yield return $"Silo:Threads is {Threads}; give 1 or more.";
@@ -109,9 +109,6 @@ public sealed partial record SiloSettings
         if (HttpPort > 0 && IsBeyondLoopback(HttpAddress) && string.IsNullOrEmpty(HttpToken))
             yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.";
     }
-
-    [GeneratedRegex("^(cpu|cuda(:[0-9]{1,3})?)$")]
-    private static partial Regex DeviceName();
 
     private static bool IsBeyondLoopback(string address) => IPAddress.TryParse(address, out IPAddress? ip) && !IPAddress.IsLoopback(ip);
 }

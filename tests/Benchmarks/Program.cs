@@ -14,4 +14,4 @@ catch (UserErrorException mistake)
     return 2;
 }
 
-return new RootCommand("Measures speed as ratios within one run; prints one JSON line.") { TrainStep.Command(), Sample.Command() }.Parse(args).Invoke();
+return new RootCommand("Measures speed as ratios within one run; prints one JSON line.") { TrainStep.Command(), Sample.Command(), Gpu.Command() }.Parse(args).Invoke();
