@@ -1,6 +1,5 @@
 using System.Net;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
 
 namespace PixelCnnCluster.Silo;
 
@@ -90,7 +89,7 @@ public sealed record SiloSettings
                 yield return $"Silo:{name} is {address}; give an IP address of this machine.";
         }
 
-        if (!TorchDevice.IsName(Device))
+        if (!DeviceName.IsOne(Device))
             yield return $"Silo:Device is {Device}; give cpu, cuda or cuda:N.";
         if (Threads < 1)
             yield return $"Silo:Threads is {Threads}; give 1 or more.";

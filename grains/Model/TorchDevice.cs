@@ -1,21 +1,19 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
+using PixelCnnCluster.Contracts;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model;
 
-/// <summary>Devices by the names that settings give them: cpu, cuda or cuda:N.</summary>
-public static partial class TorchDevice
+/// <summary>Devices by the names that settings give them.</summary>
+public static class TorchDevice
 {
-    public static bool IsName(string name) => Name().IsMatch(name);
-
-    /// <param name="name">See <see cref="IsName"/>.</param>
+    /// <param name="name">See <see cref="DeviceName"/>.</param>
     /// <exception cref="InvalidOperationException">The device cannot be used.</exception>
     public static Device Of(string name) =>
         name == "cpu" ? CPU : Missing(name) is { } reason ? throw new InvalidOperationException(reason) : device($"cuda:{Index(name)}");
 
     /// <summary>Why a device cannot be used, and the remedy, as a part of a sentence; null if it can.</summary>
-    /// <param name="name">See <see cref="IsName"/>.</param>
+    /// <param name="name">See <see cref="DeviceName"/>.</param>
     public static string? Missing(string name)
     {
         if (name == "cpu")
@@ -27,7 +25,4 @@ public static partial class TorchDevice
     }
 
     private static int Index(string name) => name == "cuda" ? 0 : int.Parse(name.AsSpan("cuda:".Length), CultureInfo.InvariantCulture);
-
-    [GeneratedRegex("^(cpu|cuda(:[0-9]{1,3})?)$")]
-    private static partial Regex Name();
 }

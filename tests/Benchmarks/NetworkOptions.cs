@@ -26,7 +26,7 @@ internal sealed class NetworkOptions(bool paper = false)
         command.Validators.Add(parsed =>
         {
             string device = parsed.GetValue(Device)!;
-            if ((TorchDevice.IsName(device) ? TorchDevice.Missing(device) : "that is none; give cpu, cuda or cuda:N") is { } reason)
+            if ((DeviceName.IsOne(device) ? TorchDevice.Missing(device) : "that is no device; give cpu, cuda or cuda:N") is { } reason)
                 parsed.AddError($"--device is {device}, and {reason}.");
         });
     }
