@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 using PixelCnnCluster.Silo;
 using StackExchange.Redis;
 
@@ -16,6 +17,17 @@ catch (InvalidOperationException fault)
 }
 
 List<string> mistakes = [.. settings.Validate()];
+try
+{
+    // Before anything uses TorchSharp.
+    if (builder.Configuration[TorchLibrary.Key] is { Length: > 0 } library)
+        TorchLibrary.Load(library);
+}
+catch (UserErrorException mistake)
+{
+    mistakes.Add(mistake.Message);
+}
+
 mistakes.AddRange(new[] { nameof(SiloSettings.RedisPassword), nameof(SiloSettings.HttpToken) }
     .Where(secret => args.Any(arg => arg.Contains($"Silo:{secret}", StringComparison.OrdinalIgnoreCase)))
     .Select(secret => $"Silo:{secret} is a secret, and every user of the machine can read flags; give it with the environment's Silo__{secret}."));
@@ -41,6 +53,8 @@ catch (ArgumentException)
 
 if (mistakes.Count == 0)
     mistakes.AddRange(TakenPorts(settings));
+if (mistakes.Count == 0 && TorchDevice.Missing(settings.Device) is { } missing)
+    mistakes.Add($"Silo:Device is {settings.Device}, and {missing}.");
 if (mistakes.Count > 0)
     return Refuse([.. mistakes]);
 redis.Password = settings.RedisPassword;

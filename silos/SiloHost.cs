@@ -90,7 +90,7 @@ internal static partial class SiloHost
         services.AddSingleton(deviceMetrics);
         services.AddSingleton<JobSlots>();
         services.AddSingleton(new AllowedFolders(settings.Roots()));
-        services.AddSingleton(_ => new DeviceThreads(settings.Threads));
+        services.AddSingleton(_ => new DeviceThreads(settings.Threads, settings.Device));
         services.AddSingleton<DataSets>();
         services.AddSingleton<Replicas>();
         services.AddSingleton<TrainedModels>();

@@ -54,7 +54,10 @@ public sealed record SiloSettings
     /// <summary>Whoever reaches the port may read /metrics.</summary>
     public bool OpenMetrics { get; init; }
 
-    /// <summary>Threads of the worker's device.</summary>
+    /// <summary>What the worker and the sampler compute on: cpu, cuda or cuda:N, the card with that number.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>Threads that compute on the CPU; a GPU is fed by one.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
     /// <summary>The silo takes part in sampling and scoring only, never in training.</summary>
@@ -86,6 +89,8 @@ public sealed record SiloSettings
                 yield return $"Silo:{name} is {address}; give an IP address of this machine.";
         }
 
+        if (!DeviceName.IsOne(Device))
+            yield return $"Silo:Device is {Device}; give cpu, cuda or cuda:N.";
         if (Threads < 1)
             yield return $"Silo:Threads is {Threads}; give 1 or more.";
         foreach ((string name, string value) in new[] { ("Name", Name), ("ClusterId", ClusterId), ("Redis", Redis) })

@@ -23,6 +23,18 @@ public enum Objective
     EnergyDistance,
 }
 
+/// <summary>What the network computes with while it trains. Parameters, moments, averages and sums of gradients are float32 in any case, and so are scores and drawings.</summary>
+public enum Precision
+{
+    /// <summary>float32, whose factors NVIDIA cards round to 10 bits before they multiply; on CPUs the same as float32.</summary>
+    Tf32,
+
+    Float32,
+
+    /// <summary>Activations and weights are rounded to bfloat16; the likelihood and the weights' norms are float32.</summary>
+    Bf16,
+}
+
 /// <summary>How gradients travel between workers.</summary>
 public enum WireFormat
 {
@@ -90,6 +102,9 @@ public sealed record RunSpec
 
     /// <summary>Shards of one step (nr_gpu), whatever the number of workers.</summary>
     public int Shards { get; init; } = 8;
+
+    /// <summary>What the network computes with while it trains.</summary>
+    public Precision Precision { get; init; } = Precision.Tf32;
 
     /// <summary>How gradients travel between workers.</summary>
     public WireFormat Wire { get; init; } = WireFormat.Float32;

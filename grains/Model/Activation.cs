@@ -19,7 +19,7 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
     {
         double rate = mayDrop && pass.Dropout ? dropout : 0;
         ulong seed = rate > 0 ? pass.NextSeed() : 0;
-        if (nonlinearity == Nonlinearity.ConcatElu && input.device_type == DeviceType.CPU)
+        if (nonlinearity == Nonlinearity.ConcatElu && FusedConcatElu.Takes(input))
             return FusedConcatElu.Apply(input, padding, rate, seed);
 
         Tensor output = nonlinearity switch
@@ -29,11 +29,20 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
             _ => F.relu(input),
         };
         if (rate > 0)
+            output = output.FilledWith(Uniform(output, seed >> 1).IsBelow(rate), 0).Over(1 - rate);
+        return padding.Apply(output);
+    }
+
+    /// <summary>Numbers in [0, 1) of a tensor's shape, on its device. TorchSharp makes no generator for GPUs, so there their own is seeded for each use.</summary>
+    private static Tensor Uniform(Tensor like, ulong seed)
+    {
+        if (like.device_type != DeviceType.CPU)
         {
-            using var generator = new Generator(seed >> 1, input.device);
-            output = output.FilledWith(rand(output.shape, device: input.device, generator: generator).IsBelow(rate), 0).Over(1 - rate);
+            cuda.manual_seed_all((long)seed);
+            return rand(like.shape, device: like.device);
         }
 
-        return padding.Apply(output);
+        using var generator = new Generator(seed, CPU);
+        return rand(like.shape, generator: generator);
     }
 }

@@ -14,6 +14,9 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
 {
     public override string Name => nameof(FusedConcatElu);
 
+    /// <summary>Whether the kernels are for such a tensor; others take the library's operations.</summary>
+    public static bool Takes(Tensor input) => input.device_type == DeviceType.CPU && input.dtype == ScalarType.Float32;
+
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, 2 C].</summary>
     public static Tensor Apply(Tensor input, Padding padding, double dropout, ulong seed) => apply(input, padding, dropout, seed);
 
@@ -148,7 +151,7 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
     public override string Name => nameof(FusedGate);
 
     /// <summary>x [N, H, W, C] and (a, b) [N, H, W, 2 C] to [N, H, W, C].</summary>
-    public static Tensor Apply(Tensor x, Tensor gated) => x.device_type == DeviceType.CPU
+    public static Tensor Apply(Tensor x, Tensor gated) => FusedConcatElu.Takes(x)
         ? apply(x, gated)
         : x.Plus(torch.nn.functional.glu(gated, -1));
 

@@ -40,7 +40,7 @@ internal sealed class GatedBlock
             hidden = hidden.Plus(Shortcut.Forward(pass, Activation.Apply(pass, aside!, Padding.None)));
         Tensor gated = Second.ForwardPadded(pass, Activation.Apply(pass, hidden, Second.Padding, mayDrop: true));
         if (ClassBias is not null)
-            gated = gated.Plus(pass.Parameters[ClassBias].index_select(0, pass.Labels!).unsqueeze(1).unsqueeze(1));
+            gated = gated.Plus(pass.Parameters[ClassBias].index_select(0, pass.Labels!).As(gated.dtype).unsqueeze(1).unsqueeze(1));
         return FusedGate.Apply(input, gated);
     }
 }

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Contracts;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model;
@@ -14,6 +15,9 @@ public sealed class Pass(Parameters parameters)
 
     /// <summary>Zeroes activations at the network's dropout rate, as in training.</summary>
     public bool Dropout { get; init; }
+
+    /// <summary>What the network computes with; its output is float32 in any case.</summary>
+    public Precision Precision { get; init; } = Precision.Float32;
 
     /// <summary>Sets each layer's scale and bias from the data on the way through.</summary>
     public bool Initialising { get; init; }

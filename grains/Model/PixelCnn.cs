@@ -1,3 +1,4 @@
+using PixelCnnCluster.Contracts;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -94,10 +95,11 @@ public sealed class PixelCnn
         return EnergyHead?.Forward(pass, features) ?? Output!.Forward(pass, features).permute(0, 3, 1, 2);
     }
 
-    /// <summary>What the last layer sees, [N, H, W, filters].</summary>
+    /// <summary>What the last layer sees, [N, H, W, filters], float32: a colour's mean and spread need more digits than bfloat16 has.</summary>
     internal Tensor Features(Pass pass, Tensor images)
     {
-        Tensor input = WithPlanes(images);
+        ProductRounding.Set(pass.Precision, images.device);
+        Tensor input = WithPlanes(images).As(pass.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32);
         Stack<Tensor> us = new(), uls = new();
         us.Push(ShiftDown(FirstAbove.Forward(pass, input)));
         uls.Push(ShiftDown(FirstAboveForUl.Forward(pass, input)).Plus(ShiftRight(FirstLeft.Forward(pass, input))));
@@ -137,7 +139,7 @@ public sealed class PixelCnn
             }
         }
 
-        return ul.Elu();
+        return ul.As(ScalarType.Float32).Elu();
     }
 
     /// <summary>A column's or row's position from -1 to 1.</summary>

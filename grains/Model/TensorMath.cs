@@ -53,6 +53,16 @@ public static class TensorMath
     /// <summary>a += constant b c, in place.</summary>
     public static Tensor AddProductInPlace(this Tensor a, Tensor b, Tensor c, double constant) => a.addcmul_(b, c, Of(constant));
 
+    /// <summary>The same numbers as another type; the tensor itself where it is of that type.</summary>
+    public static Tensor As(this Tensor a, ScalarType type) => a.dtype == type ? a : a.to_type(type);
+
+    /// <summary>A tensor of no dimension with a number that may change from step to step.</summary>
+    public static Tensor Number(float value, Device device)
+    {
+        using var scalar = value.ToScalar();
+        return full([], scalar, device: device);
+    }
+
     /// <summary>The one number in a tensor of one element.</summary>
     public static T Value<T>(this Tensor a)
         where T : unmanaged

@@ -32,12 +32,12 @@ internal sealed class WeightNormalised
 
     public Slot Bias { get; }
 
-    /// <summary>Applies <paramref name="linear"/> (input, weight, bias) to [..., in]; outputs have their filters last.</summary>
+    /// <summary>Applies <paramref name="linear"/> (input, weight, bias) to [..., in]; outputs have their filters last. The weight is made in float32 and then of the input's type.</summary>
     public Tensor Apply(Pass pass, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
     {
         if (pass.Initialising)
             Initialise(pass.Parameters, input, linear);
-        return linear(input, Weight(pass.Parameters), pass.Parameters[Bias]);
+        return linear(input, Weight(pass.Parameters).As(input.dtype), pass.Parameters[Bias].As(input.dtype));
     }
 
     /// <summary>g v / |v|, in the shape of v.</summary>

@@ -1,13 +1,15 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using PixelCnnCluster.Model;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
 
 /// <summary>
 /// The threads that do a worker's tensor work, apart from the thread pool, which the cluster needs for itself. Each computes
-/// whole shards with single-threaded kernels, so results do not depend on how many threads there are.
+/// whole shards with single-threaded kernels, so results do not depend on how many threads there are. A GPU is fed by one thread, shard after shard.
 /// </summary>
 public sealed partial class DeviceThreads : IDevice, IDisposable
 {
@@ -15,14 +17,17 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     private readonly BlockingCollection<Action> help = [];
     private readonly List<Thread> threads = [];
 
-    /// <param name="count">Threads that share the work of <see cref="ForEach"/>, 1 or more.</param>
-    public DeviceThreads(int count)
+    /// <param name="count">Threads that share the work of <see cref="ForEach"/> on the CPU, 1 or more.</param>
+    /// <param name="device">cpu, cuda or cuda:N; where the tensors are.</param>
+    /// <exception cref="InvalidOperationException">The device cannot be used.</exception>
+    public DeviceThreads(int count, string device = "cpu")
     {
-        Count = count;
+        Device = TorchDevice.Of(device);
+        Count = Device.type == DeviceType.CPU ? count : 1;
         NativeHeap.KeepFreed();
         set_num_threads(1);
         Start("device", orders);
-        for (int i = 1; i < count; i++)
+        for (int i = 1; i < Count; i++)
             Start($"device helper {i}", help);
 
         void Start(string name, BlockingCollection<Action> queue)
@@ -41,7 +46,10 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     public int Count { get; }
 
-    public string Description => Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
+    public Device Device { get; }
+
+    /// <remarks>TorchSharp does not tell a card's name.</remarks>
+    public string Description => Device.type != DeviceType.CPU ? $"GPU {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
 
     /// <summary>Runs on the first thread, after what was asked for before.</summary>
     public Task<T> RunAsync<T>(Func<T> work)

@@ -28,7 +28,7 @@ public sealed class Drawing : IDisposable
         {
             ShardRange share = ShardRange.ShareOf(count, part, parts.Length);
             int[] numbers = [.. Enumerable.Range(first + share.First, share.Count)];
-            Tensor? labels = shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray());
+            Tensor? labels = shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray()).MovedTo(threads.Device);
             ulong[] seeds = [.. numbers.Select(i => Seeds.Derive(seed, SeedUse.Samples, (ulong)i))];
             var cached = new CachedNetwork(network, parameters, labels, share.Count);
             parts[part] = new(share.First, cached, new(cached, shape, seeds, Cut(share), temperatures));

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Training.Data;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
@@ -18,6 +19,9 @@ public sealed class Replica : IReplica
     private readonly DeviceThreads threads;
     private readonly DataOrder order;
     private readonly Parameters?[] parameters;
+
+    /// <summary>A gradient [Length] on its way to or from a GPU; null on the CPU, where all are in host memory.</summary>
+    private readonly Tensor? pinned;
     private Tensor? held;
     private long heldStep = -1;
     private double heldNorm;
@@ -26,10 +30,12 @@ public sealed class Replica : IReplica
     {
         (this.spec, this.data, this.threads) = (spec, data, threads);
         Network = new(NetworkShape.From(spec, data.Train.Channels, data.Train.Size, data.Train.Classes));
-        State = new(Network.Layout, spec);
+        State = new(Network.Layout, spec, threads.Device);
         GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
         parameters = new Parameters?[threads.Count];
+        if (threads.Device.type != DeviceType.CPU)
+            pinned = empty(Network.Layout.Length).pin_memory().DetachFromDisposeScope();
     }
 
     public PixelCnn Network { get; }
@@ -102,18 +108,23 @@ public sealed class Replica : IReplica
             {
                 Labels = labels,
                 Dropout = true,
+                Precision = spec.Precision,
                 Seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
-                WayDownDone = () => Add(part: 1),
+                WayDownDone = pinned is null ? () => Add(part: 1) : null,
             };
             Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
             loss.backward();
-            Add(part: 0);
+            pinned?.copy_(gradient, nonBlocking: true);
+            // On a GPU this is what waits for the shard's work, the copy included.
             losses[i] = loss.Value<float>();
+            if (pinned is not null)
+                Add(part: 1);
+            Add(part: 0);
 
             void Add(int part)
             {
                 Memory<float> copy = round.Rent(part);
-                using Tensor view = PartOf(gradient, part);
+                using Tensor view = PartOf(pinned ?? gradient, part);
                 HostBytes.Read(view, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(copy.Span)));
                 round.Add(part, shard, copy);
             }
@@ -126,10 +137,12 @@ public sealed class Replica : IReplica
         held ??= zeros_like(State.Values).DetachFromDisposeScope();
         for (int part = 0; part < parts.Count; part++)
         {
-            using Tensor view = PartOf(held, part);
+            using Tensor view = PartOf(pinned ?? held, part);
             HostBytes.Write(view, parts[part].Span);
         }
 
+        if (pinned is not null)
+            held.copy_(pinned, nonBlocking: true);
         heldStep = State.Step;
         heldNorm = Math.Sqrt(held.Squared().sum(ScalarType.Float64).Value<double>());
         return heldNorm;
@@ -205,20 +218,21 @@ public sealed class Replica : IReplica
         }
 
         held?.Dispose();
+        pinned?.Dispose();
         State.Dispose();
     }
 
     /// <summary>The parameters with a gradient vector of the thread's own, made when the thread first computes.</summary>
     private Parameters ParametersOf(int thread) => parameters[thread] ??=
-        new(Network.Layout, State.Values, zeros(Network.Layout.Length).DetachFromDisposeScope());
+        new(Network.Layout, State.Values, zeros(Network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientParts.Take(part).Sum(), GradientParts[part]);
 
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)
     {
-        Tensor images = set.ToTensor(positions);
-        Tensor? labels = Network.Shape.Classes == 0 ? null : tensor(positions.Select(p => (long)set.Label(p)).ToArray());
+        Tensor images = set.ToTensor(positions, threads.Device);
+        Tensor? labels = Network.Shape.Classes == 0 ? null : tensor(positions.Select(p => (long)set.Label(p)).ToArray()).MovedTo(threads.Device);
         return (images, labels);
     }
 }

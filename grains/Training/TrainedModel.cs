@@ -21,7 +21,7 @@ public sealed class TrainedModel : IDisposable
     {
         (Card, this.threads) = (card, threads);
         network = new(NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes));
-        values = zeros(network.Layout.Length).DetachFromDisposeScope();
+        values = zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope();
         parameters = new(network.Layout, values);
     }
 
@@ -62,8 +62,8 @@ public sealed class TrainedModel : IDisposable
             using var none = no_grad();
             int from = batch * Batch;
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
-            Tensor pixels = images.ToTensor(positions);
-            Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray());
+            Tensor pixels = images.ToTensor(positions, threads.Device);
+            Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(threads.Device);
             Tensor nats = MixtureLikelihood.LogProbability(network.Forward(new Pass(parameters) { Labels = labels }, pixels), pixels);
             Tensor each = nats.Over(-Math.Log(2)).contiguous();
             HostBytes.Read(each.sum([1, 2], type: ScalarType.Float64), sums => sums.CopyTo(MemoryMarshal.AsBytes(bits.AsSpan(from))));

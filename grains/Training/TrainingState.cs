@@ -19,7 +19,8 @@ public sealed class TrainingState : IDisposable
 
     private readonly RunSpec spec;
 
-    public TrainingState(ParameterLayout layout, RunSpec spec)
+    /// <param name="device">Where the vectors are; null for the CPU.</param>
+    public TrainingState(ParameterLayout layout, RunSpec spec, Device? device = null)
     {
         this.spec = spec;
         using var scope = NewDisposeScope();
@@ -30,7 +31,7 @@ public sealed class TrainingState : IDisposable
         Average = New();
         AverageParameters = new(layout, Average);
 
-        Tensor New() => zeros(layout.Length).DetachFromDisposeScope();
+        Tensor New() => zeros(layout.Length, device: device).DetachFromDisposeScope();
     }
 
     public ParameterLayout Layout { get; }
@@ -77,7 +78,8 @@ public sealed class TrainingState : IDisposable
             Values.AddInPlace(FirstMoment / deviation * Number(-LearningRate(spec, Step) / (1 - Math.Pow(FirstDecay, t))));
             Average.lerp_(Values, Number(1 - Math.Min(spec.PolyakDecay, t / (9 + t))));
 
-            Tensor Number(double value) => tensor((float)value, device: Values.device);
+            // Made on the device: a number that is copied there would wait for all work before it.
+            Tensor Number(double value) => TensorMath.Number((float)value, Values.device);
         }
 
         SkippedInARow = gradient is null ? SkippedInARow + 1 : 0;
@@ -143,28 +145,5 @@ public sealed class TrainingState : IDisposable
         AverageParameters.Dispose();
         foreach ((_, Tensor vector) in Vectors)
             vector.Dispose();
-    }
-}
-
-/// <summary>A tensor's bytes in host memory, without a copy where they are there already.</summary>
-public static class HostBytes
-{
-    public static void Read(Tensor tensor, Action<ReadOnlySpan<byte>> use)
-    {
-        using Tensor host = tensor.cpu();
-        use(host.bytes);
-    }
-
-    /// <summary>Copies floats into a tensor of as many elements, wherever it lies.</summary>
-    public static void Write(Tensor tensor, ReadOnlySpan<float> values)
-    {
-        if (tensor.device_type == TorchSharp.DeviceType.CPU)
-        {
-            MemoryMarshal.AsBytes(values).CopyTo(tensor.bytes);
-            return;
-        }
-
-        using Tensor host = from_array(values.ToArray());
-        tensor.copy_(host);
     }
 }

@@ -76,7 +76,7 @@ internal static class DataLoading
             for (int step = 0; step < 20; step++)
             {
                 var clock = Stopwatch.StartNew();
-                using (data.Train.ToTensor(order.ImagesOf(step, 0)))
+                using (data.Train.ToTensor(order.ImagesOf(step, 0), threads.Device))
                     batches.Add(clock.Elapsed.TotalSeconds);
                 clock.Restart();
                 GradientRound round = alone.Begin(step);

@@ -1,23 +1,38 @@
 using System.CommandLine;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 
 namespace PixelCnnCluster.Benchmarks;
 
-/// <summary>The network that a benchmark measures.</summary>
-internal sealed class NetworkOptions
+/// <summary>The network that a benchmark measures, and what on. The defaults are a small network for digits, or the paper's for CIFAR-10.</summary>
+internal sealed class NetworkOptions(bool paper = false)
 {
-    public Option<int> Channels { get; } = new("--channels") { DefaultValueFactory = _ => 1, Description = "1 or 3." };
+    public Option<int> Channels { get; } = new("--channels") { DefaultValueFactory = _ => paper ? 3 : 1, Description = "1 or 3." };
 
-    public Option<int> Size { get; } = new("--size") { DefaultValueFactory = _ => 28, Description = "Side in pixels." };
+    public Option<int> Size { get; } = new("--size") { DefaultValueFactory = _ => paper ? 32 : 28, Description = "Side in pixels." };
 
-    public Option<int> Filters { get; } = new("--filters") { DefaultValueFactory = _ => 32, Description = "Filters of every stage." };
+    public Option<int> Filters { get; } = new("--filters") { DefaultValueFactory = _ => paper ? 160 : 32, Description = "Filters of every stage." };
 
-    public Option<int> Resnets { get; } = new("--resnets") { DefaultValueFactory = _ => 1, Description = "Residual blocks per stage." };
+    public Option<int> Resnets { get; } = new("--resnets") { DefaultValueFactory = _ => paper ? 5 : 1, Description = "Residual blocks per stage." };
 
     public Option<int> Mixtures { get; } = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
 
+    public Option<string> Device { get; } = new("--device") { DefaultValueFactory = _ => paper ? "cuda" : "cpu", Description = "cpu, cuda or cuda:N." };
+
     public void AddTo(Command command)
     {
-        foreach (Option option in new[] { Channels, Size, Filters, Resnets, Mixtures })
+        foreach (Option option in new Option[] { Channels, Size, Filters, Resnets, Mixtures, Device })
             command.Add(option);
+        command.Validators.Add(parsed =>
+        {
+            string device = parsed.GetValue(Device)!;
+            if ((DeviceName.IsOne(device) ? TorchDevice.Missing(device) : "that is no device; give cpu, cuda or cuda:N") is { } reason)
+                parsed.AddError($"--device is {device}, and {reason}.");
+        });
     }
+
+    /// <summary>Without dropout.</summary>
+    public NetworkShape Shape(ParseResult parsed) => new(
+        parsed.GetValue(Channels), parsed.GetValue(Size), Classes: 0, parsed.GetValue(Resnets), parsed.GetValue(Filters), parsed.GetValue(Mixtures),
+        Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
 }

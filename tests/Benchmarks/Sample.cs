@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Training;
@@ -28,25 +27,18 @@ internal static class Sample
         };
         network.AddTo(command);
         command.SetAction(parsed => Run(
-            new NetworkShape(
-                parsed.GetValue(network.Channels), parsed.GetValue(network.Size), Classes: 0, parsed.GetValue(network.Resnets), parsed.GetValue(network.Filters), parsed.GetValue(network.Mixtures),
-                Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false),
-            parsed.GetValue(images), parsed.GetValue(threads), parsed.GetValue(naivePixels)));
+            network.Shape(parsed), parsed.GetValue(network.Device)!, parsed.GetValue(images), parsed.GetValue(threads), parsed.GetValue(naivePixels)));
         return command;
     }
 
-    private static void Run(NetworkShape shape, int images, int threadCount, int naivePixels)
+    private static void Run(NetworkShape shape, string device, int images, int threadCount, int naivePixels)
     {
-        using var threads = new DeviceThreads(threadCount);
+        using var threads = new DeviceThreads(threadCount, device);
         (double cached, double naive) = threads.RunAsync(() =>
         {
             var network = new PixelCnn(shape);
-            using Tensor values = zeros(network.Layout.Length);
-            using var parameters = new Parameters(network.Layout, values);
-            network.DrawParameters(parameters, seed: 1);
-            using (no_grad())
-                network.Forward(new Pass(parameters) { Initialising = true }, rand([16, shape.Channels, shape.Size, shape.Size]).Times(2).Plus(-1));
-            Draw(network, parameters, threads, threadCount);
+            using Parameters parameters = Initialised(network, threads.Device);
+            Draw(network, parameters, threads, threads.Count);
             return (Draw(network, parameters, threads, images), Naive(network, parameters, threads, images, naivePixels));
         }).GetAwaiter().GetResult();
         int pixels = shape.Size * shape.Size;
@@ -61,8 +53,26 @@ internal static class Sample
         }));
     }
 
+    /// <summary>Parameters as random images leave them, the same on every device but for rounding.</summary>
+    public static Parameters Initialised(PixelCnn network, Device device)
+    {
+        NetworkShape shape = network.Shape;
+        var parameters = new Parameters(network.Layout, zeros(network.Layout.Length, device: device));
+        network.DrawParameters(parameters, seed: 1);
+        using var none = no_grad();
+        network.Forward(new Pass(parameters) { Initialising = true }, RandomImages(shape, 16).to(device));
+        return parameters;
+    }
+
+    /// <summary>[count, C, H, W] in [-1, 1], the same in each process.</summary>
+    public static Tensor RandomImages(NetworkShape shape, int count)
+    {
+        using var generator = new Generator(1, CPU);
+        return ImageScaling.FromBytes(rand([count, shape.Channels, shape.Size, shape.Size], generator: generator).Times(255.99).to_type(ScalarType.Byte));
+    }
+
     /// <summary>Seconds for whole images.</summary>
-    private static double Draw(PixelCnn network, Parameters parameters, DeviceThreads threads, int images)
+    public static double Draw(PixelCnn network, Parameters parameters, DeviceThreads threads, int images)
     {
         var clock = Stopwatch.StartNew();
         Share(threads, images, (first, count) =>

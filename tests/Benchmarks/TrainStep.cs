@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;
@@ -15,7 +17,8 @@ namespace PixelCnnCluster.Benchmarks;
 /// </summary>
 internal static class TrainStep
 {
-    private const int ProductSide = 1024;
+    /// <summary>Side of the product that a step is compared with.</summary>
+    public const int CpuProduct = 1024, GpuProduct = 4096;
 
     public static Command Command()
     {
@@ -24,9 +27,10 @@ internal static class TrainStep
         Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads of the worker; must divide the batch." };
         Option<int> steps = new("--steps") { DefaultValueFactory = _ => 20, Description = "Steps that are measured, after 3 that are not." };
         Option<double> dropout = new("--dropout") { DefaultValueFactory = _ => 0, Description = "Dropout rate." };
+        Option<Precision> precision = new("--precision") { DefaultValueFactory = _ => Precision.Tf32, Description = "What the network computes with, and the product." };
         var command = new Command("train-step", "A whole training step against the machine's matrix products.")
         {
-            batch, threads, steps, dropout,
+            batch, threads, steps, dropout, precision,
         };
         network.AddTo(command);
         command.SetAction(parsed => parsed.GetValue(batch) % parsed.GetValue(threads) != 0 ? Refuse("--threads must divide --batch.") : Run(
@@ -36,10 +40,11 @@ internal static class TrainStep
                 Blocks = parsed.GetValue(network.Resnets),
                 Mixtures = parsed.GetValue(network.Mixtures),
                 Dropout = parsed.GetValue(dropout),
+                Precision = parsed.GetValue(precision),
                 Shards = parsed.GetValue(threads),
                 BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads),
             },
-            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(threads), parsed.GetValue(steps)));
+            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(network.Device)!, parsed.GetValue(threads), parsed.GetValue(steps)));
         return command;
     }
 
@@ -49,14 +54,32 @@ internal static class TrainStep
         return 2;
     }
 
-    private static int Run(RunSpec spec, int channels, int size, int threadCount, int steps)
+    private static int Run(RunSpec spec, int channels, int size, string device, int threadCount, int steps)
+    {
+        using var threads = new DeviceThreads(threadCount, device);
+        StepFigures figures = Measure(spec, channels, size, threads, steps, device == "cpu" ? CpuProduct : GpuProduct);
+        Console.WriteLine(JsonSerializer.Serialize(new
+        {
+            parameters = figures.Parameters,
+            images_per_s = figures.ImagesPerSecond,
+            s_per_step = figures.Seconds,
+            gemm_gflops = figures.ProductRate / 1e9,
+            gemm_fraction = figures.Fraction,
+        }));
+        return 0;
+    }
+
+    /// <summary>Steps of a worker that is alone in its run, with a product of the same precision after each.</summary>
+    /// <param name="steps">Steps that are measured, after 3 that are not.</param>
+    /// <param name="productSide">Side of the product's matrices.</param>
+    /// <param name="afterStep">Called with the number of each measured step.</param>
+    public static StepFigures Measure(RunSpec spec, int channels, int size, DeviceThreads threads, int steps, int productSide, Action<int>? afterStep = null)
     {
         ImageData images = RandomImages(spec.ImagesPerStep * 4, channels, size);
-        using var threads = new DeviceThreads(threadCount);
-        using var replica = new Replica(spec, images, threads);
         List<double> seconds = [], products = [];
-        threads.RunAsync(() =>
+        return threads.RunAsync(() =>
         {
+            using var replica = new Replica(spec, images, threads);
             replica.Initialise();
             var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
             for (int step = -3; step < steps; step++)
@@ -66,42 +89,44 @@ internal static class TrainStep
                 replica.ComputeShards(alone.Share, round);
                 replica.Hold(round.Whole.GetAwaiter().GetResult());
                 replica.AdvanceTo(replica.Step + 1);
+                Finish(threads.Device);
                 if (step >= 0)
                 {
                     seconds.Add(clock.Elapsed.TotalSeconds);
-                    products.Add(ProductSeconds(threadCount));
+                    products.Add(ProductSeconds(productSide, spec.Precision, threads));
+                    afterStep?.Invoke(step);
                 }
             }
 
-            return true;
+            double imagesPerSecond = spec.ImagesPerStep / Median(seconds), rate = 2.0 * productSide * productSide * productSide / Median(products);
+            return new StepFigures(replica.Network.Layout.Count, Median(seconds), imagesPerSecond, rate, 3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
         }).GetAwaiter().GetResult();
-
-        double perStep = Median(seconds), imagesPerSecond = spec.ImagesPerStep / perStep;
-        double productRate = 2.0 * ProductSide * ProductSide * ProductSide / Median(products);
-        Console.WriteLine(JsonSerializer.Serialize(new
-        {
-            parameters = replica.Network.Layout.Count,
-            images_per_s = imagesPerSecond,
-            s_per_step = perStep,
-            gemm_gflops = productRate / 1e9,
-            gemm_fraction = 3.0 * replica.Network.ForwardOperations * imagesPerSecond / productRate,
-        }));
-        return 0;
     }
 
     /// <summary>The library's own parallel product, with as many threads as the step has.</summary>
-    private static double ProductSeconds(int threads)
+    private static double ProductSeconds(int side, Precision precision, DeviceThreads threads)
     {
         using var scope = NewDisposeScope();
-        set_num_threads(threads);
-        Tensor a = rand(ProductSide, ProductSide), b = rand(ProductSide, ProductSide);
+        set_num_threads(threads.Count);
+        ProductRounding.Set(precision, threads.Device);
+        ScalarType type = precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        Tensor a = rand(side, side, device: threads.Device).As(type), b = rand(side, side, device: threads.Device).As(type);
         a.matmul(b);
+        Finish(threads.Device);
         var clock = Stopwatch.StartNew();
         for (int i = 0; i < 4; i++)
             a.matmul(b);
+        Finish(threads.Device);
         double elapsed = clock.Elapsed.TotalSeconds / 4;
         set_num_threads(1);
         return elapsed;
+    }
+
+    /// <summary>A GPU is told its work and not waited for.</summary>
+    private static void Finish(Device device)
+    {
+        if (device.type != DeviceType.CPU)
+            cuda.synchronize(device);
     }
 
     public static ImageData RandomImages(int count, int channels, int size)
@@ -116,3 +141,9 @@ internal static class TrainStep
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
+
+/// <summary>What a training step takes.</summary>
+/// <param name="Seconds">Median.</param>
+/// <param name="ProductRate">Floating-point operations per second of a matrix product.</param>
+/// <param name="Fraction">The step's own rate, as a part of that.</param>
+internal sealed record StepFigures(long Parameters, double Seconds, double ImagesPerSecond, double ProductRate, double Fraction);

@@ -26,10 +26,11 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     public async Task All_mistakes_are_told_together()
     {
         IReadOnlyList<string> told = await RefusedAsync(
-            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={folder}", "--Silo:Redis=127.0.0.1:1,password=open-sesame");
+            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Device=gpu", "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={folder}", "--Silo:Redis=127.0.0.1:1,password=open-sesame");
         string[] sentences =
         [
             "Silo:Port is 0; give a port from 1 to 65535.",
+            "Silo:Device is gpu; give cpu, cuda or cuda:N.",
             "Silo:Threads is 0; give 1 or more.",
             "Silo:Folders has data; give full paths.",
             "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.",
@@ -48,6 +49,21 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
     [InlineData("--Silo:Port=many", "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
     public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));
+
+    [Fact]
+    public async Task A_PyTorch_that_does_not_fit() => Assert.Equal(
+        [$"Torch:NativeLibraryPath is {folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10.x."],
+        await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = folder }));
+
+    /// <summary>The tests' build has the libtorch for CPUs.</summary>
+    [Fact]
+    public async Task A_GPU_that_is_not_there()
+    {
+        int[] ports = FreePorts.Find(2);
+        Assert.Equal(
+            ["Silo:Device is cuda:1, and no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with Torch:NativeLibraryPath, see that nvidia-smi shows the card, or take cpu."],
+            await RefusedAsync([], "--Silo:Device=cuda:1", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}"));
+    }
 
     [Fact]
     public async Task Settings_that_do_not_exist() => Assert.Contains("Tread", Assert.Single(await RefusedAsync([], "--Silo:Treads=2")), StringComparison.Ordinal);

@@ -25,14 +25,17 @@ public sealed partial class ManifestTests
     }
 
     [Fact]
-    public void Each_silo_has_a_GPU_in_its_overlay_and_there_alone()
+    public void Each_silo_has_a_GPU_and_computes_on_it_in_its_overlay_and_there_alone()
     {
-        Assert.Equal("1", Gpus("overlays/gpu"));
-        Assert.Null(Gpus("base"));
-        Assert.Null(Gpus("overlays/local"));
+        Assert.Equal(("1", "cuda"), Gpus("overlays/gpu"));
+        Assert.Equal((null, null), Gpus("base"));
+        Assert.Equal((null, null), Gpus("overlays/local"));
 
-        static string? Gpus(string folder) =>
-            Manifests.Parse(Rendered[folder]).Silos.Pod().Containers.Single().Resources.Limits.TryGetValue("nvidia.com/gpu", out ResourceQuantity? count) ? count.ToString() : null;
+        static (string? Count, string? Device) Gpus(string folder)
+        {
+            V1Container silo = Manifests.Parse(Rendered[folder]).Silos.Pod().Containers.Single();
+            return (silo.Resources.Limits.TryGetValue("nvidia.com/gpu", out ResourceQuantity? count) ? count.ToString() : null, silo.Env.SingleOrDefault(variable => variable.Name == "Silo__Device")?.Value);
+        }
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Contracts;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -43,6 +44,7 @@ public sealed class CachedNetwork : IPixelNetwork
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
+        ProductRounding.Set(Precision.Float32, space.Parameters.Values.device);
         row = y;
 
         // From the end: every layer takes from its inputs what the row above left there before they begin the new one.

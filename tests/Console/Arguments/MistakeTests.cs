@@ -25,6 +25,8 @@ public sealed class MistakeTests : IDisposable
     [InlineData("-d lsun", "--data-set is \"lsun\"; give one of cifar, imagenet, mnist, fashion-mnist, digits, folder.")]
     [InlineData("-d 3", "--data-set is \"3\"; give one of cifar, imagenet, mnist, fashion-mnist, digits, folder.")]
     [InlineData("-z swish", "--resnet-nonlinearity is \"swish\"; give one of concat_elu, elu, relu.")]
+    [InlineData("--precision half", "--precision is \"half\"; give one of tf32, float32, bf16.")]
+    [InlineData("--wire tf32", "--wire is \"tf32\"; give one of float32, bf16.")]
     [InlineData("--preset slow", "--preset is \"slow\"; give one of quick, cifar.")]
     [InlineData("-ed -fl", "--energy-distance has no likelihood that --focal-loss could weight; leave one of them out.")]
     [InlineData("--focal-gamma 1", "--focal-gamma does nothing without --focal-loss; add that or leave it out.")]

@@ -58,6 +58,12 @@ public sealed class DeviceThreadsTests
         Assert.Equal(1, await threads.RunAsync(() => 1));
     }
 
+    [Theory]
+    [InlineData("cuda")]
+    [InlineData("cuda:3")]
+    public void A_GPU_that_is_not_there_is_told(string device) =>
+        Assert.StartsWith("no GPU can be used", Assert.Throws<InvalidOperationException>(() => new DeviceThreads(1, device)).Message, StringComparison.Ordinal);
+
     [Fact]
     public async Task A_fault_of_a_whole_order_reaches_the_caller_as_itself()
     {

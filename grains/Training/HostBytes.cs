@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>A tensor's bytes in host memory, without a copy where they are there already.</summary>
+public static class HostBytes
+{
+    public static void Read(Tensor tensor, Action<ReadOnlySpan<byte>> use)
+    {
+        using Tensor host = tensor.cpu();
+        use(host.bytes);
+    }
+
+    /// <summary>Copies floats into a tensor of as many elements, wherever it lies.</summary>
+    public static void Write(Tensor tensor, ReadOnlySpan<float> values)
+    {
+        if (tensor.device_type == DeviceType.CPU)
+        {
+            MemoryMarshal.AsBytes(values).CopyTo(tensor.bytes);
+            return;
+        }
+
+        using Tensor host = from_array(values.ToArray());
+        tensor.copy_(host);
+    }
+
+    /// <summary>
+    /// A tensor of the host on a device. On a GPU the copy is done from pinned memory and in the order of the device's work, and nobody waits for it.
+    /// </summary>
+    public static Tensor MovedTo(this Tensor host, Device device) =>
+        device.type == DeviceType.CPU ? host : host.pin_memory().to(device, non_blocking: true);
+}

@@ -1,0 +1,130 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Training;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>
+/// All figures of a GPU in one go: training steps of the paper's CIFAR-10 model by batch and precision, memory over many steps, cached sampling, and
+/// how far logits are from the CPU's. A JSON line for each figure and a table at the end.
+/// </summary>
+internal static class Gpu
+{
+    private const int MemorySteps = 100;
+
+    public static Command Command()
+    {
+        var network = new NetworkOptions(paper: true);
+        Option<int[]> batches = new("--batches") { DefaultValueFactory = _ => [16, 32, 64, 128], Description = "Images of a step.", AllowMultipleArgumentsPerToken = true };
+        Option<int[]> images = new("--images") { DefaultValueFactory = _ => [16, 256], Description = "Images drawn at once.", AllowMultipleArgumentsPerToken = true };
+        Option<int> steps = new("--steps") { DefaultValueFactory = _ => 20, Description = "Steps that are measured for each figure." };
+        Option<int> product = new("--product") { DefaultValueFactory = _ => TrainStep.GpuProduct, Description = "Side of the matrix product that steps are compared with." };
+        var command = new Command("gpu", "All figures of a GPU in one go; --device cpu and a small network try the command itself.") { batches, images, steps, product };
+        network.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            using var threads = new DeviceThreads(1, parsed.GetValue(network.Device)!);
+            NetworkShape shape = network.Shape(parsed);
+            List<string> rows = [];
+            foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
+            {
+                foreach (int batch in parsed.GetValue(batches)!)
+                    Tell(rows, $"train, batch {batch}, {precision}", () => Training(shape, batch, precision, threads, parsed.GetValue(steps), parsed.GetValue(product)));
+            }
+
+            Tell(rows, $"memory over {MemorySteps} steps, batch {parsed.GetValue(batches)![0]}", () => Memory(shape, parsed.GetValue(batches)![0], threads));
+            foreach (int count in parsed.GetValue(images)!)
+                Tell(rows, $"sample, {count} images", () => Sampling(shape, count, threads));
+            foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
+                Tell(rows, $"logits, {precision}", () => Logits(shape, precision, threads));
+            Console.WriteLine(string.Join('\n', ["| what | figures |", "| --- | --- |", .. rows]));
+        });
+        return command;
+    }
+
+    /// <summary>Measures one thing. What cannot be done, as for want of memory, is told, and the rest goes on.</summary>
+    private static void Tell(List<string> rows, string what, Func<Dictionary<string, double>> measure)
+    {
+        try
+        {
+            Dictionary<string, double> figures = measure();
+            Console.WriteLine(JsonSerializer.Serialize(new { what, figures }));
+            rows.Add($"| {what} | {string.Join(", ", figures.Select(figure => $"{figure.Key} {figure.Value.ToString("G4", CultureInfo.InvariantCulture)}"))} |");
+        }
+        catch (ExternalException fault)
+        {
+            string error = fault.Message.Split('\n')[0];
+            Console.WriteLine(JsonSerializer.Serialize(new { what, error }));
+            rows.Add($"| {what} | {error} |");
+        }
+    }
+
+    private static RunSpec Spec(NetworkShape shape, int batch, Precision precision) => new()
+    {
+        Filters = shape.Filters,
+        Blocks = shape.Blocks,
+        Mixtures = shape.Mixtures,
+        Precision = precision,
+        Shards = 1,
+        BatchSize = batch,
+    };
+
+    private static Dictionary<string, double> Training(NetworkShape shape, int batch, Precision precision, DeviceThreads threads, int steps, int product)
+    {
+        StepFigures figures = TrainStep.Measure(Spec(shape, batch, precision), shape.Channels, shape.Size, threads, steps, product);
+        return new() { ["images_per_s"] = figures.ImagesPerSecond, ["product_tflops"] = figures.ProductRate / 1e12, ["fraction"] = figures.Fraction };
+    }
+
+    /// <summary>Used memory after some steps, and after a hundred more.</summary>
+    private static Dictionary<string, double> Memory(NetworkShape shape, int batch, DeviceThreads threads)
+    {
+        Dictionary<string, double> figures = [];
+        TrainStep.Measure(Spec(shape, batch, Precision.Tf32), shape.Channels, shape.Size, threads, MemorySteps + 1, productSide: 64, afterStep: step =>
+        {
+            if (step is not (0 or MemorySteps))
+                return;
+            string when = step == 0 ? "first" : "last";
+            figures[$"host_mib_{when}"] = Environment.WorkingSet >> 20;
+            if (DeviceMemory(threads.Device) is { } used)
+                figures[$"device_mib_{when}"] = used;
+        });
+        return figures;
+    }
+
+    /// <summary>MiB that the card has given out to all processes, as the driver tells it; null on the CPU.</summary>
+    private static double? DeviceMemory(Device device)
+    {
+        if (device.type == TorchSharp.DeviceType.CPU)
+            return null;
+        using var query = Process.Start(new ProcessStartInfo("nvidia-smi", ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", $"{device.index}"]) { RedirectStandardOutput = true })!;
+        return double.Parse(query.StandardOutput.ReadToEnd(), CultureInfo.InvariantCulture);
+    }
+
+    private static Dictionary<string, double> Sampling(NetworkShape shape, int count, DeviceThreads threads) => On(threads, () =>
+    {
+        var network = new PixelCnn(shape);
+        using Parameters parameters = Sample.Initialised(network, threads.Device);
+        Sample.Draw(network, parameters, threads, 1);
+        return new Dictionary<string, double> { ["images_per_s"] = count / Sample.Draw(network, parameters, threads, count) };
+    });
+
+    /// <summary>The same parameters and images on the CPU in float32 and on the device.</summary>
+    private static Dictionary<string, double> Logits(NetworkShape shape, Precision precision, DeviceThreads threads) => On(threads, () =>
+    {
+        using var none = no_grad();
+        var network = new PixelCnn(shape);
+        using Parameters onHost = Sample.Initialised(network, CPU), onDevice = new(network.Layout, onHost.Values.to(threads.Device));
+        Tensor images = Sample.RandomImages(shape, 4);
+        Tensor expected = network.Forward(new Pass(onHost), images);
+        Tensor found = network.Forward(new Pass(onDevice) { Precision = precision }, images.to(threads.Device)).cpu();
+        return new Dictionary<string, double> { ["greatest_difference"] = (found - expected).abs().max().Value<float>(), ["greatest_logit"] = expected.abs().max().Value<float>() };
+    });
+
+    private static T On<T>(DeviceThreads threads, Func<T> work) => threads.RunAsync(work).GetAwaiter().GetResult();
+}

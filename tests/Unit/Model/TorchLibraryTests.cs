@@ -1,0 +1,58 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using PixelCnnCluster.Unit.Tests.Data;
+
+namespace PixelCnnCluster.Tests.Model;
+
+/// <summary>A PyTorch that does not fit is refused before anything of it is loaded, with a sentence that names the remedy.</summary>
+public sealed class TorchLibraryTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    private string Libraries => Path.Combine(folder.Path, "torch", "lib");
+
+    private string Program => Path.Combine(folder.Path, "program");
+
+    public TorchLibraryTests()
+    {
+        Directory.CreateDirectory(Program);
+        Directory.CreateDirectory(Libraries);
+        foreach (string name in new[] { "libc10.so", "libtorch_cpu.so", "libtorch.so" })
+            File.WriteAllText(Path.Combine(Libraries, name), "");
+        File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), "from typing import Optional\n__version__ = '2.10.1+cu128'\ndebug = False\n");
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void A_PyTorch_that_fits() => TorchLibrary.Check(Libraries, Program);
+
+    [Theory]
+    [InlineData("libc10.so")]
+    [InlineData("libtorch.so")]
+    public void A_folder_without_the_libraries(string missing)
+    {
+        File.Delete(Path.Combine(Libraries, missing));
+        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10.x.", Refusal());
+    }
+
+    [Theory]
+    [InlineData("__version__ = '1.13.0a0'", "1.13.0a0")]
+    [InlineData("__version__ = \"2.1.0\"", "2.1.0")]
+    [InlineData("", "without a version.py")]
+    public void Another_version(string text, string told)
+    {
+        File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), text);
+        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, of PyTorch {told}; install PyTorch 2.10.x, which is what TorchSharp fits.", Refusal());
+    }
+
+    [Fact]
+    public void A_program_with_a_libtorch_of_its_own()
+    {
+        string own = Path.Combine(Directory.CreateDirectory(Path.Combine(Program, "runtimes")).FullName, "libtorch_cpu.so");
+        File.WriteAllText(own, "");
+        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, and the program has a libtorch of its own ({own}); build with -p:TorchInstalled=true, or leave the setting out.", Refusal());
+    }
+
+    private string Refusal() => Assert.Throws<UserErrorException>(() => TorchLibrary.Check(Libraries, Program)).Message;
+}
