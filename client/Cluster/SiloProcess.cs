@@ -10,6 +10,10 @@ public sealed class SiloProcess : IAsyncDisposable
 {
     private const string ReadyLine = "ready";
     private const int TailLines = 12;
+
+    /// <summary>The one setting of silos that belongs to the machine and not to one silo.</summary>
+    private const string DeviceVariable = "Silo__Device";
+
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
@@ -53,7 +57,7 @@ public sealed class SiloProcess : IAsyncDisposable
     }
 
     /// <param name="command">Program and arguments.</param>
-    /// <param name="environment">Variables besides this process' own, whose settings of a silo are not handed on.</param>
+    /// <param name="environment">Variables besides this process' own, whose settings of a silo are not handed on, but for the device.</param>
     /// <exception cref="ClusterFaultException">The program cannot be started.</exception>
     public static SiloProcess Start(string name, IReadOnlyList<string> command, string logPath, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -63,7 +67,7 @@ public sealed class SiloProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase) && key != DeviceVariable).ToList())
             start.Environment.Remove(inherited);
         foreach (var (variable, value) in environment ?? new Dictionary<string, string>())
             start.Environment[variable] = value;
