@@ -18,6 +18,7 @@ public sealed class CachedNetwork : IPixelNetwork
     private readonly ICachedHead head;
     private readonly List<(int Stage, ICachedLayer Layer)> vertical = [];
     private readonly List<(int Stage, ICachedLayer Layer)> horizontal = [];
+    private readonly Device device;
     private readonly bool fused;
     private readonly int planes;
     private readonly float[] pixel;
@@ -30,7 +31,8 @@ public sealed class CachedNetwork : IPixelNetwork
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        this.fused = fused ?? parameters.Values.device_type == DeviceType.CPU;
+        device = parameters.Values.device;
+        this.fused = fused ?? device.type == DeviceType.CPU;
         shape = network.Shape;
         space = new(parameters, images, this.fused);
         planes = shape.Channels + 1 + (shape.CoordinateChannels ? 2 : 0);
@@ -44,7 +46,7 @@ public sealed class CachedNetwork : IPixelNetwork
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        ProductRounding.Set(Precision.Float32, space.Parameters.Values.device);
+        ProductRounding.Set(Precision.Float32, device);
         row = y;
 
         // From the end: every layer takes from its inputs what the row above left there before they begin the new one.
