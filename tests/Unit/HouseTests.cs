@@ -51,7 +51,7 @@ public sealed class HouseTests
     [InlineData("TorchSharp", "Model")]
     [InlineData("libtorch", "Model")]
     [InlineData("SkiaSharp", "Pictures")]
-    [InlineData("Microsoft.Orleans.Server", "Actors", "Silo", "Console.Tests")]
+    [InlineData("Microsoft.Orleans.Server", "Actors", "Silo", "Console.Tests", "Benchmarks")]
     public void Packages_stay_in_their_rooms(string package, params string[] rooms)
     {
         string[] users = [.. Sources("*.csproj").Where(path => Load(path).Descendants("PackageReference")
