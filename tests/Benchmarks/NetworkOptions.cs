@@ -17,15 +17,19 @@ internal sealed class NetworkOptions(bool paper = false)
 
     public Option<int> Mixtures { get; } = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
 
-    public Option<string> Device { get; } = new("--device") { DefaultValueFactory = _ => paper ? "cuda" : "cpu", Description = "cpu, cuda or cuda:N." };
+    public Option<string> Device { get; } = new("--device") { Description = "cpu, cuda or cuda:N." };
+
+    private string DefaultDevice => paper ? "cuda" : "cpu";
 
     public void AddTo(Command command)
     {
+        Device.DefaultValueFactory = _ => DefaultDevice;
         foreach (Option option in new Option[] { Channels, Size, Filters, Resnets, Mixtures, Device })
             command.Add(option);
         command.Validators.Add(parsed =>
         {
-            string device = parsed.GetValue(Device)!;
+            // Defaults are not there yet.
+            string device = parsed.GetValue(Device) ?? DefaultDevice;
             if ((DeviceName.IsOne(device) ? TorchDevice.Missing(device) : "that is no device; give cpu, cuda or cuda:N") is { } reason)
                 parsed.AddError($"--device is {device}, and {reason}.");
         });
