@@ -38,13 +38,17 @@ try
 {
     if (settings.Tls is { } folder)
         certificates = ClusterCertificates.Open(folder);
-    redis = ConfigurationOptions.Parse(settings.Redis);
-    if (redis.Password is not null)
-        mistakes.Add("Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.");
 }
 catch (UserErrorException mistake)
 {
     mistakes.Add($"Silo:Tls: {mistake.Message}");
+}
+
+try
+{
+    redis = ConfigurationOptions.Parse(settings.Redis);
+    if (redis.Password is not null)
+        mistakes.Add("Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.");
 }
 catch (ArgumentException)
 {

@@ -9,6 +9,8 @@ namespace PixelCnnCluster.Silo;
 /// </summary>
 public sealed record SiloSettings
 {
+    private const int LeastToken = 16;
+
     /// <summary>Name of the silo and its worker, unique in the cluster.</summary>
     public string Name { get; init; } = Environment.MachineName;
 
@@ -91,6 +93,8 @@ public sealed record SiloSettings
 
         if (!DeviceName.IsOne(Device))
             yield return $"Silo:Device is {Device}; give cpu, cuda or cuda:N.";
+        if (IPAddress.TryParse(Address, out IPAddress? own) && (own.Equals(IPAddress.Any) || own.Equals(IPAddress.IPv6Any)))
+            yield return $"Silo:Address is {Address}, where nobody can be reached; give the IP address that others reach this machine at.";
         if (Threads < 1)
             yield return $"Silo:Threads is {Threads}; give 1 or more.";
         foreach ((string name, string value) in new[] { ("Name", Name), ("ClusterId", ClusterId), ("Redis", Redis) })
@@ -105,9 +109,14 @@ public sealed record SiloSettings
             yield return $"Silo:Address is {Address}, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.";
         if (IsBeyondLoopback(Address) && Roots().Length == 0)
             yield return $"Silo:Address is {Address}, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).";
+        if (!string.IsNullOrEmpty(HttpToken) && !CanGuard(HttpToken))
+            yield return $"Silo:HttpToken is short or holds what a header cannot; give {LeastToken} or more letters, digits and signs of ASCII, without spaces, with the environment's Silo__HttpToken.";
         if (HttpPort > 0 && IsBeyondLoopback(HttpAddress) && string.IsNullOrEmpty(HttpToken))
             yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.";
     }
+
+    /// <summary>Long enough, and of the characters that headers and cookies carry as they are.</summary>
+    private static bool CanGuard(string token) => token.Length >= LeastToken && token.All(c => c is > ' ' and <= '~');
 
     private static bool IsBeyondLoopback(string address) => IPAddress.TryParse(address, out IPAddress? ip) && !IPAddress.IsLoopback(ip);
 }

@@ -41,19 +41,17 @@ public sealed partial class ClusterGrain(
 
     public async Task<long> SubmitAsync(string run, RunSpec spec)
     {
-        if (spec.Validate() is [_, ..] mistakes)
-            throw new UserErrorException(string.Join(' ', mistakes));
+        spec.Check();
         if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
             throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
-        folders.Check(spec);
         CheckRoom();
         if (Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir)) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
-        if (spec.LoadParams is null && CheckpointHeader.Newest(spec.SaveDir) is not null)
+        if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), time) && spec.LoadParams is null)
             throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
-        TryFolder(spec.SaveDir);
+        await FolderWork.DoAsync(spec.SaveDir, () => TryFolder(spec.SaveDir), time);
         // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked after.
         await StoreAsync([.. Runs, new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false)]);
         long position = await TrainingRun(run).BeginAsync(spec);
@@ -122,13 +120,20 @@ public sealed partial class ClusterGrain(
             throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command stop.");
     }
 
+    private bool HoldsCheckpoint(RunSpec spec)
+    {
+        folders.Check(spec);
+        return CheckpointHeader.Newest(spec.SaveDir) is not null;
+    }
+
     /// <summary>Sees before the run is taken in that it will be able to save.</summary>
-    private static void TryFolder(string folder)
+    private static DirectoryInfo TryFolder(string folder)
     {
         try
         {
-            Directory.CreateDirectory(folder);
+            DirectoryInfo made = Directory.CreateDirectory(folder);
             File.Create(Path.Combine(folder, $".{Guid.NewGuid():N}"), 1, FileOptions.DeleteOnClose).Dispose();
+            return made;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

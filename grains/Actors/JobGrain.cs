@@ -64,6 +64,8 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
 
     private void Tell(JobEvent e)
     {
+        if (isOver)
+            return;
         events.Add(e);
         Queue(e switch
         {

@@ -85,6 +85,8 @@ internal sealed partial class RunCoordinator
     /// <returns>The run's end; null if this coordinator's came first, because it left or another has taken over.</returns>
     public async Task<RunEnded?> RunAsync()
     {
+        // Whoever began the run would have all of it in one trace; each step is one of its own.
+        Activity.Current = null;
         using var over = new CancellationTokenSource();
         Task beating = BeatAsync(over.Token);
         try
@@ -217,8 +219,8 @@ internal sealed partial class RunCoordinator
             await lease.HeldAsync();
             await StepAsync(crew, facts, order.EpochsAfter(step + 1));
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
-            if (Math.Floor(order.EpochsAfter(step)) > Math.Floor(order.EpochsAfter(step - 1)))
-                LogEpoch(log, run, crew.Generation, step, order.EpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
+            if (order.WholeEpochsAfter(step) is var epochs && epochs > order.WholeEpochsAfter(step - 1))
+                LogEpoch(log, run, crew.Generation, step, epochs, bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
         }
 
         async Task AnswerAsync(TaskCompletionSource<CheckpointSaved?> asked) => asked.SetResult(await upkeep.WrittenAsync(step));
@@ -277,8 +279,8 @@ internal sealed partial class RunCoordinator
         outcome, step, saved?.StateHash, upkeep.Score?.Step == step ? upkeep.Score.TestBitsPerDim : null,
         clock.StepsPerSecond * spec.ImagesPerStep, (saved ?? history.Last<CheckpointSaved>())?.Path, history.Last<SamplesDrawn>()?.Path, error, UserError: false);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch:F0} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
-    private static partial void LogEpoch(ILogger log, string run, int generation, long step, double epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
+    private static partial void LogEpoch(ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
     private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);

@@ -31,8 +31,17 @@ public sealed partial class TrainingRunGrain(
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         Record = stored.State;
-        if (Record is { Spec: not null, IsOver: false })
+        if (Record is not { Spec: not null, IsOver: false })
+            return;
+        try
+        {
             await StartAsync();
+        }
+        catch (UserErrorException mistake)
+        {
+            // An activation that fails looks like a run that nobody has submitted.
+            await WriteAsync(Record with { State = RunState.Failed, Error = mistake.Message });
+        }
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -45,6 +54,7 @@ public sealed partial class TrainingRunGrain(
 
     public async Task<long> BeginAsync(RunSpec spec)
     {
+        spec.Check();
         folders.Check(spec);
         if (Record.Spec is not null)
             throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
@@ -59,6 +69,7 @@ public sealed partial class TrainingRunGrain(
             throw new UserErrorException($"Run {Run} has not ended; the command watch shows it.");
         if (Record.State == RunState.Completed)
             throw new UserErrorException($"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
+        folders.Check(Spec);
         await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
         return await StartAsync();
     }
@@ -139,6 +150,7 @@ public sealed partial class TrainingRunGrain(
     /// <returns>Position of the first event from now on.</returns>
     private async Task<long> StartAsync()
     {
+        folders.Check(Spec);
         RunHistory events = await HistoryAsync();
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         metrics.Follow(Run, Spec, events.Last<Evaluated>());

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
@@ -19,12 +20,10 @@ public sealed partial class ClusterCertificates
 
     private readonly string folder;
     private readonly Lock reading = new();
-    /// <summary>Of the handshake in whose course a certificate is judged.</summary>
-    private readonly AsyncLocal<EndPoint?> peer = new();
     private Material current;
-    private DateTime readAt;
+    private long readAt = Stopwatch.GetTimestamp();
 
-    private ClusterCertificates(string folder, Material current) => (this.folder, this.current, readAt) = (folder, current, DateTime.UtcNow);
+    private ClusterCertificates(string folder, Material current) => (this.folder, this.current) = (folder, current);
 
     /// <summary>Hears who is refused, and why.</summary>
     public ILogger Log { get; set; } = NullLogger.Instance;
@@ -33,65 +32,72 @@ public sealed partial class ClusterCertificates
     public static ClusterCertificates Open(string folder)
     {
         Material material = Material.Read(folder);
-        return material.Refusal(material.Leaf, material.Between) is { } reason
-            ? throw new UserErrorException($"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.")
-            : new(folder, material);
+        return material.Refusal() is { } reason ? throw new UserErrorException($"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.") : new(folder, material);
     }
+
+    /// <summary>For one connection that is accepted, with the certificates of now.</summary>
+    /// <param name="peer">For the log.</param>
+    public SslServerAuthenticationOptions ServerOptions(EndPoint? peer) => Set(new SslServerAuthenticationOptions(), peer);
+
+    /// <summary>For one connection that is opened, with the certificates of now.</summary>
+    /// <param name="peer">For the log.</param>
+    public SslClientAuthenticationOptions ClientOptions(EndPoint? peer) => Set(new SslClientAuthenticationOptions(), peer);
 
     /// <summary>For <c>UseTls</c> of a silo or of a client.</summary>
     public void Secure(TlsOptions options)
     {
         options.LocalCertificate = current.Leaf;
-        options.RemoteCertificateMode = options.ClientCertificateMode = RemoteCertificateMode.RequireCertificate;
-        options.RemoteCertificateValidation = (certificate, chain, _) => IsMember(certificate, chain);
-        options.OnAuthenticateAsServer = (connection, tls) =>
-        {
-            peer.Value = connection.RemoteEndPoint;
-            var server = (SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions;
-            (server.ServerCertificateSelectionCallback, server.ServerCertificate, server.ServerCertificateContext) = (null, null, Fresh().Context);
-        };
-        options.OnAuthenticateAsClient = (connection, tls) =>
-        {
-            peer.Value = connection.RemoteEndPoint;
-            var client = (SslClientAuthenticationOptions)tls.SslClientAuthenticationOptions;
-            client.TargetHost = ClusterNames.ServiceId;
-            (client.LocalCertificateSelectionCallback, client.ClientCertificates, client.ClientCertificateContext) = (null, null, Fresh().Context);
-        };
+        // Orleans would ask for a certificate, and judge it, in its own way, which is not told what may be fetched for it; what is set below does both.
+        options.RemoteCertificateMode = options.ClientCertificateMode = RemoteCertificateMode.NoCertificate;
+        options.OnAuthenticateAsServer = (connection, tls) => Set((SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions, connection.RemoteEndPoint);
+        options.OnAuthenticateAsClient = (connection, tls) => Set((SslClientAuthenticationOptions)tls.SslClientAuthenticationOptions, connection.RemoteEndPoint);
     }
 
-    /// <summary>For a connection that is taken.</summary>
-    public SslServerAuthenticationOptions Server(EndPoint? from)
+    private SslServerAuthenticationOptions Set(SslServerAuthenticationOptions server, EndPoint? peer)
     {
-        peer.Value = from;
-        return new() { ServerCertificateContext = Fresh().Context, ClientCertificateRequired = true, RemoteCertificateValidationCallback = (_, certificate, chain, _) => IsMember((X509Certificate2)certificate!, chain) };
+        Material material = Fresh();
+        (server.ServerCertificateSelectionCallback, server.ServerCertificate, server.ServerCertificateContext) = (null, null, material.Context);
+        server.ClientCertificateRequired = true;
+        server.CertificateChainPolicy = material.Policy([]);
+        server.RemoteCertificateValidationCallback = (_, shown, chain, _) => IsMember(shown, chain, peer);
+        return server;
     }
 
-    /// <summary>For a connection that is made.</summary>
-    public SslClientAuthenticationOptions Client(EndPoint? to)
+    private SslClientAuthenticationOptions Set(SslClientAuthenticationOptions client, EndPoint? peer)
     {
-        peer.Value = to;
-        return new() { TargetHost = ClusterNames.ServiceId, ClientCertificateContext = Fresh().Context, RemoteCertificateValidationCallback = (_, certificate, chain, _) => IsMember((X509Certificate2)certificate!, chain) };
+        Material material = Fresh();
+        client.TargetHost = ClusterNames.ServiceId;
+        (client.LocalCertificateSelectionCallback, client.ClientCertificates, client.ClientCertificateContext) = (null, null, material.Context);
+        client.CertificateChainPolicy = material.Policy([]);
+        client.RemoteCertificateValidationCallback = (_, shown, chain, _) => IsMember(shown, chain, peer);
+        return client;
     }
 
-    private bool IsMember(X509Certificate2 certificate, X509Chain? sent)
+    private bool IsMember(X509Certificate? shown, X509Chain? sent, EndPoint? peer)
     {
-        string? reason = Fresh().Refusal(certificate, [.. sent?.ChainElements.Select(element => element.Certificate) ?? []]);
+        string? reason = shown is X509Certificate2 certificate
+            ? Fresh().Refusal(certificate, [.. sent?.ChainElements.Select(element => element.Certificate) ?? []])
+            : "it shows no certificate";
         if (reason is not null)
-            LogRefused(Log, peer.Value, reason);
+            LogRefused(Log, peer, reason);
         return reason is null;
     }
 
-    /// <summary>As the folder is now; as it was, if it cannot be read now.</summary>
+    /// <summary>As the folder is now; as it was, if it cannot be read now, or what is there now would be refused and what was there would not.</summary>
     private Material Fresh()
     {
         lock (reading)
         {
-            if (DateTime.UtcNow - readAt < Freshness)
+            if (Stopwatch.GetElapsedTime(readAt) < Freshness)
                 return current;
-            readAt = DateTime.UtcNow;
+            readAt = Stopwatch.GetTimestamp();
             try
             {
-                current = Material.Read(folder);
+                Material renewed = Material.Read(folder);
+                if (renewed.Refusal() is { } reason && current.Refusal() is null)
+                    LogNotRenewed(Log, $"{folder}: {reason}");
+                else
+                    current = renewed;
             }
             catch (UserErrorException mistake)
             {
@@ -129,16 +135,29 @@ public sealed partial class ClusterCertificates
             }
         }
 
+        /// <summary>How a certificate is traced to the cluster's authority, by SslStream and here.</summary>
+        /// <param name="sent">What may stand between.</param>
+        public X509ChainPolicy Policy(X509Certificate2Collection sent)
+        {
+            var policy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+                // A stranger's certificate must not have this process fetch what it names.
+                DisableCertificateDownloads = true,
+            };
+            policy.CustomTrustStore.AddRange(Authority);
+            policy.ExtraStore.AddRange(sent);
+            return policy;
+        }
+
+        /// <summary>Why the others would refuse this one's own certificate; null if they would not.</summary>
+        public string? Refusal() => Refusal(Leaf, Between);
+
         /// <summary>Why the certificate is not one of a member; null if it is.</summary>
         public string? Refusal(X509Certificate2 certificate, X509Certificate2Collection sent)
         {
-            using var chain = new X509Chain();
-            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            chain.ChainPolicy.CustomTrustStore.AddRange(Authority);
-            chain.ChainPolicy.ExtraStore.AddRange(sent);
-            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-            // A stranger's certificate must not have this process fetch what it names.
-            chain.ChainPolicy.DisableCertificateDownloads = true;
+            using var chain = new X509Chain { ChainPolicy = Policy(sent) };
             if (chain.Build(certificate))
                 return null;
             string what = $"the certificate of {certificate.Subject}";

@@ -1,3 +1,5 @@
+using System.Security.Authentication;
+
 namespace PixelCnnCluster.Contracts;
 
 /// <summary>What silos and consoles must agree on to meet.</summary>
@@ -20,7 +22,17 @@ public static class ClusterNames
     /// <summary>Redis key under which the silos of a cluster write their <see cref="Version"/>.</summary>
     public static string VersionKey(string clusterId) => $"{ServiceId}/{clusterId}/version";
 
-    /// <summary>Whether Redis asks for another password, or for one at all: its words, for libraries wrap them in exceptions of several kinds.</summary>
-    public static bool IsRefusal(Exception? fault) =>
-        fault is not null && (RefusalWords.Any(word => fault.Message.Contains(word, StringComparison.Ordinal)) || IsRefusal(fault.InnerException));
+    /// <summary>Whether Redis asks for another password, or for one at all: its words, for libraries wrap them in exceptions of several kinds. What TLS refuses is no password.</summary>
+    public static bool IsRefusal(Exception? fault)
+    {
+        bool isRefusal = false;
+        for (; fault is not null; fault = fault.InnerException)
+        {
+            if (fault is AuthenticationException)
+                return false;
+            isRefusal |= RefusalWords.Any(word => fault.Message.Contains(word, StringComparison.Ordinal));
+        }
+
+        return isRefusal;
+    }
 }

@@ -3,6 +3,13 @@ namespace PixelCnnCluster.Contracts;
 /// <summary>What can be wrong with a run's specification before any data is read.</summary>
 public static class RunSpecValidation
 {
+    /// <exception cref="UserErrorException">There are mistakes; it tells all.</exception>
+    public static void Check(this RunSpec spec)
+    {
+        if (spec.Validate() is [_, ..] mistakes)
+            throw new UserErrorException(string.Join(' ', mistakes));
+    }
+
     /// <summary>All mistakes at once, each a sentence that names the flag and the remedy; empty when there is none.</summary>
     public static IReadOnlyList<string> Validate(this RunSpec spec)
     {

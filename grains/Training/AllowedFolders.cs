@@ -34,16 +34,13 @@ public sealed class AllowedFolders(IReadOnlyList<string> roots)
 
     private static bool IsBelow(string path, string root) => path == root || path.StartsWith(root.TrimEnd('/') + '/', StringComparison.Ordinal);
 
-    /// <summary>The path as the kernel walks it: from left to right, each link in its place. What does not exist is taken as written.</summary>
+    /// <summary>
+    /// Where .NET's calls lead: they take the dots out of a path as it is written, and give the rest to the kernel, which walks it from left to right, each link in its
+    /// place, with the dots that links have. What does not exist is taken as written.
+    /// </summary>
     private static string Resolve(string path)
     {
-        var left = new Stack<string>(Parts(path));
-        if (!path.StartsWith('/'))
-        {
-            foreach (string part in Parts(Environment.CurrentDirectory))
-                left.Push(part);
-        }
-
+        var left = new Stack<string>(Parts(Path.GetFullPath(path)));
         string walked = "/";
         for (int links = 0; left.TryPop(out string? part);)
         {

@@ -18,6 +18,7 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
 
     private ImageData DataOf(RunSpec spec)
     {
+        spec.Check();
         folders.Check(spec);
         ImageData data = dataSets.Get(spec.DataSet, spec.DataDir, spec.ImageSize);
         return spec.ClassConditional && data.Train.Classes == 0

@@ -28,7 +28,7 @@ public sealed partial class PeerListener(Func<PeerGreeting, GradientExchange?> f
         {
             listening = options;
             if (certificates is not null)
-                options.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => new(certificates.Server(context.Connection.RemoteEndPoint)) });
+                options.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => new(certificates.ServerOptions(context.Connection.RemoteEndPoint)) });
             options.Run(OnConnectedAsync);
         });
         application.ApplicationStarted.Register(() => isBound = true);

@@ -26,7 +26,7 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
             {
                 var secured = new SslStream(stream);
                 stream = secured;
-                await secured.AuthenticateAsClientAsync(certificates.Client(endpoint), cancel);
+                await secured.AuthenticateAsClientAsync(certificates.ClientOptions(endpoint), cancel);
             }
 
             await stream.WriteAsync(greeting.ToBytes(), cancel);

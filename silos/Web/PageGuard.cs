@@ -16,7 +16,9 @@ internal static class PageGuard
     {
         // A page elsewhere whose name resolves to this machine must not read these through somebody's browser.
         if (IsLoopback(settings))
-            builder.Configuration["AllowedHosts"] = "localhost;127.0.0.1;[::1]";
+            builder.Configuration["AllowedHosts"] = $"localhost;127.0.0.1;[::1];{(settings.HttpAddress.Contains(':', StringComparison.Ordinal) ? $"[{settings.HttpAddress}]" : settings.HttpAddress)}";
+        // It tells the address of each request, and the token is in some.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
     }
 
     public static void Use(WebApplication app, SiloSettings settings)
@@ -44,8 +46,9 @@ internal static class PageGuard
             }
             else if (Shows(request.Query[Parameter]))
             {
-                context.Response.Cookies.Append(Cookie, request.Query[Parameter]!, new() { HttpOnly = true, SameSite = SameSiteMode.Strict });
-                context.Response.Redirect(request.Path);
+                context.Response.Cookies.Append(Cookie, request.Query[Parameter]!, new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
+                // One slash: two would name another host.
+                context.Response.Redirect("/" + request.Path.Value!.TrimStart('/'));
             }
             else
             {

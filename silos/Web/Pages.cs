@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Primitives;
 using OpenTelemetry.Metrics;
 using Orleans.Dashboard;
 using PixelCnnCluster.Actors;
@@ -80,6 +81,8 @@ internal static class Pages
     /// <summary>What went wrong, as a sentence: of a request that asks for what there is not, or of a cluster that does not answer now.</summary>
     private static async ValueTask<object?> TellFaultAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
+        if (context.HttpContext.Request.Query.TryGetValue("run", out StringValues run) && string.IsNullOrWhiteSpace(run))
+            return Results.Text("Name a run: ?run=...", statusCode: StatusCodes.Status400BadRequest);
         try
         {
             return await next(context);

@@ -64,15 +64,25 @@ function tellLink(fault) {
   document.body.classList.toggle("stale", Boolean(fault));
 }
 
+/** What cannot be shown is told in the browser's console, and what is asked next is shown again. */
+function show(...parts) {
+  try {
+    for (const part of parts) part();
+  } catch (fault) {
+    reportError(fault);
+  }
+}
+
 async function watchCluster() {
   for (; ; await pause(EVERY_MS)) {
     try {
       cluster = await ask("api/cluster");
       tellLink();
-      showCluster();
     } catch (fault) {
       tellLink(fault);
+      continue;
     }
+    show(showCluster);
   }
 }
 
@@ -124,9 +134,18 @@ function showWorkers() {
   });
 }
 
+/** A name out of an address; as it stands, if somebody has typed it so that it cannot be decoded. */
+function decoded(written) {
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return written;
+  }
+}
+
 /** The run of the address; else the newest that trains; else the newest. */
 function choose() {
-  const asked = decodeURIComponent(location.hash.slice(1));
+  const asked = decoded(location.hash.slice(1));
   const name = asked || (shown?.name ?? (cluster.runs.find(run => run.state === "training") ?? cluster.runs[0])?.run);
   if (!name || name === shown?.name) return;
   shown?.stop.abort();
@@ -149,8 +168,7 @@ async function follow(run) {
       run.fault = fault.message;
     }
     if (signal.aborted) return;
-    showRun();
-    showCurves();
+    show(showRun, showCurves);
     $("run").hidden = false;
     await pause(run.fault ? RETRY_MS : over ? OVER_MS : REST_MS);
   }

@@ -9,16 +9,24 @@ namespace PixelCnnCluster.Tests;
 /// <summary>Who may read a silo's pages, and that its secrets are told to nobody.</summary>
 public sealed class PageGuardTests
 {
-    private const string Token = "correct-horse", Password = "battery-staple";
+    private const string Token = "correct-horse-battery", Password = "battery-staple";
 
     [Fact]
     public async Task Beyond_loopback_pages_ask_for_the_token_and_secrets_are_told_nowhere()
     {
-        Dictionary<string, string> environment = new() { ["Silo__HttpAddress"] = "0.0.0.0", ["Silo__HttpToken"] = Token, ["Silo__RedisPassword"] = Password };
+        Dictionary<string, string> environment = new()
+        {
+            ["Silo__HttpAddress"] = "0.0.0.0",
+            ["Silo__HttpToken"] = Token,
+            ["Silo__RedisPassword"] = Password,
+            // As an operator who looks for something has it.
+            ["Logging__LogLevel__Default"] = "Information",
+        };
         await using FaultyCluster cluster = await FaultyCluster.StartAsync(environment, new ClusterAccess(RedisPassword: Password), "closed");
         cluster.Fleet.Environment["Silo__OpenMetrics"] = "true";
         await cluster.Fleet.StartAsync("open");
         using var browser = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() });
+        string setCookie = "";
 
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => SharedCluster.ConnectAsync(new(cluster.Redis.Address), TestContext.Current.CancellationToken));
         Assert.Equal($"Redis at {cluster.Redis.Address} refuses the password; give the right one with PIXELCNN_REDIS_PASSWORD.", mistake.Message);
@@ -33,7 +41,8 @@ public sealed class PageGuardTests
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics", bearer: Token + "s"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics?token=guess"));
         Assert.Equal(HttpStatusCode.Redirect, await AskAsync("closed", $"/metrics?token={Token}"));
-        // The browser has the cookie now.
+        // The browser has the cookie now, and shows it when it comes by a link from elsewhere.
+        Assert.Contains("samesite=lax", setCookie, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/metrics"));
 
         FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 3 });
@@ -48,7 +57,10 @@ public sealed class PageGuardTests
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{cluster.Fleet.HttpOf(silo)}{page}");
             request.Headers.Authorization = bearer is null ? null : new AuthenticationHeaderValue("Bearer", bearer);
-            return (await browser.SendAsync(request)).StatusCode;
+            HttpResponseMessage answer = await browser.SendAsync(request);
+            if (answer.Headers.TryGetValues("Set-Cookie", out IEnumerable<string>? cookies))
+                setCookie = string.Join('\n', cookies);
+            return answer.StatusCode;
         }
     }
 
@@ -61,6 +73,11 @@ public sealed class PageGuardTests
         Assert.Equal(HttpStatusCode.BadRequest, await AskAsync("pixelcnn.example.com"));
         using HttpResponseMessage posted = await browser.PostAsync(new Uri($"http://{cluster.Fleet.HttpOf("worker-0")}/metrics"), new StringContent("x"), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
+
+        cluster.Fleet.Environment["Silo__HttpAddress"] = "127.0.0.2";
+        await cluster.Fleet.StartAsync("worker-1");
+        string page = $"http://127.0.0.2:{cluster.Fleet.HttpOf("worker-1").Split(':')[1]}/metrics";
+        Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync(new Uri(page), TestContext.Current.CancellationToken)).StatusCode);
 
         async Task<HttpStatusCode> AskAsync(string host)
         {

@@ -1,3 +1,4 @@
+using System.Net;
 using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Tests;
@@ -83,5 +84,9 @@ public sealed class PageTests
 
         await page.GoToAsync($"{origin}/#none");
         await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named none; the command runs lists them.'", "a sentence that there is no such run");
+        await page.GoToAsync($"{origin}/#50%");
+        await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named 50%; the command runs lists them.' && document.querySelector('#link').textContent === 'live'", "a sentence about an address that is no encoded name");
+        HttpResponseMessage nameless = await cluster.Fleet.GetAsync(Three[0], "/api/events?run=&from=0");
+        Assert.Equal((HttpStatusCode.BadRequest, "Name a run: ?run=..."), (nameless.StatusCode, await nameless.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
     }
 }

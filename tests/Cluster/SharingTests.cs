@@ -93,6 +93,9 @@ public sealed class SharingTests(ClusterFixture cluster) : IClassFixture<Cluster
         await AssertMistakeAsync("There is no run named nobody", () => cluster.Fleet.Grains.Run("nobody").ReadAsync(0));
         await AssertMistakeAsync("There is no run named nobody", () => cluster.Fleet.Grains.Cluster.ResumeAsync("nobody"));
 
+        // A member can call any grain, not only the one that consoles call.
+        await AssertMistakeAsync("--nr-resnet is 0; give 1 or more.", () => cluster.Fleet.Grains.Run("nobody").BeginAsync(Small with { Blocks = 0, SaveDir = Path.Combine(cluster.Fleet.Folder, "nobody") }));
+
         FollowedRun run = await cluster.SubmitAsync(Small with { MaxSteps = 100_000 });
         await run.StepAsync(1);
         await AssertMistakeAsync($"Run {run.Name} writes to", () => cluster.Fleet.Grains.Cluster.SubmitAsync("another", run.Spec));

@@ -37,6 +37,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
             "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's Silo__RedisPassword.",
             "Silo:Folders has /nowhere, which does not exist; mount or make it, or leave it out.",
             $"Silo:Tls: {folder}/tls.crt cannot be used (Could not find file '{folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.",
+            "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.",
         ];
         Assert.Equal(sentences, told);
     }
@@ -44,11 +45,22 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [Theory]
     [InlineData("--Silo:Address=10.0.0.1", "Silo:Address is 10.0.0.1, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.",
         "Silo:Address is 10.0.0.1, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).")]
+    [InlineData("--Silo:Address=0.0.0.0", "Silo:Address is 0.0.0.0, where nobody can be reached; give the IP address that others reach this machine at.",
+        "Silo:Address is 0.0.0.0, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.",
+        "Silo:Address is 0.0.0.0, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).")]
     [InlineData("--Silo:Address=somewhere", "Silo:Address is somewhere; give an IP address of this machine.")]
     [InlineData("--Silo:GatewayPort=11111", "Silo:Port 11111, Silo:GatewayPort 11111, Silo:DataPort 0 and Silo:HttpPort 0 are not different ports; change one.")]
     [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
     [InlineData("--Silo:Port=many", "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
     public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));
+
+    [Theory]
+    [InlineData("correct-horse")]
+    [InlineData("correct horse battery staple")]
+    [InlineData("correct-horse-bättery-staple")]
+    public async Task A_token_that_is_easily_guessed_or_cannot_be_shown(string token) => Assert.Equal(
+        ["Silo:HttpToken is short or holds what a header cannot; give 16 or more letters, digits and signs of ASCII, without spaces, with the environment's Silo__HttpToken."],
+        await RefusedAsync(new() { ["Silo__HttpToken"] = token }));
 
     [Fact]
     public async Task A_PyTorch_that_does_not_fit() => Assert.Equal(

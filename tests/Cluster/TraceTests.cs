@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.RegularExpressions;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
@@ -7,7 +8,7 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>Silos send their spans to whoever collects them by OpenTelemetry's protocol.</summary>
-public sealed class TraceTests
+public sealed partial class TraceTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -19,7 +20,8 @@ public sealed class TraceTests
         collector.Prefixes.Add($"http://127.0.0.1:{port}/");
         collector.Start();
         string[] awaited = ["step", "worker step", "compute", "exchange", "job", "part", "generation", "worker-1"];
-        Task received = ReceiveAsync(collector, awaited);
+        const int Steps = 5;
+        Task<IReadOnlyList<string>> received = ReceiveAsync(collector, awaited, Steps);
 
         Dictionary<string, string> environment = new()
         {
@@ -28,25 +30,36 @@ public sealed class TraceTests
             ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
         };
         await using FaultyCluster cluster = await FaultyCluster.StartAsync(environment, access: null, "worker-0", "worker-1");
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 5, Workers = 2 });
+        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = Steps, Workers = 2 });
         await run.EndAsync();
         ModelCard model = await cluster.Fleet.Grains.Models().FindAsync("run");
         await new FollowedJob(cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
-        await received.WithinAsync(Patience, $"spans with {string.Join(", ", awaited)}");
+        IReadOnlyList<string> traces = await received.WithinAsync(Patience, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
+        // One of a whole run would be too much for anybody who looks at it.
+        Assert.Distinct(traces);
     }
 
-    /// <summary>Completes when all words were in what came: protocol buffers hold names as they are, each behind its length.</summary>
-    private static async Task ReceiveAsync(HttpListener collector, IEnumerable<string> words)
+    /// <summary>Completes when all words and so many steps were in what came: protocol buffers hold names as they are, each behind its length.</summary>
+    /// <returns>The traces of the steps.</returns>
+    private static async Task<IReadOnlyList<string>> ReceiveAsync(HttpListener collector, IEnumerable<string> words, int steps)
     {
         HashSet<string> missing = [.. words];
-        while (missing.Count > 0)
+        List<string> traces = [];
+        while (missing.Count > 0 || traces.Count < steps)
         {
             HttpListenerContext call = await collector.GetContextAsync();
             using var body = new MemoryStream();
             await call.Request.InputStream.CopyToAsync(body);
             string text = Encoding.Latin1.GetString(body.ToArray());
             missing.RemoveWhere(word => text.Contains((char)word.Length + word, StringComparison.Ordinal));
+            traces.AddRange(Step().Matches(text).Select(step => step.Groups["trace"].Value));
             call.Response.Close();
         }
+
+        return traces;
     }
+
+    /// <summary>A span's first fields: its trace, itself, its parent if it has one, its name.</summary>
+    [GeneratedRegex(@"\n\x10(?<trace>.{16})\x12\x08.{8}(\x22\x08.{8})?\x2A\x04step", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    private static partial Regex Step();
 }

@@ -19,8 +19,7 @@ public sealed class RollingUpdateTests : IDisposable
         RunSpec spec = FewDigits.Spec with { DataDir = FewDigits.Write(folder), SaveInterval = 1000, Workers = 3 };
         using var authority = new Authority("cluster");
         string certificates = authority.Write(Path.Combine(folder, "tls"), "member");
-        // A secret's value is its name here.
-        var access = new ClusterAccess("pixelcnn-redis", ClusterCertificates.Open(certificates));
+        var access = new ClusterAccess("secret-of-pixelcnn-redis", ClusterCertificates.Open(certificates));
         await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: access.RedisPassword);
         using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, folder, certificates);
         await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(pods.StartAsync));

@@ -21,7 +21,7 @@ internal static class SiloChecks
         IReadOnlyDictionary<string, string> environment;
         try
         {
-            environment = PodEnvironment.Of(container, Fields, key => key.Name);
+            environment = PodEnvironment.Of(container, Fields, key => $"secret-of-{key.Name}");
         }
         catch (KeyNotFoundException missing)
         {

@@ -18,7 +18,7 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
     {
         string name = $"{set.Name()}-{ordinal}", port = $"{FreePorts.Find(1)[0]}";
         Dictionary<string, string> fields = new() { ["metadata.name"] = name, ["status.podIP"] = $"127.0.0.{++address}" };
-        Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(container, fields, key => key.Name)))
+        Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(container, fields, key => $"secret-of-{key.Name}")))
         {
             // Redis has no name here, the pages of all pods are on one machine, and nothing is mounted.
             ["Redis"] = redis,

@@ -25,11 +25,14 @@ public sealed class Authority : IDisposable
 
     /// <summary>Writes tls.crt, tls.key and ca.crt of a new member.</summary>
     /// <param name="trusted">PEM of the authorities that the member trusts; this one where none is given.</param>
-    public string Write(string folder, string name, DateTimeOffset? until = null, string? trusted = null)
+    /// <param name="issuersAddress">Where the certificate says that its issuer's can be had.</param>
+    public string Write(string folder, string name, DateTimeOffset? until = null, string? trusted = null, Uri? issuersAddress = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        if (issuersAddress is not null)
+            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(ocspUris: null, caIssuersUris: [issuersAddress.AbsoluteUri]));
         DateTimeOffset end = until ?? DateTimeOffset.UtcNow + Margin;
         using X509Certificate2 certificate = request.Create(root, end - (2 * Margin), end, [++serial]);
         Directory.CreateDirectory(folder);

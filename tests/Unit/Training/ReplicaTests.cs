@@ -46,6 +46,16 @@ public sealed class ReplicaTests
         Assert.Equal(run.Hash, same.Hash);
     }
 
+    /// <summary>Workers are asked by whoever is a member.</summary>
+    [Fact]
+    public void What_is_wrong_with_a_specification_is_told_before_anything_is_built_of_it()
+    {
+        using var threads = new DeviceThreads(1);
+        var replicas = new Replicas(threads, new DataSets(), AllowedFolders.All);
+        string message = Assert.Throws<UserErrorException>(() => replicas.Load(TinyRun.Small with { Filters = 1 << 20, Shards = 0 })).Message;
+        Assert.Equal("--shards is 0; give 1 or more. --nr-filters is 1048576; give 4096 or less. --workers is 1, more than the 0 shards of a step; raise --shards or lower --workers.", message);
+    }
+
     [Fact]
     public void Resuming_equals_never_having_stopped()
     {

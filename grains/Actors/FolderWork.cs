@@ -1,0 +1,22 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Actors;
+
+/// <summary>What a grain does with a folder that may lie on a server which does not answer: a thread waits for it then, and not the grain.</summary>
+internal static class FolderWork
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <exception cref="UserErrorException">The folder does not answer.</exception>
+    public static async Task<T> DoAsync<T>(string folder, Func<T> work, TimeProvider time)
+    {
+        try
+        {
+            return await Task.Run(work).WaitAsync(Patience, time);
+        }
+        catch (TimeoutException fault)
+        {
+            throw new UserErrorException($"{folder} does not answer within {Patience.TotalSeconds} s; see that the silos' volume is there, or name another folder.", fault);
+        }
+    }
+}

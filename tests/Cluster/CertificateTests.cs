@@ -1,0 +1,118 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Microsoft.Extensions.Logging;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>Two ends of a connection with certificates, without silos.</summary>
+public sealed class CertificateTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-certificates-").FullName;
+    private readonly Authority authority = new("cluster"), stranger = new("stranger");
+    private readonly TcpListener shop = new(IPAddress.Loopback, 0);
+
+    public CertificateTests() => shop.Start();
+
+    public void Dispose()
+    {
+        shop.Dispose();
+        authority.Dispose();
+        stranger.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private Uri IssuersAddress => new($"http://{shop.LocalEndpoint}/issuer");
+
+    [Fact]
+    public async Task Members_know_each_other() =>
+        Assert.Equal(("CN=one", "CN=two"), await MeetAsync(Open(authority, "one"), Open(authority, "two")));
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_stranger_is_refused_and_nothing_that_its_certificate_names_is_fetched(bool connects)
+    {
+        ClusterCertificates member = Open(authority, "member");
+        // It trusts whom it meets, so that the refusal is the member's.
+        var intruder = ClusterCertificates.Open(stranger.Write(Path.Combine(folder, "intruder"), "intruder", trusted: authority.Pem + "\n" + stranger.Pem, issuersAddress: IssuersAddress));
+        await Assert.ThrowsAnyAsync<AuthenticationException>(() => connects ? MeetAsync(member, intruder) : MeetAsync(intruder, member));
+        Assert.False(shop.Pending(), "the certificate's issuer was asked for");
+    }
+
+    [Fact]
+    public async Task A_renewal_that_nobody_would_take_is_told_and_not_taken()
+    {
+        ClusterCertificates renewed = Open(authority, "first"), other = Open(authority, "other");
+        var log = new LastLine();
+        renewed.Log = log;
+        string place = Path.Combine(folder, "first");
+        authority.Write(place, "late", DateTimeOffset.UtcNow.AddHours(-1));
+        await UntilAsync(() => Task.FromResult(log.Line.Contains("still those that were read before", StringComparison.Ordinal)), "word of the renewal");
+        Assert.Contains("the certificate of CN=late is good from ", log.Line, StringComparison.Ordinal);
+        Assert.Equal("CN=first", (await MeetAsync(renewed, other)).Server);
+
+        authority.Write(place, "second");
+        await UntilAsync(async () => (await MeetAsync(renewed, other)).Server == "CN=second", "the next renewal");
+
+        async Task UntilAsync(Func<Task<bool>> holds, string awaited)
+        {
+            using var deadline = new CancellationTokenSource(Patience);
+            while (!await holds())
+            {
+                if (deadline.IsCancellationRequested)
+                    throw new TimeoutException($"{awaited} did not come within {Patience.TotalSeconds} s.");
+                _ = renewed.ServerOptions(peer: null);
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    private ClusterCertificates Open(Authority by, string name) => ClusterCertificates.Open(by.Write(Path.Combine(folder, name), name));
+
+    /// <summary>What each end sees of the other.</summary>
+    private static async Task<(string Server, string Client)> MeetAsync(ClusterCertificates server, ClusterCertificates client)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var caller = new TcpClient();
+        await caller.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
+        using TcpClient called = await listener.AcceptTcpClientAsync();
+        await using SslStream one = new(called.GetStream()), two = new(caller.GetStream());
+        Task serving = EndingAsync(called, one.AuthenticateAsServerAsync(server.ServerOptions(called.Client.RemoteEndPoint)));
+        Task calling = EndingAsync(caller, two.AuthenticateAsClientAsync(client.ClientOptions(caller.Client.RemoteEndPoint)));
+        await Task.WhenAll(serving, calling).WithinAsync(Patience, "the end of the handshake");
+        return (two.RemoteCertificate!.Subject, one.RemoteCertificate!.Subject);
+
+        // Who refuses goes away, so that the other does not wait.
+        static async Task EndingAsync(TcpClient end, Task handshake)
+        {
+            try
+            {
+                await handshake;
+            }
+            catch
+            {
+                end.Close();
+                throw;
+            }
+        }
+    }
+
+    private sealed class LastLine : ILogger
+    {
+        public string Line { get; private set; } = "";
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Line = formatter(state, exception);
+    }
+}
