@@ -59,7 +59,7 @@ public sealed partial class TraceTests
         return traces;
     }
 
-    /// <summary>A span's first fields: its trace, itself, its parent if it has one, its name.</summary>
-    [GeneratedRegex(@"\n\x10(?<trace>.{16})\x12\x08.{8}(\x22\x08.{8})?\x2A\x04step", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    /// <summary>A span's first fields: its trace, itself, its parent if it has one, its flags, its name.</summary>
+    [GeneratedRegex(@"\n\x10(?<trace>.{16})\x12\x08.{8}(\x22\x08.{8})?(\x85\x01.{4})?\x2A\x04step", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Step();
 }
