@@ -40,7 +40,7 @@ internal static class AllReduce
         }
 
         double bytes = 2.0 * (silos - 1) / silos * floats * (wire == WireFormat.Bf16 ? 2 : 4);
-        double seconds = Median(exchanges), rawSeconds = Median(raw);
+        double seconds = exchanges.Median(), rawSeconds = raw.Median();
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             silos,
@@ -55,7 +55,5 @@ internal static class AllReduce
         }));
 
         double Slowest(string order) => children.Ask(order).Max(seconds => double.Parse(seconds, CultureInfo.InvariantCulture));
-
-        static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
     }
 }

@@ -36,7 +36,7 @@ internal static class CheckpointStall
     {
         using var threads = new DeviceThreads(1);
         using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep * 4, channels, size), threads);
-        var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
+        var worker = new LoneWorker(replica, spec);
         List<double> stalls = [], steps = [], writes = [];
         long bytes = 0;
         threads.RunAsync(() =>
@@ -44,13 +44,7 @@ internal static class CheckpointStall
             replica.Initialise();
             for (int round = -1; round < rounds; round++)
             {
-                double step = Timed(() =>
-                {
-                    GradientRound gradient = alone.Begin(replica.Step);
-                    replica.ComputeShards(alone.Share, gradient);
-                    replica.Hold(gradient.Whole.GetAwaiter().GetResult());
-                    replica.AdvanceTo(replica.Step + 1);
-                });
+                double step = Timed(worker.Step);
                 Func<CheckpointReport> write = () => throw new InvalidOperationException();
                 double stall = Timed(() => write = replica.Snapshot("run", testBitsPerDim: null)), written = Timed(() => bytes = write().Bytes);
                 if (round < 0)

@@ -67,7 +67,7 @@ internal static class DataLoading
         var spec = new RunSpec { Filters = 16, Blocks = 1, Mixtures = 5, Shards = 1, BatchSize = 16 };
         using var threads = new DeviceThreads(1);
         using var replica = new Replica(spec, data, threads);
-        var alone = new GradientExchange(new(1), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
+        var worker = new LoneWorker(replica, spec);
         var order = new DataOrder(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
         List<double> batches = [], steps = [];
         threads.RunAsync(() =>
@@ -79,16 +79,13 @@ internal static class DataLoading
                 using (data.Train.ToTensor(order.ImagesOf(step, 0), threads.Device))
                     batches.Add(clock.Elapsed.TotalSeconds);
                 clock.Restart();
-                GradientRound round = alone.Begin(step);
-                replica.ComputeShards(alone.Share, round);
-                replica.Hold(round.Whole.GetAwaiter().GetResult());
-                replica.AdvanceTo(step + 1);
+                worker.Step();
                 steps.Add(clock.Elapsed.TotalSeconds);
             }
 
             return true;
         }).GetAwaiter().GetResult();
-        return (batches.Skip(3).Max(), steps.Order().ElementAt(steps.Count / 2));
+        return (batches.Skip(3).Max(), steps.Median());
     }
 
     private static long Heap()

@@ -81,14 +81,11 @@ internal static class TrainStep
         {
             using var replica = new Replica(spec, images, threads);
             replica.Initialise();
-            var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
+            var worker = new LoneWorker(replica, spec);
             for (int step = -3; step < steps; step++)
             {
                 var clock = Stopwatch.StartNew();
-                GradientRound round = alone.Begin(replica.Step);
-                replica.ComputeShards(alone.Share, round);
-                replica.Hold(round.Whole.GetAwaiter().GetResult());
-                replica.AdvanceTo(replica.Step + 1);
+                worker.Step();
                 Finish(threads.Device);
                 if (step >= 0)
                 {
@@ -98,8 +95,8 @@ internal static class TrainStep
                 }
             }
 
-            double imagesPerSecond = spec.ImagesPerStep / Median(seconds), rate = 2.0 * productSide * productSide * productSide / Median(products);
-            return new StepFigures(replica.Network.Layout.Count, Median(seconds), imagesPerSecond, rate, 3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
+            double imagesPerSecond = spec.ImagesPerStep / seconds.Median(), rate = 2.0 * productSide * productSide * productSide / products.Median();
+            return new StepFigures(replica.Network.Layout.Count, seconds.Median(), imagesPerSecond, rate, 3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
         }).GetAwaiter().GetResult();
     }
 
@@ -138,8 +135,6 @@ internal static class TrainStep
         ImageSet images = builder.Build();
         return new(images, images);
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
 
 /// <summary>What a training step takes.</summary>

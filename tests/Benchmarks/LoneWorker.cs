@@ -1,0 +1,19 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Benchmarks;
+
+/// <summary>A worker that is alone in its run.</summary>
+internal sealed class LoneWorker(Replica replica, RunSpec spec)
+{
+    private readonly GradientExchange exchange = new(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
+
+    /// <summary>One whole step, forward, backward, Adam and average. Called on the device.</summary>
+    public void Step()
+    {
+        GradientRound round = exchange.Begin(replica.Step);
+        replica.ComputeShards(exchange.Share, round);
+        replica.Hold(round.Whole.GetAwaiter().GetResult());
+        replica.AdvanceTo(replica.Step + 1);
+    }
+}
