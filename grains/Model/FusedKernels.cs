@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model;
 
 /// <summary>
-/// concat_elu, dropout and padding in one pass over memory, forward and backward, on the CPU. The tensor library would take
+/// concat_elu, dropout and padding in one pass over memory, forward and backward. The tensor library would take
 /// eight passes, and a mask as large as the activation.
 /// </summary>
 internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcatElu>
@@ -15,7 +15,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     public override string Name => nameof(FusedConcatElu);
 
     /// <summary>Whether the kernels are for such a tensor; others take the library's operations.</summary>
-    public static bool Takes(Tensor input) => input.device_type == DeviceType.CPU && input.dtype == ScalarType.Float32;
+    public static bool Takes(Tensor input) => IsOnCpu(input) ? input.dtype == ScalarType.Float32 : GpuKernels.Take(input);
 
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, 2 C].</summary>
     public static Tensor Apply(Tensor input, Padding padding, double dropout, ulong seed) => apply(input, padding, dropout, seed);
@@ -26,8 +26,11 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         var rows = new Rows(input.shape, (Padding)vars[1], (double)vars[2], (ulong)vars[3]);
         ctx.save_for_backward([input]);
         ctx.save_data("rows", rows);
-        Tensor output = empty(rows.OutputShape);
-        rows.Forward(Floats(input), Floats(output));
+        Tensor output = empty(rows.OutputShape, input.dtype, input.device);
+        if (IsOnCpu(input))
+            rows.Forward(Floats(input), Floats(output));
+        else
+            GpuKernels.ForEach("concat_elu", input.dtype, output.numel() / 2, [input, output], rows.Numbers);
         return output;
     }
 
@@ -35,10 +38,16 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     {
         using Tensor input = ctx.get_saved_variables()[0];
         using Tensor gradient = grad_output.contiguous();
-        Tensor result = empty(input.shape);
-        ((Rows)ctx.get_data("rows")).Backward(Floats(input), Floats(gradient), Floats(result));
+        Tensor result = empty(input.shape, input.dtype, input.device);
+        var rows = (Rows)ctx.get_data("rows");
+        if (IsOnCpu(input))
+            rows.Backward(Floats(input), Floats(gradient), Floats(result));
+        else
+            GpuKernels.ForEach("concat_elu_backward", input.dtype, input.numel(), [input, gradient, result], rows.Numbers);
         return [result, null!, null!, null!];
     }
+
+    internal static bool IsOnCpu(Tensor tensor) => tensor.device_type == DeviceType.CPU;
 
     internal static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 
@@ -49,6 +58,13 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         private readonly float keptScale = (float)(1 / (1 - dropout));
         private readonly uint threshold = (uint)(dropout * uint.MaxValue);
         private readonly uint key = (uint)(seed ^ (seed >> 32));
+
+        /// <summary>The same for the kernels of a GPU.</summary>
+        public uint[] Numbers =>
+        [
+            (uint)height, (uint)width, (uint)channels, (uint)padding.Top, (uint)padding.Left, (uint)(width + padding.Left + padding.Right),
+            threshold, BitConverter.SingleToUInt32Bits(keptScale), key,
+        ];
 
         public long[] OutputShape => [count, height + padding.Top, width + padding.Left + padding.Right, 2 * channels];
 
@@ -145,7 +161,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     }
 }
 
-/// <summary>x + a sigmoid(b) in one pass over memory, forward and backward, on the CPU; composed elsewhere.</summary>
+/// <summary>x + a sigmoid(b) in one pass over memory, forward and backward; composed where there are no kernels.</summary>
 internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
 {
     public override string Name => nameof(FusedGate);
@@ -159,8 +175,11 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
     {
         Tensor x = ((Tensor)vars[0]).contiguous(), gated = ((Tensor)vars[1]).contiguous();
         ctx.save_for_backward([gated]);
-        Tensor output = empty(x.shape);
-        Forward(FusedConcatElu.Floats(x), FusedConcatElu.Floats(gated), FusedConcatElu.Floats(output), (int)x.shape[3]);
+        Tensor output = empty(x.shape, x.dtype, x.device);
+        if (FusedConcatElu.IsOnCpu(x))
+            Forward(FusedConcatElu.Floats(x), FusedConcatElu.Floats(gated), FusedConcatElu.Floats(output), (int)x.shape[3]);
+        else
+            GpuKernels.ForEach("gate", x.dtype, x.numel(), [x, gated, output], (uint)x.shape[3]);
         return output;
     }
 
@@ -168,8 +187,11 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
     {
         using Tensor gated = ctx.get_saved_variables()[0];
         Tensor gradient = grad_output.contiguous();
-        Tensor result = empty(gated.shape);
-        Backward(FusedConcatElu.Floats(gated), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(result), (int)gradient.shape[3]);
+        Tensor result = empty(gated.shape, gated.dtype, gated.device);
+        if (FusedConcatElu.IsOnCpu(gated))
+            Backward(FusedConcatElu.Floats(gated), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(result), (int)gradient.shape[3]);
+        else
+            GpuKernels.ForEach("gate_backward", gated.dtype, gradient.numel(), [gated, gradient, result], (uint)gradient.shape[3]);
         return [gradient, result];
     }
 

@@ -35,12 +35,14 @@ internal sealed class GatedBlock
     /// <summary>[N, H, W, filters] to the same; <paramref name="aside"/> is the shortcut's input [N, H, W, shortcut channels].</summary>
     public Tensor Forward(Pass pass, Tensor input, Tensor? aside = null)
     {
+        // What the backward pass needs it holds by itself; the rest is freed at once.
+        using var scope = NewDisposeScope();
         Tensor hidden = First.ForwardPadded(pass, Activation.Apply(pass, input, First.Padding));
         if (Shortcut is not null)
             hidden = hidden.Plus(Shortcut.Forward(pass, Activation.Apply(pass, aside!, Padding.None)));
         Tensor gated = Second.ForwardPadded(pass, Activation.Apply(pass, hidden, Second.Padding, mayDrop: true));
         if (ClassBias is not null)
             gated = gated.Plus(pass.Parameters[ClassBias].index_select(0, pass.Labels!).As(gated.dtype).unsqueeze(1).unsqueeze(1));
-        return FusedGate.Apply(input, gated);
+        return FusedGate.Apply(input, gated).MoveToOuterDisposeScope();
     }
 }

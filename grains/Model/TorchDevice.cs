@@ -9,8 +9,15 @@ public static class TorchDevice
 {
     /// <param name="name">See <see cref="DeviceName"/>.</param>
     /// <exception cref="InvalidOperationException">The device cannot be used.</exception>
-    public static Device Of(string name) =>
-        name == "cpu" ? CPU : Missing(name) is { } reason ? throw new InvalidOperationException(reason) : device($"cuda:{Index(name)}");
+    public static Device Of(string name)
+    {
+        if (name == "cpu")
+            return CPU;
+        if (Missing(name) is { } reason)
+            throw new InvalidOperationException(reason);
+        DeterministicKernels.Demand();
+        return device($"cuda:{Index(name)}");
+    }
 
     /// <summary>Why a device cannot be used, and the remedy, as a part of a sentence; null if it can.</summary>
     /// <param name="name">See <see cref="DeviceName"/>.</param>

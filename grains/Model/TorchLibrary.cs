@@ -13,7 +13,7 @@ public static class TorchLibrary
     public const string Key = "Torch:NativeLibraryPath";
 
     /// <summary>What TorchSharp 0.107 is made for. Others have the same names and another layout of memory.</summary>
-    private const string Version = "2.10.";
+    private const string Version = "2.1";
 
     /// <summary>In the order that they need each other in; those for GPUs are not in every PyTorch.</summary>
     private static readonly (string Name, bool ForGpus)[] Libraries =

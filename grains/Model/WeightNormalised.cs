@@ -37,14 +37,17 @@ internal sealed class WeightNormalised
     {
         if (pass.Initialising)
             Initialise(pass.Parameters, input, linear);
-        return linear(input, Weight(pass.Parameters).As(input.dtype), pass.Parameters[Bias].As(input.dtype));
+        using var scope = NewDisposeScope();
+        return linear(input, Weight(pass.Parameters, input.dtype), pass.Parameters[Bias].As(input.dtype)).MoveToOuterDisposeScope();
     }
 
     /// <summary>g v / |v|, in the shape of v.</summary>
-    public Tensor Weight(Parameters parameters)
+    public Tensor Weight(Parameters parameters, ScalarType type = ScalarType.Float32)
     {
-        Tensor direction = parameters[Direction];
-        return direction * (parameters[Scale] / Norm(direction)).view(scaleShape);
+        Tensor direction = parameters[Direction], scale = parameters[Scale];
+        return GpuKernels.Take(direction)
+            ? FusedWeight.Apply(direction, scale, outputDimension, type)
+            : (direction * (scale / Norm(direction)).view(scaleShape)).As(type);
     }
 
     private Tensor Norm(Tensor direction) => direction.Squared().sum(normDimensions).sqrt();

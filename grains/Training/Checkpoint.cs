@@ -12,7 +12,7 @@ namespace PixelCnnCluster.Training;
 /// A run's whole state as a safetensors file: for each parameter its value, average and both moments, and in the metadata the
 /// specification, the step and a checksum.
 /// </summary>
-public sealed class Checkpoint
+public sealed class Checkpoint : IDisposable
 {
     private const string Format = "pixelcnn-checkpoint-1";
     private const string ChecksumKey = "checksum";
@@ -21,6 +21,7 @@ public sealed class Checkpoint
     private readonly List<(string Name, SafeTensor Tensor)> tensors;
     private readonly Dictionary<string, string> metadata;
     private readonly Lazy<string> stateHash;
+    private Action? free;
 
     private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash) =>
         (this.tensors, this.metadata, this.stateHash) = (tensors, metadata, new(stateHash));
@@ -34,19 +35,22 @@ public sealed class Checkpoint
     public string StateHash => stateHash.Value;
 
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
-    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim)
+    /// <param name="pool">Vectors [Length] for the copy, until this object is disposed; null for new ones.</param>
+    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, VectorPool? pool = null)
     {
         List<(string Name, SafeTensor Tensor)> tensors = [];
-        List<byte[]> copies = [];
+        List<Memory<float>> copies = [];
+        pool ??= new((int)state.Layout.Length);
         foreach ((string name, Tensor vector) in state.Vectors)
         {
-            byte[] bytes = GC.AllocateUninitializedArray<byte>((int)(vector.NumberOfElements * sizeof(float)));
-            HostBytes.Read(vector, source => source.CopyTo(bytes));
-            copies.Add(bytes);
+            Memory<float> copy = pool.Rent();
+            vector.CopyTo(copy);
+            copies.Add(copy);
             foreach (Slot slot in state.Layout.Slots)
-                tensors.Add(($"{name}/{slot.Name}", new("F32", slot.Shape, bytes.AsMemory((int)slot.Offset * sizeof(float), (int)slot.Length * sizeof(float)))));
+                tensors.Add(($"{name}/{slot.Name}", new("F32", slot.Shape, new FloatBytes(copy.Slice((int)slot.Offset, (int)slot.Length)).Memory)));
         }
 
+        HostBytes.Finish(state.Values.device);
         Dictionary<string, string> metadata = new()
         {
             ["format"] = Format,
@@ -62,7 +66,10 @@ public sealed class Checkpoint
         if (testBitsPerDim is { } score)
             metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
         (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
-        return new(tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(copy))));
+        return new(tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))))
+        {
+            free = () => copies.ForEach(pool.Return),
+        };
     }
 
     /// <summary>Writes the file whole or not at all.</summary>
@@ -151,6 +158,9 @@ public sealed class Checkpoint
             throw new UserErrorException($"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); {remedy}.");
         }
     }
+
+    /// <summary>Gives the copy's vectors back; what is here cannot be read or written any more.</summary>
+    public void Dispose() => Interlocked.Exchange(ref free, null)?.Invoke();
 
     /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>
     private static string Checksum(byte[] header, IEnumerable<ReadOnlyMemory<byte>> data)

@@ -26,6 +26,31 @@ public static class HostBytes
         tensor.copy_(host);
     }
 
+    /// <summary>Copies a float32 vector to host memory. Where that is pinned the copy is done in the order of a GPU's work, and nobody waits for it.</summary>
+    public static void CopyTo(this Tensor vector, Memory<float> target)
+    {
+        if (PinnedVector.TensorOf(target) is { } pinned)
+            pinned.copy_(vector, nonBlocking: true);
+        else
+            Read(vector, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(target.Span)));
+    }
+
+    /// <summary>Fills a float32 vector from host memory, as <see cref="CopyTo"/> does.</summary>
+    public static void CopyFrom(this Tensor vector, ReadOnlyMemory<float> source)
+    {
+        if (PinnedVector.TensorOf(source) is { } pinned)
+            vector.copy_(pinned, nonBlocking: true);
+        else
+            Write(vector, source.Span);
+    }
+
+    /// <summary>Waits for a GPU's work, copies included.</summary>
+    public static void Finish(Device device)
+    {
+        if (device.type != DeviceType.CPU)
+            cuda.synchronize(device);
+    }
+
     /// <summary>
     /// A tensor of the host on a device. On a GPU the copy is done from pinned memory and in the order of the device's work, and nobody waits for it.
     /// </summary>

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Training.Data;
@@ -19,9 +18,8 @@ public sealed class Replica : IReplica
     private readonly DeviceThreads threads;
     private readonly DataOrder order;
     private readonly Parameters?[] parameters;
-
-    /// <summary>A gradient [Length] on its way to or from a GPU; null on the CPU, where all are in host memory.</summary>
-    private readonly Tensor? pinned;
+    private readonly bool isOnGpu;
+    private readonly VectorPool snapshots;
     private Tensor? held;
     private long heldStep = -1;
     private double heldNorm;
@@ -34,8 +32,8 @@ public sealed class Replica : IReplica
         GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
         parameters = new Parameters?[threads.Count];
-        if (threads.Device.type != DeviceType.CPU)
-            pinned = empty(Network.Layout.Length).pin_memory().DetachFromDisposeScope();
+        snapshots = new((int)Network.Layout.Length, NewVector);
+        isOnGpu = threads.Device.type != DeviceType.CPU;
     }
 
     public PixelCnn Network { get; }
@@ -45,6 +43,14 @@ public sealed class Replica : IReplica
     public ReplicaFacts Facts => new(Network.Layout.Count, data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size);
 
     public IReadOnlyList<int> GradientParts { get; }
+
+    public Memory<float> NewVector(int length)
+    {
+        if (!isOnGpu)
+            return GC.AllocateUninitializedArray<float>(length);
+        using Tensor pageable = empty(length);
+        return new PinnedVector(pageable.pin_memory()).Memory;
+    }
 
     public long Step => State.Step;
 
@@ -110,23 +116,24 @@ public sealed class Replica : IReplica
                 Dropout = true,
                 Precision = spec.Precision,
                 Seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
-                WayDownDone = pinned is null ? () => Add(part: 1) : null,
+                WayDownDone = isOnGpu ? null : () => round.Add(part: 1, shard, Copied(part: 1)),
             };
             Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
             loss.backward();
-            pinned?.copy_(gradient, nonBlocking: true);
-            // On a GPU this is what waits for the shard's work, the copy included.
+            // The copies from a GPU are done when its number comes, which waits for all work before it.
+            Memory<float>? late = isOnGpu ? Copied(part: 1) : null;
+            Memory<float> last = Copied(part: 0);
             losses[i] = loss.Value<float>();
-            if (pinned is not null)
-                Add(part: 1);
-            Add(part: 0);
+            if (late is { } wayDown)
+                round.Add(part: 1, shard, wayDown);
+            round.Add(part: 0, shard, last);
 
-            void Add(int part)
+            Memory<float> Copied(int part)
             {
                 Memory<float> copy = round.Rent(part);
-                using Tensor view = PartOf(pinned ?? gradient, part);
-                HostBytes.Read(view, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(copy.Span)));
-                round.Add(part, shard, copy);
+                using Tensor view = PartOf(gradient, part);
+                view.CopyTo(copy);
+                return copy;
             }
         });
         return losses;
@@ -137,12 +144,10 @@ public sealed class Replica : IReplica
         held ??= zeros_like(State.Values).DetachFromDisposeScope();
         for (int part = 0; part < parts.Count; part++)
         {
-            using Tensor view = PartOf(pinned ?? held, part);
-            HostBytes.Write(view, parts[part].Span);
+            using Tensor view = PartOf(held, part);
+            view.CopyFrom(parts[part]);
         }
 
-        if (pinned is not null)
-            held.copy_(pinned, nonBlocking: true);
         heldStep = State.Step;
         heldNorm = Math.Sqrt(held.Squared().sum(ScalarType.Float64).Value<double>());
         return heldNorm;
@@ -205,8 +210,12 @@ public sealed class Replica : IReplica
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim);
-        return () => CheckpointFolder.Save(copy, spec.SaveDir, spec.KeepCheckpoints);
+        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, snapshots);
+        return () =>
+        {
+            using (copy)
+                return CheckpointFolder.Save(copy, spec.SaveDir, spec.KeepCheckpoints);
+        };
     }
 
     public void Dispose()
@@ -218,7 +227,6 @@ public sealed class Replica : IReplica
         }
 
         held?.Dispose();
-        pinned?.Dispose();
         State.Dispose();
     }
 

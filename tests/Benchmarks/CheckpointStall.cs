@@ -28,13 +28,13 @@ internal static class CheckpointStall
                 KeepCheckpoints = 1,
                 SaveDir = Directory.CreateTempSubdirectory("pixelcnn-checkpoint-").FullName,
             },
-            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(rounds)));
+            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(network.Device)!, parsed.GetValue(rounds)));
         return command;
     }
 
-    private static void Run(RunSpec spec, int channels, int size, int rounds)
+    private static void Run(RunSpec spec, int channels, int size, string device, int rounds)
     {
-        using var threads = new DeviceThreads(1);
+        using var threads = new DeviceThreads(1, device);
         using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep * 4, channels, size), threads);
         var worker = new LoneWorker(replica, spec);
         List<double> stalls = [], steps = [], writes = [];

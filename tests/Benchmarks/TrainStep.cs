@@ -5,7 +5,6 @@ using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;
@@ -86,7 +85,7 @@ internal static class TrainStep
             {
                 var clock = Stopwatch.StartNew();
                 worker.Step();
-                Finish(threads.Device);
+                HostBytes.Finish(threads.Device);
                 if (step >= 0)
                 {
                     seconds.Add(clock.Elapsed.TotalSeconds);
@@ -109,21 +108,14 @@ internal static class TrainStep
         ScalarType type = precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor a = rand(side, side, device: threads.Device).As(type), b = rand(side, side, device: threads.Device).As(type);
         a.matmul(b);
-        Finish(threads.Device);
+        HostBytes.Finish(threads.Device);
         var clock = Stopwatch.StartNew();
         for (int i = 0; i < 4; i++)
             a.matmul(b);
-        Finish(threads.Device);
+        HostBytes.Finish(threads.Device);
         double elapsed = clock.Elapsed.TotalSeconds / 4;
         set_num_threads(1);
         return elapsed;
-    }
-
-    /// <summary>A GPU is told its work and not waited for.</summary>
-    private static void Finish(Device device)
-    {
-        if (device.type != DeviceType.CPU)
-            cuda.synchronize(device);
     }
 
     public static ImageData RandomImages(int count, int channels, int size)

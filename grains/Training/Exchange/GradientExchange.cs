@@ -24,12 +24,13 @@ public sealed class GradientExchange
     /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
     /// <param name="wire">How chunks are sent.</param>
-    public GradientExchange(ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire)
+    /// <param name="allocate">Makes a vector for a part, see <see cref="IReplica.NewVector"/>; null for ordinary memory.</param>
+    public GradientExchange(ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null)
     {
         (Tree, Workers, Rank, Wire) = (tree, workers, rank, wire);
         Share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
         Places = [.. parts.SelectMany((length, part) => Cut(part, length, workers))];
-        Pools = [.. parts.Select(length => new VectorPool(length))];
+        Pools = [.. parts.Select(length => new VectorPool(length, allocate))];
         Blocks = new(Places.Max(place => place.Length));
         Outboxes = [.. Enumerable.Range(0, workers).Select(_ => new Outbox())];
     }

@@ -5,17 +5,20 @@ namespace PixelCnnCluster.Training;
 
 /// <summary>Vectors that are used again and again: new ones of hundreds of megabytes at each step would cost more than the sums in them.</summary>
 /// <param name="length">Floats of each vector.</param>
-public sealed class VectorPool(int length)
+/// <param name="allocate">Makes a vector of a length; null for ordinary memory.</param>
+public sealed class VectorPool(int length, Func<int, Memory<float>>? allocate = null)
 {
-    private readonly ConcurrentBag<float[]> free = [];
+    private readonly ConcurrentBag<Memory<float>> free = [];
 
     /// <summary>A vector with any content.</summary>
-    public Memory<float> Rent() => free.TryTake(out float[]? vector) ? vector : GC.AllocateUninitializedArray<float>(length);
+    public Memory<float> Rent() => free.TryTake(out Memory<float> vector) ? vector : allocate?.Invoke(length) ?? GC.AllocateUninitializedArray<float>(length);
 
     /// <summary>Takes back a vector, or what its user cut it to, that nobody reads or writes any more.</summary>
     public void Return(Memory<float> vector)
     {
-        MemoryMarshal.TryGetArray(vector, out ArraySegment<float> whole);
-        free.Add(whole.Array!);
+        if (MemoryMarshal.TryGetArray(vector, out ArraySegment<float> whole))
+            free.Add(whole.Array);
+        else if (MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner))
+            free.Add(owner.Memory);
     }
 }

@@ -21,6 +21,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public IReadOnlyList<int> GradientParts { get; } = [2, 3];
 
+    public Memory<float> NewVector(int length) => new float[length];
+
     public long Step { get; private set; }
 
     public int SkippedInARow { get; private set; }

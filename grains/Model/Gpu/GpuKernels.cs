@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>
+/// The kernels in Kernels.cu on one card, compiled by the NVRTC that comes with libtorch when the card is first used. They run in the order of the
+/// tensor library's own work.
+/// </summary>
+internal sealed unsafe class GpuKernels
+{
+    private const int BlockSize = 256;
+    private const int MajorAttribute = 75, MinorAttribute = 76;
+
+    private static readonly ConcurrentDictionary<int, Lazy<GpuKernels>> Cards = new();
+
+    private readonly ConcurrentDictionary<string, nint> functions = new();
+    private readonly delegate* unmanaged<nint, int> setContext;
+    private readonly delegate* unmanaged<nint*, nint, byte*, int> getFunction;
+    private readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> launch;
+    private readonly nint context, module;
+
+    private GpuKernels(int card)
+    {
+        nint driver = NativeLibrary.Load("libcuda.so.1");
+        setContext = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(driver, "cuCtxSetCurrent");
+        getFunction = (delegate* unmanaged<nint*, nint, byte*, int>)NativeLibrary.GetExport(driver, "cuModuleGetFunction");
+        launch = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)NativeLibrary.GetExport(driver, "cuLaunchKernel");
+        var getDevice = (delegate* unmanaged<int*, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGet");
+        var getAttribute = (delegate* unmanaged<int*, int, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGetAttribute");
+        var retainContext = (delegate* unmanaged<nint*, int, int>)NativeLibrary.GetExport(driver, "cuDevicePrimaryCtxRetain");
+        var loadModule = (delegate* unmanaged<nint*, byte*, int>)NativeLibrary.GetExport(driver, "cuModuleLoadData");
+
+        int device, major, minor;
+        nint own, loaded;
+        Check(getDevice(&device, card), "cuDeviceGet");
+        Check(getAttribute(&major, MajorAttribute, device), "cuDeviceGetAttribute");
+        Check(getAttribute(&minor, MinorAttribute, device), "cuDeviceGetAttribute");
+        Check(retainContext(&own, device), "cuDevicePrimaryCtxRetain");
+        Check(setContext(own), "cuCtxSetCurrent");
+        fixed (byte* code = Compile($"--gpu-architecture=sm_{major}{minor}"))
+            Check(loadModule(&loaded, code), "cuModuleLoadData");
+        (context, module) = (own, loaded);
+    }
+
+    /// <summary>Whether the kernels are for such a tensor.</summary>
+    public static bool Take(Tensor tensor) => tensor.device_type == DeviceType.CUDA && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
+
+    /// <summary>Runs a kernel with a thread for each of <paramref name="threads"/>, which it is told after the tensors.</summary>
+    /// <param name="real">Type of the elements; it ends the kernel's name.</param>
+    public static void ForEach(string kernel, ScalarType real, long threads, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
+        Of(tensors[0]).Launch(kernel, real, checked((uint)((threads + BlockSize - 1) / BlockSize)), tensors, [checked((uint)threads), .. numbers]);
+
+    /// <summary>Runs a kernel with a block for each of <paramref name="blocks"/>.</summary>
+    /// <inheritdoc cref="ForEach"/>
+    public static void ForBlocks(string kernel, ScalarType real, long blocks, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
+        Of(tensors[0]).Launch(kernel, real, checked((uint)blocks), tensors, numbers);
+
+    private static GpuKernels Of(Tensor tensor) => Cards.GetOrAdd(tensor.device_index, card => new(() => new(card))).Value;
+
+    private void Launch(string kernel, ScalarType real, uint blocks, ReadOnlySpan<Tensor> tensors, ReadOnlySpan<uint> numbers)
+    {
+        nint function = functions.GetOrAdd(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), Find);
+        nint* addresses = stackalloc nint[tensors.Length];
+        uint* values = stackalloc uint[numbers.Length];
+        void** arguments = stackalloc void*[tensors.Length + numbers.Length];
+        for (int i = 0; i < tensors.Length; i++)
+        {
+            addresses[i] = TensorAddress.Of(tensors[i]);
+            arguments[i] = addresses + i;
+        }
+
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            values[i] = numbers[i];
+            arguments[tensors.Length + i] = values + i;
+        }
+
+        // Threads of the backward pass may come here first.
+        Check(setContext(context), "cuCtxSetCurrent");
+        Check(launch(function, blocks, 1, 1, BlockSize, 1, 1, 0, 0, arguments, null), kernel);
+    }
+
+    private nint Find(string name)
+    {
+        nint function;
+        fixed (byte* text = Text(name))
+            Check(getFunction(&function, module, text), name);
+        return function;
+    }
+
+    /// <summary>Machine code of Kernels.cu.</summary>
+    private static byte[] Compile(string target)
+    {
+        // libtorch's own library for this lies beside it and finds NVRTC, whatever its version is.
+        string folder = Path.GetDirectoryName(Process.GetCurrentProcess().Modules.Cast<ProcessModule>().First(module => module.ModuleName == "libtorch_cuda.so").FileName)!;
+        nint library = NativeLibrary.Load(Path.Combine(folder, "libcaffe2_nvrtc.so"));
+        var create = (delegate* unmanaged<nint*, byte*, byte*, int, byte**, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCreateProgram");
+        var compile = (delegate* unmanaged<nint, int, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCompileProgram");
+        var getSize = (delegate* unmanaged<nint, nuint*, int>)NativeLibrary.GetExport(library, "nvrtcGetCUBINSize");
+        var getCode = (delegate* unmanaged<nint, byte*, int>)NativeLibrary.GetExport(library, "nvrtcGetCUBIN");
+        var destroy = (delegate* unmanaged<nint*, int>)NativeLibrary.GetExport(library, "nvrtcDestroyProgram");
+
+        using var source = new StreamReader(typeof(GpuKernels).Assembly.GetManifestResourceStream("Kernels.cu")!);
+        nint program;
+        nuint size;
+        fixed (byte* text = Text(source.ReadToEnd()), name = Text("Kernels.cu"), option = Text(target))
+        {
+            byte* options = option;
+            Check(create(&program, text, name, 0, null, null), "nvrtcCreateProgram");
+            Check(compile(program, 1, &options), "nvrtcCompileProgram");
+        }
+
+        Check(getSize(program, &size), "nvrtcGetCUBINSize");
+        byte[] code = new byte[size];
+        fixed (byte* start = code)
+            Check(getCode(program, start), "nvrtcGetCUBIN");
+        Check(destroy(&program), "nvrtcDestroyProgram");
+        return code;
+    }
+
+    private static byte[] Text(string text) => Encoding.ASCII.GetBytes(text + '\0');
+
+    private static void Check(int result, string what)
+    {
+        if (result != 0)
+            throw new InvalidOperationException($"The GPU refused {what} with error {result}.");
+    }
+}

@@ -1,0 +1,187 @@
+// Kernels for NVIDIA cards, compiled when a card is first used: what FusedKernels.cs does on the CPU, and the weights of weight-normalised
+// layers. Tensors are contiguous [N, H, W, C]; real is float or bf16, arithmetic is in float.
+
+typedef unsigned int uint;
+
+struct bf16 { unsigned short bits; };
+
+__device__ inline float load(const float* at) { return *at; }
+__device__ inline float load(const bf16* at) { return __uint_as_float((uint)at->bits << 16); }
+__device__ inline void store(float* at, float value) { *at = value; }
+
+// To the nearest, ties to even. What is not a number stays so.
+__device__ inline void store(bf16* at, float value)
+{
+    uint bits = __float_as_uint(value);
+    at->bits = value == value ? (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16 : 0x7FC0u;
+}
+
+// As Lanes.Hash: 0 or 1 / (1 - rate) for an activation.
+__device__ inline float mask(uint position, uint half, uint threshold, float kept, uint key)
+{
+    uint h = (2u * position + half) ^ key;
+    h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
+    h = (h ^ (h >> 13) ^ (key * 0x9E3779B1u)) * 0xC2B2AE35u;
+    h ^= h >> 16;
+    return h >= threshold ? kept : 0.0f;
+}
+
+// One thread for each channel of each pixel of the output, padding included.
+template <typename real>
+__device__ void concat_elu(const real* input, real* output, uint total, uint height, uint width, uint channels,
+                           uint top, uint left, uint wide, uint threshold, float kept, uint key)
+{
+    uint i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= total)
+        return;
+    uint pixel = i / channels, c = i % channels, row = pixel / wide, tall = height + top;
+    // Left of and above the image these wrap around and are too large.
+    uint x = pixel % wide - left, y = row % tall - top, n = row / tall;
+    real* to = output + (size_t)pixel * 2 * channels + c;
+    if (x >= width || y >= height)
+    {
+        store(to, 0.0f);
+        store(to + channels, 0.0f);
+        return;
+    }
+
+    uint at = ((n * height + y) * width + x) * channels + c;
+    float value = load(input + at), below = expf(-fabsf(value)) - 1.0f;
+    float positive = value > 0.0f ? value : below, negative = value > 0.0f ? below : -value;
+    if (threshold > 0u)
+    {
+        positive *= mask(at, 0u, threshold, kept, key);
+        negative *= mask(at, 1u, threshold, kept, key);
+    }
+
+    store(to, positive);
+    store(to + channels, negative);
+}
+
+// One thread for each element of the input.
+template <typename real>
+__device__ void concat_elu_backward(const real* input, const real* gradient, real* result, uint total, uint height, uint width, uint channels,
+                                    uint top, uint left, uint wide, uint threshold, float kept, uint key)
+{
+    uint at = blockIdx.x * blockDim.x + threadIdx.x;
+    if (at >= total)
+        return;
+    uint pixel = at / channels, c = at % channels, row = pixel / width, n = row / height;
+    size_t from = ((size_t)(n * (height + top) + row % height + top) * wide + pixel % width + left) * 2 * channels + c;
+    float value = load(input + at), positive = load(gradient + from), negative = load(gradient + from + channels);
+    if (threshold > 0u)
+    {
+        positive *= mask(at, 0u, threshold, kept, key);
+        negative *= mask(at, 1u, threshold, kept, key);
+    }
+
+    float slope = expf(-fabsf(value));
+    store(result + at, value > 0.0f ? positive - negative * slope : positive * slope - negative);
+}
+
+__device__ inline float sigmoid(float value) { return 1.0f / (1.0f + expf(-value)); }
+
+// x + a sigmoid(b), one thread for each element of x.
+template <typename real>
+__device__ void gate(const real* x, const real* gated, real* output, uint total, uint channels)
+{
+    uint at = blockIdx.x * blockDim.x + threadIdx.x;
+    if (at >= total)
+        return;
+    const real* a = gated + (size_t)(at / channels) * 2 * channels + at % channels;
+    store(output + at, load(x + at) + load(a) * sigmoid(load(a + channels)));
+}
+
+template <typename real>
+__device__ void gate_backward(const real* gated, const real* gradient, real* result, uint total, uint channels)
+{
+    uint at = blockIdx.x * blockDim.x + threadIdx.x;
+    if (at >= total)
+        return;
+    size_t first = (size_t)(at / channels) * 2 * channels + at % channels;
+    float slope = load(gradient + at), open = sigmoid(load(gated + first + channels));
+    store(result + first, slope * open);
+    store(result + first + channels, slope * load(gated + first) * open * (1.0f - open));
+}
+
+// The sum over a block of 256 threads, in an order that is always the same; every thread gets it.
+__device__ inline float block_sum(float value)
+{
+    __shared__ float sums[256];
+    sums[threadIdx.x] = value;
+    for (uint half = 128u; half > 0u; half >>= 1)
+    {
+        __syncthreads();
+        if (threadIdx.x < half)
+            sums[threadIdx.x] += sums[threadIdx.x + half];
+    }
+
+    __syncthreads();
+    float sum = sums[0];
+    __syncthreads();
+    return sum;
+}
+
+// g v / |v|, one block for each filter. Element i of a filter is (i / inner, filter, i % inner) of [outer, filters, inner].
+template <typename real>
+__device__ void weight(const float* direction, const float* scale, real* output, uint length, uint inner)
+{
+    uint filter = blockIdx.x, filters = gridDim.x;
+    float sum = 0.0f;
+    for (uint i = threadIdx.x; i < length; i += blockDim.x)
+    {
+        float v = direction[(i / inner * filters + filter) * inner + i % inner];
+        sum += v * v;
+    }
+
+    float factor = scale[filter] / sqrtf(block_sum(sum));
+    for (uint i = threadIdx.x; i < length; i += blockDim.x)
+    {
+        uint at = (i / inner * filters + filter) * inner + i % inner;
+        store(output + at, direction[at] * factor);
+    }
+}
+
+template <typename real>
+__device__ void weight_backward(const float* direction, const float* scale, const real* gradient, float* to_direction, float* to_scale, uint length, uint inner)
+{
+    uint filter = blockIdx.x, filters = gridDim.x;
+    float squares = 0.0f, products = 0.0f;
+    for (uint i = threadIdx.x; i < length; i += blockDim.x)
+    {
+        uint at = (i / inner * filters + filter) * inner + i % inner;
+        float v = direction[at];
+        squares += v * v;
+        products += v * load(gradient + at);
+    }
+
+    squares = block_sum(squares);
+    products = block_sum(products);
+    float norm = sqrtf(squares), factor = scale[filter] / norm, along = products / squares;
+    if (threadIdx.x == 0u)
+        to_scale[filter] = products / norm;
+    for (uint i = threadIdx.x; i < length; i += blockDim.x)
+    {
+        uint at = (i / inner * filters + filter) * inner + i % inner;
+        to_direction[at] = factor * (load(gradient + at) - direction[at] * along);
+    }
+}
+
+#define KERNELS(real) \
+    extern "C" __global__ void concat_elu_##real(const real* input, real* output, uint total, uint height, uint width, uint channels, \
+        uint top, uint left, uint wide, uint threshold, float kept, uint key) \
+    { concat_elu(input, output, total, height, width, channels, top, left, wide, threshold, kept, key); } \
+    extern "C" __global__ void concat_elu_backward_##real(const real* input, const real* gradient, real* result, uint total, uint height, uint width, uint channels, \
+        uint top, uint left, uint wide, uint threshold, float kept, uint key) \
+    { concat_elu_backward(input, gradient, result, total, height, width, channels, top, left, wide, threshold, kept, key); } \
+    extern "C" __global__ void gate_##real(const real* x, const real* gated, real* output, uint total, uint channels) \
+    { gate(x, gated, output, total, channels); } \
+    extern "C" __global__ void gate_backward_##real(const real* gated, const real* gradient, real* result, uint total, uint channels) \
+    { gate_backward(gated, gradient, result, total, channels); } \
+    extern "C" __global__ void weight_##real(const float* direction, const float* scale, real* output, uint length, uint inner) \
+    { weight(direction, scale, output, length, inner); } \
+    extern "C" __global__ void weight_backward_##real(const float* direction, const float* scale, const real* gradient, float* to_direction, float* to_scale, uint length, uint inner) \
+    { weight_backward(direction, scale, gradient, to_direction, to_scale, length, inner); }
+
+KERNELS(float)
+KERNELS(bf16)
