@@ -12,8 +12,8 @@ public static class TorchLibrary
     /// <summary>Configuration key of the folder; in the environment with two underscores.</summary>
     public const string Key = "Torch:NativeLibraryPath";
 
-    /// <summary>What TorchSharp 0.107 is made for. Others have the same names and another layout of memory.</summary>
-    private const string Version = "2.1";
+    /// <summary>What TorchSharp 0.107 is made for, and the next one, which fits it. Others have the same names and another layout of memory.</summary>
+    private static readonly string[] Versions = ["2.10.", "2.11."];
 
     /// <summary>In the order that they need each other in; those for GPUs are not in every PyTorch.</summary>
     private static readonly (string Name, bool ForGpus)[] Libraries =
@@ -45,10 +45,10 @@ public static class TorchLibrary
     internal static void Check(string folder, string program)
     {
         if (Libraries.FirstOrDefault(library => !library.ForGpus && !File.Exists(Path.Combine(folder, library.Name))).Name is { } missing)
-            throw new UserErrorException($"{Key} is {folder}, which has no {missing}; name the folder torch/lib of an installed PyTorch {Version}x.");
+            throw new UserErrorException($"{Key} is {folder}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10 or 2.11.");
         string version = VersionOf(folder);
-        if (!version.StartsWith(Version, StringComparison.Ordinal))
-            throw new UserErrorException($"{Key} is {folder}, of PyTorch {version}; install PyTorch {Version}x, which is what TorchSharp fits.");
+        if (!Versions.Any(fit => version.StartsWith(fit, StringComparison.Ordinal)))
+            throw new UserErrorException($"{Key} is {folder}, of PyTorch {version}; install PyTorch 2.10 or 2.11, which are what TorchSharp fits.");
         if (Directory.EnumerateFiles(program, "libtorch_cpu.so", SearchOption.AllDirectories).FirstOrDefault() is { } own)
             throw new UserErrorException($"{Key} is {folder}, and the program has a libtorch of its own ({own}); build with -p:TorchInstalled=true, or leave the setting out.");
     }

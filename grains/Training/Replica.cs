@@ -121,12 +121,10 @@ public sealed class Replica : IReplica
             Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
             loss.backward();
             // The copies from a GPU are done when its number comes, which waits for all work before it.
-            Memory<float>? late = isOnGpu ? Copied(part: 1) : null;
-            Memory<float> last = Copied(part: 0);
+            Memory<float>[] copies = isOnGpu ? [Copied(part: 0), Copied(part: 1)] : [Copied(part: 0)];
             losses[i] = loss.Value<float>();
-            if (late is { } wayDown)
-                round.Add(part: 1, shard, wayDown);
-            round.Add(part: 0, shard, last);
+            for (int part = 0; part < copies.Length; part++)
+                round.Add(part, shard, copies[part]);
 
             Memory<float> Copied(int part)
             {

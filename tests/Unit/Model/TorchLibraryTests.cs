@@ -24,8 +24,14 @@ public sealed class TorchLibraryTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [Fact]
-    public void A_PyTorch_that_fits() => TorchLibrary.Check(Libraries, Program);
+    [Theory]
+    [InlineData("2.10.1+cu128")]
+    [InlineData("2.11.0+cu130")]
+    public void A_PyTorch_that_fits(string version)
+    {
+        File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), $"__version__ = '{version}'");
+        TorchLibrary.Check(Libraries, Program);
+    }
 
     [Theory]
     [InlineData("libc10.so")]
@@ -33,7 +39,7 @@ public sealed class TorchLibraryTests : IDisposable
     public void A_folder_without_the_libraries(string missing)
     {
         File.Delete(Path.Combine(Libraries, missing));
-        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10.x.", Refusal());
+        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10 or 2.11.", Refusal());
     }
 
     [Theory]
@@ -43,7 +49,7 @@ public sealed class TorchLibraryTests : IDisposable
     public void Another_version(string text, string told)
     {
         File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), text);
-        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, of PyTorch {told}; install PyTorch 2.10.x, which is what TorchSharp fits.", Refusal());
+        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, of PyTorch {told}; install PyTorch 2.10 or 2.11, which are what TorchSharp fits.", Refusal());
     }
 
     [Fact]
