@@ -36,6 +36,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
+        BackwardScope.Begin(grad_output);
         using Tensor input = ctx.get_saved_variables()[0];
         using Tensor gradient = grad_output.contiguous();
         Tensor result = empty(input.shape, input.dtype, input.device);
@@ -185,6 +186,7 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
+        BackwardScope.Begin(grad_output);
         using Tensor gated = ctx.get_saved_variables()[0];
         Tensor gradient = grad_output.contiguous();
         Tensor result = empty(gated.shape, gated.dtype, gated.device);

@@ -139,6 +139,7 @@ public sealed class Replica : IReplica
 
     public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
     {
+        using var scope = NewDisposeScope();
         held ??= zeros_like(State.Values).DetachFromDisposeScope();
         for (int part = 0; part < parts.Count; part++)
         {

@@ -32,13 +32,14 @@ internal static class Gpu
             using var threads = new DeviceThreads(1, parsed.GetValue(network.Device)!);
             NetworkShape shape = network.Shape(parsed);
             List<string> rows = [];
+            // First: what libtorch keeps of larger batches would hide what grows.
+            Tell(rows, $"memory over {MemorySteps} steps, batch {parsed.GetValue(batches)![0]}", () => Memory(shape, parsed.GetValue(batches)![0], threads));
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
             {
                 foreach (int batch in parsed.GetValue(batches)!)
                     Tell(rows, $"train, batch {batch}, {precision}", () => Training(shape, batch, precision, threads, parsed.GetValue(steps), parsed.GetValue(product)));
             }
 
-            Tell(rows, $"memory over {MemorySteps} steps, batch {parsed.GetValue(batches)![0]}", () => Memory(shape, parsed.GetValue(batches)![0], threads));
             foreach (int count in parsed.GetValue(images)!)
                 Tell(rows, $"sample, {count} images", () => Sampling(shape, count, threads));
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })

@@ -27,6 +27,7 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
+        BackwardScope.Begin(grad_output);
         List<Tensor> saved = ctx.get_saved_variables();
         using Tensor direction = saved[0], scale = saved[1], gradient = grad_output.contiguous();
         Tensor toDirection = empty_like(direction), toScale = empty_like(scale);
