@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Training;
 using static TorchSharp.torch;
 
@@ -12,7 +13,7 @@ namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
 /// All figures of a GPU in one go: training steps of the paper's CIFAR-10 model by batch and precision, memory over many steps, cached sampling, and
-/// how far logits are from the CPU's. A JSON line for each figure and a table at the end.
+/// how far logits and drawings are from the CPU's. A JSON line for each figure and a table at the end.
 /// </summary>
 internal static class Gpu
 {
@@ -44,6 +45,7 @@ internal static class Gpu
                 Tell(rows, $"sample, {count} images", () => Sampling(shape, count, threads));
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
                 Tell(rows, $"logits, {precision}", () => Logits(shape, precision, threads));
+            Tell(rows, "drawings against the CPU's", () => Drawings(shape, threads));
             Console.WriteLine(string.Join('\n', ["| what | figures |", "| --- | --- |", .. rows]));
         });
         return command;
@@ -125,6 +127,15 @@ internal static class Gpu
         Tensor expected = network.Forward(new Pass(onHost), images);
         Tensor found = network.Forward(new Pass(onDevice) { Precision = precision }, images.to(threads.Device)).cpu();
         return new Dictionary<string, double> { ["greatest_difference"] = (found - expected).abs().max().Value<float>(), ["greatest_logit"] = expected.abs().max().Value<float>() };
+    });
+
+    /// <summary>The same images drawn on the CPU and on the device: a value that rounds to the other side changes those that follow it.</summary>
+    private static Dictionary<string, double> Drawings(NetworkShape shape, DeviceThreads threads) => On(threads, () =>
+    {
+        var network = new PixelCnn(shape);
+        using Parameters onHost = Sample.Initialised(network, CPU), onDevice = new(network.Layout, onHost.Values.to(threads.Device));
+        byte[] expected = PixelSampler.Draw(network, onHost, labels: null, [1, 2]), found = PixelSampler.Draw(network, onDevice, labels: null, [1, 2]);
+        return new Dictionary<string, double> { ["equal_values"] = expected.Zip(found).Count(pair => pair.First == pair.Second) / (double)expected.Length };
     });
 
     private static T On<T>(DeviceThreads threads, Func<T> work) => threads.RunAsync(work).GetAwaiter().GetResult();

@@ -167,6 +167,32 @@ __device__ void weight_backward(const float* direction, const float* scale, cons
     }
 }
 
+// Columns of the sampler's rows, [N, columns, channels] a row: the images lie source_image, target_image ... apart, the columns begin at source_first,
+// target_first ...; one thread for each of run = columns x channels elements of each image.
+extern "C" __global__ void row_concat_elu_float(const float* source, float* target, uint total, uint run, uint channels,
+                                                uint source_image, uint source_first, uint target_image, uint target_first)
+{
+    uint i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= total)
+        return;
+    uint n = i / run, at = i % run;
+    float value = source[n * source_image + source_first + at], below = expf(-fabsf(value)) - 1.0f;
+    float* to = target + n * target_image + target_first + at / channels * 2 * channels + at % channels;
+    to[0] = value > 0.0f ? value : below;
+    to[channels] = value > 0.0f ? below : -value;
+}
+
+extern "C" __global__ void row_gate_float(const float* input, const float* gated, float* output, uint total, uint run, uint channels,
+                                          uint input_image, uint input_first, uint gated_image, uint gated_first, uint output_image, uint output_first)
+{
+    uint i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= total)
+        return;
+    uint n = i / run, at = i % run;
+    const float* a = gated + n * gated_image + gated_first + at / channels * 2 * channels + at % channels;
+    output[n * output_image + output_first + at] = input[n * input_image + input_first + at] + a[0] * sigmoid(a[channels]);
+}
+
 #define KERNELS(real) \
     extern "C" __global__ void concat_elu_##real(const real* input, real* output, uint total, uint height, uint width, uint channels, \
         uint top, uint left, uint wide, uint threshold, float kept, uint key) \

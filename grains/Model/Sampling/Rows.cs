@@ -14,6 +14,7 @@ internal readonly record struct Columns(int First, int Count, int Step = 1);
 /// </summary>
 internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
 {
+    private readonly Tensor? device = device;
     private readonly int images = (int)shape[0], channels = (int)shape[2], imageLength = (int)(shape[1] * shape[2]);
 
     public int Width { get; } = (int)shape[1] - 2;
@@ -73,7 +74,11 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     {
         if (device is not null)
         {
-            View(to).AddInPlace(input.Window(from, matrix.Height).matmul(matrix.Device!));
+            // One column of each image is a matrix, and one operation.
+            if (to.Count == 1)
+                View(to).squeeze(1).addmm_(input.Window(from, matrix.Height).squeeze(1), matrix.Device!, 1, 1);
+            else
+                View(to).AddInPlace(input.Window(from, matrix.Height).matmul(matrix.Device!));
             return;
         }
 
@@ -98,6 +103,14 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
     public void Activate(Nonlinearity nonlinearity, Rows source, int from, int to, int count)
     {
+        if (device is not null && nonlinearity == Nonlinearity.ConcatElu && GpuKernels.Take(device))
+        {
+            GpuKernels.ForEach(
+                "row_concat_elu", device.dtype, (long)images * count * source.channels, [source.device!, device],
+                [(uint)(count * source.channels), (uint)source.channels, .. source.Place(from), .. Place(to)]);
+            return;
+        }
+
         if (device is not null)
         {
             Tensor x = source.View(new(from, count));
@@ -120,6 +133,14 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels.</summary>
     public void Gate(Rows input, Rows gated, int first, int count)
     {
+        if (device is not null && GpuKernels.Take(device))
+        {
+            GpuKernels.ForEach(
+                "row_gate", device.dtype, (long)images * count * channels, [input.device!, gated.device!, device],
+                [(uint)(count * channels), (uint)channels, .. input.Place(first), .. gated.Place(first), .. Place(first)]);
+            return;
+        }
+
         if (device is not null)
         {
             View(new(first, count)).copy_(input.View(new(first, count)).Plus(F.glu(gated.View(new(first, count)), -1)));
@@ -167,6 +188,9 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
 
     /// <summary>[N, count, channels]</summary>
     public Tensor View(Columns columns) => Window(columns, channels);
+
+    /// <summary>How far images are apart, and where a column begins, for the kernels of a GPU.</summary>
+    private uint[] Place(int column) => [(uint)imageLength, (uint)((1 + column) * channels)];
 
     /// <summary>[N, count, length]: windows that begin at the columns and reach as far to the right as is asked for.</summary>
     private Tensor Window(Columns columns, int length) => device!.as_strided(
