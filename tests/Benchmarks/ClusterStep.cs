@@ -45,18 +45,19 @@ internal static class ClusterStep
     private static async Task RunAsync(RunSpec spec, int silos, int threads, int turns, CancellationToken cancel)
     {
         string folder = Directory.CreateTempSubdirectory("pixelcnn-step-").FullName;
-        List<double> one = [], all = [];
+        List<double> one = [], all = [], speedups = [];
         await using (LocalCluster cluster = await LocalCluster.StartAsync(silos, threads, folder, cancel))
         {
             for (int turn = 0; turn < turns; turn++)
             {
-                one.AddRange(await StepsAsync(cluster, spec with { Workers = 1, Shards = threads }, folder, $"one-{turn}"));
-                all.AddRange(await StepsAsync(cluster, spec with { Workers = silos, Shards = silos * threads }, folder, $"all-{turn}"));
+                one.Add((await StepsAsync(cluster, spec with { Workers = 1, Shards = threads }, folder, $"one-{turn}")).Median());
+                all.Add((await StepsAsync(cluster, spec with { Workers = silos, Shards = silos * threads }, folder, $"all-{turn}")).Median());
+                speedups.Add(all[^1] / one[^1]);
             }
         }
 
         Directory.Delete(folder, recursive: true);
-        Console.WriteLine(JsonSerializer.Serialize(new { silos, threads, images_per_s_of_one = one.Median(), images_per_s = all.Median(), speedup = all.Median() / one.Median() }));
+        Console.WriteLine(JsonSerializer.Serialize(new { silos, threads, images_per_s_of_one = one.Median(), images_per_s = all.Median(), speedup = speedups.Median(), speedups }));
     }
 
     /// <summary>Images/s of each step.</summary>

@@ -13,7 +13,7 @@ namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
 /// All figures of a GPU in one go: training steps of the paper's CIFAR-10 model by batch and precision, memory over many steps, cached sampling, and
-/// how far logits and drawings are from the CPU's. A JSON line for each figure and a table at the end.
+/// how far logits, gradients and drawings are from the CPU's. A JSON line for each figure and a table at the end.
 /// </summary>
 internal static class Gpu
 {
@@ -45,6 +45,7 @@ internal static class Gpu
                 Tell(rows, $"sample, {count} images", () => Sampling(shape, count, threads));
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
                 Tell(rows, $"logits, {precision}", () => Logits(shape, precision, threads));
+            Tell(rows, "gradient", () => Gradient(shape, threads));
             Tell(rows, "drawings against the CPU's", () => Drawings(shape, threads));
             Console.WriteLine(string.Join('\n', ["| what | figures |", "| --- | --- |", .. rows]));
         });
@@ -127,6 +128,24 @@ internal static class Gpu
         Tensor expected = network.Forward(new Pass(onHost), images);
         Tensor found = network.Forward(new Pass(onDevice) { Precision = precision }, images.to(threads.Device)).cpu();
         return new Dictionary<string, double> { ["greatest_difference"] = (found - expected).abs().max().Value<float>(), ["greatest_logit"] = expected.abs().max().Value<float>() };
+    });
+
+    /// <summary>The same float32 gradient on the CPU and on the device, dropout included, whose masks are the same everywhere.</summary>
+    private static Dictionary<string, double> Gradient(NetworkShape shape, DeviceThreads threads) => On(threads, () =>
+    {
+        var network = new PixelCnn(shape with { Dropout = 0.5 });
+        using Parameters start = Sample.Initialised(network, CPU);
+        Tensor expected = On(CPU), found = On(threads.Device).cpu();
+        return new Dictionary<string, double> { ["relative_difference"] = ((found - expected).norm() / expected.norm()).Value<float>() };
+
+        Tensor On(Device device)
+        {
+            Tensor values = start.Values.to(device), images = Sample.RandomImages(shape, 2).to(device);
+            using Parameters parameters = new(network.Layout, values, zeros_like(values));
+            var pass = new Pass(parameters) { Dropout = true, Seed = 1 };
+            Losses.Sum(Objective.Likelihood, network.Forward(pass, images), images, focalGamma: 0).backward();
+            return parameters.Gradient!;
+        }
     });
 
     /// <summary>The same images drawn on the CPU and on the device: a value that rounds to the other side changes those that follow it.</summary>
