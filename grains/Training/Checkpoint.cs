@@ -22,6 +22,7 @@ public sealed class Checkpoint : IDisposable
     private readonly Dictionary<string, string> metadata;
     private readonly Lazy<string> stateHash;
     private Action? free;
+    private bool disposed;
 
     private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash) =>
         (this.tensors, this.metadata, this.stateHash) = (tensors, metadata, new(stateHash));
@@ -77,6 +78,7 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     public long Write(string path)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         byte[] header = SafeTensors.Header(tensors, new Dictionary<string, string>(metadata) { ["state_hash"] = StateHash });
         Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
         return WholeFile.Write(path, file => SafeTensors.Write(file, header, tensors));
@@ -110,6 +112,7 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
     public void Fill(TrainingState state, string path)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         Fill(tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
         state.StartAt(Step, SkippedInARow);
     }
@@ -160,7 +163,11 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Gives the copy's vectors back; what is here cannot be read or written any more.</summary>
-    public void Dispose() => Interlocked.Exchange(ref free, null)?.Invoke();
+    public void Dispose()
+    {
+        disposed = true;
+        Interlocked.Exchange(ref free, null)?.Invoke();
+    }
 
     /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>
     private static string Checksum(byte[] header, IEnumerable<ReadOnlyMemory<byte>> data)

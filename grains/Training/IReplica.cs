@@ -16,7 +16,7 @@ public interface IReplica : IDisposable
     /// <summary>Floats of each part of a gradient, from the one that is known last to the one that is known first.</summary>
     IReadOnlyList<int> GradientParts { get; }
 
-    /// <summary>Host memory for a part of a gradient, of a kind that the device copies from and to fast.</summary>
+    /// <summary>Host memory for floats, of a kind that the device copies from and to fast.</summary>
     Memory<float> NewVector(int length);
 
     /// <summary>Steps that the state has applied.</summary>

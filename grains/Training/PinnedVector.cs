@@ -5,16 +5,21 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
 
-/// <summary>A vector in host memory that belongs to a tensor: pinned, so that a GPU copies from and to it by itself.</summary>
+/// <summary>
+/// A vector in host memory that belongs to a tensor: pinned, so that a GPU copies from and to it by itself. Nobody need dispose it: the garbage collector is told
+/// what it weighs.
+/// </summary>
 public sealed unsafe class PinnedVector : MemoryManager<float>
 {
     private readonly float* first;
+    private readonly Weight weight;
 
     /// <param name="tensor">float32 [length], of the host; it becomes this object's own.</param>
     public PinnedVector(Tensor tensor)
     {
         Tensor = tensor.DetachFromDisposeScope();
         first = (float*)TensorAddress.Of(tensor);
+        weight = new(tensor.numel() * sizeof(float));
     }
 
     public Tensor Tensor { get; }
@@ -31,5 +36,23 @@ public sealed unsafe class PinnedVector : MemoryManager<float>
     {
     }
 
-    protected override void Dispose(bool disposing) => Tensor.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            Tensor.Dispose();
+    }
+
+    /// <summary>Bytes that are not the garbage collector's own, as long as this object is there.</summary>
+    private sealed class Weight
+    {
+        private readonly long bytes;
+
+        public Weight(long bytes)
+        {
+            this.bytes = bytes;
+            GC.AddMemoryPressure(bytes);
+        }
+
+        ~Weight() => GC.RemoveMemoryPressure(bytes);
+    }
 }

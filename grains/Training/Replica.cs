@@ -209,7 +209,7 @@ public sealed class Replica : IReplica
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, snapshots);
+        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, isOnGpu ? snapshots : null);
         return () =>
         {
             using (copy)

@@ -61,7 +61,7 @@ internal static class Gpu
             Console.WriteLine(JsonSerializer.Serialize(new { what, figures }));
             rows.Add($"| {what} | {string.Join(", ", figures.Select(figure => $"{figure.Key} {figure.Value.ToString("G4", CultureInfo.InvariantCulture)}"))} |");
         }
-        catch (ExternalException fault)
+        catch (Exception fault) when (fault is ExternalException or InvalidOperationException)
         {
             string error = fault.Message.Split('\n')[0];
             Console.WriteLine(JsonSerializer.Serialize(new { what, error }));

@@ -64,7 +64,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
 
     [Fact]
     public async Task A_PyTorch_that_does_not_fit() => Assert.Equal(
-        [$"Torch:NativeLibraryPath is {folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10.x."],
+        [$"Torch:NativeLibraryPath is {folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10 or 2.11."],
         await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = folder }));
 
     /// <summary>The tests' build has the libtorch for CPUs.</summary>

@@ -64,6 +64,8 @@ internal sealed unsafe class GpuKernels
 
     private void Launch(string kernel, ScalarType real, uint blocks, ReadOnlySpan<Tensor> tensors, ReadOnlySpan<uint> numbers)
     {
+        if (blocks == 0)
+            return;
         nint function = functions.GetOrAdd(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), Find);
         nint* addresses = stackalloc nint[tensors.Length];
         uint* values = stackalloc uint[numbers.Length];
@@ -112,7 +114,8 @@ internal sealed unsafe class GpuKernels
         {
             byte* options = option;
             Check(create(&program, text, name, 0, null, null), "nvrtcCreateProgram");
-            Check(compile(program, 1, &options), "nvrtcCompileProgram");
+            if (compile(program, 1, &options) is var result and not 0)
+                throw new InvalidOperationException($"NVRTC of {folder} cannot compile Kernels.cu with {target} (error {result}); a newer card wants a newer PyTorch.");
         }
 
         Check(getSize(program, &size), "nvrtcGetCUBINSize");

@@ -66,21 +66,4 @@ public static class ChunkStream
         buffer.Slice(0, ChunkHeader.Bytes).CopyTo(header);
         return ChunkHeader.Read(header);
     }
-
-    /// <summary>Floats seen as bytes.</summary>
-    private sealed class FloatBytes(ReadOnlyMemory<float> floats) : MemoryManager<byte>
-    {
-        public override Span<byte> GetSpan() => MemoryMarshal.AsBytes(MemoryMarshal.AsMemory(floats).Span);
-
-        public override unsafe MemoryHandle Pin(int elementIndex = 0)
-        {
-            MemoryMarshal.TryGetArray(floats, out ArraySegment<float> array);
-            var pinned = GCHandle.Alloc(array.Array, GCHandleType.Pinned);
-            return new((byte*)pinned.AddrOfPinnedObject() + (array.Offset * sizeof(float)) + elementIndex, pinned, this);
-        }
-
-        public override void Unpin() { }
-
-        protected override void Dispose(bool disposing) { }
-    }
 }

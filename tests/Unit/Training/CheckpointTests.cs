@@ -14,6 +14,15 @@ public sealed class CheckpointTests : IDisposable
     private string File1 => Path.Combine(folder.Path, "one.safetensors");
 
     [Fact]
+    public void A_copy_whose_vectors_went_back_is_not_written()
+    {
+        using TinyRun run = TinyRun.Start(Spec);
+        Checkpoint copy = run.Checkpoint();
+        copy.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => copy.Write(File1));
+    }
+
+    [Fact]
     public void A_round_trip_gives_the_same_state()
     {
         using TinyRun run = TinyRun.Start(Spec), other = TinyRun.Start(Spec with { Seed = 2 });
