@@ -15,7 +15,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     public override string Name => nameof(FusedConcatElu);
 
     /// <summary>Whether the kernels are for such a tensor; others take the library's operations.</summary>
-    public static bool Takes(Tensor input) => IsOnCpu(input) ? input.dtype == ScalarType.Float32 : GpuKernels.Take(input);
+    public static bool Takes(Tensor input) => IsOnCpu(input) ? input.dtype == ScalarType.Float32 : GpuKernels.Takes(input);
 
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, 2 C].</summary>
     public static Tensor Apply(Tensor input, Padding padding, double dropout, ulong seed) => apply(input, padding, dropout, seed);

@@ -21,11 +21,12 @@ public sealed class Checkpoint : IDisposable
     private readonly List<(string Name, SafeTensor Tensor)> tensors;
     private readonly Dictionary<string, string> metadata;
     private readonly Lazy<string> stateHash;
-    private Action? free;
+    private readonly Action? free;
     private bool disposed;
 
-    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash) =>
-        (this.tensors, this.metadata, this.stateHash) = (tensors, metadata, new(stateHash));
+    /// <param name="free">Gives back what the tensors lie in.</param>
+    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null) =>
+        (this.tensors, this.metadata, this.stateHash, this.free) = (tensors, metadata, new(stateHash), free);
 
     public long Step => long.Parse(metadata["step"], CultureInfo.InvariantCulture);
 
@@ -67,10 +68,9 @@ public sealed class Checkpoint : IDisposable
         if (testBitsPerDim is { } score)
             metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
         (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
-        return new(tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))))
-        {
-            free = () => copies.ForEach(pool.Return),
-        };
+        return new(
+            tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))),
+            free: () => copies.ForEach(pool.Return));
     }
 
     /// <summary>Writes the file whole or not at all.</summary>
@@ -165,8 +165,10 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Gives the copy's vectors back; what is here cannot be read or written any more.</summary>
     public void Dispose()
     {
+        if (disposed)
+            return;
         disposed = true;
-        Interlocked.Exchange(ref free, null)?.Invoke();
+        free?.Invoke();
     }
 
     /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>

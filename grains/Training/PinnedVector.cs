@@ -12,6 +12,7 @@ namespace PixelCnnCluster.Training;
 public sealed unsafe class PinnedVector : MemoryManager<float>
 {
     private readonly float* first;
+    private readonly int length;
     private readonly Weight weight;
 
     /// <param name="tensor">float32 [length], of the host; it becomes this object's own.</param>
@@ -19,16 +20,17 @@ public sealed unsafe class PinnedVector : MemoryManager<float>
     {
         Tensor = tensor.DetachFromDisposeScope();
         first = (float*)TensorAddress.Of(tensor);
-        weight = new(tensor.numel() * sizeof(float));
+        length = (int)tensor.numel();
+        weight = new((long)length * sizeof(float));
     }
 
     public Tensor Tensor { get; }
 
     /// <summary>The tensor whose memory this is, as <see cref="Memory{T}"/>; null if it is no tensor's.</summary>
     public static Tensor? TensorOf(ReadOnlyMemory<float> vector) =>
-        MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner, out int start, out int length) && (start, length) == (0, owner.Memory.Length) ? owner.Tensor : null;
+        MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner, out int start, out int length) && (start, length) == (0, owner.length) ? owner.Tensor : null;
 
-    public override Span<float> GetSpan() => new(first, (int)Tensor.numel());
+    public override Span<float> GetSpan() => new(first, length);
 
     public override MemoryHandle Pin(int elementIndex = 0) => new(first + elementIndex);
 

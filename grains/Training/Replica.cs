@@ -19,7 +19,9 @@ public sealed class Replica : IReplica
     private readonly DataOrder order;
     private readonly Parameters?[] parameters;
     private readonly bool isOnGpu;
-    private readonly VectorPool snapshots;
+
+    /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
+    private readonly VectorPool? snapshots;
     private Tensor? held;
     private long heldStep = -1;
     private double heldNorm;
@@ -32,8 +34,8 @@ public sealed class Replica : IReplica
         GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
         parameters = new Parameters?[threads.Count];
-        snapshots = new((int)Network.Layout.Length, NewVector);
         isOnGpu = threads.Device.type != DeviceType.CPU;
+        snapshots = isOnGpu ? new((int)Network.Layout.Length, NewVector) : null;
     }
 
     public PixelCnn Network { get; }
@@ -209,7 +211,7 @@ public sealed class Replica : IReplica
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, isOnGpu ? snapshots : null);
+        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, snapshots);
         return () =>
         {
             using (copy)

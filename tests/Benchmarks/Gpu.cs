@@ -135,10 +135,10 @@ internal static class Gpu
     {
         var network = new PixelCnn(shape with { Dropout = 0.5 });
         using Parameters start = Sample.Initialised(network, CPU);
-        Tensor expected = On(CPU), found = On(threads.Device).cpu();
+        Tensor expected = GradientOn(CPU), found = GradientOn(threads.Device).cpu();
         return new Dictionary<string, double> { ["relative_difference"] = ((found - expected).norm() / expected.norm()).Value<float>() };
 
-        Tensor On(Device device)
+        Tensor GradientOn(Device device)
         {
             Tensor values = start.Values.to(device), images = Sample.RandomImages(shape, 2).to(device);
             using Parameters parameters = new(network.Layout, values, zeros_like(values));

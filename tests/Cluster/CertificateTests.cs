@@ -60,17 +60,15 @@ public sealed class CertificateTests : IDisposable
         authority.Write(place, "second");
         await UntilAsync(async () => (await MeetAsync(renewed, other)).Server == "CN=second", "the next renewal");
 
-        async Task UntilAsync(Func<Task<bool>> holds, string awaited)
-        {
-            using var deadline = new CancellationTokenSource(Patience);
-            while (!await holds())
+        Task UntilAsync(Func<Task<bool>> holds, string awaited) => Deadline.UntilAsync(
+            async () =>
             {
-                if (deadline.IsCancellationRequested)
-                    throw new TimeoutException($"{awaited} did not come within {Patience.TotalSeconds} s.");
+                if (await holds())
+                    return true;
                 _ = renewed.ServerOptions(peer: null);
-                await Task.Delay(50);
-            }
-        }
+                return false;
+            },
+            Patience, awaited);
     }
 
     private ClusterCertificates Open(Authority by, string name) => ClusterCertificates.Open(by.Write(Path.Combine(folder, name), name));

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Tests;
 /// <summary>A cluster whose operator takes a folder away.</summary>
 public sealed class FolderTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Poll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task A_run_in_a_folder_that_is_allowed_no_longer_fails_with_a_sentence_and_goes_on_when_it_is_again()
@@ -37,25 +37,19 @@ public sealed class FolderTests
             await cluster.Fleet.StartAsync("worker-0");
         }
 
-        async Task<RunOverview> UntilAsync(Func<RunOverview, bool> holds, string awaited)
-        {
-            using var deadline = new CancellationTokenSource(Patience);
-            while (true)
+        Task<RunOverview> UntilAsync(Func<RunOverview, bool> holds, string awaited) => Deadline.UntilAsync(
+            async () =>
             {
                 try
                 {
-                    if ((await cluster.Fleet.Grains.Cluster.RunsAsync()).SingleOrDefault(holds) is { } found)
-                        return found;
+                    return (await cluster.Fleet.Grains.Cluster.RunsAsync()).SingleOrDefault(holds);
                 }
                 catch (Exception fault) when (fault is OrleansException or TimeoutException)
                 {
                     // The client is yet to find the new silo.
+                    return null;
                 }
-
-                if (deadline.IsCancellationRequested)
-                    throw new TimeoutException($"{awaited} did not come within {Patience.TotalSeconds} s.");
-                await Task.Delay(Poll);
-            }
-        }
+            },
+            Patience, awaited);
     }
 }

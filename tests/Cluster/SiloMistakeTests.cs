@@ -133,18 +133,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         Assert.Matches("This machine's clock is (89|90|91) s behind that of Redis at", warning);
     }
 
-    private static async Task<string> LineAsync(string path, string word)
-    {
-        using var deadline = new CancellationTokenSource(Patience);
-        while (true)
-        {
-            if (File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal)) is { } found)
-                return found;
-            if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{path} did not come to have a line with {word} within {Patience.TotalSeconds} s.");
-            await Task.Delay(50);
-        }
-    }
+    private static Task<string> LineAsync(string path, string word) => Deadline.UntilAsync(
+        () => Task.FromResult(File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal))), Patience, $"a line with {word} in {path}");
 
     /// <summary>What the silo says before it exits with code 2.</summary>
     private static async Task<IReadOnlyList<string>> RefusedAsync(Dictionary<string, string> environment, params IEnumerable<string> flags)

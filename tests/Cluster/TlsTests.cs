@@ -124,14 +124,5 @@ public sealed class TlsTests : IDisposable
 
     private static Task UntilAsync(Func<bool> holds, string awaited) => UntilAsync(() => Task.FromResult(holds()), awaited);
 
-    private static async Task UntilAsync(Func<Task<bool>> holds, string awaited)
-    {
-        using var deadline = new CancellationTokenSource(Patience);
-        while (!await holds())
-        {
-            if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{awaited} did not come within {Patience.TotalSeconds} s.");
-            await Task.Delay(Poll);
-        }
-    }
+    private static Task UntilAsync(Func<Task<bool>> holds, string awaited) => Deadline.UntilAsync(holds, Patience, awaited);
 }

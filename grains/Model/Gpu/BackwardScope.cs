@@ -15,7 +15,7 @@ internal static class BackwardScope
     /// <param name="gradient">What this function was given.</param>
     public static void Begin(Tensor gradient)
     {
-        if (gradient.device_type == TorchSharp.DeviceType.CPU)
+        if (FusedConcatElu.IsOnCpu(gradient))
             return;
         scope ??= NewDisposeScope();
         scope.DisposeEverythingBut(gradient);

@@ -48,7 +48,7 @@ internal sealed unsafe class GpuKernels
     }
 
     /// <summary>Whether the kernels are for such a tensor.</summary>
-    public static bool Take(Tensor tensor) => tensor.device_type == DeviceType.CUDA && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
+    public static bool Takes(Tensor tensor) => tensor.device_type == DeviceType.CUDA && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
 
     /// <summary>Runs a kernel with a thread for each of <paramref name="threads"/>, which it is told after the tensors.</summary>
     /// <param name="real">Type of the elements; it ends the kernel's name.</param>

@@ -103,7 +103,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
     public void Activate(Nonlinearity nonlinearity, Rows source, int from, int to, int count)
     {
-        if (device is not null && nonlinearity == Nonlinearity.ConcatElu && GpuKernels.Take(device))
+        if (device is not null && nonlinearity == Nonlinearity.ConcatElu && GpuKernels.Takes(device))
         {
             GpuKernels.ForEach(
                 "row_concat_elu", device.dtype, (long)images * count * source.channels, [source.device!, device],
@@ -133,7 +133,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels.</summary>
     public void Gate(Rows input, Rows gated, int first, int count)
     {
-        if (device is not null && GpuKernels.Take(device))
+        if (device is not null && GpuKernels.Takes(device))
         {
             GpuKernels.ForEach(
                 "row_gate", device.dtype, (long)images * count * channels, [input.device!, gated.device!, device],
