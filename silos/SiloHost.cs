@@ -128,9 +128,10 @@ internal static partial class SiloHost
                     options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
                 }))
                 .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
-                .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>()
-                // On every silo, with a page or not: the dashboard of one asks all. The log is not for it to show.
-                .AddDashboard(options => options.HideTrace = true);
+                .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
+            // It watches each call. The log is not for it to show.
+            if (settings.HttpPort > 0)
+                silo.AddDashboard(options => options.HideTrace = true);
             if (IsTraced(builder))
                 silo.AddActivityPropagation();
             if (certificates is not null)

@@ -16,9 +16,13 @@ internal static class AllReduce
         Option<int> silos = new("--silos") { DefaultValueFactory = _ => 2, Description = "Processes." };
         Option<double> mfloats = new("--mfloats") { DefaultValueFactory = _ => 53.7, Description = "Millions of floats of the gradient." };
         Option<WireFormat> wire = new("--wire") { Description = "Float32, or Bf16 for half the bytes." };
-        Option<int> rounds = new("--rounds") { DefaultValueFactory = _ => 15, Description = "Exchanges that are measured, after 10 that are not." };
+        Option<int?> rounds = new("--rounds") { Description = "Exchanges that are measured, after as many that are not; by default those of a billion floats." };
         var command = new Command("all-reduce", "The exchange of gradients between processes against plain sockets.") { silos, mfloats, wire, rounds };
-        command.SetAction(parsed => Run(parsed.GetValue(silos), (int)(parsed.GetValue(mfloats) * 1e6), parsed.GetValue(wire), parsed.GetValue(rounds)));
+        command.SetAction(parsed =>
+        {
+            double millions = parsed.GetValue(mfloats);
+            Run(parsed.GetValue(silos), (int)(millions * 1e6), parsed.GetValue(wire), parsed.GetValue(rounds) ?? (int)(1000 / millions));
+        });
         return command;
     }
 
@@ -28,7 +32,7 @@ internal static class AllReduce
         string[] addresses = children.Ask("listen");
         children.Ask(string.Join(' ', addresses));
         List<double> exchanges = [], raw = [];
-        for (int round = -10; round < rounds; round++)
+        for (int round = -rounds; round < rounds; round++)
         {
             children.Ask("fill");
             double exchange = Slowest("exchange"), plain = Slowest("raw");

@@ -13,7 +13,7 @@ public sealed class GradientExchange
     private const int LongestChunk = 1 << 18;
 
     /// <summary>Chunks of a short part that each worker owns at least, so that some are summed while others travel; but none gets shorter than <see cref="ShortestChunk"/> for that.</summary>
-    private const int OwnedChunks = 8;
+    private const int OwnedChunks = 4;
 
     private const int ShortestChunk = 1 << 14;
 
