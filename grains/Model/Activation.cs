@@ -18,9 +18,8 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
     public Tensor Apply(Pass pass, Tensor input, Padding padding, bool mayDrop = false)
     {
         double rate = mayDrop && pass.Dropout ? dropout : 0;
-        ulong seed = rate > 0 ? pass.NextSeed() : 0;
         if (nonlinearity == Nonlinearity.ConcatElu && FusedConcatElu.Takes(input))
-            return FusedConcatElu.Apply(input, padding, rate, seed);
+            return FusedConcatElu.Apply(input, padding, rate, rate > 0 ? pass.NextMaskKey(input.device) : null);
 
         Tensor output = nonlinearity switch
         {
@@ -29,7 +28,7 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
             _ => F.relu(input),
         };
         if (rate > 0)
-            output = output.FilledWith(Uniform(output, seed >> 1).IsBelow(rate), 0).Over(1 - rate);
+            output = output.FilledWith(Uniform(output, pass.NextSeed() >> 1).IsBelow(rate), 0).Over(1 - rate);
         return padding.Apply(output);
     }
 

@@ -18,33 +18,36 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     public static bool Takes(Tensor input) => IsOnCpu(input) ? input.dtype == ScalarType.Float32 : GpuKernels.Takes(input);
 
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, 2 C].</summary>
-    public static Tensor Apply(Tensor input, Padding padding, double dropout, ulong seed) => apply(input, padding, dropout, seed);
+    /// <param name="maskKey">int32 [1] on the input's device, which decides what is dropped; null without dropout.</param>
+    public static Tensor Apply(Tensor input, Padding padding, double dropout, Tensor? maskKey) => apply(input, padding, dropout, maskKey!);
 
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         Tensor input = ((Tensor)vars[0]).contiguous();
-        var rows = new Rows(input.shape, (Padding)vars[1], (double)vars[2], (ulong)vars[3]);
-        ctx.save_for_backward([input]);
+        var rows = new Rows(input.shape, (Padding)vars[1], (double)vars[2]);
+        // Without dropout there is no key, and nothing reads it.
+        Tensor key = (Tensor?)vars[3] ?? input;
+        ctx.save_for_backward([input, key]);
         ctx.save_data("rows", rows);
         Tensor output = empty(rows.OutputShape, input.dtype, input.device);
         if (IsOnCpu(input))
-            rows.Forward(Floats(input), Floats(output));
+            rows.Forward(Floats(input), Floats(output), Key(key));
         else
-            GpuKernels.ForEach("concat_elu", input.dtype, output.numel() / 2, [input, output], rows.Numbers);
+            GpuKernels.ForEach("concat_elu", input.dtype, output.numel() / 2, [input, key, output], rows.Numbers);
         return output;
     }
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
         BackwardScope.Begin(grad_output);
-        using Tensor input = ctx.get_saved_variables()[0];
-        using Tensor gradient = grad_output.contiguous();
+        List<Tensor> saved = ctx.get_saved_variables();
+        using Tensor input = saved[0], key = saved[1], gradient = grad_output.contiguous();
         Tensor result = empty(input.shape, input.dtype, input.device);
         var rows = (Rows)ctx.get_data("rows");
         if (IsOnCpu(input))
-            rows.Backward(Floats(input), Floats(gradient), Floats(result));
+            rows.Backward(Floats(input), Floats(gradient), Floats(result), Key(key));
         else
-            GpuKernels.ForEach("concat_elu_backward", input.dtype, input.numel(), [input, gradient, result], rows.Numbers);
+            GpuKernels.ForEach("concat_elu_backward", input.dtype, input.numel(), [input, key, gradient, result], rows.Numbers);
         return [result, null!, null!, null!];
     }
 
@@ -52,24 +55,25 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
 
     internal static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.bytes);
 
+    private static uint Key(Tensor key) => MemoryMarshal.Read<uint>(key.bytes);
+
     /// <summary>The loops over pixels; each pixel's channels are one run of memory.</summary>
-    private sealed class Rows(long[] shape, Padding padding, double dropout, ulong seed)
+    private sealed class Rows(long[] shape, Padding padding, double dropout)
     {
         private readonly int count = (int)shape[0], height = (int)shape[1], width = (int)shape[2], channels = (int)shape[3];
         private readonly float keptScale = (float)(1 / (1 - dropout));
         private readonly uint threshold = (uint)(dropout * uint.MaxValue);
-        private readonly uint key = (uint)(seed ^ (seed >> 32));
 
         /// <summary>The same for the kernels of a GPU.</summary>
         public uint[] Numbers =>
         [
             (uint)height, (uint)width, (uint)channels, (uint)padding.Top, (uint)padding.Left, (uint)(width + padding.Left + padding.Right),
-            threshold, BitConverter.SingleToUInt32Bits(keptScale), key,
+            threshold, BitConverter.SingleToUInt32Bits(keptScale),
         ];
 
         public long[] OutputShape => [count, height + padding.Top, width + padding.Left + padding.Right, 2 * channels];
 
-        public void Forward(ReadOnlySpan<float> input, Span<float> output)
+        public void Forward(ReadOnlySpan<float> input, Span<float> output, uint key)
         {
             int wide = width + padding.Left + padding.Right, pixel = 2 * channels;
             for (int n = 0; n < count; n++)
@@ -82,12 +86,12 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                     output.Slice(target, padding.Left * pixel).Clear();
                     output.Slice(target + (padding.Left + width) * pixel, padding.Right * pixel).Clear();
                     for (int x = 0; x < width; x++)
-                        ForwardPixel(input.Slice(source + x * channels, channels), output.Slice(target + (padding.Left + x) * pixel, pixel), (uint)(source + x * channels));
+                        ForwardPixel(input.Slice(source + x * channels, channels), output.Slice(target + (padding.Left + x) * pixel, pixel), (uint)(source + x * channels), key);
                 }
             }
         }
 
-        public void Backward(ReadOnlySpan<float> input, ReadOnlySpan<float> gradient, Span<float> result)
+        public void Backward(ReadOnlySpan<float> input, ReadOnlySpan<float> gradient, Span<float> result, uint key)
         {
             int wide = width + padding.Left + padding.Right, pixel = 2 * channels;
             for (int n = 0; n < count; n++)
@@ -99,52 +103,52 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                     for (int x = 0; x < width; x++)
                     {
                         int at = source + x * channels;
-                        BackwardPixel(input.Slice(at, channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, channels), (uint)at);
+                        BackwardPixel(input.Slice(at, channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, channels), (uint)at, key);
                     }
                 }
             }
         }
 
-        private void ForwardPixel(ReadOnlySpan<float> x, Span<float> y, uint position)
+        private void ForwardPixel(ReadOnlySpan<float> x, Span<float> y, uint position, uint key)
         {
             int c = 0;
             for (; c <= channels - Lanes.Count; c += Lanes.Count)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Activate(Vector512.Create(x[c..]), position + (uint)c);
+                (Vector512<float> positive, Vector512<float> negative) = Activate(Vector512.Create(x[c..]), position + (uint)c, key);
                 positive.CopyTo(y[c..]);
                 negative.CopyTo(y[(channels + c)..]);
             }
 
             if (c < channels)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Activate(Lanes.Load(x[c..]), position + (uint)c);
+                (Vector512<float> positive, Vector512<float> negative) = Activate(Lanes.Load(x[c..]), position + (uint)c, key);
                 Lanes.Store(positive, y[c..channels]);
                 Lanes.Store(negative, y[(channels + c)..]);
             }
         }
 
-        private void BackwardPixel(ReadOnlySpan<float> x, ReadOnlySpan<float> gradient, Span<float> result, uint position)
+        private void BackwardPixel(ReadOnlySpan<float> x, ReadOnlySpan<float> gradient, Span<float> result, uint position, uint key)
         {
             int c = 0;
             for (; c <= channels - Lanes.Count; c += Lanes.Count)
-                Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c).CopyTo(result[c..]);
+                Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c, key).CopyTo(result[c..]);
             if (c < channels)
-                Lanes.Store(Gradient(Lanes.Load(x[c..]), Lanes.Load(gradient[c..channels]), Lanes.Load(gradient[(channels + c)..]), position + (uint)c), result[c..]);
+                Lanes.Store(Gradient(Lanes.Load(x[c..]), Lanes.Load(gradient[c..channels]), Lanes.Load(gradient[(channels + c)..]), position + (uint)c, key), result[c..]);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private (Vector512<float> Positive, Vector512<float> Negative) Activate(Vector512<float> x, uint position)
+        private (Vector512<float> Positive, Vector512<float> Negative) Activate(Vector512<float> x, uint position, uint key)
         {
             (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(x);
-            return dropout > 0 ? (positive * Mask(position, 0), negative * Mask(position, 1)) : (positive, negative);
+            return dropout > 0 ? (positive * Mask(position, 0, key), negative * Mask(position, 1, key)) : (positive, negative);
         }
 
-        private Vector512<float> Gradient(Vector512<float> x, Vector512<float> positive, Vector512<float> negative, uint position)
+        private Vector512<float> Gradient(Vector512<float> x, Vector512<float> positive, Vector512<float> negative, uint position, uint key)
         {
             if (dropout > 0)
             {
-                positive *= Mask(position, 0);
-                negative *= Mask(position, 1);
+                positive *= Mask(position, 0, key);
+                negative *= Mask(position, 1, key);
             }
 
             Vector512<float> slope = Lanes.Exp(-Vector512.Abs(x));
@@ -153,7 +157,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         }
 
         /// <summary>0 or 1 / (1 - rate) for each of 16 activations: a hash of the seed and the position decides.</summary>
-        private Vector512<float> Mask(uint position, uint half)
+        private Vector512<float> Mask(uint position, uint half, uint key)
         {
             Vector512<uint> bits = Lanes.Hash(Vector512.Create(2 * position + half) + Lanes.Even, key);
             return Vector512.ConditionalSelect(

@@ -25,11 +25,22 @@ public sealed class Pass(Parameters parameters)
     /// <summary>Decides dropout masks and the energy distance's noise.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>The keys of its masks, see <see cref="MaskKeysOf"/>, on the device; null for those of <see cref="Seed"/>. Work that is recorded reads them anew whenever it is repeated.</summary>
+    public Tensor? MaskKeys { get; init; }
+
     /// <summary>Called in the backward pass when the gradients of all layers of the way down, those from <see cref="PixelCnn.WayDown"/> on, are known.</summary>
     public Action? WayDownDone { get; init; }
 
+    /// <summary>The keys of the dropout masks of a pass with a seed that uses no other randomness, int32 [count].</summary>
+    public static Tensor MaskKeysOf(ulong seed, int count) => tensor(Enumerable.Range(1, count).Select(use => MaskKey(Seeds.Derive(seed, (ulong)use))).ToArray());
+
     /// <summary>A new seed for each use within the pass, the same ones whenever the pass is repeated.</summary>
     internal ulong NextSeed() => Seeds.Derive(Seed, ++drawn);
+
+    /// <summary>The key of the next dropout mask, int32 [1] on a device.</summary>
+    internal Tensor NextMaskKey(Device device) => MaskKeys?.narrow(0, (long)drawn++, 1) ?? TensorMath.Number(MaskKey(NextSeed()), device);
+
+    internal static int MaskKey(ulong seed) => (int)(uint)(seed ^ (seed >> 32));
 
     /// <summary>A generator for the next use of randomness that is drawn by the tensor library.</summary>
     internal Generator NextGenerator(Device device) => new(NextSeed() >> 1, device);

@@ -69,6 +69,9 @@ public sealed class PixelCnn
     /// <summary>Where the parameters of the way down begin in the flat vector; those of the way up come before.</summary>
     public long WayDown { get; }
 
+    /// <summary>Dropout masks of a pass.</summary>
+    public int Masks => Up.Concat(Down).Sum(stage => 2 * stage.Length);
+
     /// <summary>Multiply-adds count as two; convolutions and 1x1 layers of one image's forward pass.</summary>
     public long ForwardOperations => OperationCount.OfForward(Layout, Shape);
 

@@ -63,6 +63,14 @@ public static class TensorMath
         return full([], scalar, device: device);
     }
 
+    /// <inheritdoc cref="Number(float, Device)"/>
+    /// <returns>int32 [1]</returns>
+    public static Tensor Number(int value, Device device)
+    {
+        using var scalar = value.ToScalar();
+        return full([1], scalar, dtype: ScalarType.Int32, device: device);
+    }
+
     /// <summary>The one number in a tensor of one element.</summary>
     public static T Value<T>(this Tensor a)
         where T : unmanaged

@@ -35,6 +35,8 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
             var thread = new Thread(() =>
             {
                 YieldToTheCluster();
+                if (Device.type != DeviceType.CPU)
+                    CudaStream.UseOwn(Device);
                 foreach (Action work in queue.GetConsumingEnumerable())
                     work();
             })

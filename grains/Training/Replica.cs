@@ -22,6 +22,8 @@ public sealed class Replica : IReplica
 
     /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
     private readonly VectorPool? snapshots;
+    private RecordedShard? recorded;
+    private bool isToBeRecorded;
     private Tensor? held;
     private long heldStep = -1;
     private double heldNorm;
@@ -35,6 +37,8 @@ public sealed class Replica : IReplica
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
         parameters = new Parameters?[threads.Count];
         isOnGpu = threads.Device.type != DeviceType.CPU;
+        // Other randomness than the masks' keys, and numbers from the host, would be those of the recording for good.
+        isToBeRecorded = isOnGpu && spec.Objective != Objective.EnergyDistance && !spec.CoordinateChannels && (spec.Nonlinearity == Nonlinearity.ConcatElu || spec.Dropout == 0);
         snapshots = isOnGpu ? new((int)Network.Layout.Length, NewVector) : null;
     }
 
@@ -109,19 +113,16 @@ public sealed class Replica : IReplica
         {
             int shard = range.First + i;
             (Tensor images, Tensor? labels) = Batch(data.Train, order.ImagesOf(State.Step, shard));
-            Parameters own = ParametersOf(thread);
-            Tensor gradient = own.Gradient!;
-            gradient.zero_();
-            var pass = new Pass(own)
+            Tensor gradient = ParametersOf(thread).Gradient!;
+            ulong seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard);
+            Tensor loss = isOnGpu ? LossOnGpu(images, labels, seed) : LossOf(images, new Pass(ParametersOf(thread))
             {
                 Labels = labels,
                 Dropout = true,
                 Precision = spec.Precision,
-                Seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
-                WayDownDone = isOnGpu ? null : () => round.Add(part: 1, shard, Copied(part: 1)),
-            };
-            Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
-            loss.backward();
+                Seed = seed,
+                WayDownDone = () => round.Add(part: 1, shard, Copied(part: 1)),
+            });
             // The copies from a GPU are done when its number comes, which waits for all work before it.
             Memory<float>[] copies = isOnGpu ? [Copied(part: 0), Copied(part: 1)] : [Copied(part: 0)];
             losses[i] = loss.Value<float>();
@@ -137,6 +138,29 @@ public sealed class Replica : IReplica
             }
         });
         return losses;
+    }
+
+    /// <summary>The loss of a shard, whose gradient takes the place of the one in the pass' parameters.</summary>
+    private Tensor LossOf(Tensor images, Pass pass)
+    {
+        pass.Parameters.Gradient!.zero_();
+        Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
+        loss.backward();
+        return loss;
+    }
+
+    private Tensor LossOnGpu(Tensor images, Tensor? labels, ulong seed)
+    {
+        Parameters own = ParametersOf(thread: 0);
+        Tensor keys = Pass.MaskKeysOf(seed, Network.Masks).MovedTo(threads.Device);
+        if (isToBeRecorded)
+            recorded = RecordedShard.TryRecord(Compute, images, labels, keys);
+        isToBeRecorded = false;
+        return recorded?.Compute(images, labels, keys) ?? LossOf(images, PassOf(labels, keys: null));
+
+        Tensor Compute(Tensor images, Tensor? labels, Tensor keys) => LossOf(images, PassOf(labels, keys));
+
+        Pass PassOf(Tensor? labels, Tensor? keys) => new(own) { Labels = labels, Dropout = true, Precision = spec.Precision, Seed = seed, MaskKeys = keys };
     }
 
     public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
@@ -221,6 +245,7 @@ public sealed class Replica : IReplica
 
     public void Dispose()
     {
+        recorded?.Dispose();
         foreach (Parameters each in parameters.OfType<Parameters>())
         {
             each.Dispose();

@@ -130,21 +130,32 @@ internal static class Gpu
         return new Dictionary<string, double> { ["greatest_difference"] = (found - expected).abs().max().Value<float>(), ["greatest_logit"] = expected.abs().max().Value<float>() };
     });
 
-    /// <summary>The same float32 gradient on the CPU and on the device, dropout included, whose masks are the same everywhere.</summary>
+    /// <summary>The same float32 gradient on the CPU, on the device and on the device as it is recorded, dropout included, whose masks are the same everywhere.</summary>
     private static Dictionary<string, double> Gradient(NetworkShape shape, DeviceThreads threads) => On(threads, () =>
     {
         var network = new PixelCnn(shape with { Dropout = 0.5 });
         using Parameters start = Sample.Initialised(network, CPU);
-        Tensor expected = GradientOn(CPU), found = GradientOn(threads.Device).cpu();
-        return new Dictionary<string, double> { ["relative_difference"] = ((found - expected).norm() / expected.norm()).Value<float>() };
+        Tensor expected = GradientOn(CPU, record: false), found = GradientOn(threads.Device, record: false);
+        Dictionary<string, double> figures = new() { ["relative_difference"] = ((found - expected).norm() / expected.norm()).Value<float>() };
+        if (threads.Device.type != TorchSharp.DeviceType.CPU)
+            figures["recorded_differs_by"] = (GradientOn(threads.Device, record: true) - found).abs().max().Value<float>();
+        return figures;
 
-        Tensor GradientOn(Device device)
+        Tensor GradientOn(Device device, bool record)
         {
-            Tensor values = start.Values.to(device), images = Sample.RandomImages(shape, 2).to(device);
+            Tensor values = start.Values.to(device), images = Sample.RandomImages(shape, 2).to(device), keys = Pass.MaskKeysOf(seed: 1, network.Masks).to(device);
             using Parameters parameters = new(network.Layout, values, zeros_like(values));
-            var pass = new Pass(parameters) { Dropout = true, Seed = 1 };
-            Losses.Sum(Objective.Likelihood, network.Forward(pass, images), images, focalGamma: 0).backward();
-            return parameters.Gradient!;
+            using RecordedShard? recorded = record ? RecordedShard.TryRecord(Compute, images, null, keys) ?? throw new InvalidOperationException("The card cannot record a shard.") : null;
+            _ = recorded?.Compute(images, null, keys) ?? Compute(images, null, keys);
+            return parameters.Gradient!.cpu();
+
+            Tensor Compute(Tensor images, Tensor? labels, Tensor keys)
+            {
+                parameters.Gradient!.zero_();
+                Tensor loss = Losses.Sum(Objective.Likelihood, network.Forward(new Pass(parameters) { Dropout = true, MaskKeys = keys }, images), images, focalGamma: 0);
+                loss.backward();
+                return loss;
+            }
         }
     });
 

@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Model;
 
 /// <summary>
 /// The kernels in Kernels.cu on one card, compiled by the NVRTC that comes with libtorch when the card is first used. They run in the order of the
-/// tensor library's own work.
+/// tensor library's own work on the same thread.
 /// </summary>
 internal sealed unsafe class GpuKernels
 {
@@ -22,14 +22,20 @@ internal sealed unsafe class GpuKernels
     private readonly delegate* unmanaged<nint, int> setContext;
     private readonly delegate* unmanaged<nint*, nint, byte*, int> getFunction;
     private readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> launch;
+    private readonly delegate* unmanaged<nint, nint*, int> endCapture;
+    private readonly delegate* unmanaged<nuint*, nuint*, int> getMemory;
+    private readonly int card;
     private readonly nint context, module;
 
     private GpuKernels(int card)
     {
+        this.card = card;
         nint driver = NativeLibrary.Load("libcuda.so.1");
         setContext = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(driver, "cuCtxSetCurrent");
         getFunction = (delegate* unmanaged<nint*, nint, byte*, int>)NativeLibrary.GetExport(driver, "cuModuleGetFunction");
         launch = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)NativeLibrary.GetExport(driver, "cuLaunchKernel");
+        endCapture = (delegate* unmanaged<nint, nint*, int>)NativeLibrary.GetExport(driver, "cuStreamEndCapture");
+        getMemory = (delegate* unmanaged<nuint*, nuint*, int>)NativeLibrary.GetExport(driver, "cuMemGetInfo_v2");
         var getDevice = (delegate* unmanaged<int*, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGet");
         var getAttribute = (delegate* unmanaged<int*, int, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGetAttribute");
         var retainContext = (delegate* unmanaged<nint*, int, int>)NativeLibrary.GetExport(driver, "cuDevicePrimaryCtxRetain");
@@ -53,14 +59,31 @@ internal sealed unsafe class GpuKernels
     /// <summary>Runs a kernel with a thread for each of <paramref name="threads"/>, which it is told after the tensors.</summary>
     /// <param name="real">Type of the elements; it ends the kernel's name.</param>
     public static void ForEach(string kernel, ScalarType real, long threads, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
-        Of(tensors[0]).Launch(kernel, real, checked((uint)((threads + BlockSize - 1) / BlockSize)), tensors, [checked((uint)threads), .. numbers]);
+        Of(tensors[0].device_index).Launch(kernel, real, checked((uint)((threads + BlockSize - 1) / BlockSize)), tensors, [checked((uint)threads), .. numbers]);
 
     /// <summary>Runs a kernel with a block for each of <paramref name="blocks"/>.</summary>
     /// <inheritdoc cref="ForEach"/>
     public static void ForBlocks(string kernel, ScalarType real, long blocks, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
-        Of(tensors[0]).Launch(kernel, real, checked((uint)blocks), tensors, numbers);
+        Of(tensors[0].device_index).Launch(kernel, real, checked((uint)blocks), tensors, numbers);
 
-    private static GpuKernels Of(Tensor tensor) => Cards.GetOrAdd(tensor.device_index, card => new(() => new(card))).Value;
+    /// <summary>Bytes of a card's memory that are free.</summary>
+    public static long FreeMemory(Device device)
+    {
+        GpuKernels own = Of(device.index);
+        nuint free, total;
+        Check(own.setContext(own.context), "cuCtxSetCurrent");
+        Check(own.getMemory(&free, &total), "cuMemGetInfo");
+        return (long)free;
+    }
+
+    /// <summary>Ends a recording on the calling thread's stream that has failed; what it recorded is dropped.</summary>
+    public static void EndRecording(Device device)
+    {
+        nint dropped;
+        _ = Of(device.index).endCapture(CudaStream.Current(device.index), &dropped);
+    }
+
+    private static GpuKernels Of(int card) => Cards.GetOrAdd(card, number => new(() => new(number))).Value;
 
     private void Launch(string kernel, ScalarType real, uint blocks, ReadOnlySpan<Tensor> tensors, ReadOnlySpan<uint> numbers)
     {
@@ -84,7 +107,7 @@ internal sealed unsafe class GpuKernels
 
         // Threads of the backward pass may come here first.
         Check(setContext(context), "cuCtxSetCurrent");
-        Check(launch(function, blocks, 1, 1, BlockSize, 1, 1, 0, 0, arguments, null), kernel);
+        Check(launch(function, blocks, 1, 1, BlockSize, 1, 1, 0, CudaStream.Current(card), arguments, null), kernel);
     }
 
     private nint Find(string name)

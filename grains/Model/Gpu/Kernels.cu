@@ -28,8 +28,8 @@ __device__ inline float mask(uint position, uint half, uint threshold, float kep
 
 // One thread for each channel of each pixel of the output, padding included.
 template <typename real>
-__device__ void concat_elu(const real* input, real* output, uint total, uint height, uint width, uint channels,
-                           uint top, uint left, uint wide, uint threshold, float kept, uint key)
+__device__ void concat_elu(const real* input, const uint* key, real* output, uint total, uint height, uint width, uint channels,
+                           uint top, uint left, uint wide, uint threshold, float kept)
 {
     uint i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= total)
@@ -50,8 +50,8 @@ __device__ void concat_elu(const real* input, real* output, uint total, uint hei
     float positive = value > 0.0f ? value : below, negative = value > 0.0f ? below : -value;
     if (threshold > 0u)
     {
-        positive *= mask(at, 0u, threshold, kept, key);
-        negative *= mask(at, 1u, threshold, kept, key);
+        positive *= mask(at, 0u, threshold, kept, *key);
+        negative *= mask(at, 1u, threshold, kept, *key);
     }
 
     store(to, positive);
@@ -60,8 +60,8 @@ __device__ void concat_elu(const real* input, real* output, uint total, uint hei
 
 // One thread for each element of the input.
 template <typename real>
-__device__ void concat_elu_backward(const real* input, const real* gradient, real* result, uint total, uint height, uint width, uint channels,
-                                    uint top, uint left, uint wide, uint threshold, float kept, uint key)
+__device__ void concat_elu_backward(const real* input, const uint* key, const real* gradient, real* result, uint total, uint height, uint width, uint channels,
+                                    uint top, uint left, uint wide, uint threshold, float kept)
 {
     uint at = blockIdx.x * blockDim.x + threadIdx.x;
     if (at >= total)
@@ -71,8 +71,8 @@ __device__ void concat_elu_backward(const real* input, const real* gradient, rea
     float value = load(input + at), positive = load(gradient + from), negative = load(gradient + from + channels);
     if (threshold > 0u)
     {
-        positive *= mask(at, 0u, threshold, kept, key);
-        negative *= mask(at, 1u, threshold, kept, key);
+        positive *= mask(at, 0u, threshold, kept, *key);
+        negative *= mask(at, 1u, threshold, kept, *key);
     }
 
     float slope = expf(-fabsf(value));
@@ -194,12 +194,12 @@ extern "C" __global__ void row_gate_float(const float* input, const float* gated
 }
 
 #define KERNELS(real) \
-    extern "C" __global__ void concat_elu_##real(const real* input, real* output, uint total, uint height, uint width, uint channels, \
-        uint top, uint left, uint wide, uint threshold, float kept, uint key) \
-    { concat_elu(input, output, total, height, width, channels, top, left, wide, threshold, kept, key); } \
-    extern "C" __global__ void concat_elu_backward_##real(const real* input, const real* gradient, real* result, uint total, uint height, uint width, uint channels, \
-        uint top, uint left, uint wide, uint threshold, float kept, uint key) \
-    { concat_elu_backward(input, gradient, result, total, height, width, channels, top, left, wide, threshold, kept, key); } \
+    extern "C" __global__ void concat_elu_##real(const real* input, const uint* key, real* output, uint total, uint height, uint width, uint channels, \
+        uint top, uint left, uint wide, uint threshold, float kept) \
+    { concat_elu(input, key, output, total, height, width, channels, top, left, wide, threshold, kept); } \
+    extern "C" __global__ void concat_elu_backward_##real(const real* input, const uint* key, const real* gradient, real* result, uint total, uint height, uint width, uint channels, \
+        uint top, uint left, uint wide, uint threshold, float kept) \
+    { concat_elu_backward(input, key, gradient, result, total, height, width, channels, top, left, wide, threshold, kept); } \
     extern "C" __global__ void gate_##real(const real* x, const real* gated, real* output, uint total, uint channels) \
     { gate(x, gated, output, total, channels); } \
     extern "C" __global__ void gate_backward_##real(const real* gated, const real* gradient, real* result, uint total, uint channels) \

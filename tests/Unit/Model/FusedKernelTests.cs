@@ -33,7 +33,7 @@ public sealed class FusedKernelTests
         using var scope = NewDisposeScope();
         var padding = new Padding(top, left, right);
         Tensor fused = Input(channels), composed = fused.detach().clone().requires_grad_(true);
-        Tensor actual = FusedConcatElu.Apply(fused, padding, 0, 0);
+        Tensor actual = FusedConcatElu.Apply(fused, padding, 0, null);
         Tensor expected = F.pad(cat([composed.Elu(), composed.neg().Elu()], -1), [0, 0, left, right, top, 0]);
         AssertSame(expected, actual, composed, fused);
     }
@@ -44,7 +44,7 @@ public sealed class FusedKernelTests
     {
         using var scope = NewDisposeScope();
         Tensor fused = randn(2, 19, 3, 4).requires_grad_(true), composed = fused.detach().clone().requires_grad_(true);
-        Tensor actual = FusedConcatElu.Apply(fused.permute(0, 2, 3, 1), new(1, 1, 1), 0, 0);
+        Tensor actual = FusedConcatElu.Apply(fused.permute(0, 2, 3, 1), new(1, 1, 1), 0, null);
         Tensor rows = composed.permute(0, 2, 3, 1);
         AssertSame(F.pad(cat([rows.Elu(), rows.neg().Elu()], -1), [0, 0, 1, 1, 1, 0]), actual, composed, fused);
     }
@@ -75,7 +75,7 @@ public sealed class FusedKernelTests
     {
         using var scope = NewDisposeScope();
         Tensor input = full([1, 1, 1, 17], value).requires_grad_(true);
-        Tensor output = FusedConcatElu.Apply(input, Padding.None, 0, 0);
+        Tensor output = FusedConcatElu.Apply(input, Padding.None, 0, null);
         output.sum().backward();
         float positive = value > 0 ? value : float.ExpM1(value), negative = value < 0 ? -value : float.ExpM1(-value);
         Assert.All(output.Floats()[..17], found => Assert.Equal(positive, found, 2e-7f));
@@ -93,7 +93,7 @@ public sealed class FusedKernelTests
         using var scope = NewDisposeScope();
         var padding = new Padding(1, 1, 0);
         Tensor fused = Input(channels), composed = fused.detach().clone().requires_grad_(true);
-        Tensor actual = FusedConcatElu.Apply(fused, padding, rate, 11);
+        Tensor actual = FusedConcatElu.Apply(fused, padding, rate, TensorMath.Number(11, CPU));
         Tensor plain = F.pad(cat([composed.Elu(), composed.neg().Elu()], -1), [0, 0, 1, 0, 1, 0]);
         Tensor kept = actual.detach().ne(zeros_like(actual)).to_type(ScalarType.Float32);
         AssertSame(plain * kept.Over(1 - rate), actual, composed, fused);
@@ -171,7 +171,7 @@ public sealed class FusedKernelTests
     }
 
     /// <summary>0 where an activation is dropped and 1 where it is kept, [4, 16, 16, 64].</summary>
-    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), Padding.None, 0.5, seed).abs().IsAbove(0).to_type(ScalarType.Float32);
+    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), Padding.None, 0.5, TensorMath.Number(Pass.MaskKey(seed), CPU)).abs().IsAbove(0).to_type(ScalarType.Float32);
 
     private static double Correlation(float[] a, float[] b)
     {

@@ -23,6 +23,23 @@ public sealed class NetworkTests
         Assert.Equal(trained.Forward(images).Floats(), network.Forward(new Pass(parameters), images).Floats());
     }
 
+    /// <summary>A recorded pass has no seed of its own, but keys in the device's memory.</summary>
+    [Fact]
+    public void A_pass_drops_by_given_keys_what_it_drops_by_the_seed_that_they_are_of()
+    {
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Blocks = 2 });
+        Tensor images = network.Images(2);
+        float[] Forward(ulong seed, Tensor? keys) =>
+            network.Network.Forward(new Pass(network.Parameters) { Dropout = true, Seed = seed, MaskKeys = keys }, images).Floats();
+        Tensor Keys(ulong seed, int count) => Pass.MaskKeysOf(seed, count);
+        int masks = network.Network.Masks;
+        Assert.Equal(Forward(5, null), Forward(0, Keys(5, masks)));
+        Assert.NotEqual(Forward(5, null), Forward(5, Keys(6, masks)));
+        Assert.ThrowsAny<Exception>(() => Forward(0, Keys(5, masks - 1)));
+    }
+
     /// <summary>Rounding inside moves the output a little; the output itself has more digits than bfloat16.</summary>
     [Theory]
     [InlineData(Nonlinearity.ConcatElu)]

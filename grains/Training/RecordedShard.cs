@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>
+/// A shard's loss and gradient on a GPU as one launch: a network has so many short operations that with small shards the card would wait for the processor. Every shard
+/// has as many images, so one recording does for all.
+/// </summary>
+internal sealed class RecordedShard : IDisposable
+{
+    private readonly Tensor images, keys, loss;
+    private readonly Tensor? labels;
+    private readonly CudaGraph graph;
+
+    private RecordedShard(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
+    {
+        this.images = images.clone().DetachFromDisposeScope();
+        this.labels = labels?.clone().DetachFromDisposeScope();
+        this.keys = keys.clone().DetachFromDisposeScope();
+        Tensor? made = null;
+        try
+        {
+            graph = new(images.device, () =>
+            {
+                using var scope = NewDisposeScope();
+                made = compute(this.images, this.labels, this.keys).detach().DetachFromDisposeScope();
+            });
+        }
+        catch
+        {
+            DisposeInputs();
+            throw;
+        }
+
+        loss = made!;
+    }
+
+    /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>
+    /// <param name="compute">The loss of images, labels and the keys of dropout masks; it leaves the gradient where it always does.</param>
+    /// <returns>Null where the card has no room for it: a recording has memory of its own, as much as the work takes.</returns>
+    public static RecordedShard? TryRecord(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
+    {
+        long before = CudaGraph.FreeMemory(images.device);
+        for (int i = 0; i < 2; i++)
+        {
+            using var scope = NewDisposeScope();
+            _ = compute(images, labels, keys).Value<float>();
+        }
+
+        long after = CudaGraph.FreeMemory(images.device);
+        if (after < 2 * (before - after))
+            return null;
+        try
+        {
+            return new(compute, images, labels, keys);
+        }
+        catch (ExternalException)
+        {
+            return null;
+        }
+    }
+
+    /// <returns>The loss; the next call writes another in its place.</returns>
+    public Tensor Compute(Tensor newImages, Tensor? newLabels, Tensor newKeys)
+    {
+        images.copy_(newImages);
+        labels?.copy_(newLabels!);
+        keys.copy_(newKeys);
+        graph.Replay();
+        return loss;
+    }
+
+    public void Dispose()
+    {
+        graph.Dispose();
+        loss.Dispose();
+        DisposeInputs();
+    }
+
+    private void DisposeInputs()
+    {
+        images.Dispose();
+        labels?.Dispose();
+        keys.Dispose();
+    }
+}
