@@ -90,7 +90,13 @@ internal static partial class SiloHost
         services.AddSingleton(deviceMetrics);
         services.AddSingleton<JobSlots>();
         services.AddSingleton(new AllowedFolders(settings.Roots()));
-        services.AddSingleton(_ => new DeviceThreads(settings.Threads, settings.Device));
+        services.AddSingleton(_ =>
+        {
+            var threads = new DeviceThreads(settings.Threads, settings.Device);
+            if (threads.UsedMemory is { } used)
+                deviceMetrics.WatchMemory(used);
+            return threads;
+        });
         services.AddSingleton<DataSets>();
         services.AddSingleton<Replicas>();
         services.AddSingleton<TrainedModels>();

@@ -17,6 +17,9 @@ public sealed class DeviceMetrics(Meter meter)
     private readonly UpDownCounter<long> busy = meter.CreateUpDownCounter<long>("pixelcnn.sampler.parts", "{part}", "Parts of jobs that this sampler has begun and not finished.");
     private readonly UpDownCounter<long> queued = meter.CreateUpDownCounter<long>("pixelcnn.job.queue", "{image}", "Images of the jobs kept on this silo that are yet to be finished.");
 
+    /// <param name="used">Bytes, asked for with each scrape.</param>
+    public void WatchMemory(Func<long> used) => meter.CreateObservableGauge("pixelcnn.device.memory", used, "By", "Memory of this silo's GPU that is in use, whoever uses it.");
+
     public void AddPhase(string run, StepPhase phase, TimeSpan time) => phases.Record(time.TotalSeconds, new("run", run), new("phase", phase.ToString()));
 
     public void AddSent(string run, int bytes) => exchanged.Add(bytes, new KeyValuePair<string, object?>("run", run));

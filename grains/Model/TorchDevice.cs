@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using static TorchSharp.torch;
 
@@ -29,6 +30,24 @@ public static class TorchDevice
             return "no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with Torch:NativeLibraryPath, see that nvidia-smi shows the card, or take cpu";
         int count = cuda.device_count();
         return Index(name) < count ? null : $"there are {count}, counted from 0; take one of those";
+    }
+
+    /// <summary>A GPU's model.</summary>
+    public static string NameOf(Device gpu) => CudaDriver.NameOf(gpu.index);
+
+    /// <summary>Bytes of a GPU's memory, whoever uses it.</summary>
+    public static (long Free, long Total) MemoryOf(Device gpu) => CudaDriver.MemoryOf(gpu.index);
+
+    /// <summary>Makes the tensor library give back the memory of a GPU that it keeps for later, that of disposed recordings too: it does so before it takes an allocation for impossible.</summary>
+    public static void GiveBackMemory(Device gpu)
+    {
+        try
+        {
+            using Tensor impossible = empty(MemoryOf(gpu).Total, dtype: ScalarType.Float32, device: gpu);
+        }
+        catch (ExternalException)
+        {
+        }
     }
 
     private static int Index(string name) => name == "cuda" ? 0 : int.Parse(name.AsSpan("cuda:".Length), CultureInfo.InvariantCulture);

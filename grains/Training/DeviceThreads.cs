@@ -50,8 +50,22 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     public Device Device { get; }
 
-    /// <remarks>TorchSharp does not tell a card's name.</remarks>
-    public string Description => Device.type != DeviceType.CPU ? $"GPU {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
+    public string Description => Device.type != DeviceType.CPU ? $"{TorchDevice.NameOf(Device)}, {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
+
+    /// <summary>Tells the bytes of a GPU's memory that are in use; null on the CPU.</summary>
+    public Func<long>? UsedMemory
+    {
+        get
+        {
+            return Device.type == DeviceType.CPU ? null : Used;
+
+            long Used()
+            {
+                (long free, long total) = TorchDevice.MemoryOf(Device);
+                return total - free;
+            }
+        }
+    }
 
     /// <summary>Runs on the first thread, after what was asked for before.</summary>
     public Task<T> RunAsync<T>(Func<T> work)

@@ -39,18 +39,20 @@ internal sealed class RecordedShard : IDisposable
 
     /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>
     /// <param name="compute">The loss of images, labels and the keys of dropout masks; it leaves the gradient where it always does.</param>
-    /// <returns>Null where the card has no room for it: a recording has memory of its own, as much as the work takes.</returns>
+    /// <returns>Null where the card has no room for it: a recording has memory of its own, as much as the work takes, for as long as it is there.</returns>
     public static RecordedShard? TryRecord(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
     {
-        long before = CudaGraph.FreeMemory(images.device);
+        TorchDevice.GiveBackMemory(images.device);
+        long before = TorchDevice.MemoryOf(images.device).Free;
         for (int i = 0; i < 2; i++)
         {
             using var scope = NewDisposeScope();
             _ = compute(images, labels, keys).Value<float>();
         }
 
-        long after = CudaGraph.FreeMemory(images.device);
-        if (after < 2 * (before - after))
+        long taken = before - TorchDevice.MemoryOf(images.device).Free;
+        TorchDevice.GiveBackMemory(images.device);
+        if (TorchDevice.MemoryOf(images.device).Free < taken)
             return null;
         try
         {

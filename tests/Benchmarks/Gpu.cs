@@ -33,6 +33,7 @@ internal static class Gpu
             using var threads = new DeviceThreads(1, parsed.GetValue(network.Device)!);
             NetworkShape shape = network.Shape(parsed);
             List<string> rows = [];
+            Console.WriteLine(JsonSerializer.Serialize(new { what = "device", name = threads.Description }));
             // First: what libtorch keeps of larger batches would hide what grows.
             Tell(rows, $"memory over {MemorySteps} steps, batch {parsed.GetValue(batches)![0]}", () => Memory(shape, parsed.GetValue(batches)![0], threads));
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })

@@ -21,24 +21,33 @@ public sealed unsafe partial class CudaGraph : IDisposable
     /// <exception cref="ExternalException">Something in the work cannot be recorded, or the card's memory does not suffice.</exception>
     public CudaGraph(Device device, Action work)
     {
+        // Of pinned memory that goes back meanwhile the end of its use would be recorded, and waited for ever after.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         Construct(graph, keepGraph: 0);
         Begin(graph, 0, 0, RelaxedCapture);
         try
         {
             work();
+            End(graph);
         }
         catch
         {
-            // What the recording holds of libtorch's stays: it could not be ended as it should.
-            GpuKernels.EndRecording(device);
+            nint stream = CudaStream.Current(device.index);
+            if (CudaDriver.IsCapturing(stream))
+            {
+                End(graph);
+                Dispose();
+            }
+            else
+            {
+                // libtorch would end the process; so what it holds for the recording stays.
+                CudaDriver.EndCapture(stream);
+            }
+
             throw;
         }
-
-        End(graph);
     }
-
-    /// <summary>Bytes of a card's memory that are free.</summary>
-    public static long FreeMemory(Device device) => GpuKernels.FreeMemory(device);
 
     /// <summary>Gives the card all of the work again.</summary>
     public void Replay() => Replay(graph);

@@ -14,43 +14,19 @@ namespace PixelCnnCluster.Model;
 internal sealed unsafe class GpuKernels
 {
     private const int BlockSize = 256;
-    private const int MajorAttribute = 75, MinorAttribute = 76;
 
     private static readonly ConcurrentDictionary<int, Lazy<GpuKernels>> Cards = new();
 
     private readonly ConcurrentDictionary<string, nint> functions = new();
-    private readonly delegate* unmanaged<nint, int> setContext;
-    private readonly delegate* unmanaged<nint*, nint, byte*, int> getFunction;
-    private readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> launch;
-    private readonly delegate* unmanaged<nint, nint*, int> endCapture;
-    private readonly delegate* unmanaged<nuint*, nuint*, int> getMemory;
     private readonly int card;
     private readonly nint context, module;
 
     private GpuKernels(int card)
     {
         this.card = card;
-        nint driver = NativeLibrary.Load("libcuda.so.1");
-        setContext = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(driver, "cuCtxSetCurrent");
-        getFunction = (delegate* unmanaged<nint*, nint, byte*, int>)NativeLibrary.GetExport(driver, "cuModuleGetFunction");
-        launch = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)NativeLibrary.GetExport(driver, "cuLaunchKernel");
-        endCapture = (delegate* unmanaged<nint, nint*, int>)NativeLibrary.GetExport(driver, "cuStreamEndCapture");
-        getMemory = (delegate* unmanaged<nuint*, nuint*, int>)NativeLibrary.GetExport(driver, "cuMemGetInfo_v2");
-        var getDevice = (delegate* unmanaged<int*, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGet");
-        var getAttribute = (delegate* unmanaged<int*, int, int, int>)NativeLibrary.GetExport(driver, "cuDeviceGetAttribute");
-        var retainContext = (delegate* unmanaged<nint*, int, int>)NativeLibrary.GetExport(driver, "cuDevicePrimaryCtxRetain");
-        var loadModule = (delegate* unmanaged<nint*, byte*, int>)NativeLibrary.GetExport(driver, "cuModuleLoadData");
-
-        int device, major, minor;
-        nint own, loaded;
-        Check(getDevice(&device, card), "cuDeviceGet");
-        Check(getAttribute(&major, MajorAttribute, device), "cuDeviceGetAttribute");
-        Check(getAttribute(&minor, MinorAttribute, device), "cuDeviceGetAttribute");
-        Check(retainContext(&own, device), "cuDevicePrimaryCtxRetain");
-        Check(setContext(own), "cuCtxSetCurrent");
-        fixed (byte* code = Compile($"--gpu-architecture=sm_{major}{minor}"))
-            Check(loadModule(&loaded, code), "cuModuleLoadData");
-        (context, module) = (own, loaded);
+        context = CudaDriver.ContextOf(card);
+        CudaDriver.Enter(context);
+        module = CudaDriver.Load(Compile($"--gpu-architecture={CudaDriver.ArchitectureOf(card)}"));
     }
 
     /// <summary>Whether the kernels are for such a tensor.</summary>
@@ -66,30 +42,13 @@ internal sealed unsafe class GpuKernels
     public static void ForBlocks(string kernel, ScalarType real, long blocks, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
         Of(tensors[0].device_index).Launch(kernel, real, checked((uint)blocks), tensors, numbers);
 
-    /// <summary>Bytes of a card's memory that are free.</summary>
-    public static long FreeMemory(Device device)
-    {
-        GpuKernels own = Of(device.index);
-        nuint free, total;
-        Check(own.setContext(own.context), "cuCtxSetCurrent");
-        Check(own.getMemory(&free, &total), "cuMemGetInfo");
-        return (long)free;
-    }
-
-    /// <summary>Ends a recording on the calling thread's stream that has failed; what it recorded is dropped.</summary>
-    public static void EndRecording(Device device)
-    {
-        nint dropped;
-        _ = Of(device.index).endCapture(CudaStream.Current(device.index), &dropped);
-    }
-
     private static GpuKernels Of(int card) => Cards.GetOrAdd(card, number => new(() => new(number))).Value;
 
     private void Launch(string kernel, ScalarType real, uint blocks, ReadOnlySpan<Tensor> tensors, ReadOnlySpan<uint> numbers)
     {
         if (blocks == 0)
             return;
-        nint function = functions.GetOrAdd(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), Find);
+        nint function = functions.GetOrAdd(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), name => CudaDriver.FunctionOf(module, name));
         nint* addresses = stackalloc nint[tensors.Length];
         uint* values = stackalloc uint[numbers.Length];
         void** arguments = stackalloc void*[tensors.Length + numbers.Length];
@@ -106,16 +65,8 @@ internal sealed unsafe class GpuKernels
         }
 
         // Threads of the backward pass may come here first.
-        Check(setContext(context), "cuCtxSetCurrent");
-        Check(launch(function, blocks, 1, 1, BlockSize, 1, 1, 0, CudaStream.Current(card), arguments, null), kernel);
-    }
-
-    private nint Find(string name)
-    {
-        nint function;
-        fixed (byte* text = Text(name))
-            Check(getFunction(&function, module, text), name);
-        return function;
+        CudaDriver.Enter(context);
+        CudaDriver.Launch(function, blocks, BlockSize, CudaStream.Current(card), arguments);
     }
 
     /// <summary>Machine code of Kernels.cu.</summary>
@@ -154,6 +105,6 @@ internal sealed unsafe class GpuKernels
     private static void Check(int result, string what)
     {
         if (result != 0)
-            throw new InvalidOperationException($"The GPU refused {what} with error {result}.");
+            throw new InvalidOperationException($"{what} failed with error {result}.");
     }
 }

@@ -1,0 +1,115 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace PixelCnnCluster.Model;
+
+/// <summary>What is asked of NVIDIA's driver itself: TorchSharp has no names for it.</summary>
+internal static unsafe partial class CudaDriver
+{
+    private const string Library = "libcuda.so.1";
+    private const int MajorAttribute = 75, MinorAttribute = 76;
+    private const int ActiveCapture = 1;
+
+    /// <summary>The context that libtorch works in.</summary>
+    public static nint ContextOf(int card)
+    {
+        Check(PrimaryContext(out nint context, DeviceOf(card)), "cuDevicePrimaryCtxRetain");
+        return context;
+    }
+
+    /// <summary>Binds the calling thread to a context.</summary>
+    public static void Enter(nint context) => Check(SetContext(context), "cuCtxSetCurrent");
+
+    /// <summary>What a card's machine code is for, as sm_90.</summary>
+    public static string ArchitectureOf(int card)
+    {
+        int device = DeviceOf(card);
+        Check(GetAttribute(out int major, MajorAttribute, device), "cuDeviceGetAttribute");
+        Check(GetAttribute(out int minor, MinorAttribute, device), "cuDeviceGetAttribute");
+        return $"sm_{major}{minor}";
+    }
+
+    public static string NameOf(int card)
+    {
+        byte[] name = new byte[256];
+        Check(GetName(name, name.Length, DeviceOf(card)), "cuDeviceGetName");
+        return Encoding.ASCII.GetString(name).TrimEnd('\0');
+    }
+
+    /// <summary>Bytes of a card's memory.</summary>
+    public static (long Free, long Total) MemoryOf(int card)
+    {
+        Enter(ContextOf(card));
+        Check(GetMemory(out nuint free, out nuint total), "cuMemGetInfo");
+        return ((long)free, (long)total);
+    }
+
+    /// <summary>Takes machine code into the calling thread's context.</summary>
+    public static nint Load(byte[] code)
+    {
+        Check(LoadModule(out nint module, code), "cuModuleLoadData");
+        return module;
+    }
+
+    public static nint FunctionOf(nint module, string name)
+    {
+        Check(GetFunction(out nint function, module, name), name);
+        return function;
+    }
+
+    /// <param name="arguments">Where each lies.</param>
+    public static void Launch(nint function, uint blocks, uint threads, nint stream, void** arguments) =>
+        Check(Launch(function, blocks, 1, 1, threads, 1, 1, sharedBytes: 0, stream, arguments, extra: null), "cuLaunchKernel");
+
+    /// <summary>Whether a recording is going on that nothing has spoiled.</summary>
+    public static bool IsCapturing(nint stream) => GetCaptureStatus(stream, out int status) == 0 && status == ActiveCapture;
+
+    /// <summary>Ends a recording that has failed; what it recorded is dropped.</summary>
+    public static void EndCapture(nint stream) => _ = EndCapture(stream, out _);
+
+    private static int DeviceOf(int card)
+    {
+        Check(GetDevice(out int device, card), "cuDeviceGet");
+        return device;
+    }
+
+    private static void Check(int result, string what)
+    {
+        if (result != 0)
+            throw new InvalidOperationException($"The GPU refused {what} with error {result}.");
+    }
+
+    [LibraryImport(Library, EntryPoint = "cuDeviceGet")]
+    private static partial int GetDevice(out int device, int card);
+
+    [LibraryImport(Library, EntryPoint = "cuDeviceGetAttribute")]
+    private static partial int GetAttribute(out int value, int attribute, int device);
+
+    [LibraryImport(Library, EntryPoint = "cuDeviceGetName")]
+    private static partial int GetName([Out] byte[] name, int length, int device);
+
+    [LibraryImport(Library, EntryPoint = "cuDevicePrimaryCtxRetain")]
+    private static partial int PrimaryContext(out nint context, int device);
+
+    [LibraryImport(Library, EntryPoint = "cuCtxSetCurrent")]
+    private static partial int SetContext(nint context);
+
+    [LibraryImport(Library, EntryPoint = "cuMemGetInfo_v2")]
+    private static partial int GetMemory(out nuint free, out nuint total);
+
+    [LibraryImport(Library, EntryPoint = "cuModuleLoadData")]
+    private static partial int LoadModule(out nint module, byte[] code);
+
+    [LibraryImport(Library, EntryPoint = "cuModuleGetFunction", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int GetFunction(out nint function, nint module, string name);
+
+    [LibraryImport(Library, EntryPoint = "cuLaunchKernel")]
+    private static partial int Launch(
+        nint function, uint blocksX, uint blocksY, uint blocksZ, uint threadsX, uint threadsY, uint threadsZ, uint sharedBytes, nint stream, void** arguments, void** extra);
+
+    [LibraryImport(Library, EntryPoint = "cuStreamIsCapturing")]
+    private static partial int GetCaptureStatus(nint stream, out int status);
+
+    [LibraryImport(Library, EntryPoint = "cuStreamEndCapture")]
+    private static partial int EndCapture(nint stream, out nint graph);
+}
