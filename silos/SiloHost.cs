@@ -135,8 +135,8 @@ internal static partial class SiloHost
                 }))
                 .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
                 .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
-            // It watches each call. The log is not for it to show.
-            if (settings.HttpPort > 0)
+            // It watches each call, and the dashboard of one silo asks all; but nobody looks at a console's own cluster. The log is not for it to show.
+            if (settings.HttpPort > 0 || !settings.StopWithInput)
                 silo.AddDashboard(options => options.HideTrace = true);
             if (IsTraced(builder))
                 silo.AddActivityPropagation();

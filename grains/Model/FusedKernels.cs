@@ -25,7 +25,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     {
         Tensor input = ((Tensor)vars[0]).contiguous();
         var rows = new Rows(input.shape, (Padding)vars[1], (double)vars[2]);
-        // Without dropout there is no key, and nothing reads it.
+        // Without dropout there is no key, and what lies in its place decides nothing.
         Tensor key = (Tensor?)vars[3] ?? input;
         ctx.save_for_backward([input, key]);
         ctx.save_data("rows", rows);
@@ -156,7 +156,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
             return Vector512.ConditionalSelect(isPositive, positive - negative * slope, positive * slope - negative);
         }
 
-        /// <summary>0 or 1 / (1 - rate) for each of 16 activations: a hash of the seed and the position decides.</summary>
+        /// <summary>0 or 1 / (1 - rate) for each of 16 activations: a hash of the key and the position decides.</summary>
         private Vector512<float> Mask(uint position, uint half, uint key)
         {
             Vector512<uint> bits = Lanes.Hash(Vector512.Create(2 * position + half) + Lanes.Even, key);

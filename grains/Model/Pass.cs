@@ -22,7 +22,7 @@ public sealed class Pass(Parameters parameters)
     /// <summary>Sets each layer's scale and bias from the data on the way through.</summary>
     public bool Initialising { get; init; }
 
-    /// <summary>Decides dropout masks and the energy distance's noise.</summary>
+    /// <summary>Decides the energy distance's noise, and dropout masks where <see cref="MaskKeys"/> does not.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>The keys of its masks, see <see cref="MaskKeysOf"/>, on the device; null for those of <see cref="Seed"/>. Work that is recorded reads them anew whenever it is repeated.</summary>
@@ -35,7 +35,8 @@ public sealed class Pass(Parameters parameters)
     public static Tensor MaskKeysOf(ulong seed, int count) => tensor(Enumerable.Range(1, count).Select(use => MaskKey(Seeds.Derive(seed, (ulong)use))).ToArray());
 
     /// <summary>A new seed for each use within the pass, the same ones whenever the pass is repeated.</summary>
-    internal ulong NextSeed() => Seeds.Derive(Seed, ++drawn);
+    /// <exception cref="InvalidOperationException">The pass has keys for masks and no other randomness: it may be recorded, and then what is drawn once would stay.</exception>
+    internal ulong NextSeed() => MaskKeys is null ? Seeds.Derive(Seed, ++drawn) : throw new InvalidOperationException("A pass with keys for its masks has no other randomness.");
 
     /// <summary>The key of the next dropout mask, int32 [1] on a device.</summary>
     internal Tensor NextMaskKey(Device device) => MaskKeys?.narrow(0, (long)drawn++, 1) ?? TensorMath.Number(MaskKey(NextSeed()), device);

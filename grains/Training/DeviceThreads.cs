@@ -24,6 +24,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     {
         Device = TorchDevice.Of(device);
         Count = Device.type == DeviceType.CPU ? count : 1;
+        Description = Device.type != DeviceType.CPU ? $"{TorchDevice.NameOf(Device)}, {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
         NativeHeap.KeepFreed();
         set_num_threads(1);
         Start("device", orders);
@@ -50,7 +51,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     public Device Device { get; }
 
-    public string Description => Device.type != DeviceType.CPU ? $"{TorchDevice.NameOf(Device)}, {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
+    public string Description { get; }
 
     /// <summary>Tells the bytes of a GPU's memory that are in use; null on the CPU.</summary>
     public Func<long>? UsedMemory

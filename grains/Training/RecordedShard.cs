@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
@@ -37,9 +39,14 @@ internal sealed class RecordedShard : IDisposable
         loss = made!;
     }
 
+    /// <summary>Whether a run's shards can be recorded: other randomness than the masks' keys, and numbers from the host, would be those of the recording for good. libtorch records on a process' first card.</summary>
+    public static bool Takes(RunSpec spec, Device device) =>
+        device.type == DeviceType.CUDA && device.index == 0 && spec.Objective != Objective.EnergyDistance && !spec.CoordinateChannels
+        && (spec.Nonlinearity == Nonlinearity.ConcatElu || spec.Dropout == 0);
+
     /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>
     /// <param name="compute">The loss of images, labels and the keys of dropout masks; it leaves the gradient where it always does.</param>
-    /// <returns>Null where the card has no room for it: a recording has memory of its own, as much as the work takes, for as long as it is there.</returns>
+    /// <returns>Null where the card has not twice the room: a recording has memory of its own, as much as the work takes, for as long as it is there, and scores and drawings want some.</returns>
     public static RecordedShard? TryRecord(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
     {
         TorchDevice.GiveBackMemory(images.device);
@@ -52,7 +59,7 @@ internal sealed class RecordedShard : IDisposable
 
         long taken = before - TorchDevice.MemoryOf(images.device).Free;
         TorchDevice.GiveBackMemory(images.device);
-        if (TorchDevice.MemoryOf(images.device).Free < taken)
+        if (TorchDevice.MemoryOf(images.device).Free < 2 * taken)
             return null;
         try
         {

@@ -17,13 +17,11 @@ public sealed class Replica : IReplica
     private readonly ImageData data;
     private readonly DeviceThreads threads;
     private readonly DataOrder order;
-    private readonly Parameters?[] parameters;
+    private readonly ShardGradients gradients;
     private readonly bool isOnGpu;
 
     /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
     private readonly VectorPool? snapshots;
-    private RecordedShard? recorded;
-    private bool isToBeRecorded;
     private Tensor? held;
     private long heldStep = -1;
     private double heldNorm;
@@ -35,10 +33,8 @@ public sealed class Replica : IReplica
         State = new(Network.Layout, spec, threads.Device);
         GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
         order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
-        parameters = new Parameters?[threads.Count];
+        gradients = new(spec, Network, State.Values, threads);
         isOnGpu = threads.Device.type != DeviceType.CPU;
-        // Other randomness than the masks' keys, and numbers from the host, would be those of the recording for good.
-        isToBeRecorded = isOnGpu && spec.Objective != Objective.EnergyDistance && !spec.CoordinateChannels && (spec.Nonlinearity == Nonlinearity.ConcatElu || spec.Dropout == 0);
         snapshots = isOnGpu ? new((int)Network.Layout.Length, NewVector) : null;
     }
 
@@ -96,10 +92,10 @@ public sealed class Replica : IReplica
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        Network.DrawParameters(ParametersOf(thread: 0), Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
+        Network.DrawParameters(gradients.Of(thread: 0), Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
         int[] first = new DataOrder(data.Train.Count, Math.Min(spec.InitBatchSize, data.Train.Count), 1, spec.Seed).ImagesOf(0, 0);
         (Tensor images, Tensor? labels) = Batch(data.Train, first);
-        Network.Forward(new Pass(ParametersOf(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
+        Network.Forward(new Pass(gradients.Of(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
         State.Average.copy_(State.Values);
         State.FirstMoment.zero_();
         State.SecondMoment.zero_();
@@ -113,16 +109,10 @@ public sealed class Replica : IReplica
         {
             int shard = range.First + i;
             (Tensor images, Tensor? labels) = Batch(data.Train, order.ImagesOf(State.Step, shard));
-            Tensor gradient = ParametersOf(thread).Gradient!;
-            ulong seed = Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard);
-            Tensor loss = isOnGpu ? LossOnGpu(images, labels, seed) : LossOf(images, new Pass(ParametersOf(thread))
-            {
-                Labels = labels,
-                Dropout = true,
-                Precision = spec.Precision,
-                Seed = seed,
-                WayDownDone = () => round.Add(part: 1, shard, Copied(part: 1)),
-            });
+            Tensor gradient = gradients.Of(thread).Gradient!;
+            Tensor loss = gradients.Loss(
+                thread, images, labels, Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
+                isOnGpu ? null : () => round.Add(part: 1, shard, Copied(part: 1)));
             // The copies from a GPU are done when its number comes, which waits for all work before it.
             Memory<float>[] copies = isOnGpu ? [Copied(part: 0), Copied(part: 1)] : [Copied(part: 0)];
             losses[i] = loss.Value<float>();
@@ -138,29 +128,6 @@ public sealed class Replica : IReplica
             }
         });
         return losses;
-    }
-
-    /// <summary>The loss of a shard, whose gradient takes the place of the one in the pass' parameters.</summary>
-    private Tensor LossOf(Tensor images, Pass pass)
-    {
-        pass.Parameters.Gradient!.zero_();
-        Tensor loss = Losses.Sum(spec.Objective, Network.Forward(pass, images), images, spec.FocalGamma);
-        loss.backward();
-        return loss;
-    }
-
-    private Tensor LossOnGpu(Tensor images, Tensor? labels, ulong seed)
-    {
-        Parameters own = ParametersOf(thread: 0);
-        Tensor keys = Pass.MaskKeysOf(seed, Network.Masks).MovedTo(threads.Device);
-        if (isToBeRecorded)
-            recorded = RecordedShard.TryRecord(Compute, images, labels, keys);
-        isToBeRecorded = false;
-        return recorded?.Compute(images, labels, keys) ?? LossOf(images, PassOf(labels, keys: null));
-
-        Tensor Compute(Tensor images, Tensor? labels, Tensor keys) => LossOf(images, PassOf(labels, keys));
-
-        Pass PassOf(Tensor? labels, Tensor? keys) => new(own) { Labels = labels, Dropout = true, Precision = spec.Precision, Seed = seed, MaskKeys = keys };
     }
 
     public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
@@ -245,20 +212,10 @@ public sealed class Replica : IReplica
 
     public void Dispose()
     {
-        recorded?.Dispose();
-        foreach (Parameters each in parameters.OfType<Parameters>())
-        {
-            each.Dispose();
-            each.Gradient!.Dispose();
-        }
-
+        gradients.Dispose();
         held?.Dispose();
         State.Dispose();
     }
-
-    /// <summary>The parameters with a gradient vector of the thread's own, made when the thread first computes.</summary>
-    private Parameters ParametersOf(int thread) => parameters[thread] ??=
-        new(Network.Layout, State.Values, zeros(Network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientParts.Take(part).Sum(), GradientParts[part]);
 

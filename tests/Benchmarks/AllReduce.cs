@@ -16,12 +16,12 @@ internal static class AllReduce
         Option<int> silos = new("--silos") { DefaultValueFactory = _ => 2, Description = "Processes." };
         Option<double> mfloats = new("--mfloats") { DefaultValueFactory = _ => 53.7, Description = "Millions of floats of the gradient." };
         Option<WireFormat> wire = new("--wire") { Description = "Float32, or Bf16 for half the bytes." };
-        Option<int?> rounds = new("--rounds") { Description = "Exchanges that are measured, after as many that are not; by default those of a billion floats." };
+        Option<int?> rounds = new("--rounds") { Description = "Exchanges that are measured, after as many that are not; by default those of a billion floats, 10 to 4,000." };
         var command = new Command("all-reduce", "The exchange of gradients between processes against plain sockets.") { silos, mfloats, wire, rounds };
         command.SetAction(parsed =>
         {
             double millions = parsed.GetValue(mfloats);
-            Run(parsed.GetValue(silos), (int)(millions * 1e6), parsed.GetValue(wire), parsed.GetValue(rounds) ?? (int)(1000 / millions));
+            Run(parsed.GetValue(silos), (int)(millions * 1e6), parsed.GetValue(wire), parsed.GetValue(rounds) ?? (int)Math.Clamp(1000 / millions, 10, 4000));
         });
         return command;
     }

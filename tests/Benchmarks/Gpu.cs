@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -96,19 +95,10 @@ internal static class Gpu
                 return;
             string when = step == 0 ? "first" : "last";
             figures[$"host_mib_{when}"] = Environment.WorkingSet >> 20;
-            if (DeviceMemory(threads.Device) is { } used)
-                figures[$"device_mib_{when}"] = used;
+            if (threads.UsedMemory is { } used)
+                figures[$"device_mib_{when}"] = used() >> 20;
         });
         return figures;
-    }
-
-    /// <summary>MiB that the card has given out to all processes, as the driver tells it; null on the CPU.</summary>
-    private static double? DeviceMemory(Device device)
-    {
-        if (device.type == TorchSharp.DeviceType.CPU)
-            return null;
-        using var query = Process.Start(new ProcessStartInfo("nvidia-smi", ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", $"{device.index}"]) { RedirectStandardOutput = true })!;
-        return double.Parse(query.StandardOutput.ReadToEnd(), CultureInfo.InvariantCulture);
     }
 
     private static Dictionary<string, double> Sampling(NetworkShape shape, int count, DeviceThreads threads) => On(threads, () =>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -10,12 +11,14 @@ internal static unsafe partial class CudaDriver
     private const int MajorAttribute = 75, MinorAttribute = 76;
     private const int ActiveCapture = 1;
 
+    private static readonly ConcurrentDictionary<int, nint> Contexts = new();
+
     /// <summary>The context that libtorch works in.</summary>
-    public static nint ContextOf(int card)
+    public static nint ContextOf(int card) => Contexts.GetOrAdd(card, number =>
     {
-        Check(PrimaryContext(out nint context, DeviceOf(card)), "cuDevicePrimaryCtxRetain");
+        Check(PrimaryContext(out nint context, DeviceOf(number)), "cuDevicePrimaryCtxRetain");
         return context;
-    }
+    });
 
     /// <summary>Binds the calling thread to a context.</summary>
     public static void Enter(nint context) => Check(SetContext(context), "cuCtxSetCurrent");
@@ -64,9 +67,6 @@ internal static unsafe partial class CudaDriver
     /// <summary>Whether a recording is going on that nothing has spoiled.</summary>
     public static bool IsCapturing(nint stream) => GetCaptureStatus(stream, out int status) == 0 && status == ActiveCapture;
 
-    /// <summary>Ends a recording that has failed; what it recorded is dropped.</summary>
-    public static void EndCapture(nint stream) => _ = EndCapture(stream, out _);
-
     private static int DeviceOf(int card)
     {
         Check(GetDevice(out int device, card), "cuDeviceGet");
@@ -109,7 +109,4 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library, EntryPoint = "cuStreamIsCapturing")]
     private static partial int GetCaptureStatus(nint stream, out int status);
-
-    [LibraryImport(Library, EntryPoint = "cuStreamEndCapture")]
-    private static partial int EndCapture(nint stream, out nint graph);
 }

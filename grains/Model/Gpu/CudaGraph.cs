@@ -18,10 +18,11 @@ public sealed unsafe partial class CudaGraph : IDisposable
     private readonly void* graph = NativeMemory.AllocZeroed(ObjectBytes);
 
     /// <summary>Records what the work gives the card to do, which is not done yet. The tensors that it reads and writes must stay. Called on a thread with a stream of its own.</summary>
-    /// <exception cref="ExternalException">Something in the work cannot be recorded, or the card's memory does not suffice.</exception>
+    /// <exception cref="ExternalException">The work threw it, as where the card's memory does not suffice; nothing is left of the recording.</exception>
+    /// <exception cref="InvalidOperationException">What the work did cannot be recorded, and libtorch is left in the middle of it.</exception>
     public CudaGraph(Device device, Action work)
     {
-        // Of pinned memory that goes back meanwhile the end of its use would be recorded, and waited for ever after.
+        // Of pinned memory that goes back meanwhile the end of its use would be recorded, and waited for ever after. What could is collected now.
         GC.Collect();
         GC.WaitForPendingFinalizers();
         Construct(graph, keepGraph: 0);
@@ -31,20 +32,12 @@ public sealed unsafe partial class CudaGraph : IDisposable
             work();
             End(graph);
         }
-        catch
+        catch (Exception fault)
         {
-            nint stream = CudaStream.Current(device.index);
-            if (CudaDriver.IsCapturing(stream))
-            {
-                End(graph);
-                Dispose();
-            }
-            else
-            {
-                // libtorch would end the process; so what it holds for the recording stays.
-                CudaDriver.EndCapture(stream);
-            }
-
+            if (!CudaDriver.IsCapturing(CudaStream.Current(device.index)))
+                throw new InvalidOperationException($"Work on {device} could not be recorded; start the silo again. {fault.Message}", fault);
+            End(graph);
+            Dispose();
             throw;
         }
     }

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Model;
 /// <summary>The queue of a card that a thread's work goes to, by libtorch's own C++ names: TorchSharp has none for it.</summary>
 public static partial class CudaStream
 {
-    /// <summary>Gives the calling thread a queue of its own: the one that all threads share cannot be recorded. Its work is in no order with that of other threads.</summary>
+    /// <summary>Gives the calling thread a queue of its own on a card: the one that all threads share cannot be recorded. Its work is in no order with that of other threads.</summary>
     public static void UseOwn(Device device) => SetCurrent(FromPool(isUrgent: 0, (sbyte)device.index));
 
     /// <summary>The calling thread's, as the driver knows it.</summary>

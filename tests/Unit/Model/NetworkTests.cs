@@ -40,6 +40,19 @@ public sealed class NetworkTests
         Assert.ThrowsAny<Exception>(() => Forward(0, Keys(5, masks - 1)));
     }
 
+    /// <summary>A recording would repeat its first noise for good.</summary>
+    [Theory]
+    [InlineData(Nonlinearity.Relu, false)]
+    [InlineData(Nonlinearity.ConcatElu, true)]
+    public void A_pass_with_keys_draws_nothing_else(Nonlinearity nonlinearity, bool energyDistance)
+    {
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Nonlinearity = nonlinearity, EnergyDistance = energyDistance });
+        var pass = new Pass(network.Parameters) { Dropout = true, MaskKeys = Pass.MaskKeysOf(5, network.Network.Masks) };
+        Assert.Throws<InvalidOperationException>(() => network.Network.Forward(pass, network.Images(1)));
+    }
+
     /// <summary>Rounding inside moves the output a little; the output itself has more digits than bfloat16.</summary>
     [Theory]
     [InlineData(Nonlinearity.ConcatElu)]

@@ -1,0 +1,56 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>Losses of shards and their gradients, which each of the device's threads has in a vector of its own.</summary>
+/// <param name="values">The parameters [Length], which change in place.</param>
+internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor values, DeviceThreads threads) : IDisposable
+{
+    private readonly Parameters?[] parameters = new Parameters?[threads.Count];
+    private bool isToBeRecorded = RecordedShard.Takes(spec, threads.Device);
+    private RecordedShard? recorded;
+
+    /// <summary>The parameters with a thread's gradient vector, made when the thread first computes.</summary>
+    public Parameters Of(int thread) => parameters[thread] ??=
+        new(network.Layout, values, zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
+
+    /// <summary>A shard's loss. Its gradient takes the place of the thread's one before.</summary>
+    /// <param name="wayDownDone">See <see cref="Pass.WayDownDone"/>; null on GPUs, where both passes may be one launch.</param>
+    public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action? wayDownDone)
+    {
+        Parameters own = Of(thread);
+        if (isToBeRecorded || recorded is not null)
+        {
+            Tensor keys = Pass.MaskKeysOf(seed, network.Masks).MovedTo(threads.Device);
+            recorded ??= RecordedShard.TryRecord((images, labels, keys) => Loss(images, PassOf(labels, keys)), images, labels, keys);
+            isToBeRecorded = false;
+            if (recorded is not null)
+                return recorded.Compute(images, labels, keys);
+        }
+
+        return Loss(images, PassOf(labels, keys: null));
+
+        Pass PassOf(Tensor? labels, Tensor? keys) =>
+            new(own) { Labels = labels, Dropout = true, Precision = spec.Precision, Seed = seed, MaskKeys = keys, WayDownDone = wayDownDone };
+    }
+
+    public void Dispose()
+    {
+        recorded?.Dispose();
+        foreach (Parameters each in parameters.OfType<Parameters>())
+        {
+            each.Dispose();
+            each.Gradient!.Dispose();
+        }
+    }
+
+    private Tensor Loss(Tensor images, Pass pass)
+    {
+        pass.Parameters.Gradient!.zero_();
+        Tensor loss = Losses.Sum(spec.Objective, network.Forward(pass, images), images, spec.FocalGamma);
+        loss.backward();
+        return loss;
+    }
+}

@@ -1,0 +1,34 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Tests.Training;
+
+public sealed class RecordedShardTests
+{
+    private static readonly RunSpec Plain = new() { Dropout = 0.5 };
+
+    public static TheoryData<RunSpec, bool> Specs => new()
+    {
+        { Plain, true },
+        { Plain with { ClassConditional = true, NonLocal = true, Objective = Objective.Focal, Precision = Precision.Bf16 }, true },
+        { Plain with { Nonlinearity = Nonlinearity.Relu, Dropout = 0 }, true },
+        { Plain with { Nonlinearity = Nonlinearity.Relu }, false },
+        { Plain with { Objective = Objective.EnergyDistance }, false },
+        { Plain with { CoordinateChannels = true }, false },
+    };
+
+    /// <summary>What draws other noise than masks, or brings numbers from the host, would repeat the first step's.</summary>
+    [Theory]
+    [MemberData(nameof(Specs))]
+    public void Only_what_depends_on_nothing_from_the_host_is_recorded(RunSpec spec, bool isRecorded) =>
+        Assert.Equal(isRecorded, RecordedShard.Takes(spec, new Device(DeviceType.CUDA, 0)));
+
+    [Fact]
+    public void Nothing_is_recorded_on_the_cpu_or_on_another_card_than_the_first()
+    {
+        Assert.False(RecordedShard.Takes(Plain, CPU));
+        Assert.False(RecordedShard.Takes(Plain, new Device(DeviceType.CUDA, 1)));
+    }
+}
