@@ -69,6 +69,8 @@ internal static unsafe partial class CudaDriver
 
     private static int DeviceOf(int card)
     {
+        // Whoever asks first begins with it; libtorch, too, does so when it is first used.
+        Check(Initialise(flags: 0), "cuInit");
         Check(GetDevice(out int device, card), "cuDeviceGet");
         return device;
     }
@@ -78,6 +80,9 @@ internal static unsafe partial class CudaDriver
         if (result != 0)
             throw new InvalidOperationException($"The GPU refused {what} with error {result}.");
     }
+
+    [LibraryImport(Library, EntryPoint = "cuInit")]
+    private static partial int Initialise(uint flags);
 
     [LibraryImport(Library, EntryPoint = "cuDeviceGet")]
     private static partial int GetDevice(out int device, int card);
