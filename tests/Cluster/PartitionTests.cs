@@ -16,6 +16,7 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        RemoveNetwork();
         Ip("link add pixelcnn type bridge");
         Ip("addr add 10.77.0.1/24 dev pixelcnn");
         Ip("link set pixelcnn up");
@@ -43,9 +44,7 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
             await fleet.DisposeAsync();
         if (redis is not null)
             await redis.DisposeAsync();
-        for (int i = 0; i < 3; i++)
-            Ip($"netns del pixelcnn-{i}", mayFail: true);
-        Ip("link del pixelcnn", mayFail: true);
+        RemoveNetwork();
         Directory.Delete(folder, recursive: true);
     }
 
@@ -109,10 +108,23 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
 
     private static void Heal(int i) => Ip($"netns exec pixelcnn-{i} iptables -F");
 
+    /// <summary>What is there of it, as after a run of these tests that was killed. A namespace takes its links along only some time later, when the next test may have begun.</summary>
+    private static void RemoveNetwork()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            Ip($"link del pixelcnn-{i}", mayFail: true);
+            Ip($"netns del pixelcnn-{i}", mayFail: true);
+        }
+
+        Ip("link del pixelcnn", mayFail: true);
+    }
+
     private static void Ip(string arguments, bool mayFail = false)
     {
-        using Process process = Process.Start("ip", arguments);
+        using Process process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true })!;
+        string said = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.True(mayFail || process.ExitCode == 0, $"ip {arguments} failed");
+        Assert.True(mayFail || process.ExitCode == 0, $"ip {arguments} failed: {said}");
     }
 }
