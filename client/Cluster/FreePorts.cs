@@ -3,25 +3,48 @@ using System.Net.Sockets;
 
 namespace PixelCnnCluster.Client.Cluster;
 
-/// <summary>Ports of the loopback address that nobody listens on.</summary>
+/// <summary>
+/// Ports of the loopback address that nobody listens on. They lie below those that Linux gives to connections, and to listeners that ask for any: none of these can take one
+/// before it is used.
+/// </summary>
 public static class FreePorts
 {
+    private const int First = 16384, End = 32768;
+
     /// <summary>Different ports; all are held until the last is found, so that none comes up twice.</summary>
     public static int[] Find(int count)
     {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+        var listeners = new Dictionary<int, TcpListener>();
         try
         {
-            return [.. listeners.Select(listener =>
+            while (listeners.Count < count)
             {
-                listener.Start();
-                return ((IPEndPoint)listener.LocalEndpoint).Port;
-            })];
+                var port = Random.Shared.Next(First, End);
+                if (!listeners.ContainsKey(port) && TryListen(port) is { } listener)
+                    listeners.Add(port, listener);
+            }
+
+            return [.. listeners.Keys];
         }
         finally
         {
-            foreach (var listener in listeners)
+            foreach (var listener in listeners.Values)
                 listener.Dispose();
+        }
+    }
+
+    private static TcpListener? TryListen(int port)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, port);
+        try
+        {
+            listener.Start();
+            return listener;
+        }
+        catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            listener.Dispose();
+            return null;
         }
     }
 }
