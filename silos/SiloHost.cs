@@ -93,8 +93,8 @@ internal static partial class SiloHost
         services.AddSingleton(_ =>
         {
             var threads = new DeviceThreads(settings.Threads, settings.Device);
-            if (threads.UsedMemory is { } used)
-                deviceMetrics.WatchMemory(used);
+            if (threads.UsedMemory is not null)
+                deviceMetrics.WatchMemory(() => threads.UsedMemory!.Value);
             return threads;
         });
         services.AddSingleton<DataSets>();

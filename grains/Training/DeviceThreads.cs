@@ -53,18 +53,15 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     public string Description { get; }
 
-    /// <summary>Tells the bytes of a GPU's memory that are in use; null on the CPU.</summary>
-    public Func<long>? UsedMemory
+    /// <summary>Bytes of a GPU's memory that are in use, whoever uses them; null on the CPU.</summary>
+    public long? UsedMemory
     {
         get
         {
-            return Device.type == DeviceType.CPU ? null : Used;
-
-            long Used()
-            {
-                (long free, long total) = TorchDevice.MemoryOf(Device);
-                return total - free;
-            }
+            if (Device.type == DeviceType.CPU)
+                return null;
+            (long free, long total) = TorchDevice.MemoryOf(Device);
+            return total - free;
         }
     }
 

@@ -96,7 +96,7 @@ internal static class Gpu
             string when = step == 0 ? "first" : "last";
             figures[$"host_mib_{when}"] = Environment.WorkingSet >> 20;
             if (threads.UsedMemory is { } used)
-                figures[$"device_mib_{when}"] = used() >> 20;
+                figures[$"device_mib_{when}"] = used >> 20;
         });
         return figures;
     }
