@@ -11,6 +11,8 @@ RUN --mount=type=cache,target=/root/.nuget/packages \
 FROM mcr.microsoft.com/dotnet/aspnet:10.0.12-noble
 COPY --from=build /app /app
 RUN ln -s /app/PixelCnnCluster.Client /usr/local/bin/pixelcnn
+# Large pages for tensors: steps on the CPU are faster.
+ENV GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 USER $APP_UID
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["dotnet", "/app/silo/PixelCnnCluster.Silo.dll"]

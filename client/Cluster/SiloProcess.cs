@@ -14,6 +14,11 @@ public sealed class SiloProcess : IAsyncDisposable
     /// <summary>The one setting of silos that belongs to the machine and not to one silo.</summary>
     private const string DeviceVariable = "Silo__Device";
 
+    /// <summary>
+    /// GNU's C library asks the system for large pages for what it allocates, tensors among others, which makes a step on the CPU faster. It reads this once, as the process begins.
+    /// </summary>
+    private const string AllocatorVariable = "GLIBC_TUNABLES", LargePages = "glibc.malloc.hugetlb=1";
+
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
@@ -69,6 +74,7 @@ public sealed class SiloProcess : IAsyncDisposable
         };
         foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase) && key != DeviceVariable).ToList())
             start.Environment.Remove(inherited);
+        start.Environment.TryAdd(AllocatorVariable, LargePages);
         foreach (var (variable, value) in environment ?? new Dictionary<string, string>())
             start.Environment[variable] = value;
         try

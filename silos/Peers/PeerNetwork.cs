@@ -43,9 +43,12 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
 
     private sealed class Connection : IPeerConnection
     {
+        /// <summary>A header goes with the start of its values: alone it would wake the peer for nothing.</summary>
+        private const int StartBytes = 1 << 16;
+
         private readonly Stream stream;
         private readonly CancellationTokenSource lost = new();
-        private readonly byte[] header = new byte[ChunkHeader.Bytes];
+        private readonly byte[] start = new byte[StartBytes];
         private byte[] halves = [];
 
         public Connection(Stream stream)
@@ -58,11 +61,14 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
 
         public async Task<int> SendAsync(Chunk chunk, WireFormat wire, CancellationToken cancel)
         {
-            chunk.Header.Write(header);
             ReadOnlyMemory<byte> content = ChunkStream.BytesOf(chunk, wire, ref halves);
-            await stream.WriteAsync(header, cancel);
-            await stream.WriteAsync(content, cancel);
-            return header.Length + content.Length;
+            int beside = Math.Min(content.Length, StartBytes - ChunkHeader.Bytes);
+            chunk.Header.Write(start);
+            content[..beside].CopyTo(start.AsMemory(ChunkHeader.Bytes));
+            await stream.WriteAsync(start.AsMemory(0, ChunkHeader.Bytes + beside), cancel);
+            if (beside < content.Length)
+                await stream.WriteAsync(content[beside..], cancel);
+            return ChunkHeader.Bytes + content.Length;
         }
 
         public ValueTask DisposeAsync() => stream.DisposeAsync();

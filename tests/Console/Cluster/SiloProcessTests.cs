@@ -45,6 +45,18 @@ public sealed class SiloProcessTests : IDisposable
         await silo.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
     }
 
+    [Theory]
+    [InlineData(null, "glibc.malloc.hugetlb=1")]
+    [InlineData("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0")]
+    public async Task A_silo_asks_for_large_pages_unless_it_is_told_otherwise(string? told, string expected)
+    {
+        Dictionary<string, string> environment = told is null ? [] : new() { ["GLIBC_TUNABLES"] = told };
+        await using (var silo = SiloProcess.Start("worker-0", ["/bin/sh", "-c", "echo ready; echo $GLIBC_TUNABLES"], _folder.File("log"), environment))
+            await silo.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
+
+        Assert.Equal([expected], await File.ReadAllLinesAsync(_folder.File("log"), TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public void A_program_that_is_not_there_is_a_fault()
     {
