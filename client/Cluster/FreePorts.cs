@@ -14,21 +14,20 @@ public static class FreePorts
     /// <summary>Different ports; all are held until the last is found, so that none comes up twice.</summary>
     public static int[] Find(int count)
     {
-        var listeners = new Dictionary<int, TcpListener>();
+        var listeners = new List<TcpListener>();
         try
         {
             while (listeners.Count < count)
             {
-                var port = Random.Shared.Next(First, End);
-                if (!listeners.ContainsKey(port) && TryListen(port) is { } listener)
-                    listeners.Add(port, listener);
+                if (TryListen(Random.Shared.Next(First, End)) is { } listener)
+                    listeners.Add(listener);
             }
 
-            return [.. listeners.Keys];
+            return [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
         }
         finally
         {
-            foreach (var listener in listeners.Values)
+            foreach (var listener in listeners)
                 listener.Dispose();
         }
     }
