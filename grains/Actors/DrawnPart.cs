@@ -30,9 +30,10 @@ internal sealed class DrawnPart
     /// <summary>Rows from number <paramref name="from"/> on, as soon as that is finished.</summary>
     public async Task<DrawnRows> ReadAsync(int from)
     {
+        // Once a call: a call that is still open says nothing of whether somebody waits, and who does calls again.
+        Volatile.Write(ref heard, time.GetTimestamp());
         while (true)
         {
-            Volatile.Write(ref heard, time.GetTimestamp());
             Task change;
             lock (rows)
             {

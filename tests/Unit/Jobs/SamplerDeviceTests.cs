@@ -149,12 +149,16 @@ public sealed class SamplerDeviceTests
         using TinyRun run = Trained(TinyRun.Small);
         using JobDevice device = new(run);
         DrawOrder order = device.Order(0, 2);
+        TaskCompletionSource asked = new();
         device.Watched.Drawn = row =>
         {
+            Assert.True(asked.Task.Wait(Patience), "Nobody asked for a row.");
             if (row == 3)
                 device.Time.Pass(Silence);
         };
-        await Assert.ThrowsAsync<StaleOrderException>(() => device.Sampler.DrawAsync(order, 5).WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Task<DrawnRows> answer = device.Sampler.DrawAsync(order, 5);
+        asked.SetResult();
+        await Assert.ThrowsAsync<StaleOrderException>(() => answer.WaitAsync(Patience, TestContext.Current.CancellationToken));
         Assert.Equal(3, device.Watched.Rows);
         // As if somebody had asked a moment before the drawing was given up.
         device.Time.Pass(-Silence);
