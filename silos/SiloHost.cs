@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using System.Net;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
@@ -54,29 +53,34 @@ internal static partial class SiloHost
 
     private static void AddPages(WebApplicationBuilder builder, SiloSettings settings)
     {
-        builder.WebHost.ConfigureKestrel(options =>
-        {
-            options.Limits.MaxRequestBodySize = 0;
-            options.AddServerHeader = false;
-            if (settings.HttpPort > 0)
-                options.Listen(IPAddress.Parse(settings.HttpAddress), settings.HttpPort);
-        });
         if (settings.HttpPort > 0)
+        {
+            builder.WebHost.ConfigureKestrel(options =>
+            {
+                options.Limits.MaxRequestBodySize = 0;
+                options.AddServerHeader = false;
+                options.Listen(IPAddress.Parse(settings.HttpAddress), settings.HttpPort);
+            });
             Pages.AddTo(builder, settings);
+        }
+        else
+        {
+            builder.WebHost.UseServer(new NoPages());
+        }
+
         builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("cluster");
         if (IsTraced(builder))
             builder.Services.AddOpenTelemetry().WithTracing(traces => traces.AddSource(Meters.Name, "Microsoft.Orleans.Application").AddOtlpExporter());
     }
 
-    /// <summary>Direct connections between workers.</summary>
+    /// <summary>Direct connections between workers. They are taken before the cluster can ask where, and until the worker has been handed over.</summary>
     private static void AddPeers(WebApplicationBuilder builder, SiloSettings settings, ClusterCertificates? certificates)
     {
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
-        builder.Services.AddSingleton<PeerListener>().AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>());
-        builder.Services.AddSingleton<Func<PeerGreeting, GradientExchange?>>(services => greeting => services.GetRequiredService<WorkerDevice>().ExchangeFor(greeting));
+        builder.Services.AddSingleton(services => new PeerListener(
+            new(IPAddress.Parse(settings.Address), settings.DataPort), certificates, greeting => services.GetRequiredService<WorkerDevice>().ExchangeFor(greeting),
+            services.GetRequiredService<ILogger<PeerListener>>()));
+        builder.Services.AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>()).AddHostedService(services => services.GetRequiredService<PeerListener>());
         builder.Services.AddSingleton<IPeerNetwork>(services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), certificates));
-        builder.WebHost.ConfigureKestrel((_, options) => options.ApplicationServices.GetRequiredService<PeerListener>().Listen(
-            options, new(IPAddress.Parse(settings.Address), settings.DataPort), certificates, options.ApplicationServices.GetRequiredService<IHostApplicationLifetime>()));
     }
 
     private static bool IsTraced(WebApplicationBuilder builder) => !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);

@@ -1,8 +1,7 @@
-using System.IO.Pipelines;
 using System.Net;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
@@ -10,58 +9,128 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Silo.Peers;
 
 /// <summary>Takes the connections of other silos' workers, over mutual TLS where the cluster has certificates, and hands their chunks to the worker's exchange.</summary>
+/// <param name="endpoint">Where to listen; port 0 takes a free one.</param>
 /// <param name="find">The exchange that a peer's chunks are for; null to hang up.</param>
-public sealed partial class PeerListener(Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log) : ConnectionHandler, IDataEndpoint
+public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificates? certificates, Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log)
+    : BackgroundService, IDataEndpoint
 {
-    private static readonly TimeSpan GreetingPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan GreetingPatience = TimeSpan.FromSeconds(10), AcceptPause = TimeSpan.FromMilliseconds(100);
 
-    private ListenOptions? listening;
-    private bool isBound;
+    private readonly Socket listener = new(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Dictionary<PeerGreeting, Incoming> newest = [];
 
     /// <inheritdoc/>
-    public string? Address => isBound ? listening!.IPEndPoint!.ToString() : null;
+    public string? Address { get; private set; }
 
-    /// <summary>Adds the port to the web server's. 0 takes a free one.</summary>
-    public void Listen(KestrelServerOptions server, IPEndPoint endpoint, ClusterCertificates? certificates, IHostApplicationLifetime application)
+    /// <inheritdoc/>
+    public override Task StartAsync(CancellationToken cancellationToken)
     {
-        server.Listen(endpoint, options =>
-        {
-            listening = options;
-            if (certificates is not null)
-                options.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = context => new(certificates.ServerOptions(context.Connection.RemoteEndPoint)) });
-            options.Run(OnConnectedAsync);
-        });
-        application.ApplicationStarted.Register(() => isBound = true);
+        listener.Bind(endpoint);
+        listener.Listen();
+        Address = listener.LocalEndPoint!.ToString();
+        return base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    public override async Task OnConnectedAsync(ConnectionContext connection)
+    public override void Dispose()
     {
-        PipeReader reader = connection.Transport.Input;
+        listener.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                _ = ServeAsync(await listener.AcceptAsync(stoppingToken), stoppingToken);
+            }
+            catch (SocketException fault)
+            {
+                LogNotAccepted(log, fault);
+                await Task.Delay(AcceptPause, stoppingToken);
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    {
+        EndPoint? peer = socket.RemoteEndPoint;
         PeerGreeting? greeting = null;
+        Stream stream = new NetworkStream(socket, ownsSocket: true);
         try
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(
-                connection.ConnectionClosed, connection.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default);
-            using (var patience = CancellationTokenSource.CreateLinkedTokenSource(ended.Token))
+            using (var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping))
             {
                 patience.CancelAfter(GreetingPatience);
-                greeting = await PeerGreeting.ReadAsync(reader, patience.Token);
+                if (certificates is not null)
+                {
+                    var secured = new SslStream(stream);
+                    stream = secured;
+                    await secured.AuthenticateAsServerAsync(certificates.ServerOptions(peer), patience.Token);
+                }
+
+                greeting = await PeerGreeting.ReadAsync(stream, patience.Token);
             }
 
             if (find(greeting) is { } exchange)
-                await ChunkStream.ReceiveAsync(reader, exchange, ended.Token);
+                await ReceiveAsync(stream, greeting, exchange, stopping);
         }
-        catch (Exception fault) when (fault is IOException or OperationCanceledException or ConnectionAbortedException)
+        catch (Exception fault) when (fault is IOException or OperationCanceledException or AuthenticationException)
         {
-            // The peer makes another, if the generation is not over.
+            // The peer makes another, if the generation is not over. Why one was refused is told by the certificates.
         }
-        catch (InvalidDataException fault)
+        catch (Exception fault)
         {
-            LogNonsense(log, fault, connection.RemoteEndPoint, greeting?.Run, greeting?.Generation, greeting?.Worker);
+            LogNonsense(log, fault, peer, greeting?.Run, greeting?.Generation, greeting?.Worker);
+        }
+        finally
+        {
+            await stream.DisposeAsync();
+        }
+    }
+
+    /// <summary>
+    /// A peer that makes another connection has given up this one and sends everything again. What is still on its way here must not be written to where other things
+    /// lie by then, so the new one waits until the old one has ended.
+    /// </summary>
+    private async Task ReceiveAsync(Stream stream, PeerGreeting greeting, GradientExchange exchange, CancellationToken stopping)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var incoming = new Incoming(end, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        Incoming? older;
+        lock (newest)
+        {
+            newest.TryGetValue(greeting, out older);
+            newest[greeting] = incoming;
+            older?.End.Cancel();
+        }
+
+        try
+        {
+            if (older is not null)
+                await older.Ended.Task;
+            await ChunkStream.ReceiveAsync(stream, exchange, end.Token);
+        }
+        finally
+        {
+            lock (newest)
+            {
+                if (newest.GetValueOrDefault(greeting) == incoming)
+                    newest.Remove(greeting);
+            }
+
+            incoming.Ended.SetResult();
         }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A connection from {Peer} was ended; run {Run}, generation {Generation}, worker {Worker}")]
     private static partial void LogNonsense(ILogger log, Exception fault, EndPoint? peer, string? run, int? generation, string? worker);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A worker's connection could not be accepted; others will be")]
+    private static partial void LogNotAccepted(ILogger log, Exception fault);
+
+    private sealed record Incoming(CancellationTokenSource End, TaskCompletionSource Ended);
 }

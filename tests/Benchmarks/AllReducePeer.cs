@@ -3,10 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
@@ -37,14 +33,8 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
 
     private async Task RunAsync()
     {
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore();
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlocks>();
-        var listener = new PeerListener(_ => exchange, NullLogger<PeerListener>.Instance);
-        builder.WebHost.ConfigureKestrel((_, options) => listener.Listen(
-            options, new(IPAddress.Loopback, 0), certificates: null, options.ApplicationServices.GetRequiredService<Microsoft.Extensions.Hosting.IHostApplicationLifetime>()));
-        await using WebApplication app = builder.Build();
-        await app.StartAsync();
+        using var listener = new PeerListener(new(IPAddress.Loopback, 0), certificates: null, _ => exchange, NullLogger<PeerListener>.Instance);
+        await listener.StartAsync(CancellationToken.None);
         using var rawListener = new TcpListener(IPAddress.Loopback, 0);
         rawListener.Start();
         Console.ReadLine();
@@ -64,6 +54,7 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
         }
 
         over.Cancel();
+        await listener.StopAsync(CancellationToken.None);
     }
 
     private void Fill()

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
-using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Training;
@@ -21,49 +18,34 @@ public static class ChunkStream
         return buffer.AsMemory(0, length);
     }
 
-    /// <summary>Hands chunks to the exchange until the sender ends or hangs up.</summary>
+    /// <summary>Hands chunks to the exchange until the sender ends. Values are read to where they belong, without a copy, if they come as floats.</summary>
+    /// <exception cref="IOException">The sender hung up in the middle of a chunk.</exception>
     /// <exception cref="InvalidDataException">What comes is no chunk for this worker.</exception>
     /// <exception cref="OperationCanceledException">The exchange was abandoned.</exception>
-    public static async Task ReceiveAsync(PipeReader reader, GradientExchange exchange, CancellationToken cancel)
+    public static async Task ReceiveAsync(Stream stream, GradientExchange exchange, CancellationToken cancel)
     {
-        byte[] halves = [];
-        while (true)
+        byte[] start = new byte[ChunkHeader.Bytes], buffer = [];
+        while (await stream.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancel) == start.Length)
         {
-            ReadOnlySequence<byte> buffer = (await reader.ReadAtLeastAsync(ChunkHeader.Bytes, cancel)).Buffer;
-            if (buffer.Length < ChunkHeader.Bytes)
-                return;
-            ChunkHeader header = HeaderOf(buffer);
-            reader.AdvanceTo(buffer.GetPosition(ChunkHeader.Bytes));
-            int length = exchange.LengthOf(header) * BytesPerFloat(exchange.Wire);
-            Memory<float>? values = exchange.Open(header);
-            if (values is not null && exchange.Wire == WireFormat.Bf16 && halves.Length < length)
-                halves = GC.AllocateUninitializedArray<byte>(length);
-            for (int come = 0; come < length;)
+            var header = ChunkHeader.Read(start);
+            int floats = exchange.LengthOf(header);
+            Memory<float>? place = exchange.Open(header);
+            if (place is { } values && exchange.Wire == WireFormat.Float32)
             {
-                ReadResult read = await reader.ReadAsync(cancel);
-                buffer = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, length - come));
-                if (values is { } target)
-                    buffer.CopyTo((exchange.Wire == WireFormat.Bf16 ? halves : MemoryMarshal.AsBytes(target.Span))[come..]);
-                come += (int)buffer.Length;
-                reader.AdvanceTo(buffer.End);
-                if (read.IsCompleted && come < length)
-                    return;
+                await stream.ReadExactlyAsync(new FloatBytes(values).Memory, cancel);
+            }
+            else
+            {
+                int length = floats * (exchange.Wire == WireFormat.Bf16 ? Bf16.Bytes : sizeof(float));
+                if (buffer.Length < length)
+                    buffer = GC.AllocateUninitializedArray<byte>(length);
+                await stream.ReadExactlyAsync(buffer.AsMemory(0, length), cancel);
+                if (place is { } converted)
+                    Bf16.Unpack(buffer.AsSpan(0, length), converted.Span);
             }
 
-            if (values is not { } complete)
-                continue;
-            if (exchange.Wire == WireFormat.Bf16)
-                Bf16.Unpack(halves.AsSpan(0, length), complete.Span);
-            exchange.Close(header, complete);
+            if (place is { } complete)
+                exchange.Close(header, complete);
         }
-    }
-
-    private static int BytesPerFloat(WireFormat wire) => wire == WireFormat.Bf16 ? Bf16.Bytes : sizeof(float);
-
-    private static ChunkHeader HeaderOf(ReadOnlySequence<byte> buffer)
-    {
-        Span<byte> header = stackalloc byte[ChunkHeader.Bytes];
-        buffer.Slice(0, ChunkHeader.Bytes).CopyTo(header);
-        return ChunkHeader.Read(header);
     }
 }

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Buffers.Binary;
-using System.IO.Pipelines;
 using MessagePack;
 
 namespace PixelCnnCluster.Training;
@@ -20,22 +18,22 @@ public sealed record PeerGreeting([property: Key(0)] string Run, [property: Key(
         return framed;
     }
 
+    /// <exception cref="IOException">The peer hung up.</exception>
     /// <exception cref="InvalidDataException">Something else was said.</exception>
-    public static async Task<PeerGreeting> ReadAsync(PipeReader reader, CancellationToken cancel)
+    public static async Task<PeerGreeting> ReadAsync(Stream stream, CancellationToken cancel)
     {
-        ReadOnlySequence<byte> buffer = (await reader.ReadAtLeastAsync(sizeof(int), cancel)).Buffer;
-        int length = buffer.Length < sizeof(int) ? 0 : BitConverter.ToInt32(buffer.Slice(0, sizeof(int)).ToArray());
+        byte[] start = new byte[sizeof(int)];
+        await stream.ReadExactlyAsync(start, cancel);
+        int length = BinaryPrimitives.ReadInt32LittleEndian(start);
         if (length is <= 0 or > LongestBytes)
             throw new InvalidDataException("no greeting came");
-        reader.AdvanceTo(buffer.Start);
-        buffer = (await reader.ReadAtLeastAsync(sizeof(int) + length, cancel)).Buffer;
+        byte[] content = new byte[length];
+        await stream.ReadExactlyAsync(content, cancel);
         try
         {
-            PeerGreeting greeting = MessagePackSerializer.Deserialize<PeerGreeting>(buffer.Slice(sizeof(int), length), cancellationToken: cancel);
-            reader.AdvanceTo(buffer.GetPosition(sizeof(int) + length));
-            return greeting;
+            return MessagePackSerializer.Deserialize<PeerGreeting>(content, cancellationToken: cancel);
         }
-        catch (Exception fault) when (fault is MessagePackSerializationException or ArgumentOutOfRangeException)
+        catch (MessagePackSerializationException fault)
         {
             throw new InvalidDataException("no greeting came", fault);
         }

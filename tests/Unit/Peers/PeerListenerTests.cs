@@ -1,0 +1,148 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging.Abstractions;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Silo.Peers;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Tests.Peers;
+
+/// <summary>The first of two workers, its listener, and what a peer says to it over real sockets.</summary>
+public sealed class PeerListenerTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly float[] Sum = [11, 22, 33, 44];
+    private static readonly PeerGreeting Greeting = new("run", 3, "second");
+
+    /// <summary>Four floats in two chunks, of which the first worker owns the first.</summary>
+    private readonly GradientExchange exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32);
+    private readonly PeerListener listener;
+
+    public PeerListenerTests() =>
+        listener = new(new(IPAddress.Loopback, 0), certificates: null, greeting => greeting == Greeting ? exchange : null, NullLogger<PeerListener>.Instance);
+
+    public async ValueTask InitializeAsync() => await listener.StartAsync(TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await listener.StopAsync(TestContext.Current.CancellationToken);
+        listener.Dispose();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(7)]
+    [InlineData(1000)]
+    public async Task Chunks_may_come_in_pieces_of_any_length(int piece)
+    {
+        GradientRound round = Begin(exchange, step: 0, rank: 0, [1, 2, 3, 4]);
+        using Socket peer = await ConnectAsync();
+        foreach (byte[] bytes in All().Chunk(piece))
+            await peer.SendAsync(bytes, TestContext.Current.CancellationToken);
+        Assert.Equal(Sum, await SumAsync(round));
+    }
+
+    [Theory]
+    [InlineData(WireFormat.Float32)]
+    [InlineData(WireFormat.Bf16)]
+    public async Task Two_workers_sum_their_gradients(WireFormat wire)
+    {
+        const int Length = 300_000;
+        float[][] gradients = [[.. Enumerable.Range(0, Length).Select(i => i % 100f)], [.. Enumerable.Range(0, Length).Select(i => i % 28f)]];
+        GradientExchange[] exchanges = [.. Enumerable.Range(0, 2).Select(rank => new GradientExchange(new(2), 2, rank, [Length], wire))];
+        PeerListener[] listeners = [.. exchanges.Select(exchange => new PeerListener(new(IPAddress.Loopback, 0), certificates: null, _ => exchange, NullLogger<PeerListener>.Instance))];
+        using var over = new CancellationTokenSource();
+        foreach (PeerListener each in listeners)
+            await each.StartAsync(TestContext.Current.CancellationToken);
+        var network = new PeerNetwork(worker => Task.FromResult(listeners[worker[0] - '0'].Address), certificates: null);
+        for (int rank = 0; rank < 2; rank++)
+            PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}"), ["0", "1"], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
+        for (long step = 0; step < 3; step++)
+        {
+            GradientRound[] rounds = [.. exchanges.Select((exchange, rank) => Begin(exchange, step, rank, gradients[rank]))];
+            foreach (float[] sum in await Task.WhenAll(rounds.Select(SumAsync)))
+                Assert.Equal(gradients[0].Zip(gradients[1], (one, other) => one + other), sum);
+        }
+
+        await over.CancelAsync();
+        foreach (PeerListener each in listeners)
+        {
+            await each.StopAsync(TestContext.Current.CancellationToken);
+            each.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task Of_a_peers_connections_the_newest_counts_and_those_before_are_ended()
+    {
+        GradientRound round = Begin(exchange, step: 0, rank: 0, [1, 2, 3, 4]);
+        using Socket stuck = await ConnectAsync();
+        await stuck.SendAsync(All().AsMemory(..^1), TestContext.Current.CancellationToken);
+        await round.Reduced.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        using Socket next = await ConnectAsync();
+        await EndAsync(stuck);
+        Assert.False(round.Whole.IsCompleted);
+        await next.SendAsync(All(), TestContext.Current.CancellationToken);
+        Assert.Equal(Sum, await SumAsync(round));
+    }
+
+    [Fact]
+    public async Task Whoever_is_not_in_the_generation_or_says_something_else_is_hung_up_on()
+    {
+        using Socket late = await ConnectAsync(Greeting with { Generation = 2 });
+        await EndAsync(late);
+        using Socket nonsense = await ConnectAsync([4, 0, 0, 0, 1, 2, 3, 4]);
+        await EndAsync(nonsense);
+        using Socket endless = await ConnectAsync([255, 255, 255, 127]);
+        await EndAsync(endless);
+        using Socket wrong = await ConnectAsync();
+        await wrong.SendAsync(Content(new(0, ChunkKind.Finished, 0, new(0, 2)), 1, 1), TestContext.Current.CancellationToken);
+        await EndAsync(wrong);
+    }
+
+    private static GradientRound Begin(GradientExchange exchange, long step, int rank, float[] gradient)
+    {
+        GradientRound round = exchange.Begin(step);
+        Memory<float> own = round.Rent(0);
+        gradient.CopyTo(own);
+        round.Add(part: 0, shard: rank, own);
+        return round;
+    }
+
+    private static async Task<float[]> SumAsync(GradientRound round) => (await round.Whole.WaitAsync(Patience, TestContext.Current.CancellationToken))[0].ToArray();
+
+    /// <summary>What the second worker sends in a step.</summary>
+    private static byte[] All() => [.. Content(new(0, ChunkKind.Partial, 0, new(1, 2)), 10, 20), .. Content(new(0, ChunkKind.Finished, 1, new(0, 2)), 33, 44)];
+
+    private static byte[] Content(ChunkHeader header, params float[] values)
+    {
+        byte[] start = new byte[ChunkHeader.Bytes];
+        header.Write(start);
+        return [.. start, .. MemoryMarshal.AsBytes(values.AsSpan())];
+    }
+
+    private Task<Socket> ConnectAsync(PeerGreeting? greeting = null) => ConnectAsync((greeting ?? Greeting).ToBytes());
+
+    private async Task<Socket> ConnectAsync(byte[] words)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPEndPoint.Parse(listener.Address!), TestContext.Current.CancellationToken);
+        await socket.SendAsync(words, TestContext.Current.CancellationToken);
+        return socket;
+    }
+
+    private static async Task EndAsync(Socket socket)
+    {
+        try
+        {
+            Assert.Equal(0, await socket.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken).AsTask().WaitAsync(Patience, TestContext.Current.CancellationToken));
+        }
+        catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            // Also an end: what was sent was not read.
+        }
+    }
+}
