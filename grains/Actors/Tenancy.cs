@@ -61,7 +61,6 @@ internal sealed class Tenancy(string run) : IDisposable
     private void EndGeneration()
     {
         generationOver.Cancel();
-        Member?.Exchange.Abandon();
         Member = null;
     }
 }

@@ -156,7 +156,7 @@ public sealed class WorkerDevice(
             {
                 if (mine.Generation != order.Generation || mine.IsOver)
                     throw Left(order.Run);
-                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire, replica.NewVector));
+                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire, replica.NewVector, mine.Over));
                 PeerLink.Start(
                     mine.Member.Exchange, new(order.Run, order.Generation, name), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes), time, log, mine.Over);
             }

@@ -34,24 +34,35 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
     /// <inheritdoc/>
     public override void Dispose()
     {
-        listener.Dispose();
         base.Dispose();
+        listener.Dispose();
     }
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (true)
+        List<Task> serving = [];
+        try
         {
-            try
+            while (true)
             {
-                _ = ServeAsync(await listener.AcceptAsync(stoppingToken), stoppingToken);
+                try
+                {
+                    Socket socket = await listener.AcceptAsync(stoppingToken);
+                    serving.RemoveAll(served => served.IsCompleted);
+                    serving.Add(Task.Run(() => ServeAsync(socket, stoppingToken), CancellationToken.None));
+                }
+                catch (SocketException fault) when (!stoppingToken.IsCancellationRequested)
+                {
+                    LogNotAccepted(log, fault);
+                    await Task.Delay(AcceptPause, stoppingToken);
+                }
             }
-            catch (SocketException fault)
-            {
-                LogNotAccepted(log, fault);
-                await Task.Delay(AcceptPause, stoppingToken);
-            }
+        }
+        finally
+        {
+            listener.Dispose();
+            await Task.WhenAll(serving);
         }
     }
 
@@ -59,7 +70,7 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
     {
         EndPoint? peer = socket.RemoteEndPoint;
         PeerGreeting? greeting = null;
-        Stream stream = new NetworkStream(socket, ownsSocket: true);
+        Stream stream = new PatientStream(socket);
         try
         {
             using (var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping))
@@ -80,7 +91,7 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
         }
         catch (Exception fault) when (fault is IOException or OperationCanceledException or AuthenticationException)
         {
-            // The peer makes another, if the generation is not over. Why one was refused is told by the certificates.
+            // The peer makes another, if the generation is not over. Who shows a wrong certificate is told of where that is judged.
         }
         catch (Exception fault)
         {
@@ -98,7 +109,7 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
     /// </summary>
     private async Task ReceiveAsync(Stream stream, PeerGreeting greeting, GradientExchange exchange, CancellationToken stopping)
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopping, exchange.Over);
         var incoming = new Incoming(end, new(TaskCreationOptions.RunContinuationsAsynchronously));
         Incoming? older;
         lock (newest)

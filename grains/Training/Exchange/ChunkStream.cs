@@ -18,10 +18,10 @@ public static class ChunkStream
         return buffer.AsMemory(0, length);
     }
 
-    /// <summary>Hands chunks to the exchange until the sender ends. Values are read to where they belong, without a copy, if they come as floats.</summary>
-    /// <exception cref="IOException">The sender hung up in the middle of a chunk.</exception>
+    /// <summary>Hands chunks to the exchange until the sender hangs up. Values are read to where they belong, without a copy, if they come as floats.</summary>
+    /// <exception cref="IOException">The sender hung up in the middle of a chunk's values.</exception>
     /// <exception cref="InvalidDataException">What comes is no chunk for this worker.</exception>
-    /// <exception cref="OperationCanceledException">The exchange was abandoned.</exception>
+    /// <exception cref="OperationCanceledException">The generation is over.</exception>
     public static async Task ReceiveAsync(Stream stream, GradientExchange exchange, CancellationToken cancel)
     {
         byte[] start = new byte[ChunkHeader.Bytes], buffer = [];

@@ -19,26 +19,35 @@ public sealed class GradientExchange
 
     private readonly Lock gate = new();
     private GradientRound? round;
-    private bool abandoned;
 
     /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
     /// <param name="wire">How chunks are sent.</param>
     /// <param name="allocate">Makes a vector for a part, see <see cref="IReplica.NewVector"/>; null for ordinary memory.</param>
-    public GradientExchange(ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null)
+    /// <param name="over">Cancelled with the generation: ends the wait of an exchange that peers will not finish, and of any to come.</param>
+    public GradientExchange(
+        ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null, CancellationToken over = default)
     {
-        (Tree, Workers, Rank, Wire) = (tree, workers, rank, wire);
+        (Tree, Workers, Rank, Wire, Over) = (tree, workers, rank, wire, over);
         Share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
         Places = [.. parts.SelectMany((length, part) => Cut(part, length, workers))];
         Pools = [.. parts.Select(length => new VectorPool(length, allocate))];
         Blocks = new(Places.Max(place => place.Length));
         Outboxes = [.. Enumerable.Range(0, workers).Select(_ => new Outbox())];
+        over.Register(() =>
+        {
+            lock (gate)
+                round?.Cancel();
+        });
     }
 
     /// <summary>The shards that this worker computes.</summary>
     public ShardRange Share { get; }
 
     public WireFormat Wire { get; }
+
+    /// <summary>Cancelled when nobody needs what peers send any more.</summary>
+    public CancellationToken Over { get; }
 
     /// <summary>What goes to each worker, by number; nothing to this one.</summary>
     public IReadOnlyList<Outbox> Outboxes { get; }
@@ -59,7 +68,7 @@ public sealed class GradientExchange
     internal VectorPool Blocks { get; }
 
     /// <summary>Begins a step's exchange.</summary>
-    /// <exception cref="OperationCanceledException">The exchange was abandoned, or a chunk of a later step came: the generation went on without this worker.</exception>
+    /// <exception cref="OperationCanceledException">The generation is over, or a chunk of a later step came: the generation went on without this worker.</exception>
     public GradientRound Begin(long step)
     {
         GradientRound current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
@@ -81,26 +90,16 @@ public sealed class GradientExchange
     }
 
     /// <summary>Where the values of a chunk that comes are to be written before <see cref="Close"/>; null if it is not wanted: it came before, or belongs to an earlier step.</summary>
-    /// <exception cref="OperationCanceledException">The exchange was abandoned.</exception>
+    /// <exception cref="OperationCanceledException">The generation is over.</exception>
     public Memory<float>? Open(ChunkHeader header)
     {
         if (RoundOf(header.Step) is { } current)
             return current.Open(header);
-        return abandoned ? throw new OperationCanceledException("the exchange was abandoned") : null;
+        return Over.IsCancellationRequested ? throw new OperationCanceledException("the generation is over") : null;
     }
 
     /// <summary>Takes a chunk whose values have come.</summary>
     public void Close(ChunkHeader header, Memory<float> values) => RoundOf(header.Step)?.Close(header, values);
-
-    /// <summary>Ends the wait of an exchange that its peers will not finish, and of any to come.</summary>
-    public void Abandon()
-    {
-        lock (gate)
-        {
-            abandoned = true;
-            round?.Cancel();
-        }
-    }
 
     internal int OwnerOf(int chunk) => chunk % Workers;
 
@@ -109,7 +108,7 @@ public sealed class GradientExchange
     {
         lock (gate)
         {
-            if (abandoned)
+            if (Over.IsCancellationRequested)
                 return null;
             if (round is null || step > round.Step)
             {

@@ -127,11 +127,12 @@ public sealed class GradientExchangeTests
     }
 
     [Fact]
-    public void Abandoning_ends_a_wait_and_those_to_come()
+    public void The_end_of_a_generation_ends_a_wait_and_those_to_come()
     {
-        Mesh mesh = Two(shards: 2, length: 4);
+        using var over = new CancellationTokenSource();
+        var mesh = new Mesh(2, 2, [4], WireFormat.Float32, seed: 1, over.Token);
         GradientRound left = mesh.Start(0, 7, Vectors.Random(2, 4, 1));
-        mesh.Workers[0].Abandon();
+        over.Cancel();
         Assert.True(left.Whole.IsCanceled);
         Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Begin(8));
         Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Open(new(7, ChunkKind.Partial, 0, new(1, 2))));
@@ -209,10 +210,10 @@ public sealed class GradientExchangeTests
         private readonly Random random;
         private readonly int[] parts;
 
-        public Mesh(int shards, int workers, int[] parts, WireFormat wire, int seed)
+        public Mesh(int shards, int workers, int[] parts, WireFormat wire, int seed, CancellationToken over = default)
         {
             (this.parts, random) = (parts, new(seed));
-            Workers = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(shards), workers, rank, parts, wire))];
+            Workers = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(shards), workers, rank, parts, wire, over: over))];
             Post = new(Workers, seed);
         }
 
