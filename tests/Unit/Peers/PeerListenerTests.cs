@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging.Abstractions;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo.Peers;
+using PixelCnnCluster.Tests.Training;
 using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Tests.Peers;
@@ -15,7 +15,6 @@ public sealed class PeerListenerTests : IAsyncLifetime
     /// <summary>Whoever is hung up on at once is so long before the listener's patience with silent ones is over.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30), AtOnce = TimeSpan.FromSeconds(5);
 
-    private static readonly float[] Sum = [11, 22, 33, 44];
     private static readonly PeerGreeting Greeting = new("run", 3, "second");
 
     /// <summary>Four floats in two chunks, of which the first worker owns the first.</summary>
@@ -57,7 +56,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
                 PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}"), ["0", "1"], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
             for (long step = 0; step < 3; step++)
             {
-                GradientRound[] rounds = [.. exchanges.Select((exchange, rank) => Begin(exchange, step, rank, gradients[rank]))];
+                GradientRound[] rounds = [.. exchanges.Select((exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];
                 foreach (float[] sum in await Task.WhenAll(rounds.Select(SumAsync)))
                     Assert.Equal(gradients[0].Zip(gradients[1], (one, other) => one + other), sum);
             }
@@ -76,14 +75,11 @@ public sealed class PeerListenerTests : IAsyncLifetime
     [Fact]
     public async Task Of_a_peers_connections_the_newest_counts_and_those_before_are_ended()
     {
-        GradientRound round = Begin(exchange, step: 0, rank: 0, [1, 2, 3, 4]);
-        using Socket stuck = await ConnectAsync();
-        await stuck.SendAsync(All().AsMemory(..^1), TestContext.Current.CancellationToken);
-        await round.Reduced.WaitAsync(Patience, TestContext.Current.CancellationToken);
-        using Socket next = await ConnectAsync();
+        (Socket peer, GradientRound round) = await StuckAsync();
+        using Socket stuck = peer, next = await ConnectAsync();
         await EndAsync(stuck);
-        await next.SendAsync(All(), TestContext.Current.CancellationToken);
-        Assert.Equal(Sum, await SumAsync(round));
+        await next.SendAsync(SecondWorker.Sends(WireFormat.Float32), TestContext.Current.CancellationToken);
+        Assert.Equal(SecondWorker.Sum, await SumAsync(round));
     }
 
     [Fact]
@@ -96,41 +92,29 @@ public sealed class PeerListenerTests : IAsyncLifetime
         using Socket endless = await ConnectAsync([255, 255, 255, 127]);
         await EndAsync(endless);
         using Socket wrong = await ConnectAsync();
-        await wrong.SendAsync(Content(new(0, ChunkKind.Finished, 0, new(0, 2)), 1, 1), TestContext.Current.CancellationToken);
+        await wrong.SendAsync(SecondWorker.Bytes(new(new(0, ChunkKind.Finished, 0, new(0, 2)), new float[] { 1, 1 }), WireFormat.Float32), TestContext.Current.CancellationToken);
         await EndAsync(wrong);
     }
 
     [Fact]
     public async Task A_connection_ends_with_its_generation()
     {
-        GradientRound round = Begin(exchange, step: 0, rank: 0, [1, 2, 3, 4]);
-        using Socket peer = await ConnectAsync();
-        await peer.SendAsync(All().AsMemory(..^1), TestContext.Current.CancellationToken);
-        await round.Reduced.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        using Socket peer = (await StuckAsync()).Peer;
         await over.CancelAsync();
         await EndAsync(peer);
     }
 
-    private static GradientRound Begin(GradientExchange exchange, long step, int rank, float[] gradient)
+    /// <summary>A connection on which a step's last byte does not come, and the step that waits for it.</summary>
+    private async Task<(Socket Peer, GradientRound Round)> StuckAsync()
     {
-        GradientRound round = exchange.Begin(step);
-        Memory<float> own = round.Rent(0);
-        gradient.CopyTo(own);
-        round.Add(part: 0, shard: rank, own);
-        return round;
+        GradientRound round = SecondWorker.Meets(exchange);
+        Socket peer = await ConnectAsync();
+        await peer.SendAsync(SecondWorker.Sends(WireFormat.Float32).AsMemory(..^1), TestContext.Current.CancellationToken);
+        await round.Reduced.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        return (peer, round);
     }
 
     private static async Task<float[]> SumAsync(GradientRound round) => (await round.Whole.WaitAsync(Patience, TestContext.Current.CancellationToken))[0].ToArray();
-
-    /// <summary>What the second worker sends in a step.</summary>
-    private static byte[] All() => [.. Content(new(0, ChunkKind.Partial, 0, new(1, 2)), 10, 20), .. Content(new(0, ChunkKind.Finished, 1, new(0, 2)), 33, 44)];
-
-    private static byte[] Content(ChunkHeader header, params float[] values)
-    {
-        byte[] start = new byte[ChunkHeader.Bytes];
-        header.Write(start);
-        return [.. start, .. MemoryMarshal.AsBytes(values.AsSpan())];
-    }
 
     private Task<Socket> ConnectAsync(PeerGreeting? greeting = null) => ConnectAsync((greeting ?? Greeting).ToBytes());
 
