@@ -44,7 +44,9 @@ internal sealed class ShiftedConvolution(
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
     public Tensor ForwardPadded(Pass pass, Tensor input) => Weights.Apply(
-        pass, input, (x, weight, bias) => F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
+        pass, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, weight)
+            ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), reach.Padding)
+            : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
 }
 
 /// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>
@@ -73,5 +75,9 @@ internal sealed class Pointwise(ParameterLayout layout, string name, int inputs,
     public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
 
     /// <summary>[..., in] to [..., out].</summary>
-    public Tensor Forward(Pass pass, Tensor input) => Weights.Apply(pass, input, F.linear);
+    public Tensor Forward(Pass pass, Tensor input) => Weights.Apply(pass, input, (x, weight, bias) =>
+    {
+        Tensor filters = weight.view(outputs, inputs, 1, 1);
+        return DirectConvolution.Takes(x, filters) ? DirectConvolution.Apply(x, filters, bias ?? zeros(outputs), Padding.None) : F.linear(x, weight, bias);
+    });
 }

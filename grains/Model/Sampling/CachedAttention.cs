@@ -67,7 +67,7 @@ internal sealed unsafe class CachedAttention : ICachedLayer
 
     private void Attend(int image, int position)
     {
-        const int block = RowKernels.Block;
+        const int block = Products.Block;
         Span<float> itsKeys = keys.Host.AsSpan(image * length * embedded, length * embedded);
         Span<float> itsValues = values.Host.AsSpan(image * length * embedded, length * embedded);
         Span<float> newKey = key.Output.Host(image, 0, 1), newValue = value.Output.Host(image, 0, 1), result = mixed.Host(image, 0, 1);
@@ -79,9 +79,9 @@ internal sealed unsafe class CachedAttention : ICachedLayer
         scores.AsSpan(0, (position / block * block) + block).Clear();
         fixed (float* q = query.Output.Host(image, 0, 1), k = itsKeys, v = itsValues, weights = scores, y = result)
         {
-            RowKernels.AddProduct(q, 0, k, embedded, embedded * block, (position / block) + 1, weights, 0, rows: 1);
+            Products.Add(q, 0, k, embedded, embedded * block, (position / block) + 1, weights, 0, rows: 1);
             Softmax(scores.AsSpan(0, position + 1));
-            RowKernels.AddProduct(weights, 0, v, position + 1, length * block, embedded / block, y, 0, rows: 1);
+            Products.Add(weights, 0, v, position + 1, length * block, embedded / block, y, 0, rows: 1);
         }
     }
 

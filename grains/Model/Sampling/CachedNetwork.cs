@@ -26,7 +26,7 @@ public sealed class CachedNetwork : IPixelNetwork
     private int column;
 
     /// <param name="labels">int64 [N], or null for an unconditional network.</param>
-    /// <param name="fused">Computes with <see cref="RowKernels"/>, on the CPU only, or with the tensor library; null for what suits the parameters' device.</param>
+    /// <param name="fused">Computes with <see cref="RowKernels"/> and <see cref="Products"/>, on the CPU only, or with the tensor library; null for what suits the parameters' device.</param>
     public CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images, bool? fused = null)
     {
         using var scope = NewDisposeScope();

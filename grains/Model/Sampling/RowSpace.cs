@@ -14,7 +14,7 @@ internal sealed class RowSpace(Parameters parameters, int images, bool fused) : 
     public int Images => images;
 
     /// <summary>Channels with the zeros that fill a whole number of blocks.</summary>
-    public static int Padded(int channels) => (channels + RowKernels.Block - 1) / RowKernels.Block * RowKernels.Block;
+    public static int Padded(int channels) => (channels + Products.Block - 1) / Products.Block * Products.Block;
 
     /// <param name="groups">Groups of <paramref name="channels"/>, each of which is padded.</param>
     public Rows Rows(int width, int channels, int groups = 1)
@@ -33,7 +33,7 @@ internal sealed class RowSpace(Parameters parameters, int images, bool fused) : 
             .reshape(width * inputGroups * Padded((int)inputs), outputGroups * Padded((int)outputs));
         int height = (int)matrix.shape[0], across = (int)matrix.shape[1];
         return fused
-            ? new(height, across, Floats(matrix.view(height, -1, RowKernels.Block).transpose(0, 1)), null)
+            ? new(height, across, Floats(matrix.view(height, -1, Products.Block).transpose(0, 1)), null)
             : new(height, across, null, Keep(matrix.contiguous()));
     }
 
@@ -72,5 +72,5 @@ internal sealed class RowSpace(Parameters parameters, int images, bool fused) : 
     }
 }
 
-/// <summary>Weights [height, across]; on the CPU in blocks of outputs, each [height, <see cref="RowKernels.Block"/>].</summary>
+/// <summary>Weights [height, across]; on the CPU in blocks of outputs, each [height, <see cref="Products.Block"/>].</summary>
 internal sealed record Matrix(int Height, int Across, float[]? Host, Tensor? Device);

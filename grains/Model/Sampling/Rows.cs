@@ -82,18 +82,18 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
             return;
         }
 
-        int blocks = matrix.Across / RowKernels.Block, matrixStep = matrix.Height * RowKernels.Block;
+        int blocks = matrix.Across / Products.Block, matrixStep = matrix.Height * Products.Block;
         fixed (float* x = input.Host(0, from.First, 1), weights = matrix.Host, y = Host(0, to.First, 1))
         {
             if (to.Count == 1)
             {
-                RowKernels.AddProduct(x, input.imageLength, weights, matrix.Height, matrixStep, blocks, y, imageLength, images);
+                Products.Add(x, input.imageLength, weights, matrix.Height, matrixStep, blocks, y, imageLength, images);
                 return;
             }
 
             for (long n = 0; n < images; n++)
             {
-                RowKernels.AddProduct(
+                Products.Add(
                     x + (n * input.imageLength), from.Step * input.channels, weights, matrix.Height, matrixStep, blocks,
                     y + (n * imageLength), to.Step * channels, to.Count);
             }
