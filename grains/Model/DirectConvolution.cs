@@ -102,17 +102,19 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
             int inner = FilterWidth * inputs;
             for (int block = 0; block < outputs; block += Products.Block)
             {
+                float* target = output + block;
                 // A filter's row at a time: it stays in the nearest cache.
                 for (int above = 0; above < FilterHeight; above++)
                 {
-                    var rows = new ProductRows(image + (above * PaddedWidth * inputs), inputs, output + block, outputs, Pixels)
+                    float* row = filters + (((block * FilterHeight) + (above * Products.Block)) * inner);
+                    for (int y = 0; y < Height; y++)
                     {
-                        Width = Width,
-                        InputGap = (PaddedWidth - Width) * inputs,
-                        OutputGap = (outputWidth - Width) * outputs,
-                    };
-                    Products.AddBlock(
-                        rows, 1, filters + (((block * FilterHeight) + (above * Products.Block)) * inner), Products.Block, inner, above == 0 ? bias + block : null);
+                        float* source = image + ((above + y) * PaddedWidth * inputs), to = target + (y * outputWidth * outputs);
+                        if (above == 0)
+                            Products.AddBlock(source, inputs, 1, row, Products.Block, inner, bias + block, 0, to, outputs, Width);
+                        else
+                            Products.AddBlock(source, inputs, 1, row, Products.Block, inner, to, outputs, to, outputs, Width);
+                    }
                 }
             }
         }

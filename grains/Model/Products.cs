@@ -21,7 +21,7 @@ internal static unsafe class Products
     {
         // Blocks outermost: large matrices are read from memory once, whatever the number of rows.
         for (int block = 0; block < blocks; block++)
-            AddBlock(new(input, inputStep, output + (block * Block), outputStep, rows), 1, matrix + ((long)block * matrixStep), Block, inner);
+            AddBlock(input, inputStep, 1, matrix + ((long)block * matrixStep), Block, inner, output + (block * Block), outputStep, output + (block * Block), outputStep, rows);
     }
 
     /// <summary>output += input^T x other: output [rows, columns], input [inner, rows], other [inner, columns].</summary>
@@ -30,50 +30,50 @@ internal static unsafe class Products
     public static void AddTransposed(float* input, int inputStep, float* other, int inner, float* output, int rows, int columns)
     {
         for (int column = 0; column < columns; column += Block)
-            AddBlock(new(input, 1, output + column, columns, rows), inputStep, other + column, columns, inner);
+            AddBlock(input, 1, inputStep, other + column, columns, inner, output + column, columns, output + column, columns, rows);
     }
 
-    /// <summary>output[row] += input[row] x matrix for one block of outputs.</summary>
+    /// <summary>output[row] = start[row] + input[row] x matrix for one block of outputs.</summary>
     /// <param name="innerStep">Floats from one number of a row of the input to the next.</param>
     /// <param name="matrixStep">Floats from one row of the matrix to the next.</param>
-    /// <param name="start">A block that each row's sum begins with in place of what lies in the output; null for that.</param>
-    public static void AddBlock(ProductRows rows, int innerStep, float* matrix, int matrixStep, int inner, float* start = null)
+    /// <param name="start">The output itself, for sums, or a bias, whose step is 0.</param>
+    public static void AddBlock(
+        float* input, int inputStep, int innerStep, float* matrix, int matrixStep, int inner, float* start, int startStep, float* output, int outputStep, int rows)
     {
-        float** input = stackalloc float*[6], output = stackalloc float*[6], starts = stackalloc float*[] { start, start, start, start, start, start };
-        while (rows.Left > 0)
+        for (int row = 0, count; row < rows; row += count)
         {
-            if (rows.Left > 4)
-            {
-                rows.Take(6, input, output);
-                AddTile<Six>(input, innerStep, matrix, matrixStep, inner, start is null ? output : starts, output);
-            }
+            // Sixes and fours, so that few rows are computed twice.
+            int left = rows - row;
+            count = left > 8 || left is 5 or 6 ? 6 : 4;
+            float* from = input + ((long)row * inputStep), first = start + ((long)row * startStep), to = output + ((long)row * outputStep);
+            if (count == 6)
+                AddTile<Six>(from, inputStep, innerStep, matrix, matrixStep, inner, first, startStep, to, outputStep, left - 1);
             else
-            {
-                rows.Take(4, input, output);
-                AddTile<Four>(input, innerStep, matrix, matrixStep, inner, start is null ? output : starts, output);
-            }
+                AddTile<Four>(from, inputStep, innerStep, matrix, matrixStep, inner, first, startStep, to, outputStep, left - 1);
         }
     }
 
-    /// <summary>Some rows by one block, held in registers. (Vectors of 512 bits would be taken apart where the processor has none, with twice the moves between registers.)</summary>
+    /// <summary>
+    /// Some rows by one block, held in registers. Rows past the last repeat it: they compute the same values and store them again.
+    /// (Vectors of 512 bits would be taken apart where the processor has none, with twice the moves between registers.)
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void AddTile<TRows>(float** input, long innerStep, float* matrix, long matrixStep, long inner, float** start, float** output)
+    private static void AddTile<TRows>(
+        float* input, long inputStep, long innerStep, float* matrix, long matrixStep, long inner, float* start, long startStep, float* output, long outputStep, long last)
         where TRows : struct
     {
         // The compiler makes a method of each kind, without what does not concern it.
         bool isSix = typeof(TRows) == typeof(Six);
-        float* x0 = input[0];
-        float* x1 = input[1];
-        float* x2 = input[2];
-        float* x3 = input[3];
-        float* x4 = isSix ? input[4] : null;
-        float* x5 = isSix ? input[5] : null;
-        Vector256<float> left0 = Vector256.Load(start[0]), right0 = Vector256.Load(start[0] + Half);
-        Vector256<float> left1 = Vector256.Load(start[1]), right1 = Vector256.Load(start[1] + Half);
-        Vector256<float> left2 = Vector256.Load(start[2]), right2 = Vector256.Load(start[2] + Half);
-        Vector256<float> left3 = Vector256.Load(start[3]), right3 = Vector256.Load(start[3] + Half);
-        Vector256<float> left4 = isSix ? Vector256.Load(start[4]) : default, right4 = isSix ? Vector256.Load(start[4] + Half) : default;
-        Vector256<float> left5 = isSix ? Vector256.Load(start[5]) : default, right5 = isSix ? Vector256.Load(start[5] + Half) : default;
+        long row1 = Math.Min(1, last), row2 = Math.Min(2, last), row3 = Math.Min(3, last), row4 = Math.Min(4, last), row5 = Math.Min(5, last);
+        float* x0 = input, x1 = input + (row1 * inputStep), x2 = input + (row2 * inputStep), x3 = input + (row3 * inputStep);
+        float* x4 = input + (row4 * inputStep), x5 = input + (row5 * inputStep);
+        float* y0 = output, y1 = output + (row1 * outputStep), y2 = output + (row2 * outputStep), y3 = output + (row3 * outputStep);
+        Vector256<float> left0 = Vector256.Load(start), right0 = Vector256.Load(start + Half);
+        Vector256<float> left1 = Vector256.Load(start + (row1 * startStep)), right1 = Vector256.Load(start + (row1 * startStep) + Half);
+        Vector256<float> left2 = Vector256.Load(start + (row2 * startStep)), right2 = Vector256.Load(start + (row2 * startStep) + Half);
+        Vector256<float> left3 = Vector256.Load(start + (row3 * startStep)), right3 = Vector256.Load(start + (row3 * startStep) + Half);
+        Vector256<float> left4 = isSix ? Vector256.Load(start + (row4 * startStep)) : default, right4 = isSix ? Vector256.Load(start + (row4 * startStep) + Half) : default;
+        Vector256<float> left5 = isSix ? Vector256.Load(start + (row5 * startStep)) : default, right5 = isSix ? Vector256.Load(start + (row5 * startStep) + Half) : default;
         for (long k = 0, end = inner * innerStep; k != end; k += innerStep, matrix += matrixStep)
         {
             Vector256<float> left = Vector256.Load(matrix), right = Vector256.Load(matrix + Half);
@@ -100,73 +100,24 @@ internal static unsafe class Products
             }
         }
 
-        left0.Store(output[0]);
-        right0.Store(output[0] + Half);
-        left1.Store(output[1]);
-        right1.Store(output[1] + Half);
-        left2.Store(output[2]);
-        right2.Store(output[2] + Half);
-        left3.Store(output[3]);
-        right3.Store(output[3] + Half);
+        left0.Store(y0);
+        right0.Store(y0 + Half);
+        left1.Store(y1);
+        right1.Store(y1 + Half);
+        left2.Store(y2);
+        right2.Store(y2 + Half);
+        left3.Store(y3);
+        right3.Store(y3 + Half);
         if (!isSix)
             return;
-        left4.Store(output[4]);
-        right4.Store(output[4] + Half);
-        left5.Store(output[5]);
-        right5.Store(output[5] + Half);
+        float* y4 = output + (row4 * outputStep), y5 = output + (row5 * outputStep);
+        left4.Store(y4);
+        right4.Store(y4 + Half);
+        left5.Store(y5);
+        right5.Store(y5 + Half);
     }
 
     private readonly struct Four;
 
     private readonly struct Six;
-}
-
-/// <summary>Rows of a product's input and output: at constant distances, or those of an image, with a gap after each line of it.</summary>
-internal unsafe struct ProductRows(float* input, int inputStep, float* output, int outputStep, int rows)
-{
-    private int column;
-
-    public int Left { get; private set; } = rows;
-
-    /// <summary>Rows of a line.</summary>
-    public int Width { get; init; } = rows;
-
-    /// <summary>Floats between a line's last row and the next line's first.</summary>
-    public int InputGap { get; init; }
-
-    /// <inheritdoc cref="InputGap"/>
-    public int OutputGap { get; init; }
-
-    /// <summary>Where the next rows are. Those past the last repeat it: they compute the same values and store them again.</summary>
-    public void Take(int count, float** inputs, float** outputs)
-    {
-        if (Left > count && column + count < Width)
-        {
-            for (int i = 0; i < count; i++, input += inputStep, output += outputStep)
-            {
-                inputs[i] = input;
-                outputs[i] = output;
-            }
-
-            column += count;
-            Left -= count;
-            return;
-        }
-
-        for (int i = 0; i < count; i++)
-        {
-            inputs[i] = input;
-            outputs[i] = output;
-            if (--Left <= 0)
-                continue;
-            input += inputStep;
-            output += outputStep;
-            if (++column == Width)
-            {
-                column = 0;
-                input += InputGap;
-                output += OutputGap;
-            }
-        }
-    }
 }
