@@ -46,15 +46,14 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         // The way back is a convolution, too, of the gradient with zeros below it and to its sides, by filters that are turned around.
         using Tensor turned = weight.flip(2, 3).transpose(0, 1), matrix = Blocks(turned), none = zeros(shape.Inputs);
         using Tensor framed = zeros(shape.PaddedPixels * shape.Outputs);
-        // The frame of the input has no gradient, and what is not there needs no clearing.
-        Tensor toInput = shape.Pixels == shape.PaddedPixels ? empty(input.shape) : zeros(input.shape);
-        Tensor toWeight = zeros(shape.FilterHeight, shape.FilterWidth, shape.Inputs, shape.Outputs);
+        Tensor toInput = empty(input.shape), toWeight = zeros(shape.FilterHeight, shape.FilterWidth, shape.Inputs, shape.Outputs);
         fixed (float* x = FusedConcatElu.Floats(input), g = FusedConcatElu.Floats(gradient), w = FusedConcatElu.Floats(matrix), b = FusedConcatElu.Floats(none))
         fixed (float* f = FusedConcatElu.Floats(framed), dx = FusedConcatElu.Floats(toInput), dw = FusedConcatElu.Floats(toWeight))
         {
             for (int n = 0; n < shape.Images; n++)
             {
                 shape.Frame(g + (n * shape.Pixels * shape.Outputs), f);
+                shape.ClearFrame(dx + (n * shape.PaddedPixels * shape.Inputs));
                 shape.Apply(f, shape.Outputs, w, b, dx + (((n * shape.PaddedPixels) + shape.FirstPixel) * shape.Inputs), shape.PaddedWidth, shape.Inputs);
                 shape.AddWeightGradient(x + (n * shape.PaddedPixels * shape.Inputs), f, dw);
             }
@@ -125,6 +124,15 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
             int row = Width * Outputs;
             for (int y = 0; y < Height; y++)
                 new ReadOnlySpan<float>(gradient + (y * row), row).CopyTo(new(framed + (((y * PaddedWidth) + padding.Right) * Outputs), row));
+        }
+
+        /// <summary>Zeros around an image [H + top, W + left + right, in], whose frame has no gradient.</summary>
+        public void ClearFrame(float* image)
+        {
+            new Span<float>(image, FirstPixel * Inputs).Clear();
+            for (int y = 1; y < Height; y++)
+                new Span<float>(image + ((FirstPixel + (y * PaddedWidth) - padding.Right - padding.Left) * Inputs), (padding.Right + padding.Left) * Inputs).Clear();
+            new Span<float>(image + ((PaddedPixels - padding.Right) * Inputs), padding.Right * Inputs).Clear();
         }
 
         /// <summary>result [height, width, in, out] += the gradient of the filters from one image, whose rows are taken as one: between them the framed gradient is zero.</summary>

@@ -83,6 +83,23 @@ public sealed class FusedKernelTests
         Assert.All(input.grad!.Floats(), slope => Assert.True(float.IsFinite(slope)));
     }
 
+    [Fact]
+    public void The_exponential_is_right_to_a_few_units_of_the_last_digit_and_ends_at_the_normal_numbers()
+    {
+        float[] points = [.. Enumerable.Range(-8700, 17500).Select(i => i / 100f), 0, -0f, 1e-30f, -1e-30f];
+        foreach (float[] chunk in points.Chunk(Lanes.Count))
+        {
+            Vector512<float> found = Lanes.Exp(Lanes.Load(chunk));
+            for (int i = 0; i < chunk.Length; i++)
+                Assert.InRange(found[i] / Math.Exp(chunk[i]), 1 - 2e-7, 1 + 2e-7);
+        }
+
+        Assert.Equal(1, Lanes.Exp(Vector512<float>.Zero)[0]);
+        Assert.InRange(Lanes.Exp(Vector512.Create(float.NegativeInfinity))[0], 0, 2e-38f);
+        Assert.InRange(Lanes.Exp(Vector512.Create(float.PositiveInfinity))[0], 1e38f, float.PositiveInfinity);
+        Assert.True(float.IsNaN(Lanes.Exp(Vector512.Create(float.NaN))[0]));
+    }
+
     [Theory]
     [InlineData(5, 0.5)]
     [InlineData(16, 0.5)]
