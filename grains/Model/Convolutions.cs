@@ -44,7 +44,7 @@ internal sealed class ShiftedConvolution(
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
     public Tensor ForwardPadded(Pass pass, Tensor input) => Weights.Apply(
-        pass, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, weight)
+        pass, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, outputs)
             ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), reach.Padding)
             : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
 }
@@ -75,9 +75,8 @@ internal sealed class Pointwise(ParameterLayout layout, string name, int inputs,
     public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
 
     /// <summary>[..., in] to [..., out].</summary>
-    public Tensor Forward(Pass pass, Tensor input) => Weights.Apply(pass, input, (x, weight, bias) =>
-    {
-        Tensor filters = weight.view(outputs, inputs, 1, 1);
-        return DirectConvolution.Takes(x, filters) ? DirectConvolution.Apply(x, filters, bias ?? zeros(outputs), Padding.None) : F.linear(x, weight, bias);
-    });
+    public Tensor Forward(Pass pass, Tensor input) => Weights.Apply(
+        pass, input, (x, weight, bias) => DirectConvolution.Takes(x, outputs)
+            ? DirectConvolution.Apply(x, weight.view(outputs, inputs, 1, 1), bias ?? zeros(outputs), Padding.None)
+            : F.linear(x, weight, bias));
 }

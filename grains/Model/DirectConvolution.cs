@@ -11,10 +11,10 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
 {
     public override string Name => nameof(DirectConvolution);
 
-    /// <summary>Whether it is the faster one for such an input [N, H, W, in] and weight [out, in, height, width]; channels must come in whole blocks.</summary>
-    public static bool Takes(Tensor input, Tensor weight) =>
-        !Avx512F.IsSupported && FusedConcatElu.IsOnCpu(input) && input.dtype == ScalarType.Float32 && input.shape.Length == 4
-        && weight.shape[0] % Products.Block == 0 && weight.shape[1] % Products.Block == 0;
+    /// <summary>Whether it is the faster one for such an input [N, H, W, in] and as many outputs; channels must come in whole blocks.</summary>
+    public static bool Takes(Tensor input, int outputs) =>
+        Fma.IsSupported && !Avx512F.IsSupported && FusedConcatElu.IsOnCpu(input) && input.dtype == ScalarType.Float32
+        && input.shape.Length == 4 && input.shape[3] % Products.Block == 0 && outputs % Products.Block == 0;
 
     /// <summary>[N, H + top, W + left + right, in], whose zeros around the image are no variables and get no gradient, to [N, H, W, out].</summary>
     /// <param name="weight">[out, in, height, width], of a height of 1 + top and a width of 1 + left + right.</param>
@@ -44,7 +44,7 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         using Tensor input = saved[0], weight = saved[1], gradient = grad_output.contiguous();
         var shape = (Shape)ctx.get_data("shape");
         // The way back is a convolution, too, of the gradient with zeros below it and to its sides, by filters that are turned around.
-        using Tensor turned = weight.flip(2, 3).transpose(0, 1), matrix = Blocks(turned), none = zeros(shape.Inputs);
+        using Tensor flipped = weight.flip(2, 3), turned = flipped.transpose(0, 1), matrix = Blocks(turned), none = zeros(shape.Inputs);
         using Tensor framed = zeros(shape.PaddedPixels * shape.Outputs);
         Tensor toInput = empty(input.shape), toWeight = zeros(shape.FilterHeight, shape.FilterWidth, shape.Inputs, shape.Outputs);
         fixed (float* x = FusedConcatElu.Floats(input), g = FusedConcatElu.Floats(gradient), w = FusedConcatElu.Floats(matrix), b = FusedConcatElu.Floats(none))
@@ -63,7 +63,11 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
     }
 
     /// <summary>[out, in, height, width] to blocks of outputs, each [height, width, in, block].</summary>
-    private static Tensor Blocks(Tensor weight) => weight.unflatten(0, [-1, Products.Block]).permute(0, 3, 4, 2, 1).contiguous();
+    private static Tensor Blocks(Tensor weight)
+    {
+        using Tensor blocks = weight.unflatten(0, [-1, Products.Block]), permuted = blocks.permute(0, 3, 4, 2, 1);
+        return permuted.contiguous();
+    }
 
     /// <summary>The loops over an image's rows.</summary>
     private sealed class Shape(long[] input, long[] weight, Padding padding)

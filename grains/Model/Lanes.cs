@@ -30,7 +30,7 @@ internal static class Lanes
 
     /// <summary>
     /// 2^n e^r for x = n ln 2 + r, by the polynomial of Cephes' expf: within 2e-7 of the value, which the runtime's own, computed in float64, takes three times as long for.
-    /// Beyond the normal numbers it stays at the least or the greatest; what is not a number stays so.
+    /// Below -87.33 and above 88.37 it stays what it is there, and what is not a number stays so.
     /// </summary>
     public static Vector512<float> Exp(Vector512<float> x)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using PixelCnnCluster.Model;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -14,6 +15,7 @@ public sealed class DirectConvolutionTests
     [InlineData(5, 7, 32, 16, 1, 1, 1)]
     [InlineData(7, 3, 16, 48, 1, 0, 0)]
     [InlineData(3, 2, 48, 32, 1, 1, 0)]
+    [InlineData(3, 5, 16, 32, 0, 1, 1)]
     [InlineData(28, 28, 64, 32, 1, 1, 0)]
     [InlineData(2, 3, 16, 16, 0, 0, 0)]
     [InlineData(9, 13, 32, 64, 0, 0, 0)]
@@ -44,24 +46,26 @@ public sealed class DirectConvolutionTests
     {
         using var scope = NewDisposeScope();
         Tensor input = randn(2, 16, 5, 4).requires_grad_(true), other = input.detach().clone().requires_grad_(true);
-        Tensor weight = randn(16, 3, 2, 16).permute(0, 3, 2, 1), bias = randn(16);
-        Tensor actual = DirectConvolution.Apply(new Padding(1, 1, 1).Apply(input.permute(0, 2, 3, 1)), weight, bias, new(1, 1, 1));
-        Tensor expected = F.conv2d(F.pad(other, [1, 1, 1, 0]), weight, bias).permute(0, 2, 3, 1);
+        Tensor weight = randn(16, 3, 2, 16).requires_grad_(true), otherWeight = weight.detach().clone().requires_grad_(true), bias = randn(16);
+        Tensor actual = DirectConvolution.Apply(new Padding(1, 1, 1).Apply(input.permute(0, 2, 3, 1)), weight.permute(0, 3, 2, 1), bias, new(1, 1, 1));
+        Tensor expected = F.conv2d(F.pad(other, [1, 1, 1, 0]), otherWeight.permute(0, 3, 2, 1), bias).permute(0, 2, 3, 1);
         AssertClose(expected, actual);
         actual.sum().backward();
         expected.sum().backward();
         AssertClose(other.grad!, input.grad!);
+        AssertClose(otherWeight.grad!, weight.grad!);
     }
 
     [Fact]
     public void Only_whole_blocks_of_channels_in_float32_are_taken()
     {
         using var scope = NewDisposeScope();
-        Tensor image = zeros(1, 2, 2, 16), filters = zeros(16, 16, 1, 1);
-        Assert.False(DirectConvolution.Takes(image, zeros(8, 16, 1, 1)));
-        Assert.False(DirectConvolution.Takes(image, zeros(16, 8, 1, 1)));
-        Assert.False(DirectConvolution.Takes(image.to_type(ScalarType.BFloat16), filters));
-        Assert.False(DirectConvolution.Takes(image.unsqueeze(0), filters));
+        Tensor image = zeros(1, 2, 2, 16);
+        Assert.False(DirectConvolution.Takes(image, outputs: 8));
+        Assert.False(DirectConvolution.Takes(zeros(1, 2, 2, 8), outputs: 16));
+        Assert.False(DirectConvolution.Takes(image.to_type(ScalarType.BFloat16), outputs: 16));
+        Assert.False(DirectConvolution.Takes(image.unsqueeze(0), outputs: 16));
+        Assert.Equal(Fma.IsSupported && !Avx512F.IsSupported, DirectConvolution.Takes(image, outputs: 16));
     }
 
     private static void AssertClose(Tensor expected, Tensor actual) =>
