@@ -16,7 +16,7 @@ catch (UserErrorException mistake)
 
 return new RootCommand("Measures speed as ratios within one run; prints JSON lines.")
 {
-    TrainStep.Command(), Sample.Command(), Gpu.Command(),
+    TrainStep.Command(), Convolutions.Command(), Sample.Command(), Gpu.Command(),
     AllReduce.Command(), AllReducePeer.Command(), ClusterStep.Command(), CoordinatorStep.Command(), SimulatedWorkers.Command(),
     CheckpointStall.Command(), DataLoading.Command(),
 }.Parse(args).Invoke();

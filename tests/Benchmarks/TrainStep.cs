@@ -100,7 +100,7 @@ internal static class TrainStep
     }
 
     /// <summary>The library's own parallel product, with as many threads as the step has.</summary>
-    private static double ProductSeconds(int side, Precision precision, DeviceThreads threads)
+    public static double ProductSeconds(int side, Precision precision, DeviceThreads threads)
     {
         using var scope = NewDisposeScope();
         set_num_threads(threads.Count);
