@@ -5,7 +5,7 @@ namespace PixelCnnCluster.Model;
 
 /// <summary>
 /// A convolution with stride 1 as matrix products that read the image where it lies: a filter's row and the channels beneath it are one run of memory. The tensor
-/// library's takes twice as long for the gradient of the weights where the processor has no AVX-512, and longer for the rest.
+/// library's takes longer where the processor has no AVX-512, above all for the gradients.
 /// </summary>
 internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<DirectConvolution>
 {
