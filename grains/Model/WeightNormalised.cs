@@ -45,7 +45,7 @@ internal sealed class WeightNormalised
     public Tensor Weight(Parameters parameters, ScalarType type = ScalarType.Float32)
     {
         Tensor direction = parameters[Direction], scale = parameters[Scale];
-        return GpuKernels.Takes(direction)
+        return FusedWeight.Takes(direction, outputDimension)
             ? FusedWeight.Apply(direction, scale, outputDimension, type)
             : (direction * (scale / Norm(direction)).view(scaleShape)).As(type);
     }

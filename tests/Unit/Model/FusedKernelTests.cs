@@ -65,6 +65,23 @@ public sealed class FusedKernelTests
         Assert.InRange(x.grad!.DistanceTo(otherX.grad!), 0, 1e-6f);
     }
 
+    /// <summary>The gradient comes permuted, as from a convolution.</summary>
+    [Theory]
+    [InlineData(1, 1, 1, 1)]
+    [InlineData(7, 5, 2, 3)]
+    [InlineData(32, 64, 2, 2)]
+    public void Normalised_weights_equal_the_composition(int outputs, int inputs, int height, int width)
+    {
+        using var scope = NewDisposeScope();
+        Tensor direction = randn(outputs, inputs, height, width).requires_grad_(true), scale = rand(outputs).Plus(0.5).requires_grad_(true);
+        Tensor otherDirection = direction.detach().clone().requires_grad_(true), otherScale = scale.detach().clone().requires_grad_(true);
+        Assert.True(FusedWeight.Takes(direction, outputDimension: 0));
+        Tensor actual = FusedWeight.Apply(direction, scale, outputDimension: 0, ScalarType.Float32);
+        Tensor expected = otherDirection * (otherScale / otherDirection.Squared().sum([1, 2, 3]).sqrt()).view(-1, 1, 1, 1);
+        AssertSame(expected.permute(2, 3, 1, 0), actual.permute(2, 3, 1, 0), otherDirection, direction);
+        Assert.InRange(scale.grad!.DistanceTo(otherScale.grad!), 0, 1e-5f);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(90)]
@@ -84,7 +101,7 @@ public sealed class FusedKernelTests
     }
 
     [Fact]
-    public void The_exponential_is_right_to_a_few_units_of_the_last_digit_and_ends_at_the_normal_numbers()
+    public void The_exponential_is_right_to_a_few_units_of_the_last_digit_and_has_no_infinity()
     {
         float[] points = [.. Enumerable.Range(-8700, 17500).Select(i => i / 100f), 0, -0f, 1e-30f, -1e-30f];
         foreach (float[] chunk in points.Chunk(Lanes.Count))
