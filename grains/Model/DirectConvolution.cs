@@ -113,10 +113,8 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
                     for (int y = 0; y < Height; y++)
                     {
                         float* source = image + ((above + y) * PaddedWidth * inputs), to = target + (y * outputWidth * outputs);
-                        if (above == 0)
-                            Products.AddBlock(source, inputs, 1, row, Products.Block, inner, bias + block, 0, to, outputs, Width);
-                        else
-                            Products.AddBlock(source, inputs, 1, row, Products.Block, inner, to, outputs, to, outputs, Width);
+                        float* start = above == 0 ? bias + block : to;
+                        Products.AddBlock(source, inputs, 1, row, Products.Block, inner, start, above == 0 ? 0 : outputs, to, outputs, Width);
                     }
                 }
             }
