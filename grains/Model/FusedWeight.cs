@@ -23,14 +23,13 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
     {
         Tensor direction = (Tensor)vars[0], scale = (Tensor)vars[1];
         var type = (ScalarType)vars[3];
-        uint[] numbers = Numbers(direction.shape, (int)vars[2]);
         ctx.save_for_backward([direction, scale]);
-        ctx.save_data("numbers", numbers);
+        ctx.save_data("outputDimension", vars[2]);
         Tensor output = empty(direction.shape, type, direction.device);
         if (FusedConcatElu.IsOnCpu(direction))
             Forward(FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(output));
         else
-            GpuKernels.ForBlocks("weight", type, scale.numel(), [direction, scale, output], numbers);
+            GpuKernels.ForBlocks("weight", type, scale.numel(), [direction, scale, output], Numbers(direction, (int)vars[2]));
         return output;
     }
 
@@ -43,7 +42,7 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
         if (FusedConcatElu.IsOnCpu(direction))
             Backward(FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(toDirection), FusedConcatElu.Floats(toScale));
         else
-            GpuKernels.ForBlocks("weight_backward", gradient.dtype, scale.numel(), [direction, scale, gradient, toDirection, toScale], (uint[])ctx.get_data("numbers"));
+            GpuKernels.ForBlocks("weight_backward", gradient.dtype, scale.numel(), [direction, scale, gradient, toDirection, toScale], Numbers(direction, (int)ctx.get_data("outputDimension")));
         return [toDirection, toScale, null!, null!];
     }
 
@@ -73,9 +72,9 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
     }
 
     /// <summary>Elements of a filter, and how many of them lie side by side.</summary>
-    private static uint[] Numbers(long[] shape, int outputDimension) =>
+    private static uint[] Numbers(Tensor direction, int outputDimension) =>
     [
-        (uint)(shape.Aggregate(1L, (product, side) => product * side) / shape[outputDimension]),
-        (uint)shape.Skip(outputDimension + 1).Aggregate(1L, (product, side) => product * side),
+        (uint)(direction.numel() / direction.shape[outputDimension]),
+        (uint)direction.shape.Skip(outputDimension + 1).Aggregate(1L, (product, side) => product * side),
     ];
 }
