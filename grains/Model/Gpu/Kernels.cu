@@ -1,4 +1,5 @@
-// Kernels for NVIDIA cards, compiled when a card is first used: what FusedKernels.cs and FusedWeight.cs do on the CPU. Tensors are contiguous [N, H, W, C]; real is float or bf16, arithmetic is in float.
+// Kernels for NVIDIA cards, compiled when a card is first used: what FusedKernels.cs and FusedWeight.cs do on the CPU.
+// Tensors are contiguous [N, H, W, C]; real is float or bf16, arithmetic is in float.
 
 typedef unsigned int uint;
 

@@ -75,9 +75,9 @@ public sealed class FusedKernelTests
         using var scope = NewDisposeScope();
         using var generator = new Generator(3, CPU);
         // Not near zero, where a gradient's rounding grows without end.
-        Tensor direction = randn([outputs, inputs, height, width], generator: generator).sign() * rand([outputs, inputs, height, width], generator: generator).Plus(0.5);
+        long[] shape = [outputs, inputs, height, width];
+        Tensor direction = (randn(shape, generator: generator).sign() * rand(shape, generator: generator).Plus(0.5)).requires_grad_(true);
         Tensor scale = rand([outputs], generator: generator).Plus(0.5).requires_grad_(true);
-        direction = direction.detach().requires_grad_(true);
         Tensor otherDirection = direction.detach().clone().requires_grad_(true), otherScale = scale.detach().clone().requires_grad_(true);
         Assert.True(FusedWeight.Takes(direction, outputDimension: 0));
         Tensor actual = FusedWeight.Apply(direction, scale, outputDimension: 0, ScalarType.Float32);
