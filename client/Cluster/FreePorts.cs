@@ -9,41 +9,30 @@ namespace PixelCnnCluster.Client.Cluster;
 /// </summary>
 public static class FreePorts
 {
-    private const int First = 16384, End = 32768;
+    private const int First = 16384, Count = 16384;
 
-    /// <summary>Different ports; all are held until the last is found, so that none comes up twice.</summary>
-    public static int[] Find(int count)
+    private static uint _next = (uint)Random.Shared.Next(Count);
+
+    /// <summary>Ports that no earlier call gave: who asked for those may not listen yet.</summary>
+    public static int[] Find(int count) => [.. Candidates().Where(IsFree).Take(count)];
+
+    private static IEnumerable<int> Candidates()
     {
-        var listeners = new List<TcpListener>();
-        try
-        {
-            while (listeners.Count < count)
-            {
-                if (TryListen(Random.Shared.Next(First, End)) is { } listener)
-                    listeners.Add(listener);
-            }
-
-            return [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        }
-        finally
-        {
-            foreach (var listener in listeners)
-                listener.Dispose();
-        }
+        while (true)
+            yield return First + (int)(Interlocked.Increment(ref _next) % Count);
     }
 
-    private static TcpListener? TryListen(int port)
+    private static bool IsFree(int port)
     {
-        var listener = new TcpListener(IPAddress.Loopback, port);
+        using var listener = new TcpListener(IPAddress.Loopback, port);
         try
         {
             listener.Start();
-            return listener;
+            return true;
         }
         catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            listener.Dispose();
-            return null;
+            return false;
         }
     }
 }

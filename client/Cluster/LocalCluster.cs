@@ -26,11 +26,10 @@ public sealed class LocalCluster : IAsyncDisposable
         var cluster = new LocalCluster();
         try
         {
-            // All at once, so that no two silos get the same.
-            foreach (var (i, ports) in FreePorts.Find(2 * workers).Chunk(2).Index())
+            foreach (var i in Enumerable.Range(0, workers))
             {
-                SiloProcess Start(int[] ports) => cluster.StartSilo($"worker-{i}", ports, threads, logDir);
-                cluster._silos.Add(new SiloSupervisor(Start(ports), () => Start(FreePorts.Find(2)), TimeProvider.System));
+                SiloProcess Start() => cluster.StartSilo($"worker-{i}", threads, logDir);
+                cluster._silos.Add(new SiloSupervisor(Start(), Start, TimeProvider.System));
             }
 
             cluster.Lost = cluster.ThrowWhenLostAsync();
@@ -69,18 +68,22 @@ public sealed class LocalCluster : IAsyncDisposable
         throw new ClusterFaultException($"Every worker has ended. {_silos[0].Tail}");
     }
 
-    private SiloProcess StartSilo(string name, int[] ports, int threads, string logDir) => SiloProcess.Start(
-        name,
-        [
-            "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
-            $"--Silo:Name={name}",
-            $"--Silo:ClusterId={Address.Id}",
-            $"--Silo:Redis={Address.Redis}",
-            $"--Silo:Port={ports[0]}",
-            $"--Silo:GatewayPort={ports[1]}",
-            "--Silo:HttpPort=0",
-            $"--Silo:Threads={threads}",
-            "--Silo:StopWithInput=true",
-        ],
-        Path.Combine(logDir, $"{name}.log"));
+    private SiloProcess StartSilo(string name, int threads, string logDir)
+    {
+        var ports = FreePorts.Find(2);
+        return SiloProcess.Start(
+            name,
+            [
+                "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
+                $"--Silo:Name={name}",
+                $"--Silo:ClusterId={Address.Id}",
+                $"--Silo:Redis={Address.Redis}",
+                $"--Silo:Port={ports[0]}",
+                $"--Silo:GatewayPort={ports[1]}",
+                "--Silo:HttpPort=0",
+                $"--Silo:Threads={threads}",
+                "--Silo:StopWithInput=true",
+            ],
+            Path.Combine(logDir, $"{name}.log"));
+    }
 }
