@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Client.Cluster;
 /// </summary>
 public sealed class SiloProcess : IAsyncDisposable
 {
-    private const string ReadyLine = "ready";
+    private const string ReadyLine = "ready", StackFrame = "   at ";
     private const int TailLines = 12;
 
     /// <summary>The one setting of silos that belongs to the machine and not to one silo.</summary>
@@ -51,7 +51,7 @@ public sealed class SiloProcess : IAsyncDisposable
     /// <summary>Completes when the silo's process has ended.</summary>
     public Task Exited => _output;
 
-    /// <summary>A sentence: where the log is, and its last lines.</summary>
+    /// <summary>A sentence: where the log is, and its last lines but for stack traces, which would leave no room for what happened.</summary>
     public string Tail
     {
         get
@@ -131,6 +131,8 @@ public sealed class SiloProcess : IAsyncDisposable
             lock (_tail)
             {
                 _log.WriteLine(line);
+                if (line.StartsWith(StackFrame, StringComparison.Ordinal))
+                    continue;
                 _tail.Enqueue(line);
                 if (_tail.Count > TailLines)
                     _tail.Dequeue();

@@ -143,7 +143,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         Dictionary<string, Holding> held = holdings.ToDictionary(holding => holding.Worker);
         JoinReport[] reports = await crew.AskAllAsync((worker, grain) => worker == plan.Maker
             ? Task.FromResult(made)
-            : grain.JoinAsync(Order(made.Step, plan.Reaches(held[worker]) ? null : plan.Maker)));
+            : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)));
         return [made, .. reports];
 
         GenerationOrder Order(long? at, string? source) => new(run, crew.Generation, crew.Workers, spec, at, source);

@@ -6,8 +6,7 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>
-/// Trains one run, whoever comes and goes: orders step after step, each order carrying the commit of the one before, and between steps has the
-/// workers score, save and draw. When one of them is lost, or another is to be had, the next generation goes on with the uncommitted step.
+/// Trains one run, whoever comes and goes: orders step after step, and between steps has the workers score, save and draw. When one of them is lost, or another is to be had, the next generation goes on with the uncommitted step.
 /// Called from one scheduler's turns only.
 /// </summary>
 internal sealed partial class RunCoordinator

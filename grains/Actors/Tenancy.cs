@@ -37,10 +37,7 @@ internal sealed class Tenancy(string run) : IDisposable
     /// <returns>Checkpoints that were damaged, with the reason.</returns>
     public IReadOnlyList<string> Start()
     {
-        IReplica replica = Replica!;
-        if (HasState && replica.HoldsGradient)
-            replica.AdvanceTo(replica.Step + 1);
-        IReadOnlyList<string> damaged = replica.Start(HasState ? replica.Step : null);
+        IReadOnlyList<string> damaged = Replica!.Start(HasState ? Replica.Step : null);
         HasState = true;
         return damaged;
     }
@@ -66,4 +63,8 @@ internal sealed class Tenancy(string run) : IDisposable
 }
 
 /// <summary>A worker's part in a generation.</summary>
-internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange);
+internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange)
+{
+    /// <summary>The newest step that was reported has been applied; fails if it could not be.</summary>
+    public Task Applied { get; set; } = Task.CompletedTask;
+}

@@ -22,7 +22,7 @@ public sealed class WorkerDevice(
     private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
     private WorkerPhase phase;
     private long heard;
-    private long? reported;
+    private long? applied;
 
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
     public bool IsNeeded => tenancy is not null && time.GetElapsedTime(heard) < Silence;
@@ -58,7 +58,7 @@ public sealed class WorkerDevice(
                     metrics.AddLoad(order.Run, time.GetElapsedTime(begun));
                 }
 
-                return new Holding(name, mine.HasState ? mine.Replica.Step : null, mine.HasState && mine.Replica.HoldsGradient, replicas.NewestCheckpoint(order.Spec));
+                return new Holding(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(order.Spec));
             }));
         }
     }
@@ -142,9 +142,7 @@ public sealed class WorkerDevice(
         IReadOnlyList<string> refused = [];
         if (order.Source is { } source)
             await new StateCopy(mine, order, find(source), device).RunAsync();
-        else if (order.Step is { } step)
-            await OnDeviceAsync(() => replica.AdvanceTo(step));
-        else
+        else if (order.Step is null)
             await OnDeviceAsync(() => refused = mine.Start());
         int rank = order.Workers.ToList().IndexOf(name);
         ReplicaFacts facts = replica.Facts;
@@ -180,18 +178,15 @@ public sealed class WorkerDevice(
         using Activity? span = Traces.Begin("worker step", ("run", order.Run), ("generation", order.Generation), ("step", order.Step + 1), ("worker", name));
         (double[] losses, GradientRound round) = await device.RunAsync(() =>
         {
-            Check(member);
+            Check(member, order.Step);
             long ordered = time.GetTimestamp();
-            if (reported is { } before)
+            if (applied is { } before)
                 metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(before, ordered));
             phase = WorkerPhase.Computing;
-            replica.AdvanceTo(order.Step);
-            long applied = time.GetTimestamp();
-            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(ordered, applied));
             using Activity? computing = Traces.Begin("compute", span);
             GradientRound begun = member.Exchange.Begin(order.Step);
             double[] computed = replica.ComputeShards(member.Exchange.Share, begun);
-            metrics.AddPhase(order.Run, StepPhase.Compute, time.GetElapsedTime(applied));
+            metrics.AddPhase(order.Run, StepPhase.Compute, time.GetElapsedTime(ordered));
             return (computed, begun);
         });
         phase = WorkerPhase.Exchanging;
@@ -203,25 +198,44 @@ public sealed class WorkerDevice(
         metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(computed, summed));
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
         exchanging?.Stop();
-        return await device.RunAsync(() =>
+        var report = new TaskCompletionSource<StepReport>(TaskCreationOptions.RunContinuationsAsynchronously);
+        member.Applied = device.RunAsync(() =>
         {
-            Check(member);
-            double norm = replica.Hold(gradient);
-            phase = WorkerPhase.Waiting;
-            reported = time.GetTimestamp();
-            return new StepReport(name, order.Step, losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1);
+            try
+            {
+                return Apply();
+            }
+            catch (Exception fault)
+            {
+                // Should it be reported already, the next order fails.
+                report.TrySetException(fault);
+                throw;
+            }
         });
+        return await report.Task;
+
+        bool Apply()
+        {
+            Check(member, order.Step);
+            long begun = time.GetTimestamp();
+            member.Tenancy.HasState = false;
+            // The coordinator's answer comes while the gradient is applied.
+            replica.Apply(gradient, norm => report.SetResult(new(name, order.Step, losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
+            member.Tenancy.HasState = true;
+            phase = WorkerPhase.Waiting;
+            applied = time.GetTimestamp();
+            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, applied.Value));
+            return true;
+        }
     }
 
     /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>
     private Task<T> AtStep<T>(object? call, string run, int generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
         AsMember(call, run, generation, member => device.RunAsync(() =>
         {
-            Check(member);
+            Check(member, step);
             phase = during;
-            IReplica replica = member.Tenancy.Replica!;
-            replica.AdvanceTo(step);
-            T result = work(replica);
+            T result = work(member.Tenancy.Replica!);
             phase = WorkerPhase.Waiting;
             return result;
         }));
@@ -238,16 +252,22 @@ public sealed class WorkerDevice(
         }
     }
 
-    private void Check(Membership member)
+    /// <summary>Refuses what is not for the generation, or not for the state.</summary>
+    /// <param name="step">Steps that the state has applied.</param>
+    private void Check(Membership member, long step)
     {
         if (tenancy?.Member != member)
             throw new StaleOrderException($"{name} has left generation {member.Order.Generation} of run {member.Order.Run}.");
+        if (member.Applied.IsFaulted)
+            member.Applied.GetAwaiter().GetResult();
+        if (member.Tenancy.Replica!.Step != step)
+            throw new InvalidOperationException($"The replica is at step {member.Tenancy.Replica.Step} and cannot follow an order for step {step}.");
     }
 
     private void Evict(Tenancy former)
     {
         former.End();
-        reported = null;
+        applied = null;
         tenancy = null;
         snapshot = null;
         _ = device.RunAsync(() =>

@@ -7,10 +7,9 @@ public sealed record EnrolOrder(string Run, int Generation, RunSpec Spec, bool I
 
 /// <summary>What a worker holds of a run.</summary>
 /// <param name="Step">Steps that its state has applied; null if it has no state.</param>
-/// <param name="Gradient">It holds the whole gradient of the next step too, and so could apply that.</param>
 /// <param name="Checkpoint">Steps of the newest checkpoint that it finds in the run's folder; null when there is none.</param>
 [GenerateSerializer, Immutable]
-public sealed record Holding(string Worker, long? Step, bool Gradient, long? Checkpoint);
+public sealed record Holding(string Worker, long? Step, long? Checkpoint);
 
 /// <summary>
 /// Who takes part in a generation. The position in <paramref name="Workers"/> decides which shards are whose.
@@ -36,11 +35,11 @@ public sealed record StateOrder(string Run, int Generation, long Step, long Offs
 [GenerateSerializer, Immutable]
 public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow);
 
-/// <summary>Apply everything up to <paramref name="Step"/> committed steps, then do the work of step number <paramref name="Step"/>.</summary>
+/// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
 [GenerateSerializer, Immutable]
 public sealed record StepOrder(string Run, int Generation, long Step);
 
-/// <summary>The worker holds the whole gradient of the step.</summary>
+/// <summary>The worker holds the whole gradient of the step, and applies it now.</summary>
 /// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>
 /// <param name="SkippedInARow">Steps up to and including this one whose gradient was not finite, counted back to the last that was.</param>
 /// <param name="ShardLosses">Loss of each of the worker's shards in shard order, nats (or energy distance), summed over the shard's images.</param>

@@ -25,9 +25,6 @@ public interface IReplica : IDisposable
     /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>
     int SkippedInARow { get; }
 
-    /// <summary>The whole gradient of the next step is here, so that the step could be applied.</summary>
-    bool HoldsGradient { get; }
-
     /// <summary>Makes the run's state from the newest whole checkpoint, or afresh.</summary>
     /// <param name="newerThan">Steps of the state that is here and stays unless a whole checkpoint has more; null when there is none.</param>
     /// <returns>Checkpoints that were damaged, with the reason.</returns>
@@ -38,14 +35,10 @@ public interface IReplica : IDisposable
     /// <returns>Loss of each shard, summed over its images.</returns>
     double[] ComputeShards(ShardRange range, GradientRound round);
 
-    /// <summary>Keeps a copy of the whole gradient of the step in progress until the step is committed.</summary>
-    /// <param name="parts">See <see cref="GradientParts"/>.</param>
-    /// <returns>The gradient's Euclidean norm; not finite if any part of the gradient is not.</returns>
-    double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts);
-
-    /// <summary>Brings the state to a number of committed steps, by applying the gradient that is held if it is not there yet.</summary>
-    /// <exception cref="InvalidOperationException">The state cannot get there with what it holds.</exception>
-    void AdvanceTo(long step);
+    /// <summary>Applies the whole gradient of the step in progress, which ends the step.</summary>
+    /// <param name="gradient">See <see cref="GradientParts"/>.</param>
+    /// <param name="measured">Told the gradient's Euclidean norm before the state changes; it is not finite if any part of the gradient is not.</param>
+    void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured);
 
     /// <summary>Hash of the whole state.</summary>
     string Hash();

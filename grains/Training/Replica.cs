@@ -22,9 +22,7 @@ public sealed class Replica : IReplica
 
     /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
     private readonly VectorPool? snapshots;
-    private Tensor? held;
-    private long heldStep = -1;
-    private double heldNorm;
+    private Tensor? whole;
 
     public Replica(RunSpec spec, ImageData data, DeviceThreads threads)
     {
@@ -57,8 +55,6 @@ public sealed class Replica : IReplica
     public long Step => State.Step;
 
     public int SkippedInARow => State.SkippedInARow;
-
-    public bool HoldsGradient => heldStep == State.Step;
 
     public IReadOnlyList<string> Start(long? newerThan)
     {
@@ -130,29 +126,20 @@ public sealed class Replica : IReplica
         return losses;
     }
 
-    public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
+    /// <remarks>A gradient that is not finite leaves the vectors and counts the step.</remarks>
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured)
     {
         using var scope = NewDisposeScope();
-        held ??= zeros_like(State.Values).DetachFromDisposeScope();
-        for (int part = 0; part < parts.Count; part++)
+        whole ??= zeros_like(State.Values).DetachFromDisposeScope();
+        for (int part = 0; part < gradient.Count; part++)
         {
-            using Tensor view = PartOf(held, part);
-            view.CopyFrom(parts[part]);
+            using Tensor view = PartOf(whole, part);
+            view.CopyFrom(gradient[part]);
         }
 
-        heldStep = State.Step;
-        heldNorm = Math.Sqrt(held.Squared().sum(ScalarType.Float64).Value<double>());
-        return heldNorm;
-    }
-
-    /// <remarks>A gradient that is not finite leaves the vectors and counts the step.</remarks>
-    public void AdvanceTo(long step)
-    {
-        if (State.Step == step)
-            return;
-        if (State.Step != step - 1 || heldStep != State.Step)
-            throw new InvalidOperationException($"The replica is at step {State.Step} and cannot follow a commit of step {step}.");
-        State.Apply(double.IsFinite(heldNorm) ? held : null);
+        double norm = Math.Sqrt(whole.Squared().sum(ScalarType.Float64).Value<double>());
+        measured(norm);
+        State.Apply(double.IsFinite(norm) ? whole : null);
     }
 
     public double[] Evaluate(int firstBatch, int endBatch)
@@ -180,7 +167,6 @@ public sealed class Replica : IReplica
     private void Load(string path)
     {
         Checkpoint.Read(path).Fill(State, path);
-        heldStep = -1;
         // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
         if (spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
             StartAt(Step, skippedInARow: 0);
@@ -194,11 +180,7 @@ public sealed class Replica : IReplica
 
     public void WriteState(long offset, ReadOnlySpan<byte> bytes) => State.Write(offset, bytes);
 
-    public void StartAt(long step, int skippedInARow)
-    {
-        heldStep = -1;
-        State.StartAt(step, skippedInARow);
-    }
+    public void StartAt(long step, int skippedInARow) => State.StartAt(step, skippedInARow);
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
@@ -213,7 +195,7 @@ public sealed class Replica : IReplica
     public void Dispose()
     {
         gradients.Dispose();
-        held?.Dispose();
+        whole?.Dispose();
         State.Dispose();
     }
 

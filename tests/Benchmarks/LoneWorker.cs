@@ -13,7 +13,6 @@ internal sealed class LoneWorker(Replica replica, RunSpec spec)
     {
         GradientRound round = exchange.Begin(replica.Step);
         replica.ComputeShards(exchange.Share, round);
-        replica.Hold(round.Whole.GetAwaiter().GetResult());
-        replica.AdvanceTo(replica.Step + 1);
+        replica.Apply(round.Whole.GetAwaiter().GetResult(), _ => { });
     }
 }

@@ -35,7 +35,7 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
 
     public Task PrepareAsync(RunSpec spec) => Task.CompletedTask;
 
-    public Task<Holding> EnrolAsync(EnrolOrder order) => Task.FromResult(new Holding(Name, null, false, null));
+    public Task<Holding> EnrolAsync(EnrolOrder order) => Task.FromResult(new Holding(Name, null, null));
 
     public Task<JoinReport> JoinAsync(GenerationOrder order) => Task.FromResult(new JoinReport(Name, order.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
 

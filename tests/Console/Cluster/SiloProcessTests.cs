@@ -35,6 +35,17 @@ public sealed class SiloProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task What_happened_is_shown_however_deep_it_did()
+    {
+        await using var silo = Shell("echo 'Unhandled exception. IOException: taken' >&2; for i in $(seq 20); do echo '   at Some.Method()' >&2; done");
+
+        var fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.WaitAsync(Deadline, TestContext.Current.CancellationToken));
+
+        Assert.EndsWith("ends with:\n  Unhandled exception. IOException: taken", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(21, (await File.ReadAllLinesAsync(silo.LogPath, TestContext.Current.CancellationToken)).Length);
+    }
+
+    [Fact]
     public async Task A_killed_silo_is_noticed()
     {
         await using var silo = Shell("echo ready; cat > /dev/null");

@@ -194,7 +194,7 @@ internal sealed class SimulatedCluster
         switch (happened)
         {
             case GenerationOpened opened when opened.Step < announced:
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step + (replica.HoldsGradient ? 1 : 0) >= announced)
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
                     .Select(node => node.Name);
                 Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
                 announced = opened.Step;

@@ -14,8 +14,6 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
     private const int Words = 4;
 
     private readonly ulong[] state = new ulong[Words];
-    private float[]? held;
-    private long heldStep = -1;
 
     public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8);
 
@@ -26,8 +24,6 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
     public long Step { get; private set; }
 
     public int SkippedInARow { get; private set; }
-
-    public bool HoldsGradient => heldStep == Step;
 
     /// <summary>The states after 0, 1, ... steps of a run without any trouble.</summary>
     public static string[] Reference(RunSpec spec, long steps)
@@ -40,8 +36,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
             var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
             GradientRound round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
-            replica.Hold(round.Whole.GetAwaiter().GetResult());
-            replica.AdvanceTo(step + 1);
+            replica.Apply(round.Whole.GetAwaiter().GetResult(), _ => { });
             hashes.Add(replica.Hash());
         }
 
@@ -53,7 +48,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         (List<string> refused, SavedState? newest) = disk.NewestWhole();
         if (newerThan >= (newest?.Step ?? 0))
             return refused;
-        (Step, SkippedInARow, heldStep) = newest is null ? (0, 0, -1) : (newest.Step, newest.SkippedInARow, -1);
+        (Step, SkippedInARow) = newest is null ? (0, 0) : (newest.Step, newest.SkippedInARow);
         (newest?.State ?? new ulong[Words]).CopyTo(state, 0);
         changed(this);
         return refused;
@@ -74,22 +69,13 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         return [.. Enumerable.Repeat(1.0, range.Count)];
     }
 
-    public double Hold(IReadOnlyList<ReadOnlyMemory<float>> parts)
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured)
     {
-        (held, heldStep) = ([.. parts.SelectMany(part => part.ToArray())], Step);
-        changed(this);
-        return held.Sum();
-    }
-
-    public void AdvanceTo(long step)
-    {
-        if (Step == step)
-            return;
-        if (Step != step - 1 || heldStep != Step)
-            throw new InvalidOperationException($"The replica is at step {Step} and cannot follow a commit of step {step}.");
-        bool finite = held!.All(float.IsFinite);
+        float[] whole = [.. gradient.SelectMany(part => part.ToArray())];
+        measured(whole.Sum());
+        bool finite = whole.All(float.IsFinite);
         for (int word = 0; finite && word < Words; word++)
-            state[word] = held!.Aggregate(state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
+            state[word] = whole.Aggregate(state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
         SkippedInARow = finite ? 0 : SkippedInARow + 1;
         Step++;
         changed(this);
@@ -105,7 +91,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public void StartAt(long step, int skippedInARow)
     {
-        (Step, SkippedInARow, heldStep) = (step, skippedInARow, -1);
+        (Step, SkippedInARow) = (step, skippedInARow);
         changed(this);
     }
 

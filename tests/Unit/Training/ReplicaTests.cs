@@ -143,11 +143,7 @@ public sealed class ReplicaTests
             for (int rank = 0; rank < workers; rank++)
             {
                 (Replica replica, IReadOnlyList<ReadOnlyMemory<float>> total) = (runs[rank].Replica, await rounds[rank].Whole);
-                runs[rank].On(() =>
-                {
-                    replica.Hold(total);
-                    replica.AdvanceTo(step + 1);
-                });
+                runs[rank].On(() => replica.Apply(total, _ => { }));
             }
         }
 
@@ -166,32 +162,29 @@ public sealed class ReplicaTests
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         gradient[^20] = bad;
         float[] values = run.On(() => Model.TensorValues.Floats(run.Replica.State.Values));
-        Assert.False(double.IsFinite(run.On(() => run.Replica.Hold(run.Parts(gradient)))));
-        run.On(() => run.Replica.AdvanceTo(2));
+        run.On(() => run.Replica.Apply(run.Parts(gradient), norm => Assert.False(double.IsFinite(norm))));
         Assert.Equal(2, run.Replica.State.Step);
         Assert.Equal(values, run.On(() => Model.TensorValues.Floats(run.Replica.State.Values)));
         Assert.All(run.Steps(1), loss => Assert.True(double.IsFinite(loss)));
     }
 
     [Fact]
-    public void A_commit_is_followed_once_and_only_with_its_own_gradient()
-    {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
-        run.Steps(1);
-        string hash = run.Hash;
-        run.On(() => run.Replica.AdvanceTo(1));
-        Assert.Equal(hash, run.Hash);
-        foreach (long step in new long[] { 0, 2, 3 })
-            Assert.Throws<InvalidOperationException>(() => run.On(() => run.Replica.AdvanceTo(step)));
-        Assert.Equal(hash, run.Hash);
-    }
-
-    [Fact]
-    public void The_norm_is_that_of_the_whole_gradient()
+    public void The_norm_is_that_of_the_whole_gradient_and_told_before_the_step_is_done()
     {
         using TinyRun run = TinyRun.Start(TinyRun.Small);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         (gradient[0], gradient[33]) = (3, -4);
-        Assert.Equal(5, run.On(() => run.Replica.Hold(run.Parts(gradient))), 1e-6);
+        List<(long Step, double Norm)> told = [];
+        string before = run.Hash;
+        run.On(() => run.Replica.Apply(run.Parts(gradient), norm =>
+        {
+            told.Add((run.Replica.Step, norm));
+            Assert.Equal(before, run.Replica.Hash());
+        }));
+        (long step, double norm) = Assert.Single(told);
+        Assert.Equal(0, step);
+        Assert.Equal(5, norm, 1e-6);
+        Assert.Equal(1, run.Replica.Step);
+        Assert.NotEqual(before, run.Hash);
     }
 }

@@ -76,8 +76,7 @@ internal sealed class TinyRun : IDisposable
             GradientRound round = alone.Begin(Replica.Step);
             double[] losses = Replica.ComputeShards(alone.Share, round);
             Assert.True(round.Whole.IsCompletedSuccessfully);
-            Replica.Hold(round.Whole.Result);
-            Replica.AdvanceTo(Replica.Step + 1);
+            Replica.Apply(round.Whole.Result, _ => { });
             return losses.Sum() / Spec.ImagesPerStep;
         }))];
     }
