@@ -22,6 +22,8 @@ public sealed class Replica : IReplica
 
     /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
     private readonly VectorPool? snapshots;
+
+    /// <summary>The step's gradient [Length]; null on the CPU, where it is applied from where it lies.</summary>
     private Tensor? whole;
 
     public Replica(RunSpec spec, ImageData data, DeviceThreads threads)
@@ -129,6 +131,13 @@ public sealed class Replica : IReplica
     /// <remarks>A gradient that is not finite leaves the vectors and counts the step.</remarks>
     public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured)
     {
+        if (!isOnGpu)
+        {
+            bool isFinite = Measure(Adam.SumOfSquares(gradient));
+            State.Apply(isFinite ? gradient : null, threads);
+            return;
+        }
+
         using var scope = NewDisposeScope();
         whole ??= zeros_like(State.Values).DetachFromDisposeScope();
         for (int part = 0; part < gradient.Count; part++)
@@ -137,9 +146,13 @@ public sealed class Replica : IReplica
             view.CopyFrom(gradient[part]);
         }
 
-        double norm = Math.Sqrt(whole.Squared().sum(ScalarType.Float64).Value<double>());
-        measured(norm);
-        State.Apply(double.IsFinite(norm) ? whole : null);
+        State.Apply(Measure(whole.Squared().sum(ScalarType.Float64).Value<double>()) ? whole : null);
+
+        bool Measure(double sumOfSquares)
+        {
+            measured(Math.Sqrt(sumOfSquares));
+            return double.IsFinite(sumOfSquares);
+        }
     }
 
     public double[] Evaluate(int firstBatch, int endBatch)

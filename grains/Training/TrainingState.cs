@@ -15,8 +15,6 @@ public sealed class TrainingState : IDisposable
     /// <summary>What a checkpoint calls the Polyak average.</summary>
     public const string AverageName = "average";
 
-    private const double FirstDecay = 0.95, SecondDecay = 0.9995, Epsilon = 1e-8;
-
     private readonly RunSpec spec;
 
     /// <param name="device">Where the vectors are; null for the CPU.</param>
@@ -61,28 +59,27 @@ public sealed class TrainingState : IDisposable
     /// <summary>Learning rate of step number <paramref name="step"/>, counted from 0.</summary>
     public static double LearningRate(RunSpec spec, long step) => spec.LearningRate * Math.Pow(spec.LearningRateDecay, step + 1);
 
-    /// <summary>
-    /// One step of Adam with epsilon inside the root, as in the published PixelCNN++ program, then of the average.
-    /// </summary>
+    /// <summary>Applies the gradient of a step, by whole-vector operations on the device.</summary>
     /// <param name="gradient">Sum over all images of the step [Length]; null leaves the vectors as they are and counts the step.</param>
     public void Apply(Tensor? gradient)
     {
         if (gradient is not null)
-        {
-            using var scope = NewDisposeScope();
-            using var none = no_grad();
-            double t = Step + 1;
-            FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
-            SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
-            Tensor deviation = (SecondMoment / Number(1 - Math.Pow(SecondDecay, t))).Plus(Epsilon).sqrt();
-            Values.AddInPlace(FirstMoment / deviation * Number(-LearningRate(spec, Step) / (1 - Math.Pow(FirstDecay, t))));
-            Average.lerp_(Values, Number(1 - Math.Min(spec.PolyakDecay, t / (9 + t))));
+            new Adam(this, spec).Apply(gradient);
+        Count(gradient is not null);
+    }
 
-            // Made on the device: a number that is copied there would wait for all work before it.
-            Tensor Number(double value) => TensorMath.Number((float)value, Values.device);
-        }
+    /// <summary>The same on the CPU, by all threads.</summary>
+    /// <param name="parts">The gradient, one part after another.</param>
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>>? parts, DeviceThreads threads)
+    {
+        if (parts is not null)
+            new Adam(this, spec).Apply(parts, threads);
+        Count(parts is not null);
+    }
 
-        SkippedInARow = gradient is null ? SkippedInARow + 1 : 0;
+    private void Count(bool isFinite)
+    {
+        SkippedInARow = isFinite ? 0 : SkippedInARow + 1;
         Step++;
     }
 

@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
+using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace PixelCnnCluster.Training;
+
+/// <summary>One step of Adam with epsilon inside the root, as in the published PixelCNN++ program, then of the Polyak average.</summary>
+internal sealed class Adam
+{
+    private const double FirstDecay = 0.95, SecondDecay = 0.9995, Epsilon = 1e-8;
+
+    /// <summary>Elements that a thread takes at a time: few enough for all that is known of them to stay in its cache.</summary>
+    private const int Block = 4096;
+
+    private readonly TrainingState state;
+    private readonly float secondScale, rate, averageWeight;
+
+    /// <param name="state">Before the step.</param>
+    public Adam(TrainingState state, RunSpec spec)
+    {
+        this.state = state;
+        double t = state.Step + 1;
+        secondScale = (float)(1 - Math.Pow(SecondDecay, t));
+        rate = (float)(-TrainingState.LearningRate(spec, state.Step) / (1 - Math.Pow(FirstDecay, t)));
+        averageWeight = (float)(1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
+    }
+
+    /// <summary>By operations on whole vectors, on any device.</summary>
+    /// <param name="gradient">[Length].</param>
+    public void Apply(Tensor gradient)
+    {
+        using var scope = NewDisposeScope();
+        using var none = no_grad();
+        state.FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
+        state.SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
+        Tensor deviation = (state.SecondMoment / Number(secondScale)).Plus(Epsilon).sqrt();
+        state.Values.AddInPlace(state.FirstMoment / deviation * Number(rate));
+        state.Average.lerp_(state.Values, Number(averageWeight));
+
+        // Made on the device: a number that is copied there would wait for all work before it.
+        Tensor Number(float value) => TensorMath.Number(value, state.Values.device);
+    }
+
+    /// <summary>In one pass over memory, on the CPU. No element knows of another, so the threads change nothing.</summary>
+    /// <param name="parts">The gradient, one part after another.</param>
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> parts, DeviceThreads threads)
+    {
+        int begin = 0;
+        foreach (ReadOnlyMemory<float> part in parts)
+        {
+            int offset = begin;
+            threads.ForEach((part.Length + Block - 1) / Block, (_, block) =>
+            {
+                int first = block * Block, length = Math.Min(Block, part.Length - first);
+                Apply(part.Span.Slice(first, length), Of(state.FirstMoment), Of(state.SecondMoment), Of(state.Values), Of(state.Average));
+
+                Span<float> Of(Tensor vector) => MemoryMarshal.Cast<byte, float>(vector.bytes).Slice(offset + first, length);
+            });
+            begin += part.Length;
+        }
+    }
+
+    private void Apply(ReadOnlySpan<float> gradient, Span<float> firstMoment, Span<float> secondMoment, Span<float> values, Span<float> average)
+    {
+        Span<float> x = stackalloc float[Block];
+        x = x[..gradient.Length];
+        TensorPrimitives.Multiply(firstMoment, (float)FirstDecay, firstMoment);
+        TensorPrimitives.MultiplyAdd(gradient, (float)(1 - FirstDecay), firstMoment, firstMoment);
+        TensorPrimitives.Multiply(gradient, gradient, x);
+        TensorPrimitives.Multiply(secondMoment, (float)SecondDecay, secondMoment);
+        TensorPrimitives.MultiplyAdd(x, (float)(1 - SecondDecay), secondMoment, secondMoment);
+        TensorPrimitives.Divide(secondMoment, secondScale, x);
+        TensorPrimitives.Add(x, (float)Epsilon, x);
+        TensorPrimitives.Sqrt(x, x);
+        TensorPrimitives.Divide(firstMoment, x, x);
+        TensorPrimitives.MultiplyAdd(x, rate, values, values);
+        // Not as a sum of two products, whose weights would not quite add up to 1.
+        TensorPrimitives.Subtract(values, average, x);
+        TensorPrimitives.MultiplyAdd(x, averageWeight, average, average);
+    }
+
+    /// <summary>A gradient's sum of squares, on the CPU.</summary>
+    public static double SumOfSquares(IReadOnlyList<ReadOnlyMemory<float>> parts)
+    {
+        double sum = 0;
+        foreach (ReadOnlyMemory<float> part in parts)
+        {
+            for (int first = 0; first < part.Length; first += Block)
+                sum += TensorPrimitives.SumOfSquares(part.Span.Slice(first, Math.Min(Block, part.Length - first)));
+        }
+
+        return sum;
+    }
+}
