@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 
@@ -23,8 +24,18 @@ internal sealed class Tenancy(string run) : IDisposable
 
     public bool IsOver { get; private set; }
 
+    /// <summary>Why a gradient could not be applied whose step was reported before: nobody knows what the state is now.</summary>
+    public Exception? Fault { get; set; }
+
     /// <summary>Cancelled when the generation ends.</summary>
     public CancellationToken Over => generationOver.Token;
+
+    /// <exception cref="Exception">The <see cref="Fault"/>, until the worker leaves the run.</exception>
+    public void ThrowIfBroken()
+    {
+        if (Fault is not null)
+            ExceptionDispatchInfo.Throw(Fault);
+    }
 
     public void Begin(int generation)
     {
@@ -65,6 +76,6 @@ internal sealed class Tenancy(string run) : IDisposable
 /// <summary>A worker's part in a generation.</summary>
 internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange)
 {
-    /// <summary>The newest step that was reported has been applied; fails if it could not be.</summary>
-    public Task Applied { get; set; } = Task.CompletedTask;
+    /// <summary>When the newest step was applied.</summary>
+    public long? Applied { get; set; }
 }

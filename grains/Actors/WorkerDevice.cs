@@ -22,7 +22,6 @@ public sealed class WorkerDevice(
     private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
     private WorkerPhase phase;
     private long heard;
-    private long? applied;
 
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
     public bool IsNeeded => tenancy is not null && time.GetElapsedTime(heard) < Silence;
@@ -50,6 +49,7 @@ public sealed class WorkerDevice(
             Tenancy mine = tenancy;
             return calls.Once((order.Run, order.Generation, nameof(EnrolAsync)), () => device.RunAsync(() =>
             {
+                mine.ThrowIfBroken();
                 phase = WorkerPhase.Loading;
                 if (mine.Replica is null)
                 {
@@ -180,8 +180,8 @@ public sealed class WorkerDevice(
         {
             Check(member, order.Step);
             long ordered = time.GetTimestamp();
-            if (applied is { } before)
-                metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(before, ordered));
+            if (member.Applied is { } applied)
+                metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(applied, ordered));
             phase = WorkerPhase.Computing;
             using Activity? computing = Traces.Begin("compute", span);
             GradientRound begun = member.Exchange.Begin(order.Step);
@@ -199,33 +199,32 @@ public sealed class WorkerDevice(
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
         exchanging?.Stop();
         var report = new TaskCompletionSource<StepReport>(TaskCreationOptions.RunContinuationsAsynchronously);
-        member.Applied = device.RunAsync(() =>
+        _ = device.RunAsync(() =>
         {
             try
             {
-                return Apply();
+                Apply();
             }
             catch (Exception fault)
             {
-                // Should it be reported already, the next order fails.
-                report.TrySetException(fault);
-                throw;
+                if (!report.TrySetException(fault))
+                    member.Tenancy.Fault = fault;
             }
+
+            return true;
         });
         return await report.Task;
 
-        bool Apply()
+        void Apply()
         {
             Check(member, order.Step);
             long begun = time.GetTimestamp();
-            member.Tenancy.HasState = false;
+            phase = WorkerPhase.Computing;
             // The coordinator's answer comes while the gradient is applied.
             replica.Apply(gradient, norm => report.SetResult(new(name, order.Step, losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
-            member.Tenancy.HasState = true;
             phase = WorkerPhase.Waiting;
-            applied = time.GetTimestamp();
-            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, applied.Value));
-            return true;
+            member.Applied = time.GetTimestamp();
+            metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, member.Applied.Value));
         }
     }
 
@@ -258,8 +257,7 @@ public sealed class WorkerDevice(
     {
         if (tenancy?.Member != member)
             throw new StaleOrderException($"{name} has left generation {member.Order.Generation} of run {member.Order.Run}.");
-        if (member.Applied.IsFaulted)
-            member.Applied.GetAwaiter().GetResult();
+        member.Tenancy.ThrowIfBroken();
         if (member.Tenancy.Replica!.Step != step)
             throw new InvalidOperationException($"The replica is at step {member.Tenancy.Replica.Step} and cannot follow an order for step {step}.");
     }
@@ -267,7 +265,6 @@ public sealed class WorkerDevice(
     private void Evict(Tenancy former)
     {
         former.End();
-        applied = null;
         tenancy = null;
         snapshot = null;
         _ = device.RunAsync(() =>

@@ -90,7 +90,7 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<JoinReport> JoinAsync(GenerationOrder order);
 
-    /// <summary>Applies what the order says is committed, then computes and exchanges the gradient of the step.</summary>
+    /// <summary>Computes and exchanges the gradient of the step; answers when it is whole, and applies it then.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<StepReport> StepAsync(StepOrder order);
 

@@ -81,14 +81,21 @@ internal sealed class Adam
         TensorPrimitives.MultiplyAdd(x, averageWeight, average, average);
     }
 
-    /// <summary>A gradient's sum of squares, on the CPU.</summary>
+    /// <summary>A gradient's sum of squares, on the CPU; not finite if one of the squares is not in float32, as the second moment would not be.</summary>
     public static double SumOfSquares(IReadOnlyList<ReadOnlyMemory<float>> parts)
     {
         double sum = 0;
+        Span<float> squares = stackalloc float[Block];
+        Span<double> wide = stackalloc double[Block];
         foreach (ReadOnlyMemory<float> part in parts)
         {
             for (int first = 0; first < part.Length; first += Block)
-                sum += TensorPrimitives.SumOfSquares(part.Span.Slice(first, Math.Min(Block, part.Length - first)));
+            {
+                ReadOnlySpan<float> block = part.Span.Slice(first, Math.Min(Block, part.Length - first));
+                TensorPrimitives.Multiply(block, block, squares);
+                TensorPrimitives.ConvertTruncating<float, double>(squares[..block.Length], wide);
+                sum += TensorPrimitives.Sum<double>(wide[..block.Length]);
+            }
         }
 
         return sum;

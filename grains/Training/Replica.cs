@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// A run's model on one device: computes the gradients of shards, applies committed steps, scores and draws. Everything it
-/// computes is a function of the specification, the data and the number of committed steps. Its methods are called from the
+/// A run's model on one device: computes the gradients of shards, applies those of steps, scores and draws. Everything it
+/// computes is a function of the specification, the data and the number of steps. Its methods are called from the
 /// first of the device's threads.
 /// </summary>
 public sealed class Replica : IReplica

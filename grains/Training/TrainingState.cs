@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Training;
 
 /// <summary>
 /// All that a step changes: parameters, Adam's moments, the Polyak average and the number of steps. Each vector is flat, so the
-/// optimiser is a handful of whole-vector operations, a checkpoint a copy and a hash one pass.
+/// optimiser is one pass or a handful of operations, a checkpoint a copy and a hash one pass.
 /// </summary>
 public sealed class TrainingState : IDisposable
 {
@@ -46,7 +46,7 @@ public sealed class TrainingState : IDisposable
 
     public Parameters AverageParameters { get; }
 
-    /// <summary>Committed steps.</summary>
+    /// <summary>Steps that were applied.</summary>
     public long Step { get; private set; }
 
     /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>

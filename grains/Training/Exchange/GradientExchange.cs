@@ -18,6 +18,9 @@ public sealed class GradientExchange
     private const int ShortestChunk = 1 << 14;
 
     private readonly Lock gate = new();
+
+    /// <summary>Rounds whose sums this worker may still read.</summary>
+    private readonly List<GradientRound> past = [];
     private GradientRound? round;
 
     /// <param name="rank">This worker's number among all.</param>
@@ -71,7 +74,14 @@ public sealed class GradientExchange
     /// <exception cref="OperationCanceledException">The generation is over, or a chunk of a later step came: the generation went on without this worker.</exception>
     public GradientRound Begin(long step)
     {
-        GradientRound current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
+        GradientRound current;
+        lock (gate)
+        {
+            current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
+            past.ForEach(round => round.Recycle());
+            past.Clear();
+        }
+
         current.Begin();
         return current;
     }
@@ -112,10 +122,14 @@ public sealed class GradientExchange
                 return null;
             if (round is null || step > round.Step)
             {
-                round?.Cancel();
+                if (round is not null)
+                {
+                    round.Cancel();
+                    past.Add(round);
+                }
+
                 foreach (Outbox outbox in Outboxes)
                     outbox.Clear();
-                round?.Recycle();
                 round = new(this, step);
             }
 

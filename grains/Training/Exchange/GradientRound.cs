@@ -30,7 +30,7 @@ public sealed class GradientRound
     /// <summary>Completes when the chunks that this worker owns are summed: from then on it waits for those of others.</summary>
     public Task Reduced => reduced.Task;
 
-    /// <summary>The parts of the sum over all shards; they are used for other things when a later step begins.</summary>
+    /// <summary>The parts of the sum over all shards; they are used for other things when this worker begins a later step.</summary>
     public Task<IReadOnlyList<ReadOnlyMemory<float>>> Whole => whole.Task;
 
     /// <summary>A vector for a part of a shard's gradient.</summary>

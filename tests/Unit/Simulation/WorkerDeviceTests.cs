@@ -38,16 +38,28 @@ public sealed class WorkerDeviceTests : IDisposable
     }
 
     [Fact]
-    public async Task A_gradient_that_was_reported_and_cannot_be_applied_fails_the_next_order_and_leaves_no_state()
+    public async Task A_worker_whose_gradient_was_reported_and_cannot_be_applied_serves_the_run_no_more()
     {
         await JoinAsync();
         await worker.StepAsync(new("run", 1, 0));
         await worker.HashAsync(new("run", 1, 1));
         replicas.Breaks = true;
         Assert.Equal(1, (await worker.StepAsync(new("run", 1, 1))).Step);
-        Exception fault = await Assert.ThrowsAsync<IOException>(() => worker.HashAsync(new("run", 1, 2)));
-        Assert.Equal("broken", fault.Message);
-        Assert.Null((await EnrolAsync(generation: 2)).Step);
+        foreach (Func<Task> next in new Func<Task>[] { () => worker.HashAsync(new("run", 1, 2)), () => worker.StepAsync(new("run", 1, 2)), () => EnrolAsync(generation: 2) })
+            Assert.Equal("broken", (await Assert.ThrowsAsync<IOException>(next)).Message);
+        replicas.Breaks = false;
+        await worker.LeaveAsync("run", 2);
+        Assert.Null((await EnrolAsync(generation: 3)).Step);
+    }
+
+    [Fact]
+    public async Task A_device_that_hangs_while_a_gradient_is_applied_counts_as_computing()
+    {
+        await JoinAsync();
+        var applying = new TaskCompletionSource<WorkerPhase>(TaskCreationOptions.RunContinuationsAsynchronously);
+        replicas.Changed = () => applying.TrySetResult(worker.Status().Phase);
+        await worker.StepAsync(new("run", 1, 0));
+        Assert.Equal(WorkerPhase.Computing, await applying.Task);
     }
 
     private Task<Holding> EnrolAsync(int generation) => worker.EnrolAsync(new("run", generation, Spec, IfHeld: false));
@@ -62,12 +74,15 @@ public sealed class WorkerDeviceTests : IDisposable
     {
         public bool Breaks { get; set; }
 
+        public Action Changed { get; set; } = () => { };
+
         public void Load(RunSpec spec) { }
 
         public long? NewestCheckpoint(RunSpec spec) => null;
 
         public IReplica Build(RunSpec spec) => new SimulatedReplica(new SimulatedDisk(), _ =>
         {
+            Changed();
             if (Breaks)
                 throw new IOException("broken");
         });

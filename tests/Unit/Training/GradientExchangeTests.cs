@@ -127,6 +127,19 @@ public sealed class GradientExchangeTests
     }
 
     [Fact]
+    public void A_sum_stays_until_its_worker_begins_a_later_step()
+    {
+        float[][] vectors = Vectors.Random(1, 4, 1);
+        // The second has no shards.
+        Mesh mesh = Two(shards: 1, length: 4);
+        GradientRound[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)];
+        mesh.Post.Deliver();
+        mesh.Start(0, 8, Vectors.Random(1, 4, 2));
+        mesh.Post.Deliver();
+        Assert.Equal(vectors[0], Mesh.Result(rounds[1]));
+    }
+
+    [Fact]
     public void The_end_of_a_generation_ends_a_wait_and_those_to_come()
     {
         using var over = new CancellationTokenSource();

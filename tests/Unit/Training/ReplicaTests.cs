@@ -169,6 +169,16 @@ public sealed class ReplicaTests
     }
 
     [Fact]
+    public void A_gradient_whose_squares_have_no_sum_in_float32_is_applied()
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        float[] gradient = new float[run.Replica.Network.Layout.Length];
+        Array.Fill(gradient, 1e18f);
+        run.On(() => run.Replica.Apply(run.Parts(gradient), norm => Assert.Equal(1e18 * Math.Sqrt(gradient.Length), norm, 1e13)));
+        Assert.Equal(0, run.Replica.SkippedInARow);
+    }
+
+    [Fact]
     public void The_norm_is_that_of_the_whole_gradient_and_told_before_the_step_is_done()
     {
         using TinyRun run = TinyRun.Start(TinyRun.Small);
