@@ -67,18 +67,18 @@ internal sealed class Adam
         Span<float> x = stackalloc float[Block];
         x = x[..gradient.Length];
         TensorPrimitives.Multiply(firstMoment, (float)FirstDecay, firstMoment);
-        TensorPrimitives.MultiplyAdd(gradient, (float)(1 - FirstDecay), firstMoment, firstMoment);
+        TensorPrimitives.FusedMultiplyAdd(gradient, (float)(1 - FirstDecay), firstMoment, firstMoment);
         TensorPrimitives.Multiply(gradient, gradient, x);
         TensorPrimitives.Multiply(secondMoment, (float)SecondDecay, secondMoment);
-        TensorPrimitives.MultiplyAdd(x, (float)(1 - SecondDecay), secondMoment, secondMoment);
+        TensorPrimitives.FusedMultiplyAdd(x, (float)(1 - SecondDecay), secondMoment, secondMoment);
         TensorPrimitives.Divide(secondMoment, secondScale, x);
         TensorPrimitives.Add(x, (float)Epsilon, x);
         TensorPrimitives.Sqrt(x, x);
         TensorPrimitives.Divide(firstMoment, x, x);
-        TensorPrimitives.MultiplyAdd(x, rate, values, values);
+        TensorPrimitives.FusedMultiplyAdd(x, rate, values, values);
         // Not as a sum of two products, whose weights would not quite add up to 1.
         TensorPrimitives.Subtract(values, average, x);
-        TensorPrimitives.MultiplyAdd(x, averageWeight, average, average);
+        TensorPrimitives.FusedMultiplyAdd(x, averageWeight, average, average);
     }
 
     /// <summary>A gradient's sum of squares, on the CPU; not finite if one of the squares is not in float32, as the second moment would not be.</summary>

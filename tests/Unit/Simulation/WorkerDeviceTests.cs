@@ -32,8 +32,13 @@ public sealed class WorkerDeviceTests : IDisposable
     {
         await JoinAsync();
         await worker.StepAsync(new("run", 1, 0));
+        string hash = await worker.HashAsync(new("run", 1, 1));
+        foreach (long step in new long[] { 0, 2, 3 })
+            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.HashAsync(new("run", 1, step)));
         foreach (long step in new long[] { 2, 3 })
             await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", 1, step)));
+        await worker.SnapshotAsync(new("run", 1, 1, null));
+        Assert.Equal(hash, (await worker.WriteSnapshotAsync(new("run", 1, 1, null))).StateHash);
         Assert.Equal(1, (await worker.StepAsync(new("run", 1, 1))).Step);
     }
 
