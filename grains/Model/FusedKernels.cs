@@ -33,7 +33,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         if (IsOnCpu(input))
             rows.Forward(Floats(input), Floats(output), Key(key));
         else
-            GpuKernels.ForEach("concat_elu", input.dtype, output.numel() / 2, [input, key, output], rows.Numbers);
+            GpuKernels.Of(input).ForEach("concat_elu", input.dtype, output.numel() / 2, [input, key, output], rows.Numbers);
         return output;
     }
 
@@ -47,7 +47,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         if (IsOnCpu(input))
             rows.Backward(Floats(input), Floats(gradient), Floats(result), Key(key));
         else
-            GpuKernels.ForEach("concat_elu_backward", input.dtype, input.numel(), [input, key, gradient, result], rows.Numbers);
+            GpuKernels.Of(input).ForEach("concat_elu_backward", input.dtype, input.numel(), [input, key, gradient, result], rows.Numbers);
         return [result, null!, null!, null!];
     }
 
@@ -184,7 +184,7 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
         if (FusedConcatElu.IsOnCpu(x))
             Forward(FusedConcatElu.Floats(x), FusedConcatElu.Floats(gated), FusedConcatElu.Floats(output), (int)x.shape[3]);
         else
-            GpuKernels.ForEach("gate", x.dtype, x.numel(), [x, gated, output], (uint)x.shape[3]);
+            GpuKernels.Of(x).ForEach("gate", x.dtype, x.numel(), [x, gated, output], (uint)x.shape[3]);
         return output;
     }
 
@@ -197,7 +197,7 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
         if (FusedConcatElu.IsOnCpu(gated))
             Backward(FusedConcatElu.Floats(gated), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(result), (int)gradient.shape[3]);
         else
-            GpuKernels.ForEach("gate_backward", gated.dtype, gradient.numel(), [gated, gradient, result], (uint)gradient.shape[3]);
+            GpuKernels.Of(gated).ForEach("gate_backward", gated.dtype, gradient.numel(), [gated, gradient, result], (uint)gradient.shape[3]);
         return [gradient, result];
     }
 

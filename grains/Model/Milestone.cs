@@ -20,6 +20,7 @@ internal sealed class Milestone : autograd.SingleTensorFunction<Milestone>
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
+        BackwardScope.Begin(grad_output);
         ((Action)ctx.get_data("passed"))();
         return [grad_output.alias(), null!];
     }

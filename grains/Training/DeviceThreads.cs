@@ -25,6 +25,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
         Device = TorchDevice.Of(device);
         Count = Device.type == DeviceType.CPU ? count : 1;
         Description = Device.type != DeviceType.CPU ? $"{TorchDevice.NameOf(Device)}, {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
+        Mark = Device.type == DeviceType.CPU ? null : new(Device);
         NativeHeap.KeepFreed();
         set_num_threads(1);
         Start("device", orders);
@@ -37,7 +38,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
             {
                 YieldToTheCluster();
                 if (Device.type != DeviceType.CPU)
-                    CudaStream.UseOwn(Device);
+                    new CudaStream(Device).Use();
                 foreach (Action work in queue.GetConsumingEnumerable())
                     work();
             })
@@ -52,6 +53,9 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     public Device Device { get; }
 
     public string Description { get; }
+
+    /// <summary>For what is copied from a GPU in the middle of its work; null on the CPU.</summary>
+    public CudaMark? Mark { get; }
 
     /// <summary>Bytes of a GPU's memory that are in use, whoever uses them; null on the CPU.</summary>
     public long? UsedMemory
@@ -149,6 +153,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
         help.CompleteAdding();
         foreach (Thread thread in threads)
             thread.Join();
+        Mark?.Dispose();
         orders.Dispose();
         help.Dispose();
     }

@@ -108,14 +108,22 @@ public sealed class Replica : IReplica
             int shard = range.First + i;
             (Tensor images, Tensor? labels) = Batch(data.Train, order.ImagesOf(State.Step, shard));
             Tensor gradient = gradients.Of(thread).Gradient!;
+            CudaMark? mark = threads.Mark;
             Tensor loss = gradients.Loss(
                 thread, images, labels, Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
-                isOnGpu ? null : () => round.Add(part: 1, shard, Copied(part: 1)));
-            // The copies from a GPU are done when its number comes, which waits for all work before it.
-            Memory<float>[] copies = isOnGpu ? [Copied(part: 0), Copied(part: 1)] : [Copied(part: 0)];
+                mark is null ? () => round.Add(part: 1, shard, Copied(part: 1)) : mark.Set);
+            Memory<float> wayDown = default;
+            mark?.Copy(() => wayDown = Copied(part: 1));
+            Memory<float> wayUp = Copied(part: 0);
+            if (mark is not null)
+            {
+                mark.Finish();
+                round.Add(part: 1, shard, wayDown);
+            }
+
+            // A GPU's copy of the rest is done when its number comes, which waits for all work before it.
             losses[i] = loss.Value<float>();
-            for (int part = 0; part < copies.Length; part++)
-                round.Add(part, shard, copies[part]);
+            round.Add(part: 0, shard, wayUp);
 
             Memory<float> Copied(int part)
             {

@@ -17,8 +17,8 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
         new(network.Layout, values, zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     /// <summary>A shard's loss. Its gradient takes the place of the thread's one before.</summary>
-    /// <param name="wayDownDone">See <see cref="Pass.WayDownDone"/>; null on GPUs, where both passes may be one launch.</param>
-    public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action? wayDownDone)
+    /// <param name="wayDownDone">See <see cref="Pass.WayDownDone"/>. On GPUs both passes may be one launch: then it is called when they are recorded, and what it gives the card to do is repeated.</param>
+    public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action wayDownDone)
     {
         Parameters own = Of(thread);
         if (isToBeRecorded || recorded is not null)

@@ -10,6 +10,7 @@ internal static unsafe partial class CudaDriver
     private const string Library = "libcuda.so.1";
     private const int MajorAttribute = 75, MinorAttribute = 76;
     private const int ActiveCapture = 1;
+    private const uint WithoutTiming = 2, RecordInGraph = 1;
 
     private static readonly ConcurrentDictionary<int, nint> Contexts = new();
 
@@ -64,6 +65,24 @@ internal static unsafe partial class CudaDriver
     public static void Launch(nint function, uint blocks, uint threads, nint stream, void** arguments) =>
         Check(Launch(function, blocks, 1, 1, threads, 1, 1, sharedBytes: 0, stream, arguments, extra: null), "cuLaunchKernel");
 
+    /// <summary>Something that a queue passes and others wait for; made in the calling thread's context.</summary>
+    public static nint NewEvent()
+    {
+        Check(CreateEvent(out nint made, WithoutTiming), "cuEventCreate");
+        return made;
+    }
+
+    /// <summary>Lets a queue pass the event behind its work so far; in a recording, whenever that is repeated.</summary>
+    public static void Record(nint passed, nint stream) => Check(RecordEvent(passed, stream, IsCapturing(stream) ? RecordInGraph : 0), "cuEventRecordWithFlags");
+
+    /// <summary>Lets a queue's further work wait until the event, as it was recorded last, is passed.</summary>
+    public static void Await(nint stream, nint passed) => Check(WaitForEvent(stream, passed, flags: 0), "cuStreamWaitEvent");
+
+    /// <summary>Waits for a queue's work.</summary>
+    public static void Finish(nint stream) => Check(Synchronize(stream), "cuStreamSynchronize");
+
+    public static void DestroyEvent(nint passed) => Check(Destroy(passed), "cuEventDestroy");
+
     /// <summary>Whether a recording is going on that nothing has spoiled.</summary>
     public static bool IsCapturing(nint stream) => GetCaptureStatus(stream, out int status) == 0 && status == ActiveCapture;
 
@@ -114,4 +133,19 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library, EntryPoint = "cuStreamIsCapturing")]
     private static partial int GetCaptureStatus(nint stream, out int status);
+
+    [LibraryImport(Library, EntryPoint = "cuEventCreate")]
+    private static partial int CreateEvent(out nint made, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "cuEventRecordWithFlags")]
+    private static partial int RecordEvent(nint passed, nint stream, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "cuStreamWaitEvent")]
+    private static partial int WaitForEvent(nint stream, nint passed, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "cuStreamSynchronize")]
+    private static partial int Synchronize(nint stream);
+
+    [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
+    private static partial int Destroy(nint passed);
 }

@@ -3,11 +3,31 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model;
 
-/// <summary>The queue of a card that a thread's work goes to, by libtorch's own C++ names: TorchSharp has none for it.</summary>
-public static partial class CudaStream
+/// <summary>A queue of a card's work, by libtorch's own C++ names: TorchSharp has none for it. Its work is in no order with that of other queues.</summary>
+public sealed partial class CudaStream(Device device)
 {
-    /// <summary>Gives the calling thread a queue of its own on a card: the one that all threads share cannot be recorded. Its work is in no order with that of other threads.</summary>
-    public static void UseOwn(Device device) => SetCurrent(FromPool(isUrgent: 0, (sbyte)device.index));
+    private readonly Stream stream = FromPool(isUrgent: 0, (sbyte)device.index);
+
+    /// <summary>As the driver knows it.</summary>
+    internal nint Handle => HandleOf(stream);
+
+    /// <summary>Makes it the calling thread's: the one that all threads share cannot be recorded.</summary>
+    public void Use() => SetCurrent(stream);
+
+    /// <summary>Makes it the calling thread's for some work.</summary>
+    internal void Do(Action work)
+    {
+        Stream former = GetCurrent((sbyte)device.index);
+        SetCurrent(stream);
+        try
+        {
+            work();
+        }
+        finally
+        {
+            SetCurrent(former);
+        }
+    }
 
     /// <summary>The calling thread's, as the driver knows it.</summary>
     internal static nint Current(int card)

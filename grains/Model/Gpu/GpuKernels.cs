@@ -11,10 +11,8 @@ namespace PixelCnnCluster.Model;
 /// The kernels in Kernels.cu on one card, compiled by the NVRTC that comes with libtorch when the card is first used. They run in the order of the
 /// tensor library's own work on the same thread.
 /// </summary>
-internal sealed unsafe class GpuKernels
+internal sealed unsafe class GpuKernels : KernelLibrary
 {
-    private const int BlockSize = 256;
-
     private static readonly ConcurrentDictionary<int, Lazy<GpuKernels>> Cards = new();
 
     private readonly ConcurrentDictionary<string, nint> functions = new();
@@ -32,38 +30,12 @@ internal sealed unsafe class GpuKernels
     /// <summary>Whether the kernels are for such a tensor.</summary>
     public static bool Takes(Tensor tensor) => tensor.device_type == DeviceType.CUDA && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
 
-    /// <summary>Runs a kernel with a thread for each of <paramref name="threads"/>, which it is told after the tensors.</summary>
-    /// <param name="real">Type of the elements; it ends the kernel's name.</param>
-    public static void ForEach(string kernel, ScalarType real, long threads, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
-        Of(tensors[0].device_index).Launch(kernel, real, checked((uint)((threads + BlockSize - 1) / BlockSize)), tensors, [checked((uint)threads), .. numbers]);
+    /// <summary>Those of the card that a tensor is on.</summary>
+    public static GpuKernels Of(Tensor tensor) => Cards.GetOrAdd(tensor.device_index, number => new(() => new(number))).Value;
 
-    /// <summary>Runs a kernel with a block for each of <paramref name="blocks"/>.</summary>
-    /// <inheritdoc cref="ForEach"/>
-    public static void ForBlocks(string kernel, ScalarType real, long blocks, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers) =>
-        Of(tensors[0].device_index).Launch(kernel, real, checked((uint)blocks), tensors, numbers);
-
-    private static GpuKernels Of(int card) => Cards.GetOrAdd(card, number => new(() => new(number))).Value;
-
-    private void Launch(string kernel, ScalarType real, uint blocks, ReadOnlySpan<Tensor> tensors, ReadOnlySpan<uint> numbers)
+    protected override void Launch(string name, uint blocks, void** arguments)
     {
-        if (blocks == 0)
-            return;
-        nint function = functions.GetOrAdd(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), name => CudaDriver.FunctionOf(module, name));
-        nint* addresses = stackalloc nint[tensors.Length];
-        uint* values = stackalloc uint[numbers.Length];
-        void** arguments = stackalloc void*[tensors.Length + numbers.Length];
-        for (int i = 0; i < tensors.Length; i++)
-        {
-            addresses[i] = TensorAddress.Of(tensors[i]);
-            arguments[i] = addresses + i;
-        }
-
-        for (int i = 0; i < numbers.Length; i++)
-        {
-            values[i] = numbers[i];
-            arguments[tensors.Length + i] = values + i;
-        }
-
+        nint function = functions.GetOrAdd(name, each => CudaDriver.FunctionOf(module, each));
         // Threads of the backward pass may come here first.
         CudaDriver.Enter(context);
         CudaDriver.Launch(function, blocks, BlockSize, CudaStream.Current(card), arguments);

@@ -167,19 +167,35 @@ __device__ void weight_backward(const float* direction, const float* scale, cons
     }
 }
 
-// Columns of the sampler's rows, [N, columns, channels] a row: the images lie source_image, target_image ... apart, the columns begin at source_first,
-// target_first ...; one thread for each of run = columns x channels elements of each image.
-extern "C" __global__ void row_concat_elu_float(const float* source, float* target, uint total, uint run, uint channels,
-                                                uint source_image, uint source_first, uint target_image, uint target_first)
+// Columns of the sampler's rows, [N, columns, channels] each: images lie source_image, target_image ... apart, and the columns begin at source_first, target_first ...
+// One thread for each of run = columns x channels elements of each image.
+
+// The target's columns become, or with add gain, the source's, which are source_step apart.
+extern "C" __global__ void row_copy_float(const float* source, float* target, uint total, uint run, uint channels,
+                                          uint source_image, uint source_first, uint source_step, uint target_image, uint target_first, uint add)
 {
     uint i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= total)
         return;
     uint n = i / run, at = i % run;
-    float value = source[n * source_image + source_first + at], below = expf(-fabsf(value)) - 1.0f;
-    float* to = target + n * target_image + target_first + at / channels * 2 * channels + at % channels;
+    float* to = target + n * target_image + target_first + at;
+    float value = source[n * source_image + source_first + at / channels * source_step + at % channels];
+    *to = add ? *to + value : value;
+}
+
+// Concatenated ELU (2), whose target has twice the channels, ELU (1) or ReLU (0); channels are the source's.
+extern "C" __global__ void row_activate_float(const float* source, float* target, uint total, uint run, uint channels,
+                                              uint source_image, uint source_first, uint target_image, uint target_first, uint nonlinearity)
+{
+    uint i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= total)
+        return;
+    uint n = i / run, at = i % run;
+    float value = source[n * source_image + source_first + at], below = nonlinearity == 0u ? 0.0f : expf(-fabsf(value)) - 1.0f;
+    float* to = target + n * target_image + target_first + (nonlinearity == 2u ? at / channels * channels : 0u) + at;
     to[0] = value > 0.0f ? value : below;
-    to[channels] = value > 0.0f ? below : -value;
+    if (nonlinearity == 2u)
+        to[channels] = value > 0.0f ? below : -value;
 }
 
 extern "C" __global__ void row_gate_float(const float* input, const float* gated, float* output, uint total, uint run, uint channels,
@@ -191,6 +207,62 @@ extern "C" __global__ void row_gate_float(const float* input, const float* gated
     uint n = i / run, at = i % run;
     const float* a = gated + n * gated_image + gated_first + at / channels * 2 * channels + at % channels;
     output[n * output_image + output_first + at] = input[n * input_image + input_first + at] + a[0] * sigmoid(a[channels]);
+}
+
+// Each of the output's columns gains the product of height floats, from a column of the input on, with the matrix [height, across]. A block has a tile of 16 columns by 32 outputs; each of
+// its eight warps sums up 16 rows of the matrix of every 128, so a column's sums do not depend on what else there is. Heights come in sixteens.
+extern "C" __global__ void row_product_float(const float* input, const float* matrix, float* output, uint columns, uint run, uint height, uint across,
+                                             uint input_image, uint input_first, uint input_step, uint output_image, uint output_first, uint output_step)
+{
+    __shared__ float4 tile[16][32];
+    __shared__ float sums[8][16][32];
+    uint lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, tiles = (across + 31u) / 32u, first = blockIdx.x / tiles * 16u, left = blockIdx.x % tiles * 32u, m = left + lane;
+    float sum[16] = {};
+    for (uint from = 0u; from < height; from += 128u)
+    {
+        float weights[16];
+        uint top = from + 16u * warp;
+        #pragma unroll
+        for (uint k = 0u; k < 16u; k++)
+            weights[k] = top < height && m < across ? matrix[(top + k) * across + m] : 0.0f;
+        __syncthreads();
+        for (uint i = threadIdx.x; i < 512u; i += 256u)
+        {
+            uint column = first + i / 32u, at = from + i % 32u * 4u;
+            tile[i / 32u][i % 32u] = column < columns && at < height
+                ? *(const float4*)(input + column / run * input_image + input_first + column % run * input_step + at) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        }
+
+        __syncthreads();
+        #pragma unroll
+        for (uint k = 0u; k < 16u; k += 4u)
+        {
+            #pragma unroll
+            for (uint c = 0u; c < 16u; c++)
+            {
+                float4 x = tile[c][4u * warp + k / 4u];
+                sum[c] += x.x * weights[k];
+                sum[c] += x.y * weights[k + 1u];
+                sum[c] += x.z * weights[k + 2u];
+                sum[c] += x.w * weights[k + 3u];
+            }
+        }
+    }
+
+    #pragma unroll
+    for (uint c = 0u; c < 16u; c++)
+        sums[warp][c][lane] = sum[c];
+    __syncthreads();
+    for (uint i = threadIdx.x; i < 512u; i += 256u)
+    {
+        uint column = first + i / 32u, at = left + i % 32u;
+        if (column >= columns || at >= across)
+            continue;
+        float total = 0.0f;
+        for (uint w = 0u; w < 8u; w++)
+            total += sums[w][i / 32u][i % 32u];
+        output[column / run * output_image + output_first + column % run * output_step + at] += total;
+    }
 }
 
 #define KERNELS(real) \

@@ -19,22 +19,27 @@ public sealed class CachedNetwork : IPixelNetwork
     private readonly List<(int Stage, ICachedLayer Layer)> vertical = [];
     private readonly List<(int Stage, ICachedLayer Layer)> horizontal = [];
     private readonly Device device;
-    private readonly bool fused;
+    private readonly bool makesTensors;
     private readonly int planes;
     private readonly float[] pixel;
     private int row;
     private int column;
 
     /// <param name="labels">int64 [N], or null for an unconditional network.</param>
-    /// <param name="fused">Computes with <see cref="RowKernels"/> and <see cref="Products"/>, on the CPU only, or with the tensor library; null for what suits the parameters' device.</param>
-    public CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images, bool? fused = null)
+    public CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images)
+        : this(network, parameters, labels, images, parameters.Values.device_type == DeviceType.CPU ? null : GpuKernels.Of(parameters.Values))
+    {
+    }
+
+    /// <param name="kernels">Null computes on the host, with <see cref="RowKernels"/> and <see cref="Products"/>.</param>
+    internal CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images, KernelLibrary? kernels)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
         device = parameters.Values.device;
-        this.fused = fused ?? device.type == DeviceType.CPU;
+        makesTensors = kernels is not null;
         shape = network.Shape;
-        space = new(parameters, images, this.fused);
+        space = new(parameters, images, kernels);
         planes = shape.Channels + 1 + (shape.CoordinateChannels ? 2 : 0);
         pixel = new float[images * planes];
         image = space.Rows(shape.Size, planes);
@@ -60,7 +65,7 @@ public sealed class CachedNetwork : IPixelNetwork
 
     public void Evaluate(int x, ReadOnlySpan<float> noise, Span<float> output)
     {
-        using var scope = fused ? null : NewDisposeScope();
+        using var scope = makesTensors ? NewDisposeScope() : null;
         using var none = no_grad();
         column = x;
         foreach ((int stage, ICachedLayer layer) in Due(horizontal, row | x))

@@ -4,8 +4,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace PixelCnnCluster.Model.Sampling;
 
-/// <summary>Where a cached network's rows and weights live: in arrays for the fused kernels on the CPU, else in tensors on the parameters' device.</summary>
-internal sealed class RowSpace(Parameters parameters, int images, bool fused) : IDisposable
+/// <summary>Where a cached network's rows and weights live: in arrays of the host, or for kernels in tensors on the parameters' device.</summary>
+/// <param name="kernels">Null computes on the host.</param>
+internal sealed class RowSpace(Parameters parameters, int images, KernelLibrary? kernels) : IDisposable
 {
     private readonly List<Tensor> kept = [];
 
@@ -20,7 +21,7 @@ internal sealed class RowSpace(Parameters parameters, int images, bool fused) : 
     public Rows Rows(int width, int channels, int groups = 1)
     {
         long[] shape = [images, width + 2, groups * Padded(channels)];
-        return fused ? new(shape, new float[shape[0] * shape[1] * shape[2]], null) : new(shape, null, Keep(zeros(shape, device: parameters.Values.device)));
+        return kernels is null ? new(shape, new float[shape[0] * shape[1] * shape[2]], null) : new(shape, null, (Keep(zeros(shape, device: parameters.Values.device)), kernels));
     }
 
     /// <summary>Effective weights [out, in, width], in the network's order of channels, as a matrix [width x in, out].</summary>
@@ -32,7 +33,7 @@ internal sealed class RowSpace(Parameters parameters, int images, bool fused) : 
         Tensor matrix = F.pad(grouped, [0, Padded((int)outputs) - outputs, 0, 0, 0, Padded((int)inputs) - inputs])
             .reshape(width * inputGroups * Padded((int)inputs), outputGroups * Padded((int)outputs));
         int height = (int)matrix.shape[0], across = (int)matrix.shape[1];
-        return fused
+        return kernels is null
             ? new(height, across, Floats(matrix.view(height, -1, Products.Block).transpose(0, 1)), null)
             : new(height, across, null, Keep(matrix.contiguous()));
     }
@@ -49,7 +50,7 @@ internal sealed class RowSpace(Parameters parameters, int images, bool fused) : 
     }
 
     /// <summary>Zeros [N, length, width], in an order that is the user's own.</summary>
-    public (float[]? Host, Tensor? Device) Memory(int length, int width) => fused
+    public (float[]? Host, Tensor? Device) Memory(int length, int width) => kernels is null
         ? (new float[images * length * width], null)
         : (null, Keep(zeros([images, length, width], device: parameters.Values.device)));
 

@@ -1,6 +1,5 @@
 using PixelCnnCluster.Contracts;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace PixelCnnCluster.Model.Sampling;
 
@@ -12,9 +11,10 @@ internal readonly record struct Columns(int First, int Count, int Step = 1);
 /// filters see. Until a column is computed it holds the row above's. Channels are padded with zeros to whole blocks; every
 /// operation keeps them zero.
 /// </summary>
-internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
+internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, KernelLibrary Kernels)? device)
 {
-    private readonly Tensor? device = device;
+    private readonly Tensor? device = device?.Tensor;
+    private readonly KernelLibrary? kernels = device?.Kernels;
     private readonly int images = (int)shape[0], channels = (int)shape[2], imageLength = (int)(shape[1] * shape[2]);
 
     public int Width { get; } = (int)shape[1] - 2;
@@ -24,9 +24,9 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>Every column of an image becomes the only one of <paramref name="start"/>.</summary>
     public void Fill(Rows start)
     {
-        if (device is not null)
+        if (kernels is not null)
         {
-            View(All).copy_(start.View(start.All));
+            Take(start, 0, step: 0, 0, Width, add: false);
             return;
         }
 
@@ -39,9 +39,9 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
 
     public void Copy(Rows source, int first, int count)
     {
-        if (device is not null)
+        if (kernels is not null)
         {
-            View(new(first, count)).copy_(source.View(new(first, count)));
+            Take(source, first, channels, first, count, add: false);
             return;
         }
 
@@ -52,9 +52,9 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>Column <paramref name="to"/> gains column <paramref name="from"/> of <paramref name="source"/>.</summary>
     public void Add(Rows source, int from, int to)
     {
-        if (device is not null)
+        if (kernels is not null)
         {
-            View(new(to, 1)).AddInPlace(source.View(new(from, 1)));
+            Take(source, from, channels, to, count: 1, add: true);
             return;
         }
 
@@ -72,13 +72,13 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// </summary>
     public void AddProduct(Matrix matrix, Rows input, Columns from, Columns to)
     {
-        if (device is not null)
+        if (kernels is not null)
         {
-            // One column of each image is a matrix, and one operation.
-            if (to.Count == 1)
-                View(to).squeeze(1).addmm_(input.Window(from, matrix.Height).squeeze(1), matrix.Device!, 1, 1);
-            else
-                View(to).AddInPlace(input.Window(from, matrix.Height).matmul(matrix.Device!));
+            long tiles = (((long)images * to.Count) + 15) / 16 * ((matrix.Across + 31) / 32);
+            kernels.ForBlocks(
+                "row_product", ScalarType.Float32, tiles, [input.device!, matrix.Device!, device!],
+                [(uint)(images * to.Count), (uint)to.Count, (uint)matrix.Height, (uint)matrix.Across,
+                    .. input.Place(from.First), (uint)(from.Step * input.channels), .. Place(to.First), (uint)(to.Step * channels)]);
             return;
         }
 
@@ -103,23 +103,12 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
     public void Activate(Nonlinearity nonlinearity, Rows source, int from, int to, int count)
     {
-        if (device is not null && nonlinearity == Nonlinearity.ConcatElu && GpuKernels.Takes(device))
+        if (kernels is not null)
         {
-            GpuKernels.ForEach(
-                "row_concat_elu", device.dtype, (long)images * count * source.channels, [source.device!, device],
-                [(uint)(count * source.channels), (uint)source.channels, .. source.Place(from), .. Place(to)]);
-            return;
-        }
-
-        if (device is not null)
-        {
-            Tensor x = source.View(new(from, count));
-            View(new(to, count)).copy_(nonlinearity switch
-            {
-                Nonlinearity.ConcatElu => cat([x, -x], -1).Elu(),
-                Nonlinearity.Elu => x.Elu(),
-                _ => F.relu(x),
-            });
+            kernels.ForEach(
+                "row_activate", ScalarType.Float32, (long)images * count * source.channels, [source.device!, device!],
+                [(uint)(count * source.channels), (uint)source.channels, .. source.Place(from), .. Place(to),
+                    nonlinearity switch { Nonlinearity.ConcatElu => 2, Nonlinearity.Elu => 1, _ => 0 }]);
             return;
         }
 
@@ -133,17 +122,11 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
     /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels.</summary>
     public void Gate(Rows input, Rows gated, int first, int count)
     {
-        if (device is not null && GpuKernels.Takes(device))
+        if (kernels is not null)
         {
-            GpuKernels.ForEach(
-                "row_gate", device.dtype, (long)images * count * channels, [input.device!, gated.device!, device],
+            kernels.ForEach(
+                "row_gate", ScalarType.Float32, (long)images * count * channels, [input.device!, gated.device!, device!],
                 [(uint)(count * channels), (uint)channels, .. input.Place(first), .. gated.Place(first), .. Place(first)]);
-            return;
-        }
-
-        if (device is not null)
-        {
-            View(new(first, count)).copy_(input.View(new(first, count)).Plus(F.glu(gated.View(new(first, count)), -1)));
             return;
         }
 
@@ -187,12 +170,13 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, Tensor? device)
         host.AsSpan((image * imageLength) + ((1 + column) * channels), count * channels);
 
     /// <summary>[N, count, channels]</summary>
-    public Tensor View(Columns columns) => Window(columns, channels);
+    public Tensor View(Columns columns) => device!.as_strided(
+        [images, columns.Count, channels], [imageLength, columns.Step * channels, 1], (1 + columns.First) * channels);
 
-    /// <summary>How far images are apart, and where a column begins, for the kernels of a GPU.</summary>
+    /// <summary>How far images are apart, and where a column begins, for kernels.</summary>
     private uint[] Place(int column) => [(uint)imageLength, (uint)((1 + column) * channels)];
 
-    /// <summary>[N, count, length]: windows that begin at the columns and reach as far to the right as is asked for.</summary>
-    private Tensor Window(Columns columns, int length) => device!.as_strided(
-        [images, columns.Count, length], [imageLength, columns.Step * channels, 1], (1 + columns.First) * channels);
+    private void Take(Rows source, int from, int step, int to, int count, bool add) => kernels!.ForEach(
+        "row_copy", ScalarType.Float32, (long)images * count * channels, [source.device!, device!],
+        [(uint)(count * channels), (uint)channels, .. source.Place(from), (uint)step, .. Place(to), add ? 1u : 0u]);
 }

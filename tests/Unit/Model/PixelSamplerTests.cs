@@ -105,7 +105,7 @@ public sealed class PixelSamplerTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void LeavesNoTensorBehind(bool fused)
+    public void LeavesNoTensorBehind(bool kernels)
     {
         using var scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour);
@@ -117,7 +117,7 @@ public sealed class PixelSamplerTests
 
         void Draw()
         {
-            using var cached = new CachedNetwork(model.Network, model.Parameters, labels, 2, fused);
+            using var cached = new CachedNetwork(model.Network, model.Parameters, labels, 2, kernels ? new EmulatedKernels() : null);
             new PixelSampler(cached, model.Network.Shape, SamplingNetwork.Seeds(2)).DrawAll();
         }
     }
