@@ -29,7 +29,7 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
         if (FusedConcatElu.IsOnCpu(direction))
             Forward(FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(output));
         else
-            GpuKernels.Of(direction).ForBlocks("weight", type, scale.numel(), [direction, scale, output], Numbers(direction, (int)vars[2]));
+            GpuKernels.Of(direction).ForBlocks("weight", type, scale.numel(), KernelLibrary.BlockSize, [direction, scale, output], Numbers(direction, (int)vars[2]));
         return output;
     }
 
@@ -42,7 +42,7 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
         if (FusedConcatElu.IsOnCpu(direction))
             Backward(FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(toDirection), FusedConcatElu.Floats(toScale));
         else
-            GpuKernels.Of(direction).ForBlocks("weight_backward", gradient.dtype, scale.numel(), [direction, scale, gradient, toDirection, toScale], Numbers(direction, (int)ctx.get_data("outputDimension")));
+            GpuKernels.Of(direction).ForBlocks("weight_backward", gradient.dtype, scale.numel(), KernelLibrary.BlockSize, [direction, scale, gradient, toDirection, toScale], Numbers(direction, (int)ctx.get_data("outputDimension")));
         return [toDirection, toScale, null!, null!];
     }
 

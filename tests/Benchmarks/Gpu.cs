@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -41,6 +42,8 @@ internal static class Gpu
                     Tell(rows, $"train, batch {batch}, {precision}", () => Training(shape, batch, precision, threads, parsed.GetValue(steps), parsed.GetValue(product)));
             }
 
+            foreach (int batch in parsed.GetValue(batches)!)
+                Tell(rows, $"first gradients for others, batch {batch}, Tf32", () => Departure(shape, batch, threads, parsed.GetValue(steps)));
             foreach (int count in parsed.GetValue(images)!)
                 Tell(rows, $"sample, {count} images", () => Sampling(shape, count, threads));
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
@@ -100,6 +103,30 @@ internal static class Gpu
         });
         return figures;
     }
+
+    /// <summary>When the first gradients of a step are there for another worker, and when the last.</summary>
+    private static Dictionary<string, double> Departure(NetworkShape shape, int batch, DeviceThreads threads, int steps) => On(threads, () =>
+    {
+        RunSpec spec = Spec(shape, batch, Precision.Tf32) with { Shards = 2 };
+        using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep, shape.Channels, shape.Size), threads);
+        replica.Initialise();
+        var exchange = new GradientExchange(new(spec.Shards), workers: 2, rank: 0, replica.GradientParts, spec.Wire, replica.NewVector);
+        List<double> first = [], last = [];
+        for (int step = -3; step < steps; step++)
+        {
+            GradientRound round = exchange.Begin(step);
+            var clock = Stopwatch.StartNew();
+            Task<double> departed = exchange.Outboxes[1].NewsAsync(CancellationToken.None)
+                .ContinueWith(_ => clock.Elapsed.TotalMilliseconds, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            replica.ComputeShards(exchange.Share, round);
+            if (step < 0)
+                continue;
+            last.Add(clock.Elapsed.TotalMilliseconds);
+            first.Add(departed.GetAwaiter().GetResult());
+        }
+
+        return new Dictionary<string, double> { ["first_ms"] = first.Median(), ["last_ms"] = last.Median() };
+    });
 
     private static Dictionary<string, double> Sampling(NetworkShape shape, int count, DeviceThreads threads) => On(threads, () =>
     {

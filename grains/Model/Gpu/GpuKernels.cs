@@ -33,12 +33,12 @@ internal sealed unsafe class GpuKernels : KernelLibrary
     /// <summary>Those of the card that a tensor is on.</summary>
     public static GpuKernels Of(Tensor tensor) => Cards.GetOrAdd(tensor.device_index, number => new(() => new(number))).Value;
 
-    protected override void Launch(string name, uint blocks, void** arguments)
+    protected override void Launch(string name, uint blocks, uint blockSize, void** arguments)
     {
         nint function = functions.GetOrAdd(name, each => CudaDriver.FunctionOf(module, each));
         // Threads of the backward pass may come here first.
         CudaDriver.Enter(context);
-        CudaDriver.Launch(function, blocks, BlockSize, CudaStream.Current(card), arguments);
+        CudaDriver.Launch(function, blocks, blockSize, CudaStream.Current(card), arguments);
     }
 
     /// <summary>Machine code of Kernels.cu.</summary>

@@ -167,6 +167,14 @@ __device__ void weight_backward(const float* direction, const float* scale, cons
     }
 }
 
+__device__ inline void gain(float4& sum, float factor, float4 value)
+{
+    sum.x += factor * value.x;
+    sum.y += factor * value.y;
+    sum.z += factor * value.z;
+    sum.w += factor * value.w;
+}
+
 // Columns of the sampler's rows, [N, columns, channels] each: images lie source_image, target_image ... apart, and the columns begin at source_first, target_first ...
 // One thread for each of run = columns x channels elements of each image.
 
@@ -209,60 +217,52 @@ extern "C" __global__ void row_gate_float(const float* input, const float* gated
     output[n * output_image + output_first + at] = input[n * input_image + input_first + at] + a[0] * sigmoid(a[channels]);
 }
 
-// Each of the output's columns gains the product of height floats, from a column of the input on, with the matrix [height, across]. A block has a tile of 16 columns by 32 outputs; each of
-// its eight warps sums up 16 rows of the matrix of every 128, so a column's sums do not depend on what else there is. Heights come in sixteens.
+// Each of the output's columns gains the product of height floats, from a column of the input on, with the matrix [height, across]. A block has a tile of 8 columns by 32 outputs, each of its
+// threads 2 columns by 4 outputs; each of its sixteen warps sums up four rows of the matrix of every 64, so a column's sums do not depend on what else there is. Heights and outputs come in sixteens.
 extern "C" __global__ void row_product_float(const float* input, const float* matrix, float* output, uint columns, uint run, uint height, uint across,
                                              uint input_image, uint input_first, uint input_step, uint output_image, uint output_first, uint output_step)
 {
-    __shared__ float4 tile[16][32];
-    __shared__ float sums[8][16][32];
-    uint lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, tiles = (across + 31u) / 32u, first = blockIdx.x / tiles * 16u, left = blockIdx.x % tiles * 32u, m = left + lane;
-    float sum[16] = {};
-    for (uint from = 0u; from < height; from += 128u)
+    const uint warps = 16u, tile = 8u;
+    __shared__ float4 sums[16][8][8];
+    uint lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, tiles = (across + 31u) / 32u, first = blockIdx.x / tiles * tile, left = blockIdx.x % tiles * 32u, four = lane % 8u;
+    const float* from[2];
+    float4 sum[2];
+    for (uint c = 0u; c < 2u; c++)
     {
-        float weights[16];
-        uint top = from + 16u * warp;
-        #pragma unroll
-        for (uint k = 0u; k < 16u; k++)
-            weights[k] = top < height && m < across ? matrix[(top + k) * across + m] : 0.0f;
-        __syncthreads();
-        for (uint i = threadIdx.x; i < 512u; i += 256u)
-        {
-            uint column = first + i / 32u, at = from + i % 32u * 4u;
-            tile[i / 32u][i % 32u] = column < columns && at < height
-                ? *(const float4*)(input + column / run * input_image + input_first + column % run * input_step + at) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-        }
+        // What is beyond the last column is not kept.
+        uint column = min(first + lane / 8u * 2u + c, columns - 1u);
+        from[c] = input + column / run * input_image + input_first + column % run * input_step;
+        sum[c] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    }
 
-        __syncthreads();
-        #pragma unroll
-        for (uint k = 0u; k < 16u; k += 4u)
+    uint lowest = left + 4u * four < across ? 4u * warp : height;
+    #pragma unroll 2
+    for (uint k = lowest; k < height; k += 4u * warps)
+    {
+        float4 w[4];
+        for (uint i = 0u; i < 4u; i++)
+            w[i] = *(const float4*)(matrix + (k + i) * across + left + 4u * four);
+        for (uint c = 0u; c < 2u; c++)
         {
-            #pragma unroll
-            for (uint c = 0u; c < 16u; c++)
-            {
-                float4 x = tile[c][4u * warp + k / 4u];
-                sum[c] += x.x * weights[k];
-                sum[c] += x.y * weights[k + 1u];
-                sum[c] += x.z * weights[k + 2u];
-                sum[c] += x.w * weights[k + 3u];
-            }
+            float4 x = *(const float4*)(from[c] + k);
+            gain(sum[c], x.x, w[0]);
+            gain(sum[c], x.y, w[1]);
+            gain(sum[c], x.z, w[2]);
+            gain(sum[c], x.w, w[3]);
         }
     }
 
-    #pragma unroll
-    for (uint c = 0u; c < 16u; c++)
-        sums[warp][c][lane] = sum[c];
+    for (uint c = 0u; c < 2u; c++)
+        sums[warp][lane / 8u * 2u + c][four] = sum[c];
     __syncthreads();
-    for (uint i = threadIdx.x; i < 512u; i += 256u)
-    {
-        uint column = first + i / 32u, at = left + i % 32u;
-        if (column >= columns || at >= across)
-            continue;
-        float total = 0.0f;
-        for (uint w = 0u; w < 8u; w++)
-            total += sums[w][i / 32u][i % 32u];
-        output[column / run * output_image + output_first + column % run * output_step + at] += total;
-    }
+    uint column = first + threadIdx.x / 8u, at = left + threadIdx.x % 8u * 4u;
+    if (threadIdx.x >= 64u || column >= columns || at >= across)
+        return;
+    float4* to = (float4*)(output + column / run * output_image + output_first + column % run * output_step + at);
+    float4 total = *to;
+    for (uint w = 0u; w < warps; w++)
+        gain(total, 1.0f, sums[w][threadIdx.x / 8u][threadIdx.x % 8u]);
+    *to = total;
 }
 
 #define KERNELS(real) \

@@ -74,9 +74,9 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     {
         if (kernels is not null)
         {
-            long tiles = (((long)images * to.Count) + 15) / 16 * ((matrix.Across + 31) / 32);
+            long tiles = (((long)images * to.Count) + 7) / 8 * ((matrix.Across + 31) / 32);
             kernels.ForBlocks(
-                "row_product", ScalarType.Float32, tiles, [input.device!, matrix.Device!, device!],
+                "row_product", ScalarType.Float32, tiles, blockSize: 512, [input.device!, matrix.Device!, device!],
                 [(uint)(images * to.Count), (uint)to.Count, (uint)matrix.Height, (uint)matrix.Across,
                     .. input.Place(from.First), (uint)(from.Step * input.channels), .. Place(to.First), (uint)(to.Step * channels)]);
             return;

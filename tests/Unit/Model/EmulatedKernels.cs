@@ -14,10 +14,10 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
     private readonly delegate* unmanaged<byte*, uint, uint, void**, int> run =
         (delegate* unmanaged<byte*, uint, uint, void**, int>)NativeLibrary.GetExport(Library.Value, "emulate");
 
-    protected override void Launch(string name, uint blocks, void** arguments)
+    protected override void Launch(string name, uint blocks, uint blockSize, void** arguments)
     {
         fixed (byte* text = Encoding.ASCII.GetBytes(name + '\0'))
-            Assert.True(run(text, blocks, BlockSize, arguments) == 0, $"Kernels.cu has no kernel {name}.");
+            Assert.True(run(text, blocks, blockSize, arguments) == 0, $"Kernels.cu has no kernel {name}.");
     }
 
     private static nint Compile()

@@ -15,6 +15,7 @@ struct Index { unsigned x; };
 static thread_local Index blockIdx, threadIdx, blockDim, gridDim;
 struct alignas(16) float4 { float x, y, z, w; };
 static float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+static unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
 static float __uint_as_float(unsigned bits) { float value; memcpy(&value, &bits, 4); return value; }
 static unsigned __float_as_uint(float value) { unsigned bits; memcpy(&bits, &value, 4); return bits; }
 
@@ -114,7 +115,8 @@ extern "C" int emulate(const char* name, unsigned blocks, unsigned threads, void
             continue;
         kernel = each.call;
         given = arguments;
-        fibers.resize(threads);
+        if (fibers.size() < threads)
+            fibers.resize(threads);
         blockDim.x = threads;
         gridDim.x = blocks;
         for (unsigned block = 0; block < blocks; block++)

@@ -69,8 +69,8 @@ public sealed class KernelTests
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor v = direction.detach(), g = scale.detach(), output = full(shape, float.NaN, type), toDirection = full(shape, float.NaN), toScale = full([filters], float.NaN);
-        kernels.ForBlocks("weight", type, filters, [v, g, output], (uint)(v.numel() / filters), (uint)inner);
-        kernels.ForBlocks("weight_backward", type, filters, [v, g, slope.to_type(type), toDirection, toScale], (uint)(v.numel() / filters), (uint)inner);
+        kernels.ForBlocks("weight", type, filters, KernelLibrary.BlockSize, [v, g, output], (uint)(v.numel() / filters), (uint)inner);
+        kernels.ForBlocks("weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale], (uint)(v.numel() / filters), (uint)inner);
         AssertNear(expected, output, bf16);
         AssertNear(direction.grad!, toDirection, bf16: false);
         AssertNear(scale.grad!, toScale, bf16: false);
