@@ -167,16 +167,8 @@ __device__ void weight_backward(const float* direction, const float* scale, cons
     }
 }
 
-__device__ inline void gain(float4& sum, float factor, float4 value)
-{
-    sum.x += factor * value.x;
-    sum.y += factor * value.y;
-    sum.z += factor * value.z;
-    sum.w += factor * value.w;
-}
-
 // Columns of the sampler's rows, [N, columns, channels] each: images lie source_image, target_image ... apart, and the columns begin at source_first, target_first ...
-// One thread for each of run = columns x channels elements of each image.
+// Where there is one thread for each element, run is columns x channels of an image.
 
 // The target's columns become, or with add gain, the source's, which are source_step apart.
 extern "C" __global__ void row_copy_float(const float* source, float* target, uint total, uint run, uint channels,
@@ -191,7 +183,23 @@ extern "C" __global__ void row_copy_float(const float* source, float* target, ui
     *to = add ? *to + value : value;
 }
 
-// Concatenated ELU (2), whose target has twice the channels, ELU (1) or ReLU (0); channels are the source's.
+// A value's ReLU (0), ELU (1) or both sides of its concatenated ELU (2); nothing (3).
+__device__ inline void activate(float value, float* target, uint channels, uint nonlinearity)
+{
+    if (nonlinearity > 2u)
+        return;
+    float below = nonlinearity == 0u ? 0.0f : expf(-fabsf(value)) - 1.0f;
+    target[0] = value > 0.0f ? value : below;
+    if (nonlinearity == 2u)
+        target[channels] = value > 0.0f ? below : -value;
+}
+
+// Where a channel's activation lies in a run of columns, of which concatenated ELU makes twice the channels.
+__device__ inline uint activated_at(uint at, uint channels, uint nonlinearity)
+{
+    return nonlinearity == 2u ? at / channels * channels + at : at;
+}
+
 extern "C" __global__ void row_activate_float(const float* source, float* target, uint total, uint run, uint channels,
                                               uint source_image, uint source_first, uint target_image, uint target_first, uint nonlinearity)
 {
@@ -199,50 +207,63 @@ extern "C" __global__ void row_activate_float(const float* source, float* target
     if (i >= total)
         return;
     uint n = i / run, at = i % run;
-    float value = source[n * source_image + source_first + at], below = nonlinearity == 0u ? 0.0f : expf(-fabsf(value)) - 1.0f;
-    float* to = target + n * target_image + target_first + (nonlinearity == 2u ? at / channels * channels : 0u) + at;
-    to[0] = value > 0.0f ? value : below;
-    if (nonlinearity == 2u)
-        to[channels] = value > 0.0f ? below : -value;
+    activate(source[n * source_image + source_first + at], target + n * target_image + target_first + activated_at(at, channels, nonlinearity), channels, nonlinearity);
 }
 
-extern "C" __global__ void row_gate_float(const float* input, const float* gated, float* output, uint total, uint run, uint channels,
-                                          uint input_image, uint input_first, uint gated_image, uint gated_first, uint output_image, uint output_first)
+// And the gate's activation.
+extern "C" __global__ void row_gate_float(const float* input, const float* gated, float* output, float* activated, uint total, uint run, uint channels,
+                                          uint input_image, uint input_first, uint gated_image, uint gated_first, uint output_image, uint output_first,
+                                          uint activated_image, uint activated_first, uint nonlinearity)
 {
     uint i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= total)
         return;
     uint n = i / run, at = i % run;
     const float* a = gated + n * gated_image + gated_first + at / channels * 2 * channels + at % channels;
-    output[n * output_image + output_first + at] = input[n * input_image + input_first + at] + a[0] * sigmoid(a[channels]);
+    float value = input[n * input_image + input_first + at] + a[0] * sigmoid(a[channels]);
+    output[n * output_image + output_first + at] = value;
+    activate(value, activated + n * activated_image + activated_first + activated_at(at, channels, nonlinearity), channels, nonlinearity);
 }
 
-// Each of the output's columns gains the product of height floats, from a column of the input on, with the matrix [height, across]. A block has a tile of 8 columns by 32 outputs, each of its
-// threads 2 columns by 4 outputs; each of its sixteen warps sums up four rows of the matrix of every 64, so a column's sums do not depend on what else there is. Heights and outputs come in sixteens.
-extern "C" __global__ void row_product_float(const float* input, const float* matrix, float* output, uint columns, uint run, uint height, uint across,
-                                             uint input_image, uint input_first, uint input_step, uint output_image, uint output_first, uint output_step)
+__device__ inline void gain(float4& sum, float factor, float4 value)
 {
-    const uint warps = 16u, tile = 8u;
-    __shared__ float4 sums[16][8][8];
-    uint lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, tiles = (across + 31u) / 32u, first = blockIdx.x / tiles * tile, left = blockIdx.x % tiles * 32u, four = lane % 8u;
-    const float* from[2];
-    float4 sum[2];
-    for (uint c = 0u; c < 2u; c++)
+    sum.x += factor * value.x;
+    sum.y += factor * value.y;
+    sum.z += factor * value.z;
+    sum.w += factor * value.w;
+}
+
+// Each of the output's columns, run of an image, gains the product of height floats, from a column of the input on, with the matrix [height, across], and is activated. A block has a tile of
+// four times each columns by 32 outputs, each of its threads so many columns by 4 outputs; its warps take turns with four rows of the matrix, so a column's sums do not depend on what else there
+// is. Heights and outputs come in sixteens.
+template <uint warps, uint each>
+__device__ void row_product(const float* input, const float* matrix, float* output, float* activated, uint columns, uint run, uint height, uint across,
+                            uint input_image, uint input_first, uint input_step, uint output_image, uint output_first, uint output_step,
+                            uint activated_image, uint activated_first, uint nonlinearity)
+{
+    __shared__ float4 sums[warps][4u * each][8];
+    uint lane = threadIdx.x % 32u, warp = threadIdx.x / 32u, tiles = (across + 31u) / 32u, first = blockIdx.x / tiles * 4u * each, left = blockIdx.x % tiles * 32u, four = lane % 8u;
+    const float* from[each];
+    float4 sum[each];
+    #pragma unroll
+    for (uint c = 0u; c < each; c++)
     {
         // What is beyond the last column is not kept.
-        uint column = min(first + lane / 8u * 2u + c, columns - 1u);
+        uint column = min(first + lane / 8u * each + c, columns - 1u);
         from[c] = input + column / run * input_image + input_first + column % run * input_step;
         sum[c] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     }
 
     uint lowest = left + 4u * four < across ? 4u * warp : height;
-    #pragma unroll 2
+    #pragma unroll (4 / each)
     for (uint k = lowest; k < height; k += 4u * warps)
     {
         float4 w[4];
+        #pragma unroll
         for (uint i = 0u; i < 4u; i++)
             w[i] = *(const float4*)(matrix + (k + i) * across + left + 4u * four);
-        for (uint c = 0u; c < 2u; c++)
+        #pragma unroll
+        for (uint c = 0u; c < each; c++)
         {
             float4 x = *(const float4*)(from[c] + k);
             gain(sum[c], x.x, w[0]);
@@ -252,18 +273,36 @@ extern "C" __global__ void row_product_float(const float* input, const float* ma
         }
     }
 
-    for (uint c = 0u; c < 2u; c++)
-        sums[warp][lane / 8u * 2u + c][four] = sum[c];
+    #pragma unroll
+    for (uint c = 0u; c < each; c++)
+        sums[warp][lane / 8u * each + c][four] = sum[c];
     __syncthreads();
     uint column = first + threadIdx.x / 8u, at = left + threadIdx.x % 8u * 4u;
-    if (threadIdx.x >= 64u || column >= columns || at >= across)
+    if (threadIdx.x >= 32u * each || column >= columns || at >= across)
         return;
-    float4* to = (float4*)(output + column / run * output_image + output_first + column % run * output_step + at);
+    uint n = column / run, x = column % run;
+    float4* to = (float4*)(output + n * output_image + output_first + x * output_step + at);
     float4 total = *to;
     for (uint w = 0u; w < warps; w++)
         gain(total, 1.0f, sums[w][threadIdx.x / 8u][threadIdx.x % 8u]);
     *to = total;
+    float* active = activated + n * activated_image + activated_first + activated_at(x * across + at, across, nonlinearity);
+    activate(total.x, active, across, nonlinearity);
+    activate(total.y, active + 1, across, nonlinearity);
+    activate(total.z, active + 2, across, nonlinearity);
+    activate(total.w, active + 3, across, nonlinearity);
 }
+
+// For the few columns of a pixel, whose time is latency, and for those of rows.
+#define ROW_PRODUCT(name, warps, each) \
+    extern "C" __global__ void name(const float* input, const float* matrix, float* output, float* activated, uint columns, uint run, uint height, uint across, \
+        uint input_image, uint input_first, uint input_step, uint output_image, uint output_first, uint output_step, \
+        uint activated_image, uint activated_first, uint nonlinearity) \
+    { row_product<warps, each>(input, matrix, output, activated, columns, run, height, across, input_image, input_first, input_step, output_image, output_first, output_step, \
+        activated_image, activated_first, nonlinearity); }
+
+ROW_PRODUCT(pixel_product_float, 16u, 2u)
+ROW_PRODUCT(row_product_float, 8u, 4u)
 
 #define KERNELS(real) \
     extern "C" __global__ void concat_elu_##real(const real* input, const uint* key, real* output, uint total, uint height, uint width, uint channels, \

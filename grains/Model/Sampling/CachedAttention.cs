@@ -63,6 +63,7 @@ internal sealed unsafe class CachedAttention : ICachedLayer
         project.Apply(mixed, mixed.All);
         output.Copy(input, first, 1);
         output.Add(projected, 0, first);
+        output.Activate(first, 1);
     }
 
     private void Attend(int image, int position)

@@ -12,7 +12,7 @@ internal interface ICachedLayer
     /// <param name="row">At the layer's own scale.</param>
     void BeginRow(int row);
 
-    /// <summary>Computes columns of the row from inputs that are known up to there.</summary>
+    /// <summary>Computes columns of the row from inputs that are known up to there, and activates them where others want that.</summary>
     void Advance(int first, int count);
 }
 
@@ -24,12 +24,15 @@ internal sealed class CachedConvolution : ICachedLayer
     private readonly Rows start;
     private readonly Matrix? above;
     private readonly Matrix own;
+    private readonly bool activate;
 
     /// <param name="inputGroups">Groups in which the input's channels come, <paramref name="outputGroups"/> alike.</param>
     /// <param name="bias">[out] or [N, out]; the layer's own if null.</param>
-    public CachedConvolution(RowSpace space, ShiftedConvolution layer, Rows input, Rows output, int inputGroups = 1, int outputGroups = 1, Tensor? bias = null)
+    /// <param name="activate">A column is activated when it has been advanced to.</param>
+    public CachedConvolution(
+        RowSpace space, ShiftedConvolution layer, Rows input, Rows output, int inputGroups = 1, int outputGroups = 1, Tensor? bias = null, bool activate = false)
     {
-        (this.layer, this.input, Output) = (layer, input, output);
+        (this.layer, this.input, Output, this.activate) = (layer, input, output, activate);
         Tensor weights = layer.Weights.Weight(space.Parameters);
         start = space.Start(bias ?? space.Parameters[layer.Weights.Bias], outputGroups);
         above = layer.Reach.Height == 1 ? null : space.Matrix(weights.select(2, 0), inputGroups, outputGroups);
@@ -45,7 +48,7 @@ internal sealed class CachedConvolution : ICachedLayer
             Output.AddProduct(above, input, Inputs(0, Output.Width), Output.All);
     }
 
-    public void Advance(int first, int count) => Output.AddProduct(own, input, Inputs(first, count), new(first, count));
+    public void Advance(int first, int count) => Output.AddProduct(own, input, Inputs(first, count), new(first, count), activate);
 
     /// <summary>Where the filters begin.</summary>
     private Columns Inputs(int first, int count) => new((layer.Stride * first) - layer.Padding.Left, count, layer.Stride);
@@ -62,9 +65,7 @@ internal sealed class CachedShiftDown(CachedConvolution convolution, Rows output
         convolution.BeginRow(row);
     }
 
-    public void Advance(int first, int count)
-    {
-    }
+    public void Advance(int first, int count) => output.Activate(first, count);
 }
 
 /// <summary>The horizontal stream's first layer: the rows above, and the pixel to the left, of which the first column has none.</summary>
@@ -78,22 +79,22 @@ internal sealed class CachedFirstLeft(CachedShiftDown above, CachedConvolution l
 
     public void Advance(int first, int count)
     {
-        if (first == 0)
-            return;
-        left.Advance(first - 1, 1);
-        output.Add(left.Output, first - 1, first);
+        if (first > 0)
+        {
+            left.Advance(first - 1, 1);
+            output.Add(left.Output, first - 1, first);
+        }
+
+        output.Activate(first, 1);
     }
 }
 
 /// <summary>A gated block of either stream.</summary>
 internal sealed class CachedBlock : ICachedLayer
 {
-    private readonly GatedBlock block;
     private readonly Rows input;
     private readonly Rows output;
-    private readonly Rows activated;
     private readonly Rows hidden;
-    private readonly Rows activatedHidden;
     private readonly Rows gated;
     private readonly CachedConvolution first;
     private readonly CachedConvolution second;
@@ -104,11 +105,8 @@ internal sealed class CachedBlock : ICachedLayer
     /// <param name="across">On the way down: the same stream's row on the way up.</param>
     public CachedBlock(RowSpace space, GatedBlock block, int filters, Tensor? labels, Rows input, Rows output, Rows? vertical, Rows? across)
     {
-        (this.block, this.input, this.output) = (block, input, output);
-        int halves = block.Activation.Expansion;
-        activated = space.Rows(input.Width, filters, halves);
-        hidden = space.Rows(input.Width, filters);
-        activatedHidden = space.Rows(input.Width, filters, halves);
+        (this.input, this.output) = (input, output);
+        hidden = space.Rows(input.Width, filters, activated: true);
         gated = space.Rows(input.Width, filters, 2);
 
         Tensor firstBias = space.Parameters[block.First.Weights.Bias], secondBias = space.Parameters[block.Second.Weights.Bias];
@@ -116,45 +114,41 @@ internal sealed class CachedBlock : ICachedLayer
         {
             firstBias = firstBias.Plus(space.Parameters[shortcut.Weights.Bias]);
             Rows[] sources = [.. new[] { vertical, across }.OfType<Rows>()];
-            Tensor weights = shortcut.Weights.Weight(space.Parameters).view(filters, halves, sources.Length, filters);
+            Tensor weights = shortcut.Weights.Weight(space.Parameters).view(filters, space.Expansion, sources.Length, filters);
             Shortcut From(Rows source) => new(
-                source, space.Rows(source.Width, filters, halves),
-                space.Matrix(weights.select(2, Array.IndexOf(sources, source)).reshape(filters, -1, 1), halves));
+                source.Activated!, space.Matrix(weights.select(2, Array.IndexOf(sources, source)).reshape(filters, -1, 1), space.Expansion));
             (this.vertical, this.across) = (vertical is null ? null : From(vertical), across is null ? null : From(across));
         }
 
         if (block.ClassBias is { } classBias)
             secondBias = secondBias.Plus(space.Parameters[classBias].index_select(0, labels!));
-        first = new(space, block.First, activated, hidden, halves, bias: firstBias);
-        second = new(space, block.Second, activatedHidden, gated, halves, outputGroups: 2, bias: secondBias);
+        first = new(space, block.First, input.Activated!, hidden, space.Expansion, bias: firstBias, activate: across is null);
+        second = new(space, block.Second, hidden.Activated!, gated, space.Expansion, outputGroups: 2, bias: secondBias);
     }
 
     public void BeginRow(int row)
     {
         first.BeginRow(row);
         second.BeginRow(row);
-        Add(vertical, 0, output.Width);
+        Add(vertical, 0, output.Width, activate: false);
     }
 
     public void Advance(int first, int count)
     {
-        activated.Activate(block.Activation.Nonlinearity, input, first, first, count);
         this.first.Advance(first, count);
-        Add(across, first, count);
-        activatedHidden.Activate(block.Activation.Nonlinearity, hidden, first, first, count);
+        Add(across, first, count, activate: true);
         second.Advance(first, count);
         output.Gate(input, gated, first, count);
     }
 
-    private void Add(Shortcut? shortcut, int first, int count)
+    private void Add(Shortcut? shortcut, int first, int count, bool activate)
     {
-        if (shortcut is null)
-            return;
-        shortcut.Activated.Activate(block.Activation.Nonlinearity, shortcut.Source, first, first, count);
-        hidden.AddProduct(shortcut.Weights, shortcut.Activated, new(first, count), new(first, count));
+        if (shortcut is not null)
+            hidden.AddProduct(shortcut.Weights, shortcut.Source, new(first, count), new(first, count), activate);
     }
 
-    private sealed record Shortcut(Rows Source, Rows Activated, Matrix Weights);
+    /// <param name="Source">Activated.</param>
+    private sealed record Shortcut(Rows Source, Matrix Weights);
 }
 
 /// <summary>A transposed convolution, which takes the position's parity and the coarse pixels that reach there.</summary>
@@ -188,6 +182,8 @@ internal sealed class CachedUpsampling : ICachedLayer
             int both = (first + count - column + 1) / 2;
             output.AddProduct(weights[rowParity][column % 2], input, new(column / 2, both), new(column, both, 2));
         }
+
+        output.Activate(first, count);
     }
 
     /// <summary>Coarse pixel j reaches column 2 j + tap - crop: from the nearest on to the right, every other tap, last first.</summary>

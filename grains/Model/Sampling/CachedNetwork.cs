@@ -39,7 +39,7 @@ public sealed class CachedNetwork : IPixelNetwork
         device = parameters.Values.device;
         makesTensors = kernels is not null;
         shape = network.Shape;
-        space = new(parameters, images, kernels);
+        space = new(parameters, images, new Activation(shape.Nonlinearity, shape.Dropout), kernels);
         planes = shape.Channels + 1 + (shape.CoordinateChannels ? 2 : 0);
         pixel = new float[images * planes];
         image = space.Rows(shape.Size, planes);
@@ -102,14 +102,14 @@ public sealed class CachedNetwork : IPixelNetwork
         us.Push(NewRows(0));
         vertical.Add((0, ShiftDown(network.FirstAbove, us.Peek())));
         uls.Push(NewRows(0));
-        var firstLeft = new CachedConvolution(space, network.FirstLeft, image, NewRows(0));
+        var firstLeft = new CachedConvolution(space, network.FirstLeft, image, space.Rows(shape.Size, shape.Filters));
         horizontal.Add((0, new CachedFirstLeft(ShiftDown(network.FirstAboveForUl, uls.Peek()), firstLeft, uls.Peek())));
         for (int stage = 0; stage < PixelCnn.Stages; stage++)
         {
             if (stage > 0)
             {
-                us.Push(Add(vertical, stage, output => new CachedConvolution(space, network.Downsize[stage - 1].U, us.Peek(), output)));
-                uls.Push(Add(horizontal, stage, output => new CachedConvolution(space, network.Downsize[stage - 1].Ul, uls.Peek(), output)));
+                us.Push(Add(vertical, stage, output => new CachedConvolution(space, network.Downsize[stage - 1].U, us.Peek(), output, activate: true)));
+                uls.Push(Add(horizontal, stage, output => new CachedConvolution(space, network.Downsize[stage - 1].Ul, uls.Peek(), output, activate: true)));
             }
 
             foreach ((GatedBlock blockU, GatedBlock blockUl) in network.Up[stage])
@@ -141,9 +141,9 @@ public sealed class CachedNetwork : IPixelNetwork
 
         return ul;
 
-        Rows NewRows(int stage) => space.Rows(shape.Size >> stage, shape.Filters);
+        Rows NewRows(int stage) => space.Rows(shape.Size >> stage, shape.Filters, activated: true);
 
-        CachedShiftDown ShiftDown(ShiftedConvolution layer, Rows output) => new(new(space, layer, image, NewRows(0)), output);
+        CachedShiftDown ShiftDown(ShiftedConvolution layer, Rows output) => new(new(space, layer, image, space.Rows(shape.Size, shape.Filters)), output);
 
         CachedBlock Block(GatedBlock block, Rows input, Rows output, Rows? aside, Rows? across) =>
             new(space, block, shape.Filters, labels, input, output, aside, across);

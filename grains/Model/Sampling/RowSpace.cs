@@ -5,8 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 namespace PixelCnnCluster.Model.Sampling;
 
 /// <summary>Where a cached network's rows and weights live: in arrays of the host, or for kernels in tensors on the parameters' device.</summary>
+/// <param name="activation">Of the network's blocks.</param>
 /// <param name="kernels">Null computes on the host.</param>
-internal sealed class RowSpace(Parameters parameters, int images, KernelLibrary? kernels) : IDisposable
+internal sealed class RowSpace(Parameters parameters, int images, Activation activation, KernelLibrary? kernels) : IDisposable
 {
     private readonly List<Tensor> kept = [];
 
@@ -17,11 +18,19 @@ internal sealed class RowSpace(Parameters parameters, int images, KernelLibrary?
     /// <summary>Channels with the zeros that fill a whole number of blocks.</summary>
     public static int Padded(int channels) => (channels + Products.Block - 1) / Products.Block * Products.Block;
 
+    /// <summary>Groups in which an activation's channels come.</summary>
+    public int Expansion => activation.Expansion;
+
     /// <param name="groups">Groups of <paramref name="channels"/>, each of which is padded.</param>
-    public Rows Rows(int width, int channels, int groups = 1)
+    /// <param name="activated">Makes room for what the blocks' nonlinearity makes of them.</param>
+    public Rows Rows(int width, int channels, int groups = 1, bool activated = false)
     {
         long[] shape = [images, width + 2, groups * Padded(channels)];
-        return kernels is null ? new(shape, new float[shape[0] * shape[1] * shape[2]], null) : new(shape, null, (Keep(zeros(shape, device: parameters.Values.device)), kernels));
+        Rows? twin = activated ? Rows(width, channels, activation.Expansion) : null;
+        return new(
+            shape, kernels is null ? new float[shape[0] * shape[1] * shape[2]] : null,
+            kernels is null ? null : (Keep(zeros(shape, device: parameters.Values.device)), kernels))
+        { Activated = twin, Nonlinearity = activation.Nonlinearity };
     }
 
     /// <summary>Effective weights [out, in, width], in the network's order of channels, as a matrix [width x in, out].</summary>

@@ -21,6 +21,11 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
 
     public Columns All => new(0, Width);
 
+    /// <summary>What <see cref="Nonlinearity"/> makes of each column, where layers want that: written with the column, or by <see cref="Activate(int, int)"/>.</summary>
+    public Rows? Activated { get; init; }
+
+    public Nonlinearity Nonlinearity { get; init; }
+
     /// <summary>Every column of an image becomes the only one of <paramref name="start"/>.</summary>
     public void Fill(Rows start)
     {
@@ -70,15 +75,19 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     /// Each column of <paramref name="to"/> gains the product of the matrix with as many channels of <paramref name="input"/> as the
     /// matrix is high, from the column of <paramref name="from"/> on to the right.
     /// </summary>
-    public void AddProduct(Matrix matrix, Rows input, Columns from, Columns to)
+    /// <param name="activate">Activates them, which then are side by side.</param>
+    public void AddProduct(Matrix matrix, Rows input, Columns from, Columns to, bool activate = false)
     {
         if (kernels is not null)
         {
-            long tiles = (((long)images * to.Count) + 7) / 8 * ((matrix.Across + 31) / 32);
+            (string kernel, int columnsOfTile, uint blockSize) = to.Count == 1 ? ("pixel_product", 8, 512u) : ("row_product", 16, 256u);
+            int columns = images * to.Count;
             kernels.ForBlocks(
-                "row_product", ScalarType.Float32, tiles, blockSize: 512, [input.device!, matrix.Device!, device!],
-                [(uint)(images * to.Count), (uint)to.Count, (uint)matrix.Height, (uint)matrix.Across,
-                    .. input.Place(from.First), (uint)(from.Step * input.channels), .. Place(to.First), (uint)(to.Step * channels)]);
+                kernel, ScalarType.Float32, (long)((columns + columnsOfTile - 1) / columnsOfTile) * ((matrix.Across + 31) / 32), blockSize,
+                [input.device!, matrix.Device!, device!, ActivatedOr(activate).device!],
+                [(uint)columns, (uint)to.Count, (uint)matrix.Height, (uint)matrix.Across,
+                    .. input.Place(from.First), (uint)(from.Step * input.channels), .. Place(to.First), (uint)(to.Step * channels),
+                    .. ActivatedOr(activate).Place(to.First), Code(activate ? Nonlinearity : null)]);
             return;
         }
 
@@ -88,17 +97,24 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
             if (to.Count == 1)
             {
                 Products.Add(x, input.imageLength, weights, matrix.Height, matrixStep, blocks, y, imageLength, images);
-                return;
             }
-
-            for (long n = 0; n < images; n++)
+            else
             {
-                Products.Add(
-                    x + (n * input.imageLength), from.Step * input.channels, weights, matrix.Height, matrixStep, blocks,
-                    y + (n * imageLength), to.Step * channels, to.Count);
+                for (long n = 0; n < images; n++)
+                {
+                    Products.Add(
+                        x + (n * input.imageLength), from.Step * input.channels, weights, matrix.Height, matrixStep, blocks,
+                        y + (n * imageLength), to.Step * channels, to.Count);
+                }
             }
         }
+
+        if (activate)
+            Activate(to.First, to.Count);
     }
+
+    /// <summary>Activates columns.</summary>
+    public void Activate(int first, int count) => Activated!.Activate(Nonlinearity, this, first, first, count);
 
     /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
     public void Activate(Nonlinearity nonlinearity, Rows source, int from, int to, int count)
@@ -107,8 +123,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
         {
             kernels.ForEach(
                 "row_activate", ScalarType.Float32, (long)images * count * source.channels, [source.device!, device!],
-                [(uint)(count * source.channels), (uint)source.channels, .. source.Place(from), .. Place(to),
-                    nonlinearity switch { Nonlinearity.ConcatElu => 2, Nonlinearity.Elu => 1, _ => 0 }]);
+                [(uint)(count * source.channels), (uint)source.channels, .. source.Place(from), .. Place(to), Code(nonlinearity)]);
             return;
         }
 
@@ -119,14 +134,14 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
         }
     }
 
-    /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels.</summary>
+    /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels; activated.</summary>
     public void Gate(Rows input, Rows gated, int first, int count)
     {
         if (kernels is not null)
         {
             kernels.ForEach(
-                "row_gate", ScalarType.Float32, (long)images * count * channels, [input.device!, gated.device!, device!],
-                [(uint)(count * channels), (uint)channels, .. input.Place(first), .. gated.Place(first), .. Place(first)]);
+                "row_gate", ScalarType.Float32, (long)images * count * channels, [input.device!, gated.device!, device!, Activated!.device!],
+                [(uint)(count * channels), (uint)channels, .. input.Place(first), .. gated.Place(first), .. Place(first), .. Activated.Place(first), Code(Nonlinearity)]);
             return;
         }
 
@@ -135,6 +150,8 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
             fixed (float* x = input.Host(n, first, count), ab = gated.Host(n, first, count), y = Host(n, first, count))
                 RowKernels.Gate(x, ab, y, channels, count);
         }
+
+        Activate(first, count);
     }
 
     /// <summary>Sets the first channels of one column of each image; <paramref name="values"/> [N, any number up to all].</summary>
@@ -175,6 +192,12 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
 
     /// <summary>How far images are apart, and where a column begins, for kernels.</summary>
     private uint[] Place(int column) => [(uint)imageLength, (uint)((1 + column) * channels)];
+
+    /// <summary>The kernels' number for a nonlinearity or none.</summary>
+    private static uint Code(Nonlinearity? nonlinearity) => nonlinearity switch { Nonlinearity.Relu => 0, Nonlinearity.Elu => 1, Nonlinearity.ConcatElu => 2, _ => 3 };
+
+    /// <summary>Where the kernels write an activation; where they write none, anything.</summary>
+    private Rows ActivatedOr(bool activate) => activate ? Activated! : this;
 
     private void Take(Rows source, int from, int step, int to, int count, bool add) => kernels!.ForEach(
         "row_copy", ScalarType.Float32, (long)images * count * channels, [source.device!, device!],

@@ -26,7 +26,7 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
         try
         {
             string source = Resource(typeof(KernelLibrary), "Kernels.cu"), library = Path.Combine(folder, "kernels.so"), file = Path.Combine(folder, "kernels.cpp");
-            IEnumerable<string> names = KernelNames().Matches(source).Select(match => match.Groups[1].Value)
+            IEnumerable<string> names = KernelNames().Matches(source).Select(match => match.Groups[match.Groups[1].Success ? 1 : 2].Value)
                 .SelectMany(name => name.EndsWith('_') ? new[] { name + "float", name + "bf16" } : [name]);
             File.WriteAllText(file, Resource(typeof(EmulatedKernels), "Emulation.h").Replace("/* kernels */", source, StringComparison.Ordinal)
                 .Replace("/* table */", string.Concat(names.Select(name => $"{{\"{name}\", call<{name}>}},\n")), StringComparison.Ordinal));
@@ -48,7 +48,7 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
         return reader.ReadToEnd();
     }
 
-    /// <summary>Names that a macro ends with the type end in an underscore here.</summary>
-    [GeneratedRegex(@"extern ""C"" __global__ void (\w+)")]
+    /// <summary>Names that a macro ends with the type end in an underscore here; others are the macro's first argument.</summary>
+    [GeneratedRegex(@"extern ""C"" __global__ void (?!name)(\w+)|^ROW_PRODUCT\((\w+)", RegexOptions.Multiline)]
     private static partial Regex KernelNames();
 }
