@@ -58,7 +58,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     private static uint Key(Tensor key) => MemoryMarshal.Read<uint>(key.bytes);
 
     /// <summary>The loops over pixels; each pixel's channels are one run of memory.</summary>
-    private sealed class Rows(long[] shape, Padding padding, double dropout)
+    internal sealed class Rows(long[] shape, Padding padding, double dropout)
     {
         private readonly int count = (int)shape[0], height = (int)shape[1], width = (int)shape[2], channels = (int)shape[3];
         private readonly float keptScale = (float)(1 / (1 - dropout));

@@ -72,7 +72,7 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
     }
 
     /// <summary>Elements of a filter, and how many of them lie side by side.</summary>
-    private static uint[] Numbers(Tensor direction, int outputDimension) =>
+    internal static uint[] Numbers(Tensor direction, int outputDimension) =>
     [
         (uint)(direction.numel() / direction.shape[outputDimension]),
         (uint)direction.shape.Skip(outputDimension + 1).Aggregate(1L, (product, side) => product * side),

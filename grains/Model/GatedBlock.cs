@@ -8,20 +8,20 @@ namespace PixelCnnCluster.Model;
 /// </summary>
 internal sealed class GatedBlock
 {
+    private readonly Activation activation;
+
     /// <param name="shortcutChannels">Channels of the shortcut's input; 0 for a block without.</param>
     public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, Reach reach, int shortcutChannels)
     {
-        Activation = new Activation(shape.Nonlinearity, shape.Dropout);
-        int activated = Activation.Expansion * shape.Filters;
+        activation = new Activation(shape.Nonlinearity, shape.Dropout);
+        int activated = activation.Expansion * shape.Filters;
         First = new ShiftedConvolution(layout, name + ".conv_in", activated, shape.Filters, reach);
         if (shortcutChannels > 0)
-            Shortcut = new Pointwise(layout, name + ".skip", Activation.Expansion * shortcutChannels, shape.Filters);
+            Shortcut = new Pointwise(layout, name + ".skip", activation.Expansion * shortcutChannels, shape.Filters);
         Second = new ShiftedConvolution(layout, name + ".conv_out", activated, 2 * shape.Filters, reach, initialScale: 0.1);
         if (shape.Classes > 0)
             ClassBias = layout.Add(name + ".class.w", shape.Classes, 2 * shape.Filters);
     }
-
-    public Activation Activation { get; }
 
     public ShiftedConvolution First { get; }
 
@@ -37,10 +37,10 @@ internal sealed class GatedBlock
     {
         // What the backward pass needs it holds by itself; the rest is freed at once.
         using var scope = NewDisposeScope();
-        Tensor hidden = First.ForwardPadded(pass, Activation.Apply(pass, input, First.Padding));
+        Tensor hidden = First.ForwardPadded(pass, activation.Apply(pass, input, First.Padding));
         if (Shortcut is not null)
-            hidden = hidden.Plus(Shortcut.Forward(pass, Activation.Apply(pass, aside!, Padding.None)));
-        Tensor gated = Second.ForwardPadded(pass, Activation.Apply(pass, hidden, Second.Padding, mayDrop: true));
+            hidden = hidden.Plus(Shortcut.Forward(pass, activation.Apply(pass, aside!, Padding.None)));
+        Tensor gated = Second.ForwardPadded(pass, activation.Apply(pass, hidden, Second.Padding, mayDrop: true));
         if (ClassBias is not null)
             gated = gated.Plus(pass.Parameters[ClassBias].index_select(0, pass.Labels!).As(gated.dtype).unsqueeze(1).unsqueeze(1));
         return FusedGate.Apply(input, gated).MoveToOuterDisposeScope();

@@ -4,7 +4,7 @@ namespace PixelCnnCluster.Model;
 
 /// <summary>
 /// Leaves a tensor as it is and tells when the backward pass comes by. The engine goes backwards by the order in which operations were made, and adds up a
-/// parameter's gradient before anything else, so then the gradients of all layers that came later are known.
+/// parameter's gradient before anything else, so then the gradients of all layers that came later are known, or given to a GPU to compute.
 /// </summary>
 internal sealed class Milestone : autograd.SingleTensorFunction<Milestone>
 {

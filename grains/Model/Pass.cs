@@ -28,7 +28,7 @@ public sealed class Pass(Parameters parameters)
     /// <summary>The keys of its masks, see <see cref="MaskKeysOf"/>, on the device; null for those of <see cref="Seed"/>. Work that is recorded reads them anew whenever it is repeated.</summary>
     public Tensor? MaskKeys { get; init; }
 
-    /// <summary>Called in the backward pass when the gradients of all layers of the way down, those from <see cref="PixelCnn.WayDown"/> on, are known.</summary>
+    /// <summary>Called in the backward pass when the gradients of all layers of the way down, those from <see cref="PixelCnn.WayDown"/> on, are known; on a GPU, when they are given to it to compute.</summary>
     public Action? WayDownDone { get; init; }
 
     /// <summary>The keys of the dropout masks of a pass with a seed that uses no other randomness, int32 [count].</summary>

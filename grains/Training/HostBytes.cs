@@ -26,7 +26,7 @@ public static class HostBytes
         tensor.copy_(host);
     }
 
-    /// <summary>Copies a float32 vector to host memory. Where that is a whole <see cref="PinnedVector"/> the copy is done in the order of a GPU's work, and nobody waits for it.</summary>
+    /// <summary>Copies a float32 vector to host memory. Where that is a whole <see cref="PinnedVector"/> the copy is done in the order of the calling thread's queue of a GPU, and nobody waits for it.</summary>
     public static void CopyTo(this Tensor vector, Memory<float> target)
     {
         if (PinnedVector.TensorOf(target) is { } pinned)

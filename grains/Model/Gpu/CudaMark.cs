@@ -36,9 +36,6 @@ public sealed class CudaMark : IDisposable
     /// <summary>Waits for the copies, and not for what the card does behind the mark.</summary>
     public void Finish() => CudaDriver.Finish(copies.Handle);
 
-    public void Dispose()
-    {
-        CudaDriver.Enter(context);
-        CudaDriver.DestroyEvent(passed);
-    }
+    /// <remarks>A recording that sets the mark must not be repeated any more.</remarks>
+    public void Dispose() => CudaDriver.DestroyEvent(passed);
 }

@@ -33,12 +33,13 @@ internal sealed unsafe class GpuKernels : KernelLibrary
     /// <summary>Those of the card that a tensor is on.</summary>
     public static GpuKernels Of(Tensor tensor) => Cards.GetOrAdd(tensor.device_index, number => new(() => new(number))).Value;
 
-    protected override void Launch(string name, uint blocks, uint blockSize, void** arguments)
+    protected override void Launch(string name, uint blocks, uint blockSize, ReadOnlySpan<nint> arguments)
     {
         nint function = functions.GetOrAdd(name, each => CudaDriver.FunctionOf(module, each));
         // Threads of the backward pass may come here first.
         CudaDriver.Enter(context);
-        CudaDriver.Launch(function, blocks, blockSize, CudaStream.Current(card), arguments);
+        fixed (nint* first = arguments)
+            CudaDriver.Launch(function, blocks, blockSize, CudaStream.Current(card), (void**)first);
     }
 
     /// <summary>Machine code of Kernels.cu.</summary>

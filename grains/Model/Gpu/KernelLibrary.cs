@@ -21,22 +21,22 @@ internal abstract unsafe class KernelLibrary
             return;
         nint* addresses = stackalloc nint[tensors.Length];
         uint* values = stackalloc uint[numbers.Length];
-        void** arguments = stackalloc void*[tensors.Length + numbers.Length];
+        nint* arguments = stackalloc nint[tensors.Length + numbers.Length];
         for (int i = 0; i < tensors.Length; i++)
         {
             addresses[i] = TensorAddress.Of(tensors[i]);
-            arguments[i] = addresses + i;
+            arguments[i] = (nint)(addresses + i);
         }
 
         for (int i = 0; i < numbers.Length; i++)
         {
             values[i] = numbers[i];
-            arguments[tensors.Length + i] = values + i;
+            arguments[tensors.Length + i] = (nint)(values + i);
         }
 
-        Launch(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), checked((uint)blocks), blockSize, arguments);
+        Launch(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), checked((uint)blocks), blockSize, new(arguments, tensors.Length + numbers.Length));
     }
 
     /// <param name="arguments">Where each lies.</param>
-    protected abstract void Launch(string name, uint blocks, uint blockSize, void** arguments);
+    protected abstract void Launch(string name, uint blocks, uint blockSize, ReadOnlySpan<nint> arguments);
 }

@@ -1,5 +1,5 @@
-// Kernels for NVIDIA cards, compiled when a card is first used: what FusedKernels.cs and FusedWeight.cs do on the CPU.
-// Tensors are contiguous [N, H, W, C]; real is float or bf16, arithmetic is in float.
+// Kernels for NVIDIA cards, compiled when a card is first used. First what FusedKernels.cs and FusedWeight.cs do on the CPU: tensors are contiguous
+// [N, H, W, C]; real is float or bf16, arithmetic is in float. Then what RowKernels.cs and Products.cs do for the sampler.
 
 typedef unsigned int uint;
 
@@ -26,6 +26,15 @@ __device__ inline float mask(uint position, uint half, uint threshold, float kep
     return h >= threshold ? kept : 0.0f;
 }
 
+struct sides { float positive, negative; };
+
+// Of concatenated ELU; the positive one is ELU.
+__device__ inline sides elu(float value)
+{
+    float below = expf(-fabsf(value)) - 1.0f;
+    return { value > 0.0f ? value : below, value > 0.0f ? below : -value };
+}
+
 // One thread for each channel of each pixel of the output, padding included.
 template <typename real>
 __device__ void concat_elu(const real* input, const uint* key, real* output, uint total, uint height, uint width, uint channels,
@@ -46,16 +55,15 @@ __device__ void concat_elu(const real* input, const uint* key, real* output, uin
     }
 
     uint at = ((n * height + y) * width + x) * channels + c;
-    float value = load(input + at), below = expf(-fabsf(value)) - 1.0f;
-    float positive = value > 0.0f ? value : below, negative = value > 0.0f ? below : -value;
+    sides both = elu(load(input + at));
     if (threshold > 0u)
     {
-        positive *= mask(at, 0u, threshold, kept, *key);
-        negative *= mask(at, 1u, threshold, kept, *key);
+        both.positive *= mask(at, 0u, threshold, kept, *key);
+        both.negative *= mask(at, 1u, threshold, kept, *key);
     }
 
-    store(to, positive);
-    store(to + channels, negative);
+    store(to, both.positive);
+    store(to + channels, both.negative);
 }
 
 // One thread for each element of the input.
@@ -188,10 +196,10 @@ __device__ inline void activate(float value, float* target, uint channels, uint 
 {
     if (nonlinearity > 2u)
         return;
-    float below = nonlinearity == 0u ? 0.0f : expf(-fabsf(value)) - 1.0f;
-    target[0] = value > 0.0f ? value : below;
+    sides both = elu(value);
+    target[0] = nonlinearity == 0u ? fmaxf(value, 0.0f) : both.positive;
     if (nonlinearity == 2u)
-        target[channels] = value > 0.0f ? below : -value;
+        target[channels] = both.negative;
 }
 
 // Where a channel's activation lies in a run of columns, of which concatenated ELU makes twice the channels.
@@ -293,7 +301,7 @@ __device__ void row_product(const float* input, const float* matrix, float* outp
     activate(total.w, active + 3, across, nonlinearity);
 }
 
-// For the few columns of a pixel, whose time is latency, and for those of rows.
+// For the few columns of a pixel, whose time is latency, and for those of rows. Rows.cs knows the tiles and the threads.
 #define ROW_PRODUCT(name, warps, each) \
     extern "C" __global__ void name(const float* input, const float* matrix, float* output, float* activated, uint columns, uint run, uint height, uint across, \
         uint input_image, uint input_first, uint input_step, uint output_image, uint output_first, uint output_step, \

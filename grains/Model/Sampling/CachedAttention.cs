@@ -99,10 +99,10 @@ internal sealed unsafe class CachedAttention : ICachedLayer
 
     private void Attend(Tensor keys, Tensor values, int position)
     {
-        keys.narrow(1, position, 1).copy_(key.Output.View(key.Output.All));
-        values.narrow(1, position, 1).copy_(value.Output.View(value.Output.All));
-        Tensor affinities = query.Output.View(query.Output.All).matmul(keys.narrow(1, 0, position + 1).transpose(1, 2)).Times(scale);
-        mixed.View(mixed.All).copy_(affinities.softmax(-1).matmul(values.narrow(1, 0, position + 1)));
+        keys.narrow(1, position, 1).copy_(key.Output.View(0));
+        values.narrow(1, position, 1).copy_(value.Output.View(0));
+        Tensor affinities = query.Output.View(0).matmul(keys.narrow(1, 0, position + 1).transpose(1, 2)).Times(scale);
+        mixed.View(0).copy_(affinities.softmax(-1).matmul(values.narrow(1, 0, position + 1)));
     }
 }
 

@@ -106,7 +106,7 @@ internal sealed class CachedBlock : ICachedLayer
     public CachedBlock(RowSpace space, GatedBlock block, int filters, Tensor? labels, Rows input, Rows output, Rows? vertical, Rows? across)
     {
         (this.input, this.output) = (input, output);
-        hidden = space.Rows(input.Width, filters, activated: true);
+        hidden = space.ActivatedRows(input.Width, filters);
         gated = space.Rows(input.Width, filters, 2);
 
         Tensor firstBias = space.Parameters[block.First.Weights.Bias], secondBias = space.Parameters[block.Second.Weights.Bias];

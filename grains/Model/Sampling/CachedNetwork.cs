@@ -141,7 +141,7 @@ public sealed class CachedNetwork : IPixelNetwork
 
         return ul;
 
-        Rows NewRows(int stage) => space.Rows(shape.Size >> stage, shape.Filters, activated: true);
+        Rows NewRows(int stage) => space.ActivatedRows(shape.Size >> stage, shape.Filters);
 
         CachedShiftDown ShiftDown(ShiftedConvolution layer, Rows output) => new(new(space, layer, image, space.Rows(shape.Size, shape.Filters)), output);
 

@@ -22,16 +22,10 @@ internal sealed class RowSpace(Parameters parameters, int images, Activation act
     public int Expansion => activation.Expansion;
 
     /// <param name="groups">Groups of <paramref name="channels"/>, each of which is padded.</param>
-    /// <param name="activated">Makes room for what the blocks' nonlinearity makes of them.</param>
-    public Rows Rows(int width, int channels, int groups = 1, bool activated = false)
-    {
-        long[] shape = [images, width + 2, groups * Padded(channels)];
-        Rows? twin = activated ? Rows(width, channels, activation.Expansion) : null;
-        return new(
-            shape, kernels is null ? new float[shape[0] * shape[1] * shape[2]] : null,
-            kernels is null ? null : (Keep(zeros(shape, device: parameters.Values.device)), kernels))
-        { Activated = twin, Nonlinearity = activation.Nonlinearity };
-    }
+    public Rows Rows(int width, int channels, int groups = 1) => Rows(width, groups * Padded(channels), activated: null);
+
+    /// <summary>Rows with what the blocks' nonlinearity makes of them.</summary>
+    public Rows ActivatedRows(int width, int channels) => Rows(width, Padded(channels), Rows(width, channels, Expansion));
 
     /// <summary>Effective weights [out, in, width], in the network's order of channels, as a matrix [width x in, out].</summary>
     public Matrix Matrix(Tensor weights, int inputGroups = 1, int outputGroups = 1)
@@ -73,6 +67,15 @@ internal sealed class RowSpace(Parameters parameters, int images, Activation act
     {
         using Tensor host = tensor.cpu().contiguous();
         return MemoryMarshal.Cast<byte, float>(host.bytes).ToArray();
+    }
+
+    private Rows Rows(int width, int padded, Rows? activated)
+    {
+        long[] shape = [images, width + 2, padded];
+        (float[]? host, (Tensor, KernelLibrary)? device) = kernels is null
+            ? (new float[shape[0] * shape[1] * shape[2]], default((Tensor, KernelLibrary)?))
+            : (null, (Keep(zeros(shape, device: parameters.Values.device)), kernels));
+        return new(shape, host, device) { Activated = activated, Nonlinearity = activation.Nonlinearity };
     }
 
     private Tensor Keep(Tensor tensor)

@@ -80,14 +80,15 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     {
         if (kernels is not null)
         {
+            // Tiles and threads as in Kernels.cu.
             (string kernel, int columnsOfTile, uint blockSize) = to.Count == 1 ? ("pixel_product", 8, 512u) : ("row_product", 16, 256u);
             int columns = images * to.Count;
             kernels.ForBlocks(
                 kernel, ScalarType.Float32, (long)((columns + columnsOfTile - 1) / columnsOfTile) * ((matrix.Across + 31) / 32), blockSize,
-                [input.device!, matrix.Device!, device!, ActivatedOr(activate).device!],
+                [input.device!, matrix.Device!, device!, Target(activate).device!],
                 [(uint)columns, (uint)to.Count, (uint)matrix.Height, (uint)matrix.Across,
                     .. input.Place(from.First), (uint)(from.Step * input.channels), .. Place(to.First), (uint)(to.Step * channels),
-                    .. ActivatedOr(activate).Place(to.First), Code(activate ? Nonlinearity : null)]);
+                    .. Target(activate).Place(to.First), activate ? Code(Nonlinearity) : 3]);
             return;
         }
 
@@ -160,7 +161,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
         int length = values.Length / images;
         if (device is not null)
         {
-            View(new(column, 1)).narrow(2, 0, length).copy_(tensor(values.ToArray(), [images, 1, length]));
+            View(column).narrow(2, 0, length).copy_(tensor(values.ToArray(), [images, 1, length]));
             return;
         }
 
@@ -174,7 +175,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
         int length = values.Length / images;
         if (device is not null)
         {
-            RowSpace.Floats(View(new(column, 1)).narrow(2, 0, length)).CopyTo(values);
+            RowSpace.Floats(View(column).narrow(2, 0, length)).CopyTo(values);
             return;
         }
 
@@ -186,18 +187,17 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     public Span<float> Host(int image, int column, int count) =>
         host.AsSpan((image * imageLength) + ((1 + column) * channels), count * channels);
 
-    /// <summary>[N, count, channels]</summary>
-    public Tensor View(Columns columns) => device!.as_strided(
-        [images, columns.Count, channels], [imageLength, columns.Step * channels, 1], (1 + columns.First) * channels);
+    /// <summary>One column, [N, 1, channels].</summary>
+    public Tensor View(int column) => device!.narrow(1, 1 + column, 1);
 
     /// <summary>How far images are apart, and where a column begins, for kernels.</summary>
     private uint[] Place(int column) => [(uint)imageLength, (uint)((1 + column) * channels)];
 
-    /// <summary>The kernels' number for a nonlinearity or none.</summary>
-    private static uint Code(Nonlinearity? nonlinearity) => nonlinearity switch { Nonlinearity.Relu => 0, Nonlinearity.Elu => 1, Nonlinearity.ConcatElu => 2, _ => 3 };
+    /// <summary>The kernels' number for a nonlinearity; that of none is 3.</summary>
+    private static uint Code(Nonlinearity nonlinearity) => nonlinearity switch { Nonlinearity.ConcatElu => 2, Nonlinearity.Elu => 1, _ => 0 };
 
-    /// <summary>Where the kernels write an activation; where they write none, anything.</summary>
-    private Rows ActivatedOr(bool activate) => activate ? Activated! : this;
+    /// <summary>Where the kernels write activations; where they write none, anything.</summary>
+    private Rows Target(bool activate) => activate ? Activated! : this;
 
     private void Take(Rows source, int from, int step, int to, int count, bool add) => kernels!.ForEach(
         "row_copy", ScalarType.Float32, (long)images * count * channels, [source.device!, device!],

@@ -11,13 +11,14 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
 {
     private static readonly Lazy<nint> Library = new(Compile);
 
-    private readonly delegate* unmanaged<byte*, uint, uint, void**, int> run =
-        (delegate* unmanaged<byte*, uint, uint, void**, int>)NativeLibrary.GetExport(Library.Value, "emulate");
+    private readonly delegate* unmanaged<byte*, uint, uint, nint*, int, int> run =
+        (delegate* unmanaged<byte*, uint, uint, nint*, int, int>)NativeLibrary.GetExport(Library.Value, "emulate");
 
-    protected override void Launch(string name, uint blocks, uint blockSize, void** arguments)
+    protected override void Launch(string name, uint blocks, uint blockSize, ReadOnlySpan<nint> arguments)
     {
         fixed (byte* text = Encoding.ASCII.GetBytes(name + '\0'))
-            Assert.True(run(text, blocks, blockSize, arguments) == 0, $"Kernels.cu has no kernel {name}.");
+        fixed (nint* first = arguments)
+            Assert.True(run(text, blocks, blockSize, first, arguments.Length) == 0, $"Kernels.cu has no kernel {name} with {arguments.Length} parameters.");
     }
 
     private static nint Compile()
@@ -29,7 +30,7 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
             IEnumerable<string> names = KernelNames().Matches(source).Select(match => match.Groups[match.Groups[1].Success ? 1 : 2].Value)
                 .SelectMany(name => name.EndsWith('_') ? new[] { name + "float", name + "bf16" } : [name]);
             File.WriteAllText(file, Resource(typeof(EmulatedKernels), "Emulation.h").Replace("/* kernels */", source, StringComparison.Ordinal)
-                .Replace("/* table */", string.Concat(names.Select(name => $"{{\"{name}\", call<{name}>}},\n")), StringComparison.Ordinal));
+                .Replace("/* table */", string.Concat(names.Select(name => $"{{\"{name}\", call<{name}>, parameters({name})}},\n")), StringComparison.Ordinal));
             using var compiler = Process.Start(new ProcessStartInfo("g++", ["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-shared", "-fPIC", "-o", library, file]) { RedirectStandardError = true })!;
             string said = compiler.StandardError.ReadToEnd();
             compiler.WaitForExit();

@@ -103,15 +103,18 @@ static void unpack(void (*function)(A...), void** arguments) { unpack(function, 
 template <auto function>
 static void call(void** arguments) { unpack(function, arguments); }
 
-static const struct { const char* name; void (*call)(void**); } table[] = {
+template <typename... A>
+constexpr int parameters(void (*)(A...)) { return sizeof...(A); }
+
+static const struct { const char* name; void (*call)(void**); int parameters; } table[] = {
 /* table */
 };
 
-extern "C" int emulate(const char* name, unsigned blocks, unsigned threads, void** arguments)
+extern "C" int emulate(const char* name, unsigned blocks, unsigned threads, void** arguments, int count)
 {
     for (auto& each : table)
     {
-        if (strcmp(each.name, name) != 0)
+        if (strcmp(each.name, name) != 0 || each.parameters != count)
             continue;
         kernel = each.call;
         given = arguments;

@@ -26,7 +26,7 @@ public sealed class KernelTests
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor given = input.detach().to_type(type), output = full(expected.shape, float.NaN, type), back = full(input.shape, float.NaN, type);
-        uint[] numbers = [3, 4, (uint)channels, 2, 1, 8, (uint)(dropout * uint.MaxValue), BitConverter.SingleToUInt32Bits((float)(1 / (1 - dropout)))];
+        uint[] numbers = new FusedConcatElu.Rows(input.shape, padding, dropout).Numbers;
         kernels.ForEach("concat_elu", type, output.numel() / 2, [given, key, output], numbers);
         kernels.ForEach("concat_elu_backward", type, given.numel(), [given, key, slope.to_type(type), back], numbers);
         AssertNear(expected, output, bf16);
@@ -61,7 +61,7 @@ public sealed class KernelTests
     {
         using var scope = NewDisposeScope();
         long[] shape = [6, 7, 5, 9];
-        int filters = (int)shape[outputDimension], inner = outputDimension == 0 ? 7 * 5 * 9 : 5 * 9;
+        int filters = (int)shape[outputDimension];
         Tensor direction = Input(false, shape).requires_grad_(true), scale = Input(false, filters).requires_grad_(true);
         long[] others = [.. Enumerable.Range(0, 4).Where(dimension => dimension != outputDimension)], across = [.. Enumerable.Range(0, 4).Select(d => d == outputDimension ? filters : 1L)];
         Tensor expected = direction * (scale / direction.Squared().sum(others).sqrt()).view(across), slope = Input(bf16, shape);
@@ -69,8 +69,8 @@ public sealed class KernelTests
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor v = direction.detach(), g = scale.detach(), output = full(shape, float.NaN, type), toDirection = full(shape, float.NaN), toScale = full([filters], float.NaN);
-        kernels.ForBlocks("weight", type, filters, KernelLibrary.BlockSize, [v, g, output], (uint)(v.numel() / filters), (uint)inner);
-        kernels.ForBlocks("weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale], (uint)(v.numel() / filters), (uint)inner);
+        kernels.ForBlocks("weight", type, filters, KernelLibrary.BlockSize, [v, g, output], FusedWeight.Numbers(v, outputDimension));
+        kernels.ForBlocks("weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale], FusedWeight.Numbers(v, outputDimension));
         AssertNear(expected, output, bf16);
         AssertNear(direction.grad!, toDirection, bf16: false);
         AssertNear(scale.grad!, toScale, bf16: false);
