@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
-/// All figures of a GPU in one go: training steps of the paper's CIFAR-10 model by batch and precision, memory over many steps, cached sampling, and
+/// All figures of a GPU in one go: training steps of the paper's CIFAR-10 model by batch and precision, memory over many steps, when gradients are there for other workers, cached sampling, and
 /// how far logits, gradients and drawings are from the CPU's. A JSON line for each figure and a table at the end.
 /// </summary>
 internal static class Gpu
