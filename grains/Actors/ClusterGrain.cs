@@ -44,8 +44,10 @@ public sealed partial class ClusterGrain(
         spec.Check();
         if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
             throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
-        CheckRoom();
-        if (Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir)) is { } rival)
+        if (RivalOf(spec) is not null)
+            await TendAsync();
+        await CheckRoomAsync();
+        if (RivalOf(spec) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
         if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), time) && spec.LoadParams is null)
             throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
@@ -61,7 +63,7 @@ public sealed partial class ClusterGrain(
 
     public async Task<long> ResumeAsync(string run)
     {
-        CheckRoom();
+        await CheckRoomAsync();
         RunOverview overview = await TrainingRun(run).OverviewAsync();
         long position = await TrainingRun(run).GoOnAsync();
         await StoreAsync([.. Runs.Where(other => other.Run != run), new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false)]);
@@ -114,11 +116,19 @@ public sealed partial class ClusterGrain(
         return TendAsync();
     }
 
-    private void CheckRoom()
+    /// <summary>A run may have ended that is not noted yet, so what ended is looked for before anybody is turned away.</summary>
+    private async Task CheckRoomAsync()
     {
-        if (Runs.Count(other => !other.IsOver) >= MostRuns)
+        if (IsFull())
+            await TendAsync();
+        if (IsFull())
             throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command stop.");
+
+        bool IsFull() => Runs.Count(other => !other.IsOver) >= MostRuns;
     }
+
+    /// <summary>The run that writes where this one is to, if it is not noted that it ended.</summary>
+    private RegisteredRun? RivalOf(RunSpec spec) => Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir));
 
     private bool HoldsCheckpoint(RunSpec spec)
     {
