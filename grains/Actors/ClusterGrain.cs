@@ -39,14 +39,17 @@ public sealed partial class ClusterGrain(
 
     private RegisteredRun[] Runs => stored.State.Runs;
 
+    private bool IsFull => Runs.Count(other => !other.IsOver) >= MostRuns;
+
     public async Task<long> SubmitAsync(string run, RunSpec spec)
     {
         spec.Check();
         if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
             throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
-        if (RivalOf(spec) is not null)
+        // What ended may not be noted yet.
+        if (IsFull || RivalOf(spec) is not null)
             await TendAsync();
-        await CheckRoomAsync();
+        CheckRoom();
         if (RivalOf(spec) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
         if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), time) && spec.LoadParams is null)
@@ -63,7 +66,9 @@ public sealed partial class ClusterGrain(
 
     public async Task<long> ResumeAsync(string run)
     {
-        await CheckRoomAsync();
+        if (IsFull)
+            await TendAsync();
+        CheckRoom();
         RunOverview overview = await TrainingRun(run).OverviewAsync();
         long position = await TrainingRun(run).GoOnAsync();
         await StoreAsync([.. Runs.Where(other => other.Run != run), new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false)]);
@@ -116,15 +121,10 @@ public sealed partial class ClusterGrain(
         return TendAsync();
     }
 
-    /// <summary>A run may have ended that is not noted yet, so what ended is looked for before anybody is turned away.</summary>
-    private async Task CheckRoomAsync()
+    private void CheckRoom()
     {
-        if (IsFull())
-            await TendAsync();
-        if (IsFull())
+        if (IsFull)
             throw new UserErrorException($"{MostRuns} runs train or wait already; wait until one ends, or stop one with the command stop.");
-
-        bool IsFull() => Runs.Count(other => !other.IsOver) >= MostRuns;
     }
 
     /// <summary>The run that writes where this one is to, if it is not noted that it ended.</summary>

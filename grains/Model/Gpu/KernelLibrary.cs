@@ -21,7 +21,7 @@ internal abstract unsafe class KernelLibrary
             return;
         nint* addresses = stackalloc nint[tensors.Length];
         uint* values = stackalloc uint[numbers.Length];
-        nint* arguments = stackalloc nint[tensors.Length + numbers.Length];
+        Span<nint> arguments = stackalloc nint[tensors.Length + numbers.Length];
         for (int i = 0; i < tensors.Length; i++)
         {
             addresses[i] = TensorAddress.Of(tensors[i]);
@@ -34,7 +34,7 @@ internal abstract unsafe class KernelLibrary
             arguments[tensors.Length + i] = (nint)(values + i);
         }
 
-        Launch(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), checked((uint)blocks), blockSize, new(arguments, tensors.Length + numbers.Length));
+        Launch(kernel + (real == ScalarType.Float32 ? "_float" : "_bf16"), checked((uint)blocks), blockSize, arguments);
     }
 
     /// <param name="arguments">Where each lies.</param>

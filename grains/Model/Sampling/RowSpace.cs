@@ -72,10 +72,12 @@ internal sealed class RowSpace(Parameters parameters, int images, Activation act
     private Rows Rows(int width, int padded, Rows? activated)
     {
         long[] shape = [images, width + 2, padded];
-        (float[]? host, (Tensor, KernelLibrary)? device) = kernels is null
-            ? (new float[shape[0] * shape[1] * shape[2]], default((Tensor, KernelLibrary)?))
-            : (null, (Keep(zeros(shape, device: parameters.Values.device)), kernels));
-        return new(shape, host, device) { Activated = activated, Nonlinearity = activation.Nonlinearity };
+        float[]? host = kernels is null ? new float[shape[0] * shape[1] * shape[2]] : null;
+        return new(shape, host, kernels is null ? null : (Keep(zeros(shape, device: parameters.Values.device)), kernels))
+        {
+            Activated = activated,
+            Nonlinearity = activation.Nonlinearity,
+        };
     }
 
     private Tensor Keep(Tensor tensor)
