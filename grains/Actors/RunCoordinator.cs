@@ -216,10 +216,10 @@ internal sealed partial class RunCoordinator
             }
 
             await lease.HeldAsync();
-            await StepAsync(crew, facts, order.EpochsAfter(step + 1));
+            await StepAsync(crew, facts, order);
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
-            if (order.WholeEpochsAfter(step) is var epochs && epochs > order.WholeEpochsAfter(step - 1))
-                LogEpoch(log, run, crew.Generation, step, epochs, bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
+            if (Upkeep.IsDueAfter(order, step))
+                LogEpoch(log, run, crew.Generation, step, order.WholeEpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
         }
 
         async Task AnswerAsync(TaskCompletionSource<CheckpointSaved?> asked) => asked.SetResult(await upkeep.WrittenAsync(step));
@@ -227,10 +227,10 @@ internal sealed partial class RunCoordinator
         bool InHaste() => stopping || leaving || !crew.IsComplete;
     }
 
-    private async Task StepAsync(Crew crew, JoinReport facts, double epoch)
+    private async Task StepAsync(Crew crew, JoinReport facts, DataOrder order)
     {
         using Activity? span = Traces.Begin("step", ("run", run), ("generation", crew.Generation), ("step", step + 1));
-        StepReport[] reports = await clock.TimeAsync(crew, step);
+        StepReport[] reports = await clock.TimeAsync(crew, step, goesOn: step + 1 < totalSteps && !Upkeep.IsDueAfter(order, step + 1));
         // Whoever has taken over meanwhile commits in this one's place.
         await lease.HeldAsync();
         double loss = reports.SelectMany(report => report.ShardLosses).Sum() / spec.ImagesPerStep;
@@ -238,7 +238,7 @@ internal sealed partial class RunCoordinator
         skippedInARow = reports[0].SkippedInARow;
         bitsPerDim = upkeep.BitsPerDim(facts, loss);
         history.Add(new StepCommitted(
-            step + 1, epoch, bitsPerDim, loss, norm, TrainingState.LearningRate(spec, step),
+            step + 1, order.EpochsAfter(step + 1), bitsPerDim, loss, norm, TrainingState.LearningRate(spec, step),
             spec.ImagesPerStep / clock.Newest.TotalSeconds, crew.Workers.Count, crew.Generation, Skipped: skippedInARow > 0));
         step++;
     }

@@ -22,12 +22,13 @@ internal sealed class StepClock(TimeProvider time)
     private TimeSpan Patience => count == 0 ? FirstPatience : longest * Tolerance > LeastPatience ? longest * Tolerance : LeastPatience;
 
     /// <summary>Orders a step and waits for all reports.</summary>
+    /// <param name="goesOn">See <see cref="StepOrder"/>.</param>
     /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or it has not computed its shards by the step's deadline.</exception>
-    public async Task<StepReport[]> TimeAsync(Crew crew, long step)
+    public async Task<StepReport[]> TimeAsync(Crew crew, long step, bool goesOn)
     {
         long begun = time.GetTimestamp();
         inProgress = true;
-        Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Generation, step)));
+        Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Generation, step, goesOn)));
         StepReport[] all;
         try
         {

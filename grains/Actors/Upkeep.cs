@@ -18,12 +18,15 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
     /// <summary>The newest test score.</summary>
     public Evaluated? Score { get; private set; } = history.Last<Evaluated>();
 
+    /// <summary>Whether something is due when so many steps are committed.</summary>
+    public static bool IsDueAfter(DataOrder order, long step) => order.WholeEpochsAfter(step) > order.WholeEpochsAfter(step - 1);
+
     /// <summary>Does what is due when so many steps are committed.</summary>
     /// <param name="inHaste">Whether the generation is to end: what is due is left to the next, or left out if the run stops.</param>
     public async Task AfterStepAsync(Crew crew, JoinReport facts, DataOrder order, long step, Func<bool> inHaste)
     {
         (long before, long epochs) = (order.WholeEpochsAfter(step - 1), order.WholeEpochsAfter(step));
-        if (epochs > before && Score?.Step != step)
+        if (IsDueAfter(order, step) && Score?.Step != step)
             _ = await EvaluateAsync(crew, facts, order, step, inHaste);
         if (epochs / spec.SaveInterval > before / spec.SaveInterval && !inHaste())
         {

@@ -26,11 +26,7 @@ public sealed class WorkerDevice(
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
     public bool IsNeeded => tenancy is not null && time.GetElapsedTime(heard) < Silence;
 
-    public Task PrepareAsync(RunSpec spec) => device.RunAsync(() =>
-    {
-        replicas.Load(spec);
-        return true;
-    });
+    public Task PrepareAsync(RunSpec spec) => device.RunAsync(() => replicas.Load(spec));
 
     public Task<Holding> EnrolAsync(EnrolOrder order)
     {
@@ -168,7 +164,6 @@ public sealed class WorkerDevice(
             if (mine.Generation != order.Generation || mine.IsOver)
                 throw Left(order.Run);
             work();
-            return true;
         });
     }
 
@@ -176,43 +171,40 @@ public sealed class WorkerDevice(
     {
         IReplica replica = member.Tenancy.Replica!;
         using Activity? span = Traces.Begin("worker step", ("run", order.Run), ("generation", order.Generation), ("step", order.Step + 1), ("worker", name));
-        (double[] losses, GradientRound round) = await device.RunAsync(() =>
-        {
-            Check(member, order.Step);
-            long ordered = time.GetTimestamp();
-            if (member.Applied is { } applied)
-                metrics.AddPhase(order.Run, StepPhase.Wait, time.GetElapsedTime(applied, ordered));
-            phase = WorkerPhase.Computing;
-            using Activity? computing = Traces.Begin("compute", span);
-            GradientRound begun = member.Exchange.Begin(order.Step);
-            double[] computed = replica.ComputeShards(member.Exchange.Share, begun);
-            metrics.AddPhase(order.Run, StepPhase.Compute, time.GetElapsedTime(ordered));
-            return (computed, begun);
-        });
+        long ordered = time.GetTimestamp();
+        ShardWork work = member.Ahead?.Step == order.Step ? member.Ahead : ComputeShards(member, order.Step, span);
+        await work.Turn;
+        GradientRound round = member.Exchange.Begin(order.Step);
+        ComputedShards computed = await work.Done;
         phase = WorkerPhase.Exchanging;
         using Activity? exchanging = Traces.Begin("exchange");
-        long computed = time.GetTimestamp();
+        long begun = Math.Max(ordered, computed.At);
+        if (computed.Idle is { } idle)
+            metrics.AddPhase(order.Run, StepPhase.Wait, idle + time.GetElapsedTime(computed.At, begun));
         await round.Reduced;
         long summed = time.GetTimestamp();
         IReadOnlyList<ReadOnlyMemory<float>> gradient = await round.Whole;
-        metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(computed, summed));
+        metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(begun, summed));
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
         exchanging?.Stop();
         var report = new TaskCompletionSource<StepReport>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = device.RunAsync(() =>
+        lock (gate)
         {
-            try
+            _ = device.RunAsync(() =>
             {
-                Apply();
-            }
-            catch (Exception fault)
-            {
-                if (!report.TrySetException(fault))
-                    member.Tenancy.Fault = fault;
-            }
+                try
+                {
+                    Apply();
+                }
+                catch (Exception fault)
+                {
+                    if (!report.TrySetException(fault))
+                        member.Tenancy.Fault = fault;
+                }
+            });
+            member.Ahead = order.GoesOn ? ComputeShards(member, order.Step + 1, span) : null;
+        }
 
-            return true;
-        });
         return await report.Task;
 
         void Apply()
@@ -221,11 +213,30 @@ public sealed class WorkerDevice(
             long begun = time.GetTimestamp();
             phase = WorkerPhase.Computing;
             // The coordinator's answer comes while the gradient is applied.
-            replica.Apply(gradient, norm => report.SetResult(new(name, order.Step, losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
+            replica.Apply(gradient, norm => report.SetResult(new(name, order.Step, computed.Losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
             phase = WorkerPhase.Waiting;
             member.Applied = time.GetTimestamp();
             metrics.AddPhase(order.Run, StepPhase.Apply, time.GetElapsedTime(begun, member.Applied.Value));
         }
+    }
+
+    /// <summary>Has the device compute this worker's shards of a step, after what it was asked for before.</summary>
+    private ShardWork ComputeShards(Membership member, long step, Activity? span)
+    {
+        Task turn = device.RunAsync(() => Check(member, step));
+        return new(step, turn, device.RunAsync(() =>
+        {
+            Check(member, step);
+            long begun = time.GetTimestamp();
+            TimeSpan? idle = member.Applied is { } applied ? time.GetElapsedTime(applied, begun) : null;
+            phase = WorkerPhase.Computing;
+            using Activity? computing = Traces.Begin("compute", span, ("step", step + 1));
+            double[] losses = member.Tenancy.Replica!.ComputeShards(member.Exchange.Share, member.Exchange.Prepare(step));
+            phase = WorkerPhase.Waiting;
+            long end = time.GetTimestamp();
+            metrics.AddPhase(member.Order.Run, StepPhase.Compute, time.GetElapsedTime(begun, end));
+            return new ComputedShards(losses, idle, end);
+        }));
     }
 
     /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>
@@ -267,11 +278,7 @@ public sealed class WorkerDevice(
         former.End();
         tenancy = null;
         snapshot = null;
-        _ = device.RunAsync(() =>
-        {
-            former.Dispose();
-            return true;
-        });
+        _ = device.RunAsync(former.Dispose);
     }
 
     private StaleOrderException Left(string run) => new($"{name} has left run {run} or this generation of it.");

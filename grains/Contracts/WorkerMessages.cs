@@ -36,8 +36,9 @@ public sealed record StateOrder(string Run, int Generation, long Step, long Offs
 public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow);
 
 /// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
+/// <param name="GoesOn">The next step's order is to follow at once: the worker computes the shards of that before it comes.</param>
 [GenerateSerializer, Immutable]
-public sealed record StepOrder(string Run, int Generation, long Step);
+public sealed record StepOrder(string Run, int Generation, long Step, bool GoesOn = false);
 
 /// <summary>The worker holds the whole gradient of the step, and applies it now.</summary>
 /// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>

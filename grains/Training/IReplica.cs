@@ -88,6 +88,12 @@ public interface IDevice
 
     Task<T> RunAsync<T>(Func<T> work);
 
+    Task RunAsync(Action work) => RunAsync(() =>
+    {
+        work();
+        return true;
+    });
+
     /// <summary>Runs long work that does not touch the device, apart from the thread pool too.</summary>
     Task<T> RunAsideAsync<T>(Func<T> work);
 }

@@ -21,7 +21,7 @@ public sealed class GradientExchange
 
     /// <summary>Rounds whose sums this worker may still read.</summary>
     private readonly List<GradientRound> past = [];
-    private GradientRound? round;
+    private GradientRound? round, prepared;
 
     /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
@@ -70,14 +70,26 @@ public sealed class GradientExchange
     /// <summary>Vectors for chunks.</summary>
     internal VectorPool Blocks { get; }
 
-    /// <summary>Begins a step's exchange.</summary>
+    /// <summary>The round of a step that is to come, for this worker's shards: nothing of theirs is sent before <see cref="Begin"/>.</summary>
+    /// <exception cref="OperationCanceledException">See <see cref="Begin"/>.</exception>
+    public GradientRound Prepare(long step)
+    {
+        lock (gate)
+        {
+            if (Over.IsCancellationRequested || step < round?.Step)
+                throw IsOver(step);
+            return step == round?.Step ? round : prepared ??= new(this, step);
+        }
+    }
+
+    /// <summary>Begins a step's exchange. Every worker has the whole sum of the step before, and nobody reads that of this worker any more.</summary>
     /// <exception cref="OperationCanceledException">The generation is over, or a chunk of a later step came: the generation went on without this worker.</exception>
     public GradientRound Begin(long step)
     {
         GradientRound current;
         lock (gate)
         {
-            current = RoundOf(step) ?? throw new OperationCanceledException($"step {step} is over");
+            current = RoundOf(step) ?? throw IsOver(step);
             past.ForEach(round => round.Recycle());
             past.Clear();
         }
@@ -130,12 +142,15 @@ public sealed class GradientExchange
 
                 foreach (Outbox outbox in Outboxes)
                     outbox.Clear();
-                round = new(this, step);
+                round = prepared?.Step == step ? prepared : new(this, step);
+                prepared = null;
             }
 
             return step == round.Step ? round : null;
         }
     }
+
+    private static OperationCanceledException IsOver(long step) => new($"step {step} is over");
 
     private static IEnumerable<ChunkPlace> Cut(int part, int length, int workers)
     {

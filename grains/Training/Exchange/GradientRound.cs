@@ -2,7 +2,7 @@ namespace PixelCnnCluster.Training;
 
 /// <summary>
 /// The exchange of one step's gradient. This worker's shards add their gradients part by part; a part that has those of all its shards is sent at once, while others
-/// are still computed.
+/// are still computed, but not before the step is begun.
 /// </summary>
 public sealed class GradientRound
 {
@@ -39,17 +39,14 @@ public sealed class GradientRound
     /// <summary>Adds a part of the gradient of one of this worker's shards, in a vector that was rented for it.</summary>
     public void Add(int part, int shard, Memory<float> gradient)
     {
-        OwnPart target = own[part];
-        target.Sum.Add(new(shard, shard + 1), gradient);
-        if (Interlocked.Decrement(ref target.Missing) == 0)
-            Offer(part);
+        own[part].Sum.Add(new(shard, shard + 1), gradient);
+        Arrive(part);
     }
 
-    /// <summary>A worker without shards has nothing to wait for.</summary>
     internal void Begin()
     {
-        for (int part = 0; exchange.Share.Count == 0 && part < own.Length; part++)
-            Offer(part);
+        for (int part = own.Length - 1; part >= 0; part--)
+            Arrive(part);
     }
 
     internal Memory<float>? Open(ChunkHeader header)
@@ -94,6 +91,13 @@ public sealed class GradientRound
                 pool.Return(part.Result!.Value);
             part.Sum.Clear();
         }
+    }
+
+    /// <summary>A shard's gradient of a part is there, or the step has begun.</summary>
+    private void Arrive(int part)
+    {
+        if (Interlocked.Decrement(ref own[part].Missing) == 0)
+            Offer(part);
     }
 
     /// <summary>Sends this worker's sums of a part to the chunks' owners, and adds them to its own chunks.</summary>
@@ -172,7 +176,8 @@ public sealed class GradientRound
     /// <summary>This worker's own sums of a part, and where the finished part comes to lie: in the place of one of them, if there is one.</summary>
     private sealed class OwnPart(TreeSum sum, int shards)
     {
-        public int Missing = shards;
+        /// <summary>Shards to come, and the step's beginning.</summary>
+        public int Missing = shards + 1;
 
         public TreeSum Sum => sum;
 

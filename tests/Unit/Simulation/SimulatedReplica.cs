@@ -25,6 +25,12 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public int SkippedInARow { get; private set; }
 
+    /// <summary>How often shards of a step were computed.</summary>
+    public long Computed { get; private set; }
+
+    /// <summary>A score or a copy of the state came after the computing of a later step.</summary>
+    public bool HasKeptWaiting { get; private set; }
+
     /// <summary>The states after 0, 1, ... steps of a run without any trouble.</summary>
     public static string[] Reference(RunSpec spec, long steps)
     {
@@ -56,6 +62,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public double[] ComputeShards(ShardRange range, GradientRound round)
     {
+        Computed++;
         for (int part = GradientParts.Count - 1; part >= 0; part--)
         {
             for (int shard = range.First; shard < range.End; shard++)
@@ -95,12 +102,17 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         changed(this);
     }
 
-    public double[] Evaluate(int firstBatch, int endBatch) => new double[endBatch - firstBatch];
+    public double[] Evaluate(int firstBatch, int endBatch)
+    {
+        HasKeptWaiting |= Computed > Step;
+        return new double[endBatch - firstBatch];
+    }
 
     public byte[] Sample(int first, int end) => [];
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
+        HasKeptWaiting |= Computed > Step;
         var copy = new SavedState(Step, SkippedInARow, [.. state]);
         string hash = Hash();
         return () => disk.Save(copy, hash);

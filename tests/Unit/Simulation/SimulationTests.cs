@@ -20,7 +20,15 @@ public sealed class SimulationTests
     public void Without_trouble_any_number_of_workers_ends_in_the_same_state()
     {
         foreach (int workers in new[] { 1, 2, 3, 4 })
-            Run(seed: workers, workers, (_, _) => Task.CompletedTask);
+        {
+            List<SimulatedNode> nodes = [];
+            Run(seed: workers, workers, (cluster, _) =>
+            {
+                nodes = cluster.Nodes;
+                return Task.CompletedTask;
+            });
+            Assert.All(nodes, node => Assert.Equal((Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
+        }
     }
 
     [Fact]

@@ -28,6 +28,32 @@ public sealed class WorkerDeviceTests : IDisposable
     }
 
     [Fact]
+    public async Task The_shards_of_a_step_that_is_sure_to_come_are_computed_before_its_order()
+    {
+        await JoinAsync();
+        await worker.StepAsync(new("run", 1, 0, GoesOn: true));
+        string[] reference = SimulatedReplica.Reference(Spec, 2);
+        Assert.Equal(reference[1], await worker.HashAsync(new("run", 1, 1)));
+        Assert.Equal(2, replicas.Newest!.Computed);
+        await worker.StepAsync(new("run", 1, 1));
+        Assert.Equal(reference[2], await worker.HashAsync(new("run", 1, 2)));
+        Assert.Equal(2, replicas.Newest.Computed);
+    }
+
+    [Fact]
+    public async Task What_was_computed_ahead_ends_with_the_generation()
+    {
+        await JoinAsync();
+        await worker.StepAsync(new("run", 1, 0, GoesOn: true));
+        await worker.HashAsync(new("run", 1, 1));
+        Assert.Equal(1, (await EnrolAsync(generation: 2)).Step);
+        await worker.JoinAsync(new("run", 2, ["worker-0"], Spec, Step: 1, Source: null));
+        await worker.StepAsync(new("run", 2, 1));
+        Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await worker.HashAsync(new("run", 2, 2)));
+        Assert.Equal(3, replicas.Newest!.Computed);
+    }
+
+    [Fact]
     public async Task An_order_for_another_state_is_refused()
     {
         await JoinAsync();
@@ -85,7 +111,9 @@ public sealed class WorkerDeviceTests : IDisposable
 
         public long? NewestCheckpoint(RunSpec spec) => null;
 
-        public IReplica Build(RunSpec spec) => new SimulatedReplica(new SimulatedDisk(), _ =>
+        public SimulatedReplica? Newest { get; private set; }
+
+        public IReplica Build(RunSpec spec) => Newest = new SimulatedReplica(new SimulatedDisk(), _ =>
         {
             Changed();
             if (Breaks)

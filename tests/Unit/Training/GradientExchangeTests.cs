@@ -84,6 +84,23 @@ public sealed class GradientExchangeTests
     }
 
     [Fact]
+    public void Shards_of_the_next_step_may_be_there_before_everybody_has_this_ones_sum()
+    {
+        float[][] vectors = Vectors.Random(4, 10, 1), later = Vectors.Random(4, 10, 2);
+        Mesh mesh = Two(shards: 4, length: 10);
+        GradientRound[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)], next = [mesh.Prepare(0, 8, later), mesh.Prepare(1, 8, later)];
+        mesh.Post.Deliver();
+        Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+        mesh.Workers[0].Begin(8);
+        mesh.Post.Deliver();
+        Assert.All(next, round => Assert.False(round.Whole.IsCompleted));
+        // Its peer's chunks were first.
+        mesh.Workers[1].Begin(8);
+        mesh.Post.Deliver();
+        Assert.All(next, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(later)), Vectors.Bits(Mesh.Result(round))));
+    }
+
+    [Fact]
     public void Chunks_of_an_earlier_step_are_dropped()
     {
         float[][] vectors = Vectors.Random(2, 4, 1);
@@ -96,6 +113,7 @@ public sealed class GradientExchangeTests
         mesh.Post.Deliver();
         Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(result)));
         Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Begin(6));
+        Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Prepare(6));
     }
 
     [Fact]
@@ -149,6 +167,7 @@ public sealed class GradientExchangeTests
         over.Cancel();
         Assert.True(left.Whole.IsCanceled);
         Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Begin(8));
+        Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Prepare(8));
         Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Open(new(7, ChunkKind.Partial, 0, new(1, 2))));
     }
 
@@ -242,9 +261,13 @@ public sealed class GradientExchangeTests
         }
 
         /// <param name="used">Takes down the arrays that the worker's shards are put in.</param>
-        public GradientRound Start(int rank, long step, float[][] vectors, HashSet<object>? used = null)
+        public GradientRound Start(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Begin(step), vectors, used);
+
+        /// <summary>Has a worker's shards computed before their step begins.</summary>
+        public GradientRound Prepare(int rank, long step, float[][] vectors) => Add(rank, Workers[rank].Prepare(step), vectors, used: null);
+
+        private GradientRound Add(int rank, GradientRound round, float[][] vectors, HashSet<object>? used)
         {
-            GradientRound round = Workers[rank].Begin(step);
             for (int part = parts.Length - 1; part >= 0; part--)
             {
                 for (int shard = Workers[rank].Share.First; shard < Workers[rank].Share.End; shard++)
