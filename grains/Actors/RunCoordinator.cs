@@ -139,7 +139,7 @@ internal sealed partial class RunCoordinator
 
                 goesOn = true;
                 history.Add(new GenerationOpened(
-                    facts.Step, crew.Generation, crew.Workers, spec.Workers, cause.Text, clock.Redone(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
+                    facts.Step, crew.Generation, crew.Workers, spec.Workers, cause.Text, clock.Regroup(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
                 (step, skippedInARow) = (facts.Step, facts.SkippedInARow);
                 since = time.GetTimestamp();
                 await TrainAsync(crew, facts, order);

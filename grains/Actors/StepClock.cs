@@ -14,6 +14,9 @@ internal sealed class StepClock(TimeProvider time)
     private long count;
     private bool inProgress;
 
+    /// <summary>When the newest step was over, if the next was to follow at once: its work began then, before its order.</summary>
+    private long? over;
+
     /// <summary>Duration of the newest step.</summary>
     public TimeSpan Newest { get; private set; }
 
@@ -26,8 +29,8 @@ internal sealed class StepClock(TimeProvider time)
     /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or it has not computed its shards by the step's deadline.</exception>
     public async Task<StepReport[]> TimeAsync(Crew crew, long step, bool goesOn)
     {
-        long begun = time.GetTimestamp();
-        inProgress = true;
+        long begun = over ?? time.GetTimestamp();
+        (inProgress, over) = (true, null);
         Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Generation, step, goesOn)));
         StepReport[] all;
         try
@@ -40,16 +43,19 @@ internal sealed class StepClock(TimeProvider time)
         }
 
         inProgress = false;
-        Newest = time.GetElapsedTime(begun);
+        long end = time.GetTimestamp();
+        over = goesOn ? end : null;
+        Newest = time.GetElapsedTime(begun, end);
         (longest, total, count) = (Newest > longest ? Newest : longest, total + Newest, count + 1);
         return all;
     }
 
-    /// <summary>Steps that are done again when a generation begins: those that were committed and are lost with all who had applied them, and the one in progress.</summary>
-    public long Redone(long committed, long begin)
+    /// <summary>A generation begins.</summary>
+    /// <returns>Steps that are done again: those that were committed and are lost with all who had applied them, and the one in progress.</returns>
+    public long Regroup(long committed, long begin)
     {
         long redone = committed - begin + (inProgress ? 1 : 0);
-        inProgress = false;
+        (inProgress, over) = (false, null);
         return Math.Max(0, redone);
     }
 

@@ -7,7 +7,8 @@ namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
 /// Whole training steps of real silo processes on the bundled digits, everything included that a run has. Runs with one worker, a run of one worker on each silo at once, and runs
-/// with all workers take turns on the same silos, with the same batch per worker. The runs side by side have nothing to do with each other: more than theirs the machine does not give.
+/// with all workers take turns on the same silos, with the same batch per worker. The runs side by side have nothing to do with each other: more than theirs the machine does not give,
+/// and where it slows its cores in turn, no more to workers that wait for each other at each step than the slower of their steps, number for number.
 /// </summary>
 internal static class ClusterStep
 {
@@ -46,25 +47,26 @@ internal static class ClusterStep
     {
         string folder = Directory.CreateTempSubdirectory("pixelcnn-step-").FullName;
         RunSpec lone = spec with { Workers = 1, Shards = threads, BatchSize = spec.BatchSize / threads };
-        List<double> one = [], apart = [], all = [];
+        List<double> one = [], apart = [], abreast = [], all = [];
         await using (LocalCluster cluster = await LocalCluster.StartAsync(silos, threads, folder, cancel))
         {
             // The first turn is the compiler's.
             for (int turn = 0; turn <= turns; turn++)
             {
-                double[] single = await TrainAsync(cluster, lone, folder, [$"one-{turn}"]);
-                double[] neighbours = await TrainAsync(cluster, lone, folder, [.. Enumerable.Range(0, silos).Select(silo => $"apart-{turn}-{silo}")]);
-                double[] together = await TrainAsync(cluster, lone with { Workers = silos, Shards = silos * threads }, folder, [$"all-{turn}"]);
+                double[][] single = await TrainAsync(cluster, lone, folder, [$"one-{turn}"]);
+                double[][] neighbours = await TrainAsync(cluster, lone, folder, [.. Enumerable.Range(0, silos).Select(silo => $"apart-{turn}-{silo}")]);
+                double[][] together = await TrainAsync(cluster, lone with { Workers = silos, Shards = silos * threads }, folder, [$"all-{turn}"]);
                 if (turn == 0)
                     continue;
-                one.Add(single[0]);
-                apart.Add(neighbours.Sum());
-                all.Add(together[0]);
+                one.Add(single[0].Median());
+                apart.Add(neighbours.Sum(run => run.Median()));
+                abreast.Add(Enumerable.Range(0, neighbours.Min(run => run.Length)).Select(step => silos * neighbours.Min(run => run[step])).ToArray().Median());
+                all.Add(together[0].Median());
             }
         }
 
         Directory.Delete(folder, recursive: true);
-        double[] speedups = [.. all.Zip(one, (many, single) => many / single)], possible = [.. apart.Zip(one, (many, single) => many / single)];
+        double[] speedups = Over(all), separate = Over(apart), bound = Over(abreast);
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             silos,
@@ -72,19 +74,23 @@ internal static class ClusterStep
             images_per_s_of_one = one.Median(),
             images_per_s = all.Median(),
             speedup = speedups.Median(),
-            speedup_of_separate_runs = possible.Median(),
+            speedup_of_separate_runs = separate.Median(),
+            speedup_of_their_slower_steps = bound.Median(),
             speedups,
-            speedups_of_separate_runs = possible,
+            speedups_of_separate_runs = separate,
+            speedups_of_their_slower_steps = bound,
         }));
+
+        double[] Over(List<double> many) => [.. many.Zip(one, (images, single) => images / single)];
     }
 
     /// <summary>Trains runs side by side.</summary>
-    /// <returns>The images/s of each, medians over steps.</returns>
-    private static Task<double[]> TrainAsync(LocalCluster cluster, RunSpec spec, string folder, string[] runs) =>
-        Task.WhenAll(runs.Select(async run => (await StepsAsync(cluster, run, spec with { SaveDir = Path.Combine(folder, run) })).Median()));
+    /// <returns>The images/s of each, step by step.</returns>
+    private static Task<double[][]> TrainAsync(LocalCluster cluster, RunSpec spec, string folder, string[] runs) =>
+        Task.WhenAll(runs.Select(run => StepsAsync(cluster, run, spec with { SaveDir = Path.Combine(folder, run) })));
 
     /// <summary>Images/s of each step.</summary>
-    private static async Task<IReadOnlyList<double>> StepsAsync(LocalCluster cluster, string run, RunSpec spec)
+    private static async Task<double[]> StepsAsync(LocalCluster cluster, string run, RunSpec spec)
     {
         long next = await cluster.Grains.Cluster.SubmitAsync(run, spec);
         List<StepCommitted> steps = [];

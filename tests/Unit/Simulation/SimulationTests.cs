@@ -8,7 +8,8 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// </summary>
 public sealed class SimulationTests
 {
-    private const int Steps = 80;
+    /// <summary>Ends between two epochs.</summary>
+    private const int Steps = 85;
 
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(30);
 
