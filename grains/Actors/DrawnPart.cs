@@ -73,11 +73,7 @@ internal sealed class DrawnPart
         finally
         {
             metrics.EndPart();
-            await device.RunAsync(() =>
-            {
-                images.Dispose();
-                return true;
-            });
+            await device.RunAsync(images.Dispose);
         }
     }
 

@@ -211,11 +211,12 @@ internal sealed partial class RunCoordinator
             if (saveAskedFor is { } asked && step > 0)
             {
                 saveAskedFor = null;
+                clock.Interrupt();
                 await upkeep.SaveAsync(crew, step);
                 _ = AnswerAsync(asked);
             }
 
-            await lease.HeldAsync();
+            await HeldAsync();
             await StepAsync(crew, facts, order);
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
             if (Upkeep.IsDueAfter(order, step))
@@ -232,7 +233,7 @@ internal sealed partial class RunCoordinator
         using Activity? span = Traces.Begin("step", ("run", run), ("generation", crew.Generation), ("step", step + 1));
         StepReport[] reports = await clock.TimeAsync(crew, step, goesOn: step + 1 < totalSteps && !Upkeep.IsDueAfter(order, step + 1));
         // Whoever has taken over meanwhile commits in this one's place.
-        await lease.HeldAsync();
+        await HeldAsync();
         double loss = reports.SelectMany(report => report.ShardLosses).Sum() / spec.ImagesPerStep;
         double norm = reports[0].GradientNorm;
         skippedInARow = reports[0].SkippedInARow;
@@ -241,6 +242,13 @@ internal sealed partial class RunCoordinator
             step + 1, order.EpochsAfter(step + 1), bitsPerDim, loss, norm, TrainingState.LearningRate(spec, step),
             spec.ImagesPerStep / clock.Newest.TotalSeconds, crew.Workers.Count, crew.Generation, Skipped: skippedInARow > 0));
         step++;
+    }
+
+    private Task HeldAsync()
+    {
+        if (!lease.IsHeld)
+            clock.Interrupt();
+        return lease.HeldAsync();
     }
 
     /// <summary>Renews the lease, and lets others see in the record how far the run is.</summary>

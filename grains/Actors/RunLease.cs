@@ -18,6 +18,8 @@ internal sealed partial class RunLease(IRunLedger ledger, TimeProvider time, ILo
 
     public bool IsLost { get; private set; }
 
+    public bool IsHeld => confirmed is { } at && time.GetElapsedTime(at) <= Duration;
+
     /// <summary>Changes the record, after the changes asked for before; a store that does not answer is tried again until it does.</summary>
     /// <exception cref="LedgerLostException">Another coordinator has taken over.</exception>
     public Task WriteAsync(Func<RunRecord, RunRecord> change) => newest = WriteAfterAsync(newest, change);
@@ -26,7 +28,7 @@ internal sealed partial class RunLease(IRunLedger ledger, TimeProvider time, ILo
     /// <exception cref="LedgerLostException">Another coordinator has taken over.</exception>
     public async Task HeldAsync()
     {
-        while (confirmed is not { } at || time.GetElapsedTime(at) > Duration)
+        while (!IsHeld)
         {
             ThrowIfLost();
             await Task.Delay(RetryDelay, time);

@@ -22,7 +22,7 @@ public sealed class RunMetrics
         redone = meter.CreateCounter<long>("pixelcnn.run.steps.redone", "{step}", "Steps done again after a fault.");
         generations = meter.CreateCounter<long>("pixelcnn.run.generations", "{generation}", "Generations opened, by cause.");
         faults = meter.CreateCounter<long>("pixelcnn.run.faults", "{fault}", "Faults noticed.");
-        stepSeconds = Meters.Seconds(meter, "pixelcnn.run.step.duration", "From a step's order to the last report of it.");
+        stepSeconds = Meters.Seconds(meter, "pixelcnn.run.step.duration", "From a step's order, or the end of the step before where that goes on, to the last report of it.");
         regroupSeconds = Meters.Seconds(meter, "pixelcnn.run.regroup.duration", "From the end of a generation to the first order of the next.");
         scoringSeconds = Meters.Seconds(meter, "pixelcnn.run.scoring.duration", "Scoring of the test images.");
         Gauge("pixelcnn.run.bits_per_dim", null, "Training objective of the newest step.", run => run.Step?.BitsPerDim);

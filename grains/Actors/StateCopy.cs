@@ -58,10 +58,9 @@ internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrai
         }
     }
 
-    private Task<bool> OnDeviceAsync(Action work) => device.RunAsync(() =>
+    private Task OnDeviceAsync(Action work) => device.RunAsync(() =>
     {
         over.ThrowIfCancellationRequested();
         work();
-        return true;
     });
 }

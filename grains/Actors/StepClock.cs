@@ -14,8 +14,8 @@ internal sealed class StepClock(TimeProvider time)
     private long count;
     private bool inProgress;
 
-    /// <summary>When the newest step was over, if the next was to follow at once: its work began then, before its order.</summary>
-    private long? over;
+    /// <summary>When the newest step ended, if the next follows at once: that began then, before its order.</summary>
+    private long? followed;
 
     /// <summary>Duration of the newest step.</summary>
     public TimeSpan Newest { get; private set; }
@@ -29,8 +29,8 @@ internal sealed class StepClock(TimeProvider time)
     /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or it has not computed its shards by the step's deadline.</exception>
     public async Task<StepReport[]> TimeAsync(Crew crew, long step, bool goesOn)
     {
-        long begun = over ?? time.GetTimestamp();
-        (inProgress, over) = (true, null);
+        long ordered = time.GetTimestamp(), begun = followed ?? ordered;
+        inProgress = true;
         Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Generation, step, goesOn)));
         StepReport[] all;
         try
@@ -42,20 +42,23 @@ internal sealed class StepClock(TimeProvider time)
             throw await AccuseAsync(crew, step, Patience);
         }
 
-        inProgress = false;
         long end = time.GetTimestamp();
-        over = goesOn ? end : null;
-        Newest = time.GetElapsedTime(begun, end);
-        (longest, total, count) = (Newest > longest ? Newest : longest, total + Newest, count + 1);
+        TimeSpan answered = time.GetElapsedTime(ordered, end);
+        (inProgress, followed, Newest) = (false, goesOn ? end : null, time.GetElapsedTime(begun, end));
+        (longest, total, count) = (answered > longest ? answered : longest, total + Newest, count + 1);
         return all;
     }
+
+    /// <summary>Something comes before the next step that is none of its time.</summary>
+    public void Interrupt() => followed = null;
 
     /// <summary>A generation begins.</summary>
     /// <returns>Steps that are done again: those that were committed and are lost with all who had applied them, and the one in progress.</returns>
     public long Regroup(long committed, long begin)
     {
         long redone = committed - begin + (inProgress ? 1 : 0);
-        (inProgress, over) = (false, null);
+        inProgress = false;
+        Interrupt();
         return Math.Max(0, redone);
     }
 

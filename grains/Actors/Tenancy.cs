@@ -79,8 +79,8 @@ internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, Gradie
     /// <summary>When the newest step was applied.</summary>
     public long? Applied { get; set; }
 
-    /// <summary>Of the step whose order is yet to come.</summary>
-    public ShardWork? Ahead { get; set; }
+    /// <summary>Of the newest step that the device has been asked for.</summary>
+    public ShardWork? Work { get; set; }
 }
 
 /// <summary>The work on this worker's shards of a step.</summary>
@@ -88,6 +88,5 @@ internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, Gradie
 internal sealed record ShardWork(long Step, Task Turn, Task<ComputedShards> Done);
 
 /// <param name="Losses">See <see cref="StepReport"/>.</param>
-/// <param name="Idle">Since the step before was applied; null in a generation's first step.</param>
-/// <param name="At">When the last was computed.</param>
-internal sealed record ComputedShards(double[] Losses, TimeSpan? Idle, long At);
+/// <param name="Idle">From the end of the step before until they were begun; null in a generation's first step.</param>
+internal sealed record ComputedShards(double[] Losses, TimeSpan? Idle, long Begun, long Ended);

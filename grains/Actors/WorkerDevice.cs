@@ -172,15 +172,17 @@ public sealed class WorkerDevice(
         IReplica replica = member.Tenancy.Replica!;
         using Activity? span = Traces.Begin("worker step", ("run", order.Run), ("generation", order.Generation), ("step", order.Step + 1), ("worker", name));
         long ordered = time.GetTimestamp();
-        ShardWork work = member.Ahead?.Step == order.Step ? member.Ahead : ComputeShards(member, order.Step, span);
-        await work.Turn;
+        ShardWork work = WorkOn(member, order.Step);
+        // Not under the gate: where all shards are there, the exchange begins with sums.
+        await work.Turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
         GradientRound round = member.Exchange.Begin(order.Step);
         ComputedShards computed = await work.Done;
         phase = WorkerPhase.Exchanging;
+        Traces.Add("compute", computed.Begun, computed.Ended, time);
         using Activity? exchanging = Traces.Begin("exchange");
-        long begun = Math.Max(ordered, computed.At);
+        long begun = Math.Max(ordered, computed.Ended);
         if (computed.Idle is { } idle)
-            metrics.AddPhase(order.Run, StepPhase.Wait, idle + time.GetElapsedTime(computed.At, begun));
+            metrics.AddPhase(order.Run, StepPhase.Wait, idle + time.GetElapsedTime(computed.Ended, begun));
         await round.Reduced;
         long summed = time.GetTimestamp();
         IReadOnlyList<ReadOnlyMemory<float>> gradient = await round.Whole;
@@ -188,23 +190,20 @@ public sealed class WorkerDevice(
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
         exchanging?.Stop();
         var report = new TaskCompletionSource<StepReport>(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (gate)
+        _ = device.RunAsync(() =>
         {
-            _ = device.RunAsync(() =>
+            try
             {
-                try
-                {
-                    Apply();
-                }
-                catch (Exception fault)
-                {
-                    if (!report.TrySetException(fault))
-                        member.Tenancy.Fault = fault;
-                }
-            });
-            member.Ahead = order.GoesOn ? ComputeShards(member, order.Step + 1, span) : null;
-        }
-
+                Apply();
+                if (order.GoesOn)
+                    WorkOn(member, order.Step + 1);
+            }
+            catch (Exception fault)
+            {
+                if (!report.TrySetException(fault))
+                    member.Tenancy.Fault = fault;
+            }
+        });
         return await report.Task;
 
         void Apply()
@@ -220,23 +219,32 @@ public sealed class WorkerDevice(
         }
     }
 
-    /// <summary>Has the device compute this worker's shards of a step, after what it was asked for before.</summary>
-    private ShardWork ComputeShards(Membership member, long step, Activity? span)
+    /// <summary>Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the order comes first or the step before goes on.</summary>
+    private ShardWork WorkOn(Membership member, long step)
     {
-        Task turn = device.RunAsync(() => Check(member, step));
-        return new(step, turn, device.RunAsync(() =>
+        lock (gate)
+        {
+            if (member.Work is { } known && known.Step == step)
+                return known;
+            var work = new ShardWork(step, device.RunAsync(() => Check(member, step)), device.RunAsync(Compute));
+            // An old order that comes late is refused on the device.
+            if (!(step < member.Work?.Step))
+                member.Work = work;
+            return work;
+        }
+
+        ComputedShards Compute()
         {
             Check(member, step);
             long begun = time.GetTimestamp();
             TimeSpan? idle = member.Applied is { } applied ? time.GetElapsedTime(applied, begun) : null;
             phase = WorkerPhase.Computing;
-            using Activity? computing = Traces.Begin("compute", span, ("step", step + 1));
             double[] losses = member.Tenancy.Replica!.ComputeShards(member.Exchange.Share, member.Exchange.Prepare(step));
             phase = WorkerPhase.Waiting;
             long end = time.GetTimestamp();
             metrics.AddPhase(member.Order.Run, StepPhase.Compute, time.GetElapsedTime(begun, end));
-            return new ComputedShards(losses, idle, end);
-        }));
+            return new(losses, idle, begun, end);
+        }
     }
 
     /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>

@@ -36,7 +36,7 @@ public sealed record StateOrder(string Run, int Generation, long Step, long Offs
 public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow);
 
 /// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
-/// <param name="GoesOn">The next step's order is to follow at once: the worker computes the shards of that before it comes.</param>
+/// <param name="GoesOn">The next step's order is to follow at once: the worker computes its shards of that step before the order comes.</param>
 [GenerateSerializer, Immutable]
 public sealed record StepOrder(string Run, int Generation, long Step, bool GoesOn = false);
 

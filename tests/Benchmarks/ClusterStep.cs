@@ -7,8 +7,8 @@ namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
 /// Whole training steps of real silo processes on the bundled digits, everything included that a run has. Runs with one worker, a run of one worker on each silo at once, and runs
-/// with all workers take turns on the same silos, with the same batch per worker. The runs side by side have nothing to do with each other: more than theirs the machine does not give,
-/// and where it slows its cores in turn, no more to workers that wait for each other at each step than the slower of their steps, number for number.
+/// with all workers take turns on the same silos, with the same batch per worker. The runs side by side have nothing to do with each other: more than theirs the machine does not give.
+/// The slower of their steps, number for number, tell about what is left to workers that wait for each other at each step where the machine slows its cores in turn.
 /// </summary>
 internal static class ClusterStep
 {
@@ -60,7 +60,7 @@ internal static class ClusterStep
                     continue;
                 one.Add(single[0].Median());
                 apart.Add(neighbours.Sum(run => run.Median()));
-                abreast.Add(Enumerable.Range(0, neighbours.Min(run => run.Length)).Select(step => silos * neighbours.Min(run => run[step])).ToArray().Median());
+                abreast.Add(Enumerable.Range(0, neighbours.Min(run => run.Length)).Select(step => silos * neighbours.Min(run => run[step])).Median());
                 all.Add(together[0].Median());
             }
         }

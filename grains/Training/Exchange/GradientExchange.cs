@@ -78,7 +78,7 @@ public sealed class GradientExchange
         {
             if (Over.IsCancellationRequested || step < round?.Step)
                 throw IsOver(step);
-            return step == round?.Step ? round : prepared ??= new(this, step);
+            return step == round?.Step ? round : prepared = new(this, step);
         }
     }
 
@@ -142,8 +142,7 @@ public sealed class GradientExchange
 
                 foreach (Outbox outbox in Outboxes)
                     outbox.Clear();
-                round = prepared?.Step == step ? prepared : new(this, step);
-                prepared = null;
+                (round, prepared) = (prepared?.Step == step ? prepared : new(this, step), null);
             }
 
             return step == round.Step ? round : null;

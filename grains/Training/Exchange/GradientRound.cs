@@ -13,6 +13,7 @@ public sealed class GradientRound
     private readonly TaskCompletionSource reduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<IReadOnlyList<ReadOnlyMemory<float>>> whole = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int ownMissing, missing;
+    private bool hasBegun;
 
     internal GradientRound(GradientExchange exchange, long step)
     {
@@ -45,6 +46,8 @@ public sealed class GradientRound
 
     internal void Begin()
     {
+        if (Interlocked.Exchange(ref hasBegun, true))
+            return;
         for (int part = own.Length - 1; part >= 0; part--)
             Arrive(part);
     }

@@ -42,6 +42,9 @@ internal sealed class SimulatedCluster
     /// <summary>Every process that has been started; several may have had one name.</summary>
     public List<SimulatedNode> Nodes { get; } = [];
 
+    /// <summary>All that were given.</summary>
+    public List<StepOrder> Orders { get; } = [];
+
     public IEnumerable<SimulatedNode> Living => Nodes.Where(node => node.IsAlive);
 
     public Task<RunEnded> Ended => ended.Task;

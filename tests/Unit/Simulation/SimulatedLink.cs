@@ -17,7 +17,11 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
 
     public Task<JoinReport> JoinAsync(GenerationOrder order) => CallAsync(worker => worker.JoinAsync(order));
 
-    public Task<StepReport> StepAsync(StepOrder order) => CallAsync(worker => worker.StepAsync(order));
+    public Task<StepReport> StepAsync(StepOrder order)
+    {
+        cluster.Orders.Add(order);
+        return CallAsync(worker => worker.StepAsync(order));
+    }
 
     public Task<StateSlice> ReadStateAsync(StateOrder order) => CallAsync(worker => worker.ReadStateAsync(order));
 

@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Tests.Simulation;
 public sealed class SimulationTests
 {
     /// <summary>Ends between two epochs.</summary>
-    private const int Steps = 85;
+    private const int Steps = 85, StepsPerEpoch = 10;
 
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(30);
 
@@ -22,13 +22,15 @@ public sealed class SimulationTests
     {
         foreach (int workers in new[] { 1, 2, 3, 4 })
         {
-            List<SimulatedNode> nodes = [];
+            SimulatedCluster? undisturbed = null;
             Run(seed: workers, workers, (cluster, _) =>
             {
-                nodes = cluster.Nodes;
+                undisturbed = cluster;
                 return Task.CompletedTask;
             });
-            Assert.All(nodes, node => Assert.Equal((Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
+            // Scores and copies come after whole epochs and at the end.
+            Assert.All(undisturbed!.Orders, order => Assert.Equal((order.Step + 1) % StepsPerEpoch > 0 && order.Step + 1 < Steps, order.GoesOn));
+            Assert.All(undisturbed.Nodes, node => Assert.Equal((Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
         }
     }
 

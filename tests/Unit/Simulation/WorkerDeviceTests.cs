@@ -41,6 +41,20 @@ public sealed class WorkerDeviceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_late_order_of_an_earlier_step_leaves_what_was_computed_ahead()
+    {
+        await JoinAsync();
+        await worker.StepAsync(new("run", 1, 0, GoesOn: true));
+        await worker.StepAsync(new("run", 1, 1, GoesOn: true));
+        await worker.HashAsync(new("run", 1, 2));
+        // It is not the one that was given, whose answer is remembered.
+        await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", 1, 0)));
+        await worker.StepAsync(new("run", 1, 2));
+        Assert.Equal(SimulatedReplica.Reference(Spec, 3)[3], await worker.HashAsync(new("run", 1, 3)));
+        Assert.Equal(3, replicas.Newest!.Computed);
+    }
+
+    [Fact]
     public async Task What_was_computed_ahead_ends_with_the_generation()
     {
         await JoinAsync();

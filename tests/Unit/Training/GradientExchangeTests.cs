@@ -233,6 +233,16 @@ public sealed class GradientExchangeTests
         }
 
         Assert.Equal(4, used.Count);
+        for (long step = 6; step < 12; step++)
+        {
+            GradientRound[] next = [mesh.Prepare(0, step, vectors, used), mesh.Prepare(1, step, vectors, used)];
+            Assert.All(mesh.Workers, worker => worker.Begin(step));
+            mesh.Post.Deliver();
+            Assert.All(next, round => Assert.True(round.Whole.IsCompletedSuccessfully));
+        }
+
+        // One more for each worker, since the sum of the step before stays until everybody has it.
+        Assert.Equal(6, used.Count);
     }
 
     private static Mesh Two(int shards, int length) => new(shards, 2, [length], WireFormat.Float32, seed: 1);
@@ -264,7 +274,7 @@ public sealed class GradientExchangeTests
         public GradientRound Start(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Begin(step), vectors, used);
 
         /// <summary>Has a worker's shards computed before their step begins.</summary>
-        public GradientRound Prepare(int rank, long step, float[][] vectors) => Add(rank, Workers[rank].Prepare(step), vectors, used: null);
+        public GradientRound Prepare(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Prepare(step), vectors, used);
 
         private GradientRound Add(int rank, GradientRound round, float[][] vectors, HashSet<object>? used)
         {

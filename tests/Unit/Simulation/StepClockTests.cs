@@ -1,0 +1,38 @@
+using PixelCnnCluster.Actors;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>Whose time is the one between two steps.</summary>
+public sealed class StepClockTests
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(30);
+
+    [Fact]
+    public void A_step_that_follows_at_once_begins_at_the_end_of_the_one_before()
+    {
+        var world = new World(1);
+        TimeProvider time = world.ClockOf(() => true);
+        var clock = new StepClock(time);
+        // Nobody is asked, so that a step takes no time itself.
+        var nobody = new Crew("run", 1, [], _ => throw new NotSupportedException(), new Roster(_ => throw new NotSupportedException(), time));
+        Assert.Equal(
+            [TimeSpan.Zero, Pause, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero],
+            world.Run(
+                async () => new[]
+                {
+                    await StepAsync(0, goesOn: true, () => { }), await StepAsync(1, goesOn: false, () => { }), await StepAsync(2, goesOn: true, clock.Interrupt),
+                    await StepAsync(3, goesOn: true, () => clock.Regroup(4, 4)), await StepAsync(4, goesOn: true, () => { }),
+                },
+                TimeSpan.FromMinutes(1),
+                awaited: "fifth step"));
+        Assert.Equal(5 / Pause.TotalSeconds, clock.StepsPerSecond);
+
+        async Task<TimeSpan> StepAsync(long step, bool goesOn, Action after)
+        {
+            await clock.TimeAsync(nobody, step, goesOn);
+            after();
+            await world.Delay(Pause);
+            return clock.Newest;
+        }
+    }
+}
