@@ -157,13 +157,14 @@ public sealed class PixelCnn
     /// [N, H, W, C + planes]: after the image a plane of ones, which tells it from padding, and, if asked for, the columns' and the
     /// rows' position from -1 to 1 (arXiv 1807.03247).
     /// </summary>
-    private Tensor WithPlanes(Tensor images)
+    internal Tensor WithPlanes(Tensor images)
     {
         long count = images.shape[0], height = images.shape[2], width = images.shape[3];
         List<Tensor> planes = [images.permute(0, 2, 3, 1), ones([count, height, width, 1], device: images.device)];
         if (Shape.CoordinateChannels)
         {
-            Tensor positions = tensor(Enumerable.Range(0, Shape.Size).Select(i => Coordinate(i, Shape.Size)).ToArray(), device: images.device);
+            // Made where they are used, so that a recording on a GPU makes them too; the same bits as a single coordinate's.
+            Tensor positions = TensorMath.Positions(Shape.Size, images.device).Times(2).Over(Shape.Size - 1).Plus(-1);
             planes.Add(positions.view(1, 1, width, 1).expand(count, height, width, 1));
             planes.Add(positions.narrow(0, 0, height).view(1, height, 1, 1).expand(count, height, width, 1));
         }

@@ -71,6 +71,9 @@ public static class TensorMath
         return full([1], scalar, dtype: ScalarType.Int32, device: device);
     }
 
+    /// <summary>0, 1, ... <paramref name="count"/> - 1; float32 [count].</summary>
+    public static Tensor Positions(int count, Device device) => arange(Of(0), Of(count), One, ScalarType.Float32, device);
+
     /// <summary>The one number in a tensor of one element.</summary>
     public static T Value<T>(this Tensor a)
         where T : unmanaged

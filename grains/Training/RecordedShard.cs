@@ -39,9 +39,9 @@ internal sealed class RecordedShard : IDisposable
         loss = made!;
     }
 
-    /// <summary>Whether a run's shards can be recorded: other randomness than the masks' keys, and numbers from the host, would be those of the recording for good. libtorch records on a process' first card.</summary>
+    /// <summary>Whether a run's shards can be recorded: other randomness than the masks' keys would be that of the recording for good. libtorch records on a process' first card.</summary>
     public static bool Takes(RunSpec spec, Device device) =>
-        device.type == DeviceType.CUDA && device.index == 0 && spec.Objective != Objective.EnergyDistance && !spec.CoordinateChannels
+        device.type == DeviceType.CUDA && device.index == 0 && spec.Objective != Objective.EnergyDistance
         && (spec.Nonlinearity == Nonlinearity.ConcatElu || spec.Dropout == 0);
 
     /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>

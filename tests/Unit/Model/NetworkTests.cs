@@ -53,6 +53,26 @@ public sealed class NetworkTests
         Assert.Throws<InvalidOperationException>(() => network.Network.Forward(pass, network.Images(1)));
     }
 
+    /// <summary>The sampler takes them one by one, and rows above do without those below.</summary>
+    [Theory]
+    [InlineData(8)]
+    [InlineData(28)]
+    [InlineData(32)]
+    [InlineData(64)]
+    public void Planes_beside_an_image_are_ones_and_the_positions_bit_for_bit(int size)
+    {
+        const int Height = 8;
+        using var scope = NewDisposeScope();
+        var network = new PixelCnn(TinyNetwork.Shape with { Size = size, CoordinateChannels = true });
+        IEnumerable<float> expected = from image in Enumerable.Range(0, 2)
+                                      from row in Enumerable.Range(0, Height)
+                                      from column in Enumerable.Range(0, size)
+                                      from value in new[] { image, 1, PixelCnn.Coordinate(column, size), PixelCnn.Coordinate(row, size) }
+                                      select value;
+        Tensor images = stack([zeros(1, Height, size), ones(1, Height, size)]);
+        Assert.Equal(expected, network.WithPlanes(images).Floats());
+    }
+
     /// <summary>Rounding inside moves the output a little; the output itself has more digits than bfloat16.</summary>
     [Theory]
     [InlineData(Nonlinearity.ConcatElu)]

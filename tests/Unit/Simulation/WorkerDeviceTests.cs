@@ -31,9 +31,8 @@ public sealed class WorkerDeviceTests : IDisposable
     public async Task The_shards_of_a_step_that_is_sure_to_come_are_computed_before_its_order()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", 1, 0, GoesOn: true));
         string[] reference = SimulatedReplica.Reference(Spec, 2);
-        Assert.Equal(reference[1], await worker.HashAsync(new("run", 1, 1)));
+        Assert.Equal(reference[1], await StepAndGoOnAsync(0));
         Assert.Equal(2, replicas.Newest!.Computed);
         await worker.StepAsync(new("run", 1, 1));
         Assert.Equal(reference[2], await worker.HashAsync(new("run", 1, 2)));
@@ -44,9 +43,8 @@ public sealed class WorkerDeviceTests : IDisposable
     public async Task A_late_order_of_an_earlier_step_leaves_what_was_computed_ahead()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", 1, 0, GoesOn: true));
-        await worker.StepAsync(new("run", 1, 1, GoesOn: true));
-        await worker.HashAsync(new("run", 1, 2));
+        await StepAndGoOnAsync(0);
+        await StepAndGoOnAsync(1);
         // It is not the one that was given, whose answer is remembered.
         await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", 1, 0)));
         await worker.StepAsync(new("run", 1, 2));
@@ -58,8 +56,7 @@ public sealed class WorkerDeviceTests : IDisposable
     public async Task What_was_computed_ahead_ends_with_the_generation()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", 1, 0, GoesOn: true));
-        await worker.HashAsync(new("run", 1, 1));
+        await StepAndGoOnAsync(0);
         Assert.Equal(1, (await EnrolAsync(generation: 2)).Step);
         await worker.JoinAsync(new("run", 2, ["worker-0"], Spec, Step: 1, Source: null));
         await worker.StepAsync(new("run", 2, 1));
@@ -105,6 +102,16 @@ public sealed class WorkerDeviceTests : IDisposable
         replicas.Changed = () => applying.TrySetResult(worker.Status().Phase);
         await worker.StepAsync(new("run", 1, 0));
         Assert.Equal(WorkerPhase.Computing, await applying.Task);
+    }
+
+    /// <returns>The state's hash after the step, when the shards of the next are computed.</returns>
+    private async Task<string> StepAndGoOnAsync(long step)
+    {
+        await worker.StepAsync(new("run", 1, step, GoesOn: true));
+        // Comes after the step's end, which asks for the next shards; what is asked for then comes after those.
+        string hash = await worker.HashAsync(new("run", 1, step + 1));
+        await worker.SnapshotAsync(new("run", 1, step + 1, null));
+        return hash;
     }
 
     private Task<Holding> EnrolAsync(int generation) => worker.EnrolAsync(new("run", generation, Spec, IfHeld: false));
