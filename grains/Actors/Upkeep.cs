@@ -25,10 +25,11 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
     /// <param name="inHaste">Whether the generation is to end: what is due is left to the next, or left out if the run stops.</param>
     public async Task AfterStepAsync(Crew crew, JoinReport facts, DataOrder order, long step, Func<bool> inHaste)
     {
-        (long before, long epochs) = (order.WholeEpochsAfter(step - 1), order.WholeEpochsAfter(step));
-        if (IsDueAfter(order, step) && Score?.Step != step)
+        if (!IsDueAfter(order, step))
+            return;
+        if (Score?.Step != step)
             _ = await EvaluateAsync(crew, facts, order, step, inHaste);
-        if (epochs / spec.SaveInterval > before / spec.SaveInterval && !inHaste())
+        if (order.WholeEpochsAfter(step) / spec.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.SaveInterval && !inHaste())
         {
             await SaveAsync(crew, step);
             await DrawAsync(crew, facts, step);

@@ -228,7 +228,7 @@ public sealed class WorkerDevice(
                 return known;
             var work = new ShardWork(step, device.RunAsync(() => Check(member, step)), device.RunAsync(Compute));
             // An old order that comes late is refused on the device.
-            if (!(step < member.Work?.Step))
+            if (member.Work is null || step > member.Work.Step)
                 member.Work = work;
             return work;
         }

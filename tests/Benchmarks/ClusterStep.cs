@@ -66,7 +66,7 @@ internal static class ClusterStep
         }
 
         Directory.Delete(folder, recursive: true);
-        double[] speedups = Over(all), separate = Over(apart), bound = Over(abreast);
+        double[] speedups = Over(all), separate = Over(apart), slower = Over(abreast);
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             silos,
@@ -75,10 +75,10 @@ internal static class ClusterStep
             images_per_s = all.Median(),
             speedup = speedups.Median(),
             speedup_of_separate_runs = separate.Median(),
-            speedup_of_their_slower_steps = bound.Median(),
+            speedup_of_their_slower_steps = slower.Median(),
             speedups,
             speedups_of_separate_runs = separate,
-            speedups_of_their_slower_steps = bound,
+            speedups_of_their_slower_steps = slower,
         }));
 
         double[] Over(List<double> many) => [.. many.Zip(one, (images, single) => images / single)];
