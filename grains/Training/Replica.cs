@@ -105,6 +105,7 @@ public sealed class Replica : IReplica
         double[] losses = new double[range.Count];
         threads.ForEach(range.Count, (thread, i) =>
         {
+            round.Over.ThrowIfCancellationRequested();
             int shard = range.First + i;
             (Tensor images, Tensor? labels) = Batch(data.Train, order.ImagesOf(State.Step, shard));
             Tensor gradient = gradients.Of(thread).Gradient!;

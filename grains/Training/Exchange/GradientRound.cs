@@ -28,6 +28,9 @@ public sealed class GradientRound
 
     public long Step { get; }
 
+    /// <summary>Cancelled with the generation: nobody needs the sum any more.</summary>
+    public CancellationToken Over => exchange.Over;
+
     /// <summary>Completes when the chunks that this worker owns are summed: from then on it waits for those of others.</summary>
     public Task Reduced => reduced.Task;
 

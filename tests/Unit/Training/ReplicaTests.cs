@@ -152,6 +152,25 @@ public sealed class ReplicaTests
             run.Dispose();
     }
 
+    [Fact]
+    public void A_round_that_is_over_begins_no_more_shards()
+    {
+        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var over = new CancellationTokenSource();
+        int vectors = 0;
+        var exchange = new GradientExchange(new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientParts, WireFormat.Float32, Allocate, over.Token);
+        GradientRound round = exchange.Prepare(0);
+        Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, round)));
+        Assert.Equal(run.Replica.GradientParts.Count, vectors);
+
+        Memory<float> Allocate(int length)
+        {
+            vectors++;
+            over.Cancel();
+            return new float[length];
+        }
+    }
+
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
