@@ -1,5 +1,6 @@
 using PixelCnnCluster.Tests;
+using Xunit.v3;
 
-// Each test starts several processes: one at a time on a small machine.
-[assembly: CollectionBehavior(CollectionBehavior.CollectionPerAssembly)]
+// The tests wait more than they compute, so two clusters at once fit on two cores.
+[assembly: Parallelization(MaxThreads = 2)]
 [assembly: AssemblyFixture(typeof(UndisturbedRun))]

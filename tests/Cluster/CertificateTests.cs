@@ -11,8 +11,6 @@ namespace PixelCnnCluster.Tests;
 /// <summary>Two ends of a connection with certificates, without silos.</summary>
 public sealed class CertificateTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-certificates-").FullName;
     private readonly Authority authority = new("cluster"), stranger = new("stranger");
     private readonly TcpListener shop = new(IPAddress.Loopback, 0);
@@ -68,7 +66,7 @@ public sealed class CertificateTests : IDisposable
                 _ = renewed.ServerOptions(peer: null);
                 return false;
             },
-            Patience, awaited);
+            awaited);
     }
 
     private ClusterCertificates Open(Authority by, string name) => ClusterCertificates.Open(by.Write(Path.Combine(folder, name), name));
@@ -84,7 +82,7 @@ public sealed class CertificateTests : IDisposable
         await using SslStream one = new(called.GetStream()), two = new(caller.GetStream());
         Task serving = EndingAsync(called, one.AuthenticateAsServerAsync(server.ServerOptions(called.Client.RemoteEndPoint)));
         Task calling = EndingAsync(caller, two.AuthenticateAsClientAsync(client.ClientOptions(caller.Client.RemoteEndPoint)));
-        await Task.WhenAll(serving, calling).WithinAsync(Patience, "the end of the handshake");
+        await Task.WhenAll(serving, calling).WithinAsync(Deadline.Generous, "the end of the handshake");
         return (two.RemoteCertificate!.Subject, one.RemoteCertificate!.Subject);
 
         // Who refuses goes away, so that the other does not wait.

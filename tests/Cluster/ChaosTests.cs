@@ -2,15 +2,26 @@ using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Tests;
 
+[Trait("Needs", "processes")]
 public sealed class ChaosTests
 {
     [Fact]
-    public async Task A_minute_of_faults_changes_nothing_about_the_result()
+    public Task A_handful_of_faults_changes_nothing_about_the_result() => DisturbAsync(seed: 7, faults: 5);
+
+    [Theory(Explicit = true)]
+    [Trait("Needs", "time")]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public Task Minutes_of_faults_change_nothing_about_the_result(int seed) => DisturbAsync(seed, faults: 25);
+
+    private static async Task DisturbAsync(int seed, int faults)
     {
         string folder = Directory.CreateTempSubdirectory("pixelcnn-chaos-").FullName;
-        ChaosReport report = await new Chaos(folder, seed: 7, TextWriter.Null).RunAsync(TimeSpan.FromMinutes(1));
+        ChaosReport report = await new Chaos(folder, TestCluster.LogsFor(folder), seed, TextWriter.Null).RunAsync(Timeout.InfiniteTimeSpan, faults);
         TestContext.Current.TestOutputHelper?.WriteLine(report.ToString());
-        Assert.True(report.IsSame, $"{report}\nThe logs are in {folder}.");
+        Assert.True(report.IsSame, report.ToString());
         Directory.Delete(folder, recursive: true);
     }
 }

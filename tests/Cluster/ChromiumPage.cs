@@ -7,8 +7,6 @@ namespace PixelCnnCluster.Tests;
 /// <summary>A page in a headless Chromium of its own, and what it asked for and complained of.</summary>
 public sealed class ChromiumPage : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly IBrowser browser;
     private readonly IPage page;
 
@@ -53,7 +51,7 @@ public sealed class ChromiumPage : IAsyncDisposable
     {
         try
         {
-            await page.WaitForFunctionAsync($"() => {expression}", new WaitForFunctionOptions { Timeout = 0 }).WithinAsync(Patience, awaited);
+            await page.WaitForFunctionAsync($"() => {expression}", new WaitForFunctionOptions { Timeout = 0 }).WithinAsync(Deadline.Generous, awaited);
         }
         catch (TimeoutException late)
         {

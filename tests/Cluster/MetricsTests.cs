@@ -6,29 +6,29 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>Real silos tell Prometheus what their runs and samplers do.</summary>
-public sealed class MetricsTests
+public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isOwn: true)
 {
     private static readonly string[] Two = ["worker-0", "worker-1"];
 
     [Fact]
     public async Task A_run_a_loss_and_a_job_are_seen_in_the_figures()
     {
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync(Two);
+        await Cluster.HealAsync(Two);
         foreach (string silo in Two)
         {
-            Assert.Equal(HttpStatusCode.OK, (await cluster.Fleet.GetAsync(silo, "/health/live")).StatusCode);
-            Assert.Equal(HttpStatusCode.OK, (await cluster.Fleet.GetAsync(silo, "/health/ready")).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await Cluster.Fleet.GetAsync(silo, "/health/live")).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await Cluster.Fleet.GetAsync(silo, "/health/ready")).StatusCode);
         }
 
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 100_000, MaxEpochs = 100_000, SaveInterval = 1, Workers = 2, Samples = 0 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { SaveInterval = 1, Workers = 2 });
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "both workers");
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
         Assert.Contains(
-            File.ReadLines(cluster.Fleet.Silo(cluster.CoordinatorOf(run)).LogPath),
-            line => line.Contains("Run run, generation 1, step ", StringComparison.Ordinal) && line.Contains(": 1 epochs, ", StringComparison.Ordinal));
-        Figures figures = await ScrapeAsync(cluster, Two);
+            File.ReadLines(Cluster.Fleet.Silo(Cluster.Fleet.CoordinatorOf(run)).LogPath),
+            line => line.Contains($"Run {run.Name}, generation 1, step ", StringComparison.Ordinal) && line.Contains(": 1 epochs, ", StringComparison.Ordinal));
+        Figures figures = await ScrapeAsync(Two);
 
-        double steps = figures.Sum("pixelcnn_run_steps_total", "run=\"run\"");
+        double steps = figures.Sum("pixelcnn_run_steps_total", $"run=\"{run.Name}\"");
         Assert.InRange(steps, 1, 100_000);
         // The run goes on: a step may be committed between one figure's reading and the next's.
         Assert.InRange(figures.Sum("pixelcnn_run_images_total") / run.Spec.ImagesPerStep, steps - 1, steps + 1);
@@ -48,35 +48,34 @@ public sealed class MetricsTests
         Assert.All(["Wait", "Apply", "Compute", "Reduce", "Gather"], phase => Assert.Equal(2, figures.Count("pixelcnn_worker_step_duration_seconds_count", $"phase=\"{phase}\"")));
 
         // The silo with the coordinator stays: its figures go on.
-        string victim = Two.First(name => name != cluster.CoordinatorOf(run));
-        cluster.Fleet.Silo(victim).Kill();
+        string victim = Two.First(name => name != Cluster.Fleet.CoordinatorOf(run));
+        Cluster.Fleet.Kill(victim);
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 1, "a generation without the killed worker");
         string[] survivor = [.. Two.Except([victim])];
-        figures = await ScrapeAsync(cluster, survivor);
+        figures = await ScrapeAsync(survivor);
         Assert.Equal((1, 1), (figures.Sum("pixelcnn_run_generations_total", "cause=\"WorkerLost\""), figures.Sum("pixelcnn_run_workers")));
 
-        ModelCard model = await cluster.Fleet.Grains.Models().FindAsync("run");
-        await new FollowedJob(cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
-        await cluster.Fleet.Grains.Run("run").StopAsync();
-        await run.EndAsync();
-        figures = await ScrapeAsync(cluster, survivor);
+        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync(run.Name);
+        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
+        await run.StopAsync();
+        figures = await ScrapeAsync(survivor);
         Assert.Equal((5, 0), (figures.Sum("pixelcnn_sampler_drawn_total"), figures.Sum("pixelcnn_sampler_parts")));
         Assert.Equal((1, 0), (figures.Count("pixelcnn_job_queue"), figures.Sum("pixelcnn_job_queue")));
         // A run's figures go when its coordinator has let go of it, just after its last event; the list of runs is looked after every other second.
         await PrometheusServer.UntilAsync(async () =>
         {
-            Figures last = await ScrapeAsync(cluster, survivor);
+            Figures last = await ScrapeAsync(survivor);
             return last.Sum("pixelcnn_cluster_workers_spare") != 1 ? "the worker that is free again"
                 : last.Count("pixelcnn_run_bits_per_dim") > 0 || last.Count("pixelcnn_run_workers") > 0 ? "nothing more of the run that has ended"
                 : null;
         });
     }
 
-    private static async Task<Figures> ScrapeAsync(FaultyCluster cluster, IEnumerable<string> silos)
+    private async Task<Figures> ScrapeAsync(IEnumerable<string> silos)
     {
         List<string> lines = [];
         foreach (string silo in silos)
-            lines.AddRange((await (await cluster.Fleet.GetAsync(silo, "/metrics")).Content.ReadAsStringAsync()).Split('\n'));
+            lines.AddRange((await (await Cluster.Fleet.GetAsync(silo, "/metrics")).Content.ReadAsStringAsync()).Split('\n'));
         return new(lines);
     }
 

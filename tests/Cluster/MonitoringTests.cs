@@ -8,7 +8,7 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>The dashboards and rules of k8s/monitoring, tried on a real Prometheus that scrapes real silos.</summary>
-public sealed partial class MonitoringTests
+public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = true }, isOwn: true)
 {
     private static readonly string Monitoring = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "k8s", "monitoring"));
 
@@ -38,14 +38,14 @@ public sealed partial class MonitoringTests
     [Fact]
     public async Task Every_query_of_the_dashboards_and_rules_finds_data_and_a_killed_silo_is_told()
     {
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync(Two);
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 1_000_000, MaxEpochs = 1_000_000, SaveInterval = 1, Workers = 3, Samples = 0 });
+        await Cluster.HealAsync(Two);
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1, Workers = 3 });
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
-        await using PrometheusServer prometheus = await PrometheusServer.StartAsync(cluster.Folder, WriteRules(cluster.Folder), Two.Select(cluster.Fleet.HttpOf));
+        await using PrometheusServer prometheus = await PrometheusServer.StartAsync(Cluster.Folder, WriteRules(Cluster.Folder), Two.Select(Cluster.Fleet.HttpOf));
         await PrometheusServer.UntilAsync(async () => await prometheus.CountAsync("pixelcnn_run_workers") > 0 ? null : "the run's workers");
-        await cluster.Fleet.StartAsync("worker-2");
+        await Cluster.Fleet.StartAsync("worker-2");
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 3, "a generation of three workers");
-        ModelCard model = await cluster.Fleet.Grains.Models().FindAsync("run");
+        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync("run");
 
         string[] panels = [.. Directory.GetFiles(Path.Combine(Monitoring, "dashboards"), "*.json").SelectMany(Queries)];
         Assert.InRange(panels.Length, 30, 1000);
@@ -55,8 +55,8 @@ public sealed partial class MonitoringTests
         List<string> left = [.. panels, .. rules.Where(rule => !rule.IsAlert).Select(rule => rule.Name), .. figures.Distinct()];
         await PrometheusServer.UntilAsync(async () =>
         {
-            await new FollowedJob(cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
-            await new FollowedJob(cluster.Fleet.Grains.Job(Guid.NewGuid()), new ScoreJob(model, 2, Batch: 1, new byte[2 * model.ImageBytes], Class: null, DataSet: null, Maps: false)).EndAsync();
+            await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+            await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new ScoreJob(model, 2, Batch: 1, new byte[2 * model.ImageBytes], Class: null, DataSet: null, Maps: false)).EndAsync();
             foreach (string query in left.ToList())
             {
                 if (await prometheus.CountAsync(query) > 0)
@@ -68,7 +68,7 @@ public sealed partial class MonitoringTests
         Assert.All(await prometheus.RulesAsync(), rule => Assert.Equal((rule.Name, "ok"), (rule.Name, rule.Health)));
         Assert.DoesNotContain(await prometheus.AlertsAsync(), alert => alert.State == "firing");
 
-        cluster.Fleet.Silo(Two.First(name => name != cluster.CoordinatorOf(run))).Kill();
+        Cluster.Fleet.Kill(Two.First(name => name != Cluster.Fleet.CoordinatorOf(run)));
         await PrometheusServer.UntilAsync(async () =>
         {
             string[] told = [.. (await prometheus.AlertsAsync()).Select(alert => alert.Name)];

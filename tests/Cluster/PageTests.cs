@@ -4,7 +4,7 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>The silos' page in a real browser.</summary>
-public sealed class PageTests
+public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn: true)
 {
     /// <summary>Text whose contrast with what is behind it is under 4.5, the least that WCAG asks for.</summary>
     private const string FaintTexts = """
@@ -28,14 +28,14 @@ public sealed class PageTests
     [Fact]
     public async Task A_run_trains_draws_and_loses_a_worker_before_ones_eyes()
     {
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync(Three);
-        string origin = $"http://{cluster.Fleet.HttpOf(Three[0])}";
-        await using ChromiumPage page = await ChromiumPage.OpenAsync(cluster.Folder, $"{origin}/");
+        await Cluster.HealAsync(Three);
+        string origin = $"http://{Cluster.Fleet.HttpOf(Three[0])}";
+        await using ChromiumPage page = await ChromiumPage.OpenAsync(Cluster.Folder, $"{origin}/");
         await page.SeesAsync("document.body.innerText.includes('No run yet. Start one with')", "a sentence that there is no run");
         await page.SeesAsync("document.querySelectorAll('.worker').length === 3", "three workers");
 
         const string Name = "a <b>bold<b> run";
-        FollowedRun run = await cluster.SubmitAsync(Name, UndisturbedRun.Spec with { MaxSteps = 1_000_000, Workers = 3, Samples = 4 });
+        FollowedRun run = await Cluster.SubmitAsync(Name, UndisturbedRun.Endless with { Workers = 3, Samples = 4 });
         await page.SeesAsync($"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent === '{Name}'", "the run's name as it is");
         await page.SeesAsync("document.querySelector('#score-chart').dataset.points >= 5", "five steps of the curve");
         int points = await page.AskAsync<int>("Number(document.querySelector('#score-chart').dataset.points)");
@@ -59,8 +59,8 @@ public sealed class PageTests
             Assert.NotEqual(grounds[0], grounds[1]);
         }
 
-        string lost = Three.Skip(1).First(name => name != cluster.CoordinatorOf(run));
-        cluster.Fleet.Silo(lost).Kill();
+        string lost = Three.Skip(1).First(name => name != Cluster.Fleet.CoordinatorOf(run));
+        Cluster.Fleet.Kill(lost);
         await page.SeesAsync($"[...document.querySelectorAll('.worker')].some(worker => worker.textContent.startsWith('{lost}gone'))", $"that {lost} is gone");
         await page.SeesAsync($"[...document.querySelectorAll('#events [data-event=generation] .text')].some(text => text.textContent.includes('2 of 3 workers') && text.textContent.includes('{lost}'))", $"an event that tells of {lost}");
         await page.ShowAsync(1440, 900, "light");
@@ -68,16 +68,16 @@ public sealed class PageTests
         // While the cluster finds out, it may not answer for a moment, which Chromium tells itself.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("503", StringComparison.Ordinal));
 
-        cluster.Fleet.Silo(Three[0]).Kill();
+        Cluster.Fleet.Kill(Three[0]);
         await page.SeesAsync("document.querySelector('#link').textContent === 'the silo does not answer; trying again'", "that the page has lost its silo");
     }
 
     [Fact]
     public async Task A_silo_shows_Orleans_own_dashboard_and_says_what_it_does_not_have()
     {
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync(Three[0]);
-        string origin = $"http://{cluster.Fleet.HttpOf(Three[0])}";
-        await using ChromiumPage page = await ChromiumPage.OpenAsync(cluster.Folder, $"{origin}/orleans/");
+        await Cluster.HealAsync(Three[0]);
+        string origin = $"http://{Cluster.Fleet.HttpOf(Three[0])}";
+        await using ChromiumPage page = await ChromiumPage.OpenAsync(Cluster.Folder, $"{origin}/orleans/");
         await page.SeesAsync("document.body.innerText.includes('Methods with Most Calls')", "Orleans' dashboard");
         Assert.All(page.Requests, asked => Assert.Equal(origin, asked.GetLeftPart(UriPartial.Authority)));
         Assert.Empty(page.Complaints);
@@ -86,7 +86,7 @@ public sealed class PageTests
         await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named none; the command runs lists them.'", "a sentence that there is no such run");
         await page.GoToAsync($"{origin}/#50%");
         await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named 50%; the command runs lists them.' && document.querySelector('#link').textContent === 'live'", "a sentence about an address that is no encoded name");
-        HttpResponseMessage nameless = await cluster.Fleet.GetAsync(Three[0], "/api/events?run=&from=0");
+        HttpResponseMessage nameless = await Cluster.Fleet.GetAsync(Three[0], "/api/events?run=&from=0");
         Assert.Equal((HttpStatusCode.BadRequest, "Name a run: ?run=..."), (nameless.StatusCode, await nameless.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
     }
 }

@@ -6,14 +6,9 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>Silos in network namespaces of their own, between which packets are dropped.</summary>
-public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
+public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(new() { RedisHost = "10.77.0.1" }, isOwn: true), IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-partition-").FullName;
-    private RedisServer? redis;
-    private Fleet? fleet;
-
+    /// <summary>A bridge, and a namespace with a link to it for each silo.</summary>
     public async ValueTask InitializeAsync()
     {
         RemoveNetwork();
@@ -31,29 +26,26 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
             Ip($"-n pixelcnn-{i} link set lo up");
         }
 
-        redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], "10.77.0.1");
-        fleet = new(folder, redis.Address) { Environment = { ["Silo__AllowPlaintext"] = "true", ["Silo__Folders"] = folder } };
+        Cluster.Environment["Silo__AllowPlaintext"] = "true";
+        Cluster.Environment["Silo__Folders"] = Cluster.Folder;
+        await Cluster.HealAsync();
         foreach (SiloProcess silo in Enumerable.Range(0, 3).Select(Launch).ToList())
-            await silo.Ready.WithinAsync(Patience, $"silo {silo.Name}");
-        await fleet.StartAsync();
+            await silo.Ready.WithinAsync(Deadline.Generous, $"silo {silo.Name}");
+        await Cluster.Fleet.StartAsync();
     }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        if (fleet is not null)
-            await fleet.DisposeAsync();
-        if (redis is not null)
-            await redis.DisposeAsync();
+        await base.DisposeAsync();
         RemoveNetwork();
-        Directory.Delete(folder, recursive: true);
     }
 
     /// <summary>Both sides reach the store, and it decides who goes on.</summary>
     [Fact]
     public async Task Silos_that_do_not_reach_each_other_do_not_train_side_by_side()
     {
-        FollowedRun run = await SubmitAsync();
-        await run.StepAsync(10);
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec);
+        await run.StepAsync(5);
         Drop(0, Address(1), Address(2));
         GenerationOpened smaller = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count < 3, "a generation of one side");
         Heal(0);
@@ -65,12 +57,12 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
     [Fact]
     public async Task A_coordinator_that_is_cut_off_from_everything_stops()
     {
-        FollowedRun run = await SubmitAsync();
-        await run.StepAsync(10);
-        int coordinator = Enumerable.Range(0, 3).Single(i => File.ReadAllText(fleet!.Silo($"worker-{i}").LogPath).Contains("Run run, generation", StringComparison.Ordinal));
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec);
+        await run.StepAsync(5);
+        string name = Cluster.Fleet.CoordinatorOf(run);
+        int coordinator = Enumerable.Range(0, 3).Single(i => name == $"worker-{i}");
         Drop(coordinator, "10.77.0.0/24");
-        GenerationOpened without = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "a generation of the others");
-        Assert.DoesNotContain($"worker-{coordinator}", without.Workers);
+        GenerationOpened without = await run.NextAsync<GenerationOpened>(opened => !opened.Workers.Contains(name), "a generation of the others");
         Heal(coordinator);
         await AssertGoneAsync(without.Workers);
         await AssertOneSideAsync(run);
@@ -79,8 +71,8 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
     /// <summary>Who counts as dead ends when it learns so.</summary>
     private async Task AssertGoneAsync(IReadOnlyList<string> left)
     {
-        foreach (SiloProcess silo in fleet!.Silos.Where(silo => !left.Contains(silo.Name)))
-            await silo.Exited.WithinAsync(Patience, $"the end of {silo.Name}, which counts as dead");
+        foreach (SiloProcess silo in Cluster.Fleet.Silos.Where(silo => !left.Contains(silo.Name)))
+            await silo.Exited.WithinAsync(Deadline.Generous, $"the end of {silo.Name}, which counts as dead");
     }
 
     private async Task AssertOneSideAsync(FollowedRun run)
@@ -90,10 +82,7 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : IAsyncLifetime
         Assert.Equal(commits.Order(), commits);
     }
 
-    private Task<FollowedRun> SubmitAsync() =>
-        fleet!.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 250, DataDir = FewDigits.Write(folder) });
-
-    private SiloProcess Launch(int i) => fleet!.Launch($"worker-{i}", Address(i), "ip", "netns", "exec", $"pixelcnn-{i}");
+    private SiloProcess Launch(int i) => Cluster.Fleet.Launch($"worker-{i}", Address(i), "ip", "netns", "exec", $"pixelcnn-{i}");
 
     private static string Address(int i) => $"10.77.0.{10 + i}";
 

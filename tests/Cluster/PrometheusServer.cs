@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Text.Json;
 using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Tests;
 
 /// <summary>A real Prometheus that scrapes silos every second and evaluates the project's rules.</summary>
 public sealed class PrometheusServer : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Poll = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
     private readonly HttpClient http;
     private readonly Process process;
@@ -38,7 +39,7 @@ public sealed class PrometheusServer : IAsyncDisposable
     /// <param name="complain">What is still missing; null when all is there.</param>
     public static async Task UntilAsync(Func<Task<string?>> complain)
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Deadline.Generous);
         for (string? missing = "an answer"; ; await Task.Delay(Poll))
         {
             try
@@ -52,7 +53,7 @@ public sealed class PrometheusServer : IAsyncDisposable
             }
 
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"Within {Patience.TotalSeconds} s Prometheus did not come to have: {missing}");
+                throw new TimeoutException($"Within {Deadline.Generous.TotalSeconds} s Prometheus did not come to have: {missing}");
         }
     }
 

@@ -1,21 +1,15 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Tests;
 
 /// <summary>The parameters after step t are a function of the specification and t alone, bit for bit.</summary>
-public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
+[Collection(nameof(SharedSilos))]
+public sealed class ReproducibilityTests(TestCluster cluster) : ClusterTests(cluster), IAsyncLifetime
 {
-    private static readonly RunSpec Spec = Presets.Quick with
-    {
-        Filters = 8,
-        Mixtures = 3,
-        Shards = 5,
-        BatchSize = 4,
-        InitBatchSize = 16,
-        Dropout = 0.5,
-        MaxSteps = 12,
-        Samples = 0,
-    };
+    private static readonly RunSpec Spec = SmallDigits.Spec with { Shards = 5, MaxSteps = 12 };
+
+    public async ValueTask InitializeAsync() => await Cluster.HealAsync("worker-0", "worker-1", "worker-2", "worker-3");
 
     [Fact]
     public async Task AnyNumberOfWorkersGivesTheSameState()
@@ -38,7 +32,7 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
     {
         RunEnded whole = await EndAsync(Spec with { Workers = 2 });
         RunEnded half = await EndAsync(Spec with { Workers = 3, MaxSteps = 5 });
-        IReadOnlyList<RunEvent> resumed = await cluster.TrainAsync(Spec with { Workers = 1, LoadParams = half.Checkpoint });
+        IReadOnlyList<RunEvent> resumed = await Cluster.TrainAsync(Spec with { Workers = 1, LoadParams = half.Checkpoint });
         Assert.Equal(5, resumed.OfType<RunStarted>().Single().FirstStep);
         Assert.Equal(6, resumed.OfType<StepCommitted>().First().Step);
         Assert.Equal(whole.StateHash, Assert.IsType<RunEnded>(resumed[^1]).StateHash);
@@ -48,7 +42,7 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
     public async Task AnotherNetworksCheckpointIsTheUsersMistake()
     {
         RunEnded small = await EndAsync(Spec with { MaxSteps = 1 });
-        RunEnded ended = Assert.IsType<RunEnded>((await cluster.TrainAsync(Spec with { Filters = 10, LoadParams = small.Checkpoint }))[^1]);
+        RunEnded ended = Assert.IsType<RunEnded>((await Cluster.TrainAsync(Spec with { Filters = 10, LoadParams = small.Checkpoint }))[^1]);
         Assert.Equal(RunOutcome.Failed, ended.Outcome);
         Assert.True(ended.UserError);
         Assert.Contains("--load-params", ended.Error, StringComparison.Ordinal);
@@ -60,7 +54,7 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
         RunSpec all = Spec with { Workers = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true, MaxSteps = 2, Samples = 3 };
         foreach (Objective objective in Enum.GetValues<Objective>())
         {
-            IReadOnlyList<RunEvent> events = await cluster.TrainAsync(all with { Objective = objective });
+            IReadOnlyList<RunEvent> events = await Cluster.TrainAsync(all with { Objective = objective });
             Assert.Equal(RunOutcome.Completed, Assert.IsType<RunEnded>(events[^1]).Outcome);
             Assert.All(events.OfType<StepCommitted>(), step => Assert.True(double.IsFinite(step.Loss)));
             Assert.True(File.Exists(Assert.Single(events.OfType<SamplesDrawn>()).Path));
@@ -69,7 +63,7 @@ public sealed class ReproducibilityTests(ClusterFixture cluster) : IClassFixture
 
     private async Task<RunEnded> EndAsync(RunSpec spec)
     {
-        RunEnded ended = Assert.IsType<RunEnded>((await cluster.TrainAsync(spec))[^1]);
+        RunEnded ended = Assert.IsType<RunEnded>((await Cluster.TrainAsync(spec))[^1]);
         Assert.True(ended.Outcome == RunOutcome.Completed, ended.Error);
         return ended;
     }

@@ -4,31 +4,30 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>Jobs on real silos give the same pixels whoever draws them and whatever becomes of those, and leave runs as they are.</summary>
-public sealed class SamplingTests(UndisturbedRun undisturbed)
+[Collection(nameof(FaultCluster))]
+public sealed class SamplingTests(TestCluster cluster, UndisturbedRun undisturbed) : ClusterTests(cluster)
 {
     private const int Count = 12;
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly string[] Three = ["worker-0", "worker-1", "worker-2"];
 
     [Fact]
     public async Task Any_samplers_and_any_batch_give_the_same_pixels_also_when_one_of_them_is_killed()
     {
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync("worker-0");
-        DrawJob job = Draw(await TrainAsync(cluster));
-        byte[] alone = await Begin(cluster, job).Job.PixelsAsync();
+        await Cluster.HealAsync("worker-0");
+        DrawJob job = Draw(await TrainAsync());
+        byte[] alone = await Begin(job).Job.PixelsAsync();
         Assert.Equal(Count, alone.Chunk(job.Model.ImageBytes).DistinctBy(Convert.ToHexString).Count());
 
-        await cluster.Fleet.StartAsync("worker-1", "worker-2");
+        await Cluster.Fleet.StartAsync("worker-1", "worker-2");
         foreach (int? batch in new int?[] { null, 1, 5 })
-            Assert.Equal(alone, await Begin(cluster, job with { Batch = batch }).Job.PixelsAsync());
-        Assert.NotEqual(alone, await Begin(cluster, job with { Seed = 2 }).Job.PixelsAsync());
+            Assert.Equal(alone, await Begin(job with { Batch = batch }).Job.PixelsAsync());
+        Assert.NotEqual(alone, await Begin(job with { Seed = 2 }).Job.PixelsAsync());
 
-        (Guid id, FollowedJob disturbed) = Begin(cluster, job with { Batch = 1, Count = 3 * Count });
+        (Guid id, FollowedJob disturbed) = Begin(job with { Batch = 1, Count = 3 * Count });
         await disturbed.NextAsync<RowDrawn>(row => row.Row > 2, "a few rows");
-        string victim = Three.First(name => name != cluster.Fleet.HolderOf(id));
-        cluster.Fleet.Silo(victim).Kill();
+        string victim = Three.First(name => name != Cluster.Fleet.HolderOf(id));
+        Cluster.Fleet.Kill(victim);
         byte[] pixels = await disturbed.PixelsAsync();
         Assert.Equal(alone, pixels[..alone.Length]);
         Assert.Equal([victim], disturbed.Events.OfType<SamplerLost>().Select(lost => lost.Sampler).Distinct());
@@ -38,13 +37,13 @@ public sealed class SamplingTests(UndisturbedRun undisturbed)
     [Fact]
     public async Task A_job_that_is_lost_with_its_silo_is_begun_again_and_gives_the_same_pixels()
     {
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync(Three);
-        DrawJob job = Draw(await TrainAsync(cluster)) with { Count = 3 * Count };
-        byte[] undisturbedPixels = await Begin(cluster, job).Job.PixelsAsync();
+        await Cluster.HealAsync(Three);
+        DrawJob job = Draw(await TrainAsync()) with { Count = 3 * Count };
+        byte[] undisturbedPixels = await Begin(job).Job.PixelsAsync();
         // On two samplers the job is cut at other places than on three.
-        (Guid id, FollowedJob lost) = Begin(cluster, job);
+        (Guid id, FollowedJob lost) = Begin(job);
         await lost.NextAsync<RowDrawn>(row => row.Row > 2, "a few rows");
-        cluster.Fleet.Silo(cluster.Fleet.HolderOf(id)).Kill();
+        Cluster.Fleet.Kill(Cluster.Fleet.HolderOf(id));
         Assert.Equal(undisturbedPixels, await lost.PixelsAsync());
         Assert.InRange(lost.Beginnings, 2, int.MaxValue);
     }
@@ -53,37 +52,39 @@ public sealed class SamplingTests(UndisturbedRun undisturbed)
     public async Task A_run_that_trains_is_sampled_also_by_a_silo_that_never_trains()
     {
         const string Sampler = ClusterNames.SamplerPrefix + "extra";
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync("worker-0", Sampler);
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 75, KeepCheckpoints = 1 });
+        await Cluster.HealAsync("worker-0", Sampler);
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { KeepCheckpoints = 1 });
         await run.StepAsync(10);
-        ModelCard now = await cluster.Fleet.Grains.Models().FindAsync("run").WithinAsync(Patience, "the run's checkpoint");
-        Assert.InRange(now.Step, 10, 74);
-        byte[] together = await Begin(cluster, Draw(now)).Job.PixelsAsync();
-        Assert.Equal(["sampler/extra", "worker-0"], (await cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
+        ModelCard now = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
+        Assert.InRange(now.Step, 10, int.MaxValue);
+        byte[] together = await Begin(Draw(now)).Job.PixelsAsync();
+        Assert.Equal(["sampler/extra", "worker-0"], (await Cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
+        await run.StepAsync(now.Step + 30);
+        await run.StopAsync();
         await undisturbed.AssertSameEndAsync(run);
         Assert.True(File.Exists(now.Path), "the checkpoint that is in use is not among those that are removed");
         Assert.All(run.Events.OfType<GenerationOpened>(), opened => Assert.Equal(["worker-0"], opened.Workers));
 
         // Alone, it draws what both did.
-        cluster.Fleet.Signal("worker-0", "TERM");
-        await cluster.Fleet.Silo("worker-0").Exited.WithinAsync(Patience, "the end of worker-0");
-        Assert.Equal(together, await Begin(cluster, Draw(now)).Job.PixelsAsync());
+        Cluster.Fleet.Signal("worker-0", "TERM");
+        await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(Deadline.Generous, "the end of worker-0");
+        Assert.Equal(together, await Begin(Draw(now)).Job.PixelsAsync());
     }
 
-    private static async Task<ModelCard> TrainAsync(FaultyCluster cluster)
+    private async Task<ModelCard> TrainAsync()
     {
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 10 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Spec with { MaxSteps = 10 });
         Assert.Equal(RunOutcome.Completed, (await run.EndAsync()).Outcome);
-        ModelCard model = await cluster.Fleet.Grains.Models().FindAsync("run").WithinAsync(Patience, "the run's checkpoint");
+        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
         Assert.Equal(10, model.Step);
         return model;
     }
 
     private static DrawJob Draw(ModelCard model) => new(model, Count, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
 
-    private static (Guid Id, FollowedJob Job) Begin(FaultyCluster cluster, DrawJob job)
+    private (Guid Id, FollowedJob Job) Begin(DrawJob job)
     {
         Guid id = Guid.NewGuid();
-        return (id, new(cluster.Fleet.Grains.Job(id), job));
+        return (id, new(Cluster.Fleet.Grains.Job(id), job));
     }
 }

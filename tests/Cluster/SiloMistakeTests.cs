@@ -7,10 +7,9 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>What operators get wrong: the silo says so in a sentence, does not start, and exits with code 2.</summary>
+[Trait("Needs", "processes")]
 public sealed class SiloMistakeTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-mistakes-").FullName;
     private RedisServer redis = null!;
 
@@ -126,15 +125,15 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [Fact]
     public async Task A_clock_that_is_wrong_is_told_and_the_silo_serves()
     {
-        await using var fleet = new Fleet(folder, redis.Address, new ClusterAccess(RedisPassword: "open-sesame")) { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
+        await using var fleet = new Fleet(folder, folder, redis.Address, new ClusterAccess(RedisPassword: "open-sesame")) { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
         SiloProcess silo = fleet.Launch("late", "127.0.0.1", "faketime", "-f", "-90s");
-        await silo.Ready.WithinAsync(Patience, "the silo whose clock is late");
+        await silo.Ready.WithinAsync(Deadline.Generous, "the silo whose clock is late");
         string warning = await LineAsync(silo.LogPath, "clock");
         Assert.Matches("This machine's clock is (89|90|91) s behind that of Redis at", warning);
     }
 
     private static Task<string> LineAsync(string path, string word) => Deadline.UntilAsync(
-        () => Task.FromResult(File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal))), Patience, $"a line with {word} in {path}");
+        () => Task.FromResult(File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal))), $"a line with {word} in {path}");
 
     /// <summary>What the silo says before it exits with code 2.</summary>
     private static async Task<IReadOnlyList<string>> RefusedAsync(Dictionary<string, string> environment, params IEnumerable<string> flags)
@@ -146,7 +145,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         Task<string> error = silo.StandardError.ReadToEndAsync(), output = silo.StandardOutput.ReadToEndAsync();
         try
         {
-            await silo.WaitForExitAsync().WithinAsync(Patience, "the end of a silo that cannot start");
+            await silo.WaitForExitAsync().WithinAsync(Deadline.Generous, "the end of a silo that cannot start");
         }
         finally
         {

@@ -8,10 +8,8 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>Silos send their spans to whoever collects them by OpenTelemetry's protocol.</summary>
-public sealed partial class TraceTests
+public sealed partial class TraceTests() : ClusterTests(new(), isOwn: true)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     [Fact]
     public async Task Spans_of_steps_and_jobs_reach_the_collector()
     {
@@ -23,18 +21,15 @@ public sealed partial class TraceTests
         const int Steps = 5;
         Task<IReadOnlyList<string>> received = ReceiveAsync(collector, awaited, Steps);
 
-        Dictionary<string, string> environment = new()
-        {
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{port}",
-            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
-        };
-        await using FaultyCluster cluster = await FaultyCluster.StartAsync(environment, access: null, "worker-0", "worker-1");
-        FollowedRun run = await cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = Steps, Workers = 2 });
+        Cluster.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{port}";
+        Cluster.Environment["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
+        Cluster.Environment["OTEL_BSP_SCHEDULE_DELAY"] = "200";
+        await Cluster.HealAsync("worker-0", "worker-1");
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = Steps, Workers = 2 });
         await run.EndAsync();
-        ModelCard model = await cluster.Fleet.Grains.Models().FindAsync("run");
-        await new FollowedJob(cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
-        IReadOnlyList<string> traces = await received.WithinAsync(Patience, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
+        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync("run");
+        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+        IReadOnlyList<string> traces = await received.WithinAsync(Deadline.Generous, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
         // One of a whole run would be too much for anybody who looks at it.
         Assert.Distinct(traces);
     }

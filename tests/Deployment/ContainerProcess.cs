@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Tests;
 /// <summary>A container's program as a process, which is asked and ended as by a kubelet.</summary>
 internal sealed class ContainerProcess : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Poll = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
     private readonly string name;
     private readonly string log;
@@ -27,11 +27,11 @@ internal sealed class ContainerProcess : IDisposable
     /// <summary>Waits until the readiness probe succeeds.</summary>
     public async Task ReadyAsync(Func<Task<bool>> probe)
     {
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Deadline.Generous);
         while (!await probe())
         {
             if (deadline.IsCancellationRequested || process.HasExited)
-                throw new TimeoutException($"{name} was not ready within {Patience.TotalSeconds} s: {string.Join('\n', File.ReadLines(log).TakeLast(5))}");
+                throw new TimeoutException($"{name} was not ready within {Deadline.Generous.TotalSeconds} s: {string.Join('\n', File.ReadLines(log).TakeLast(5))}");
             await Task.Delay(Poll);
         }
     }

@@ -5,10 +5,9 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>Silos are updated as Kubernetes does it: the highest ordinal first, each once the one before is ready again.</summary>
+[Trait("Needs", "processes")]
 public sealed class RollingUpdateTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-update-").FullName;
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
@@ -16,14 +15,14 @@ public sealed class RollingUpdateTests : IDisposable
     [Fact]
     public async Task A_rolling_update_loses_no_step_and_changes_nothing_about_the_result()
     {
-        RunSpec spec = FewDigits.Spec with { DataDir = FewDigits.Write(folder), SaveInterval = 1000, Workers = 3 };
+        RunSpec spec = SmallDigits.Spec with { DataDir = SmallDigits.Write(folder), SaveInterval = 1000, Workers = 3 };
         using var authority = new Authority("cluster");
         string certificates = authority.Write(Path.Combine(folder, "tls"), "member");
         var access = new ClusterAccess("secret-of-pixelcnn-redis", ClusterCertificates.Open(certificates));
         await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: access.RedisPassword);
         using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, folder, certificates);
         await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(pods.StartAsync));
-        await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), access, TestContext.Current.CancellationToken).WithinAsync(Patience, "the connection to the cluster");
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), access, TestContext.Current.CancellationToken).WithinAsync(Deadline.Generous, "the connection to the cluster");
 
         FollowedRun updated = await SubmitAsync(connection, "updated", spec);
         await updated.NextAsync<StepCommitted>(step => step.Workers == pods.Count, "a step of all");

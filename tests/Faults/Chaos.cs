@@ -26,39 +26,40 @@ public sealed record ChaosReport(int Seed, IReadOnlyList<string> Faults, long St
 }
 
 /// <summary>Kills, stops and starts real silos, and their Redis, at random while a run trains, and then trains the same steps undisturbed.</summary>
-public sealed partial class Chaos(string folder, int seed, TextWriter log)
+/// <param name="logs">Folder of the silos' logs.</param>
+public sealed partial class Chaos(string folder, string logs, int seed, TextWriter log)
 {
     private const int Workers = 3;
 
-    private static readonly RunSpec Spec = FewDigits.Spec with { SaveInterval = 4, Workers = Workers };
+    private static readonly RunSpec Spec = SmallDigits.Spec with { SaveInterval = 4, Workers = Workers };
 
     private readonly Random random = new(seed);
     private readonly List<string> faults = [];
     private readonly List<double> recoveries = [];
     private int generation;
 
-    public async Task<ChaosReport> RunAsync(TimeSpan duration)
+    /// <summary>Disturbs the run for that time, or with so many faults.</summary>
+    public async Task<ChaosReport> RunAsync(TimeSpan duration, int mostFaults = int.MaxValue)
     {
-        RunSpec spec = Spec with { DataDir = FewDigits.Write(folder) };
+        RunSpec spec = Spec with { DataDir = SmallDigits.Write(folder) };
         RunEnded ended;
         long redone;
         await using (RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]))
-        await using (Fleet fleet = new(folder, redis.Address))
+        await using (Fleet fleet = new(folder, logs, redis.Address))
         {
             await fleet.StartAsync(Names);
             FollowedRun run = await fleet.SubmitAsync("chaos", spec);
             await run.StepAsync(5);
             using var end = new CancellationTokenSource(duration);
-            while (!end.IsCancellationRequested)
+            while (!end.IsCancellationRequested && faults.Count < mostFaults)
             {
                 await DisturbAsync(fleet, redis, run);
                 // Some steps in peace, so that the next fault strikes at any moment of one.
-                await run.StepAsync(run.Events.OfType<StepCommitted>().Last().Step + random.Next(5, 30));
+                await run.StepAsync(run.NewestStep + random.Next(5, 30));
                 await Task.Delay(random.Next(200));
             }
 
-            await fleet.Grains.Run("chaos").StopAsync();
-            ended = await run.EndAsync();
+            ended = await run.StopAsync();
             redone = run.Events.OfType<GenerationOpened>().Sum(opened => opened.StepsRedone);
         }
 
@@ -73,7 +74,7 @@ public sealed partial class Chaos(string folder, int seed, TextWriter log)
     {
         string below = Directory.CreateDirectory(Path.Combine(folder, "undisturbed")).FullName;
         await using RedisServer redis = await RedisServer.StartAsync(below, FreePorts.Find(1)[0]);
-        await using Fleet fleet = new(below, redis.Address);
+        await using Fleet fleet = new(below, logs, redis.Address);
         await fleet.StartAsync("worker-0");
         return await (await fleet.SubmitAsync("undisturbed", spec)).EndAsync();
     }
@@ -122,7 +123,7 @@ public sealed partial class Chaos(string folder, int seed, TextWriter log)
         async Task LoseAsync(string[] lost)
         {
             foreach (string victim in lost)
-                fleet.Silo(victim).Kill();
+                fleet.Kill(victim);
             await GoneAsync(lost);
         }
 
@@ -130,7 +131,7 @@ public sealed partial class Chaos(string folder, int seed, TextWriter log)
         async Task GoneAsync(string[] lost)
         {
             foreach (string victim in lost)
-                await fleet.Silo(victim).Exited.WithinAsync(TimeSpan.FromSeconds(90), $"the end of {victim}");
+                await fleet.Silo(victim).Exited.WithinAsync(Deadline.Generous, $"the end of {victim}");
             if (lost.Length < Workers)
             {
                 await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation && !lost.Any(opened.Workers.Contains), "a generation of those left");
@@ -153,7 +154,7 @@ public sealed partial class Chaos(string folder, int seed, TextWriter log)
     /// <summary>The silos' logs say to the millisecond when the next generation began.</summary>
     private void Recovered(Fleet fleet, DateTime begun)
     {
-        DateTime next = fleet.Silos.Select(silo => silo.LogPath).Distinct().SelectMany(File.ReadLines)
+        DateTime next = fleet.Logs.SelectMany(File.ReadLines)
             .Select(line => Opened().Match(line))
             .Where(match => match.Success && int.Parse(match.Groups["generation"].ValueSpan, CultureInfo.InvariantCulture) > generation)
             .Min(match => DateTime.Parse(match.Groups["time"].ValueSpan, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal));

@@ -3,29 +3,31 @@ namespace PixelCnnCluster.Faults;
 /// <summary>Waits that end with a message.</summary>
 public static class Deadline
 {
+    /// <summary>Longer than anything takes, also on a machine that is busy with other work.</summary>
+    public static readonly TimeSpan Generous = TimeSpan.FromMinutes(3);
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Looks again and again, at what tells nobody when it changes.</summary>
     /// <param name="look">Null until it is there.</param>
     /// <exception cref="TimeoutException">It did not come in time; the message says what was awaited.</exception>
-    public static async Task<T> UntilAsync<T>(Func<Task<T?>> look, TimeSpan patience, string awaited)
+    public static async Task<T> UntilAsync<T>(Func<Task<T?>> look, string awaited)
         where T : class
     {
-        using var deadline = new CancellationTokenSource(patience);
+        using var deadline = new CancellationTokenSource(Generous);
         while (true)
         {
             if (await look() is { } found)
                 return found;
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{awaited} did not come within {patience.TotalSeconds:F0} s.");
+                throw Late(awaited, Generous);
             await Task.Delay(Poll);
         }
     }
 
     /// <param name="holds">False until it does.</param>
     /// <inheritdoc cref="UntilAsync{T}"/>
-    public static Task UntilAsync(Func<Task<bool>> holds, TimeSpan patience, string awaited) =>
-        UntilAsync(async () => await holds() ? awaited : null, patience, awaited);
+    public static Task UntilAsync(Func<Task<bool>> holds, string awaited) => UntilAsync(async () => await holds() ? awaited : null, awaited);
 
     /// <exception cref="TimeoutException">It did not come in time; the message says what was awaited.</exception>
     public static async Task<T> WithinAsync<T>(this Task<T> task, TimeSpan patience, string awaited)
@@ -36,7 +38,7 @@ public static class Deadline
         }
         catch (TimeoutException late) when (!task.IsCompleted)
         {
-            throw new TimeoutException($"{awaited} did not come within {patience.TotalSeconds:F0} s.", late);
+            throw Late(awaited, patience, late);
         }
     }
 
@@ -51,4 +53,7 @@ public static class Deadline
             return true;
         }
     }
+
+    private static TimeoutException Late(string awaited, TimeSpan patience, Exception? inner = null) =>
+        new($"{awaited} did not come within {patience.TotalSeconds:F0} s.", inner);
 }

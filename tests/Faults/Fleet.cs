@@ -4,17 +4,51 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Faults;
 
-/// <summary>Silo processes of one thread each that form a cluster through a Redis, and a client of them.</summary>
-public sealed class Fleet(string folder, string redis, ClusterAccess? access = null) : IAsyncDisposable
+/// <summary>
+/// Silo processes of one thread each that form a cluster through a Redis, and a client of them. A silo that ends though nobody asked it to is
+/// started again: on a starved machine one may be taken for dead wrongly.
+/// </summary>
+/// <param name="folder">Where runs go.</param>
+/// <param name="logs">Folder of the silos' logs.</param>
+public sealed class Fleet(string folder, string logs, string redis, ClusterAccess? access = null) : IAsyncDisposable
 {
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
-
+    private readonly Lock gate = new();
     private readonly List<SiloProcess> silos = [];
+    private readonly HashSet<SiloProcess> asked = [];
+    private readonly List<string> lost = [];
     private readonly Dictionary<string, int[]> portsOf = [];
     private readonly HttpClient http = new();
     private ClusterConnection? connection;
+    private bool over;
 
-    public IReadOnlyList<SiloProcess> Silos => silos;
+    /// <summary>All that were started, those that have ended among them.</summary>
+    public IReadOnlyList<SiloProcess> Silos
+    {
+        get
+        {
+            lock (gate)
+                return [.. silos];
+        }
+    }
+
+    /// <summary>Names of the silos that run.</summary>
+    public IReadOnlyList<string> Living => [.. Silos.Where(silo => !silo.Exited.IsCompleted).Select(silo => silo.Name)];
+
+    /// <summary>Silos that ended though nobody asked them to, since <see cref="ForgetLost"/>.</summary>
+    public IReadOnlyList<string> Lost
+    {
+        get
+        {
+            lock (gate)
+                return [.. lost];
+        }
+    }
+
+    /// <summary>Paths of the silos' logs.</summary>
+    public IReadOnlyList<string> Logs => [.. Silos.Select(silo => silo.LogPath).Distinct()];
+
+    /// <summary>Whether the silos that are started from now on have pages and metrics, which take a second to start.</summary>
+    public bool HasPages { get; set; }
 
     /// <summary>Environment of the silos that are started from now on.</summary>
     public Dictionary<string, string> Environment { get; } = [];
@@ -27,33 +61,42 @@ public sealed class Fleet(string folder, string redis, ClusterAccess? access = n
     public async Task StartAsync(params IEnumerable<string> names)
     {
         foreach (SiloProcess silo in names.Select(name => Launch(name)).ToList())
-            await silo.Ready.WithinAsync(StartPatience, $"silo {silo.Name}");
-        if (silos.Count > 0)
-            connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None).WithinAsync(StartPatience, "the connection to the cluster");
+            await silo.Ready.WithinAsync(Deadline.Generous, $"silo {silo.Name}");
+        if (Silos.Count > 0)
+        {
+            connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None)
+                .WithinAsync(Deadline.Generous, "the connection to the cluster");
+        }
     }
 
     /// <summary>Starts a silo without waiting for it; one whose name says that it is a sampler never trains.</summary>
     /// <param name="prefix">Command that runs it, as for another network namespace.</param>
-    public SiloProcess Launch(string name, string address = "127.0.0.1", params IEnumerable<string> prefix)
+    public SiloProcess Launch(string name, string address = "127.0.0.1", params IReadOnlyList<string> prefix)
     {
         int[] ports = FreePorts.Find(3);
-        portsOf[name] = ports;
         bool isSampler = name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal);
         string own = isSampler ? name[ClusterNames.SamplerPrefix.Length..] : name;
+        Directory.CreateDirectory(logs);
         var silo = SiloProcess.Start(
             name,
             [
                 .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
                 $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
-                $"--Silo:HttpPort={ports[2]}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
+                $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
             ],
-            Path.Combine(folder, $"{own}.log"), Environment);
-        silos.Add(silo);
+            Path.Combine(logs, $"{own}.log"), Environment);
+        lock (gate)
+        {
+            portsOf[name] = ports;
+            silos.Add(silo);
+        }
+
+        _ = KeepAsync(silo, () => Launch(name, address, prefix));
         return silo;
     }
 
     /// <summary>The newest process of that name.</summary>
-    public SiloProcess Silo(string name) => silos.Last(silo => silo.Name == name);
+    public SiloProcess Silo(string name) => Silos.Last(silo => silo.Name == name);
 
     /// <summary>What the newest silo of that name answers on a page of its own: /metrics, /health/ready.</summary>
     public Task<HttpResponseMessage> GetAsync(string name, string page) => http.GetAsync(new Uri($"http://{HttpOf(name)}{page}"));
@@ -65,17 +108,34 @@ public sealed class Fleet(string folder, string redis, ClusterAccess? access = n
     public IReadOnlyList<int> PortsOf(string name) => portsOf[name][..2];
 
     /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
-    public string HolderOf(Guid job) => silos
-        .Select(silo => (silo.Name, Line: File.ReadLines(silo.LogPath).LastOrDefault(text => text.Contains($"Job {job}", StringComparison.Ordinal))))
-        .Where(found => found.Line is not null)
-        .OrderBy(found => found.Line, StringComparer.Ordinal)
-        .Last().Name;
+    public string HolderOf(Guid job) => NewestTellerOf($"Job {job}");
+
+    /// <summary>Name of the silo that has logged last that it began a generation of the run: there the coordinator is.</summary>
+    public string CoordinatorOf(FollowedRun run) => NewestTellerOf($"Run {run.Name}, generation ");
+
+    /// <summary>Ends the newest process of that name without grace.</summary>
+    public void Kill(string name) => Asked(name).Kill();
 
     /// <summary>Sends a signal to the newest process of that name.</summary>
     public void Signal(string name, string signal)
     {
-        using Process kill = Process.Start("kill", [$"-{signal}", $"{Silo(name).Id}"]);
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{Asked(name).Id}"]);
         kill.WaitForExit();
+    }
+
+    /// <summary>Says that the newest process of that name may end, as one that is cut off does.</summary>
+    public SiloProcess Asked(string name)
+    {
+        SiloProcess silo = Silo(name);
+        lock (gate)
+            asked.Add(silo);
+        return silo;
+    }
+
+    public void ForgetLost()
+    {
+        lock (gate)
+            lost.Clear();
     }
 
     /// <summary>Submits a run into a folder of its own.</summary>
@@ -88,14 +148,36 @@ public sealed class Fleet(string folder, string redis, ClusterAccess? access = n
 
     public async ValueTask DisposeAsync()
     {
+        lock (gate)
+            over = true;
         if (connection is not null)
             await connection.DisposeAsync();
         connection = null;
-        foreach (SiloProcess silo in silos)
+        foreach (SiloProcess silo in Silos)
             silo.Kill();
-        foreach (SiloProcess silo in silos)
+        foreach (SiloProcess silo in Silos)
             await silo.DisposeAsync();
-        silos.Clear();
         http.Dispose();
     }
+
+    private async Task KeepAsync(SiloProcess silo, Action again)
+    {
+        await silo.Exited;
+        lock (gate)
+        {
+            // One that never came up is told to whoever waits for it.
+            if (over || asked.Contains(silo) || !silo.Ready.IsCompletedSuccessfully)
+                return;
+            lost.Add(silo.Name);
+        }
+
+        again();
+    }
+
+    private string NewestTellerOf(string text) => Silos
+        .Select(silo => (silo.Name, Line: File.ReadLines(silo.LogPath).LastOrDefault(line => line.Contains(text, StringComparison.Ordinal))))
+        .Where(found => found.Line is not null)
+        .OrderBy(found => found.Line, StringComparer.Ordinal)
+        .Select(found => found.Name)
+        .LastOrDefault() ?? throw new InvalidOperationException($"No silo's log has \"{text}\".");
 }

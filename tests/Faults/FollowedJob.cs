@@ -6,7 +6,9 @@ namespace PixelCnnCluster.Faults;
 public sealed class FollowedJob(IJobGrain grain, Job job)
 {
     /// <summary>No event for so long is a hang.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60), RetryDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Silence = Deadline.Generous;
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
     private readonly List<JobEvent> events = [];
 

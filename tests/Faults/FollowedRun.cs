@@ -6,7 +6,9 @@ namespace PixelCnnCluster.Faults;
 public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run, long position)
 {
     /// <summary>No event for so long is a hang.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(90), RetryDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Silence = Deadline.Generous;
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
     private readonly List<RunEvent> events = [];
     private bool over;
@@ -17,6 +19,9 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
 
     /// <summary>All that were read.</summary>
     public IReadOnlyList<RunEvent> Events => events;
+
+    /// <summary>The last step of them; 0 before the first.</summary>
+    public long NewestStep => events.OfType<StepCommitted>().LastOrDefault()?.Step ?? 0;
 
     /// <summary>Reads up to the first event that fits, beginning after those that were read.</summary>
     /// <param name="awaited">For the message if it does not come.</param>
@@ -54,6 +59,25 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
         }
 
         return end;
+    }
+
+    /// <summary>Tells the run to stop and waits for its end.</summary>
+    public async Task<RunEnded> StopAsync()
+    {
+        await Deadline.UntilAsync(async () =>
+        {
+            try
+            {
+                await run.StopAsync();
+                return true;
+            }
+            catch (Exception fault) when (fault is OrleansException or TimeoutException)
+            {
+                // It is between two coordinators.
+                return false;
+            }
+        }, $"an answer of {name} to the wish that it stops");
+        return await EndAsync();
     }
 
     private async Task ReadAsync()

@@ -7,7 +7,7 @@ var command = new RootCommand("Disturbs a run of three silos and tells whether i
 command.SetAction(async (result, _) =>
 {
     string folder = Directory.CreateTempSubdirectory("pixelcnn-chaos-").FullName;
-    ChaosReport report = await new Chaos(folder, result.GetValue(seed), Console.Error).RunAsync(TimeSpan.FromMinutes(result.GetValue(minutes)));
+    ChaosReport report = await new Chaos(folder, Path.Combine(folder, "logs"), result.GetValue(seed), Console.Error).RunAsync(TimeSpan.FromMinutes(result.GetValue(minutes)));
     Console.WriteLine(report);
     if (!report.IsSame)
     {

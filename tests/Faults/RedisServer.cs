@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Faults;
 /// <summary>A real Redis that keeps its data over restarts.</summary>
 public sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20), Poll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
     private readonly string folder;
     private readonly string host;
@@ -18,6 +18,8 @@ public sealed class RedisServer : IAsyncDisposable
     private RedisServer(string folder, string host, int port, string? password) => (this.folder, this.host, this.port, this.password) = (folder, host, port, password);
 
     public string Address => $"{host}:{port}";
+
+    public bool IsRunning => process is not null;
 
     /// <param name="host">An address of this machine.</param>
     public static async Task<RedisServer> StartAsync(string below, int port, string host = "127.0.0.1", string? password = null)
@@ -32,11 +34,11 @@ public sealed class RedisServer : IAsyncDisposable
         process = Process.Start(new ProcessStartInfo(
             "redis-server",
             ["--bind", host, "--port", $"{port}", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log", .. password is null ? [] : new[] { "--requirepass", password }]))!;
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Deadline.Generous);
         while (!await AnswersAsync())
         {
             if (deadline.IsCancellationRequested || process.HasExited)
-                throw new TimeoutException($"redis-server did not answer at {Address} within {Patience.TotalSeconds} s; its log is in {folder}.");
+                throw new TimeoutException($"redis-server did not answer at {Address} within {Deadline.Generous.TotalSeconds} s; its log is in {folder}.");
             await Task.Delay(Poll);
         }
     }

@@ -1,0 +1,76 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
+
+namespace PixelCnnCluster.Tests;
+
+/// <summary>
+/// What <see cref="Spec"/> gives where nobody disturbs it: trained by one replica in this process, without a cluster, as far as the longest run that is compared.
+/// </summary>
+public sealed class UndisturbedRun : IAsyncLifetime
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-undisturbed-").FullName;
+    private readonly DeviceThreads threads = new(1);
+
+    /// <summary>State after each step, that before the first included. Only the device's thread reads and writes it.</summary>
+    private readonly List<string> hashes = [];
+
+    private Replica? replica;
+
+    /// <summary>Some seconds of training, with checkpoints every ten steps.</summary>
+    public static RunSpec Spec { get; } = SmallDigits.Spec with { MaxSteps = 40, Workers = 3 };
+
+    /// <summary>The same until it is stopped.</summary>
+    public static RunSpec Endless { get; } = Spec with { MaxSteps = null };
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await threads.RunAsync(() =>
+        {
+            replica?.Dispose();
+            return true;
+        });
+        threads.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>The run has ended in the state of an undisturbed one of as many steps, and every step was committed once.</summary>
+    /// <param name="mayRepeat">All who had a state were lost, so steps since the newest checkpoint were done again.</param>
+    public async Task AssertSameEndAsync(FollowedRun run, bool mayRepeat = false)
+    {
+        RunEnded ended = await run.EndAsync();
+        Assert.True(
+            ended.Outcome is RunOutcome.Completed or RunOutcome.Stopped, $"{ended.Error} after {string.Join(" | ", run.Events.TakeLast(10))}");
+        if (ended.Outcome == RunOutcome.Completed)
+            Assert.Equal(run.Spec.MaxSteps, ended.Step);
+        Assert.Equal((ended.Step, await threads.RunAsync(() => HashAfter((int)ended.Step))), (ended.Step, ended.StateHash!));
+        if (mayRepeat)
+            return;
+        long[] steps = [.. run.Events.OfType<StepCommitted>().Select(step => step.Step)];
+        Assert.Equal(steps.Distinct().Order(), steps);
+    }
+
+    private string HashAfter(int steps)
+    {
+        if (replica is null)
+        {
+            replica = new(Spec, ImageDataSets.Load(DataSet.Mnist, SmallDigits.Write(folder), Spec.ImageSize), threads);
+            replica.Initialise();
+            hashes.Add(replica.Hash());
+        }
+
+        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, replica.GradientParts, Spec.Wire);
+        while (hashes.Count <= steps)
+        {
+            GradientRound round = alone.Begin(replica.Step);
+            replica.ComputeShards(alone.Share, round);
+            replica.Apply(round.Whole.Result, _ => { });
+            hashes.Add(replica.Hash());
+        }
+
+        return hashes[steps];
+    }
+}
