@@ -10,7 +10,7 @@ public static class Summary
     public static IEnumerable<string> Slowest(IEnumerable<TestResult> tests) =>
     [
         "Slowest tests:",
-        .. tests.OrderByDescending(test => test.Time).Take(MostSlow).Select(test => $"{Seconds(test.Time)}  {test.Project}: {test.ShortName}"),
+        .. tests.Where(test => test.Time > TimeSpan.Zero).OrderByDescending(test => test.Time).Take(MostSlow).Select(test => $"{Seconds(test.Time)}  {test.Project}: {test.ShortName}"),
         "",
     ];
 

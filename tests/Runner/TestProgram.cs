@@ -34,7 +34,7 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         _lines.Add(line);
         log.WriteLine(line);
         if (ProgramOutput.Failed(line) is { } test)
-            output.WriteLine($"FAIL {run.Project.Name}: {test}");
+            output.WriteLine($"    failed  {run.Project.Name}: {test}");
     }
 
     private IReadOnlyList<TestResult> Results(ChildEnd end, Selection selection, CancellationToken cancellation)
