@@ -85,23 +85,23 @@ async Task<IReadOnlyList<TestResult>> RunAsync(Session session, bool isCounted, 
     Empty();
     Coverage? counts = isCounted ? new Coverage(root, Path.Combine(results, "coverage"), output) : null;
     IReadOnlyList<RunReport> reports;
-    if (counts is not null)
-        await counts.InstrumentAsync(cancellation);
     try
     {
+        if (counts is not null)
+            await counts.InstrumentAsync(cancellation);
         reports = await session.RunAsync(plan, results, busy: 0, cancellation);
     }
     finally
     {
-        // The built assemblies must be put back, also after a signal.
-        if (counts is not null)
-            await counts.ReportAsync(CancellationToken.None);
+        counts?.Restore();
     }
 
     TestResult[] tests = [.. reports.SelectMany(report => report.Tests)];
     session.Print([""]);
     session.PrintFailures(tests, results);
     session.Print([.. Summary.Slowest(tests), .. Summary.Times(reports)]);
+    if (counts is not null && !cancellation.IsCancellationRequested)
+        await counts.ReportAsync(cancellation);
     return tests;
 }
 
