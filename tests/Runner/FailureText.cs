@@ -7,7 +7,7 @@ public static partial class FailureText
 {
     private const int MostMessage = 25, MostFrames = 8, MostOutput = 40;
 
-    public static IEnumerable<string> Lines(TestResult test, string root, string logs, bool isLong) =>
+    public static IEnumerable<string> Lines(EndedTest test, string root, string logs, bool isLong) =>
     [
         $"FAIL {test.Project}: {test.ShortName}",
         .. Indent(Head([.. test.Message.TrimEnd().Split('\n')], MostMessage)),

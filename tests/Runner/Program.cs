@@ -57,11 +57,11 @@ if (line.Errors.Count > 0)
 // A signal cancels, and then the programs end and the summary is printed.
 return await line.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(1) });
 
-async Task<int> GuardAsync(ParseResult parsed, CancellationToken cancellation, Func<Session, Task<IReadOnlyList<TestResult>>> run)
+async Task<int> GuardAsync(ParseResult parsed, CancellationToken cancellation, Func<Session, Task<IReadOnlyList<EndedTest>>> run)
 {
     try
     {
-        IReadOnlyList<TestResult> tests = await run(new Session(root, new Selection(parsed.GetValue(fast), parsed.GetValue(isLong), parsed.GetValue(test)!), output));
+        IReadOnlyList<EndedTest> tests = await run(new Session(root, new Selection(parsed.GetValue(fast), parsed.GetValue(isLong), parsed.GetValue(test)!), output));
         if (cancellation.IsCancellationRequested)
             await output.WriteLineAsync("Stopped before the end.");
         await output.WriteLineAsync(Summary.Counts(tests));
@@ -79,7 +79,7 @@ async Task<int> GuardAsync(ParseResult parsed, CancellationToken cancellation, F
     }
 }
 
-async Task<IReadOnlyList<TestResult>> RunAsync(Session session, bool isCounted, CancellationToken cancellation)
+async Task<IReadOnlyList<EndedTest>> RunAsync(Session session, bool isCounted, CancellationToken cancellation)
 {
     IReadOnlyList<PlannedRun> plan = await session.PlanAsync(cancellation);
     Empty();
@@ -96,7 +96,7 @@ async Task<IReadOnlyList<TestResult>> RunAsync(Session session, bool isCounted, 
         counts?.Restore();
     }
 
-    TestResult[] tests = [.. reports.SelectMany(report => report.Tests)];
+    EndedTest[] tests = [.. reports.SelectMany(report => report.Tests)];
     session.Print([""]);
     session.PrintFailures(tests, results);
     session.Print([.. Summary.Slowest(tests), .. Summary.Times(reports)]);
@@ -105,11 +105,11 @@ async Task<IReadOnlyList<TestResult>> RunAsync(Session session, bool isCounted, 
     return tests;
 }
 
-async Task<IReadOnlyList<TestResult>> SteadyAsync(Session session, int rounds, int loops, CancellationToken cancellation)
+async Task<IReadOnlyList<EndedTest>> SteadyAsync(Session session, int rounds, int loops, CancellationToken cancellation)
 {
     IReadOnlyList<PlannedRun> plan = await session.PlanAsync(cancellation);
     Empty();
-    var ended = new List<IReadOnlyList<TestResult>>();
+    var ended = new List<IReadOnlyList<EndedTest>>();
     for (int round = 1; round <= rounds && !cancellation.IsCancellationRequested; round++)
     {
         session.Print([$"Round {round} of {rounds}"]);

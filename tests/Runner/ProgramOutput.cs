@@ -24,17 +24,17 @@ public static partial class ProgramOutput
     }
 
     /// <summary>What the tests that ended came to, without messages.</summary>
-    public static IReadOnlyList<TestResult> Finished(string project, IEnumerable<string> lines)
+    public static IReadOnlyList<EndedTest> Finished(string project, IEnumerable<string> lines)
     {
         var outcomes = new Dictionary<string, Outcome?>();
-        var results = new List<TestResult>();
+        var results = new List<EndedTest>();
         foreach (Match match in lines.Select(line => Line().Match(line)).Where(match => match.Success))
         {
             string test = match.Groups["test"].Value;
             if (match.Groups["what"].Value != "FINISHED")
                 outcomes[test] = match.Groups["what"].Value switch { "STARTING" => Outcome.Passed, "FAIL" => Outcome.Failed, "SKIP" => Outcome.Skipped, _ => null };
             else if (outcomes.GetValueOrDefault(test) is { } outcome)
-                results.Add(new TestResult(project, ClassOf(test), test, outcome, TimeSpan.FromSeconds(double.Parse(match.Groups["time"].Value, CultureInfo.InvariantCulture))));
+                results.Add(new EndedTest(project, ClassOf(test), test, outcome, TimeSpan.FromSeconds(double.Parse(match.Groups["time"].Value, CultureInfo.InvariantCulture))));
         }
 
         return results;
@@ -42,7 +42,7 @@ public static partial class ProgramOutput
 
     private static string ClassOf(string test) => MethodOf(test) is var method && method.LastIndexOf('.') is var dot and > 0 ? method[..dot] : "";
 
-    private static string Short(string test) => new TestResult("", ClassOf(test), test, Outcome.Passed, TimeSpan.Zero).ShortName;
+    private static string Short(string test) => new EndedTest("", ClassOf(test), test, Outcome.Passed, TimeSpan.Zero).ShortName;
 
     private static string MethodOf(string test) => test.Split('(')[0];
 

@@ -8,15 +8,15 @@ public static class ResultsFile
 {
     private const string OutputTitle = "<<< Test output >>>";
 
-    public static IReadOnlyList<TestResult> Read(string project, string path) => Read(project, XDocument.Load(path));
+    public static IReadOnlyList<EndedTest> Read(string project, string path) => Read(project, XDocument.Load(path));
 
-    public static IReadOnlyList<TestResult> Read(string project, XDocument document) =>
+    public static IReadOnlyList<EndedTest> Read(string project, XDocument document) =>
         [.. document.Descendants("testcase").Select(test => Test(project, test)), .. document.Descendants("testsuite").SelectMany(suite => Cleanup(project, suite))];
 
-    private static TestResult Test(string project, XElement test)
+    private static EndedTest Test(string project, XElement test)
     {
         XElement? failure = test.Element("failure") ?? test.Element("error");
-        return new TestResult(
+        return new EndedTest(
             project,
             (string)test.Attribute("classname")!,
             (string)test.Attribute("name")!,
@@ -28,12 +28,12 @@ public static class ResultsFile
     }
 
     /// <summary>What a fixture threw at its end belongs to no test.</summary>
-    private static IEnumerable<TestResult> Cleanup(string project, XElement suite)
+    private static IEnumerable<EndedTest> Cleanup(string project, XElement suite)
     {
         if ((int)suite.Attribute("errors")! == 0)
             yield break;
         string[] lines = ((string?)suite.Element("system-err") ?? "").Trim().Split('\n');
-        yield return new TestResult(project, "", $"the cleanup of {project}", Outcome.Failed, TimeSpan.Zero,
+        yield return new EndedTest(project, "", $"the cleanup of {project}", Outcome.Failed, TimeSpan.Zero,
             string.Join('\n', lines.Where(line => !FailureText.IsStack(line))), string.Join('\n', lines.Where(FailureText.IsStack)));
     }
 }

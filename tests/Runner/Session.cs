@@ -40,9 +40,9 @@ public sealed class Session(string root, Selection selection, TextWriter output)
         return [.. lanes.SelectMany(reports => reports), .. await LaneAsync(plan.Where(run => run.Lane == Lane.Alone))];
     }
 
-    public void PrintFailures(IEnumerable<TestResult> tests, string results)
+    public void PrintFailures(IEnumerable<EndedTest> tests, string results)
     {
-        foreach (TestResult test in tests.Where(test => test.Outcome == Outcome.Failed))
+        foreach (EndedTest test in tests.Where(test => test.Outcome == Outcome.Failed))
             Print(FailureText.Lines(test, root, Path.Combine(results, "logs"), selection.IsLong));
     }
 

@@ -7,7 +7,7 @@ public static class Summary
 {
     private const int MostSlow = 10;
 
-    public static IEnumerable<string> Slowest(IEnumerable<TestResult> tests) =>
+    public static IEnumerable<string> Slowest(IEnumerable<EndedTest> tests) =>
     [
         "Slowest tests:",
         .. tests.Where(test => test.Time > TimeSpan.Zero).OrderByDescending(test => test.Time).Take(MostSlow).Select(test => $"{Seconds(test.Time)}  {test.Project}: {test.ShortName}"),
@@ -24,7 +24,7 @@ public static class Summary
     ];
 
     /// <summary>The form that readers of test output know.</summary>
-    public static string Counts(IReadOnlyCollection<TestResult> tests)
+    public static string Counts(IReadOnlyCollection<EndedTest> tests)
     {
         int Count(Outcome outcome) => tests.Count(test => test.Outcome == outcome);
         int skipped = Count(Outcome.Skipped);
@@ -32,7 +32,7 @@ public static class Summary
     }
 
     /// <summary>Which tests failed in how many rounds, most often first.</summary>
-    public static IEnumerable<string> Rounds(IReadOnlyCollection<IReadOnlyList<TestResult>> rounds)
+    public static IEnumerable<string> Rounds(IReadOnlyCollection<IReadOnlyList<EndedTest>> rounds)
     {
         string[] failures = [.. rounds.SelectMany(round => round.Where(test => test.Outcome == Outcome.Failed).Select(test => $"{test.Project}: {test.ShortName}").Distinct())
             .CountBy(name => name)

@@ -37,11 +37,11 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
             output.WriteLine($"    failed  {run.Project.Name}: {test}");
     }
 
-    private IReadOnlyList<TestResult> Results(ChildEnd end, Selection selection, CancellationToken cancellation)
+    private IReadOnlyList<EndedTest> Results(ChildEnd end, Selection selection, CancellationToken cancellation)
     {
         if (cancellation.IsCancellationRequested)
             return ProgramOutput.Finished(run.Project.Name, _lines);
-        IReadOnlyList<TestResult>? tests = end.Code is 0 or 1 && File.Exists(_file) ? ResultsFile.Read(run.Project.Name, _file) : null;
+        IReadOnlyList<EndedTest>? tests = end.Code is 0 or 1 && File.Exists(_file) ? ResultsFile.Read(run.Project.Name, _file) : null;
         string? fault = end switch
         {
             { WasSilent: true } => $"It hung: no line for {selection.Patience.TotalMinutes} minutes.",
@@ -56,7 +56,7 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         return
         [
             .. tests ?? ProgramOutput.Finished(run.Project.Name, _lines),
-            new TestResult(run.Project.Name, "", $"the program of {run.Name}", Outcome.Failed, TimeSpan.Zero, fault + running, Output: string.Join('\n', FailureText.Tail(_lines, MostTail))),
+            new EndedTest(run.Project.Name, "", $"the program of {run.Name}", Outcome.Failed, TimeSpan.Zero, fault + running, Output: string.Join('\n', FailureText.Tail(_lines, MostTail))),
         ];
     }
 }

@@ -18,7 +18,7 @@ public sealed class ResultsFileTests
         </testsuite></testsuites>
         """;
 
-    private readonly IReadOnlyList<TestResult> _tests = ResultsFile.Read("Unit.Tests", XDocument.Parse(Results));
+    private readonly IReadOnlyList<EndedTest> _tests = ResultsFile.Read("Unit.Tests", XDocument.Parse(Results));
 
     [Fact]
     public void Tests_are_read_with_their_ends()

@@ -25,7 +25,7 @@ public sealed class SummaryTests
     [Fact]
     public void A_test_that_is_not_steady_is_told_with_its_number_of_failures()
     {
-        TestResult[] good = [Test("T", Outcome.Passed, 1)], bad = [Test("T", Outcome.Failed, 1), Test("T", Outcome.Failed, 1)];
+        EndedTest[] good = [Test("T", Outcome.Passed, 1)], bad = [Test("T", Outcome.Failed, 1), Test("T", Outcome.Failed, 1)];
         Assert.Equal(["failed 2 of 3  Unit.Tests: A.T"], Summary.Rounds([bad, good, bad]));
         Assert.Equal(["Nothing failed in 2 rounds."], Summary.Rounds([good, good]));
     }
@@ -42,5 +42,5 @@ public sealed class SummaryTests
             CoverageSummary.Lines(json));
     }
 
-    private static TestResult Test(string name, Outcome outcome, double seconds) => new("Unit.Tests", "N.A", $"N.A.{name}", outcome, TimeSpan.FromSeconds(seconds));
+    private static EndedTest Test(string name, Outcome outcome, double seconds) => new("Unit.Tests", "N.A", $"N.A.{name}", outcome, TimeSpan.FromSeconds(seconds));
 }
