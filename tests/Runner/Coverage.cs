@@ -49,7 +49,7 @@ public sealed class Coverage(string root, string folder, TextWriter output)
     }
 
     private string[] Target(string name) =>
-        ["dotnet", "msbuild", Path.Combine(root, "tests", "Runner"), "-nologo", "-v:q", "-nodeReuse:false", $"-t:{name}", $"-p:CoverageFolder={folder}"];
+        ["dotnet", "msbuild", Path.Combine(root, "tests", "Runner"), "-nologo", "-v:q", "-nodeReuse:false", "-p:Configuration=Release", $"-t:{name}", $"-p:CoverageFolder={folder}"];
 
     private string Built(string project, string program) => Path.Combine(root, "artifacts", "bin", project, "release", $"PixelCnnCluster.{program}.dll");
 
