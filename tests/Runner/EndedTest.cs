@@ -1,0 +1,20 @@
+namespace PixelCnnCluster.Runner;
+
+public enum Outcome
+{
+    Passed,
+    Failed,
+    Skipped,
+}
+
+/// <summary>How a test ended. Details are the message and the stack of a failure; Output is what the test wrote.</summary>
+public sealed record EndedTest(string Project, string Class, string Name, Outcome Outcome, TimeSpan Time, string Message = "", string Stack = "", string Output = "")
+{
+    /// <summary>Without its namespace.</summary>
+    public string ShortName => Name.StartsWith(Class, StringComparison.Ordinal) ? ShortClass + Name[Class.Length..] : Name;
+
+    public string ShortClass => Class[(Class.LastIndexOf('.') + 1)..];
+
+    /// <summary>What selects the test again. A row of a theory cannot be selected alone.</summary>
+    public string Word => ShortName.Split('(')[0];
+}
