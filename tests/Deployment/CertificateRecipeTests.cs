@@ -6,6 +6,7 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>README's commands make certificates that silos take, with an authority apart from its members.</summary>
+[Trait("Needs", "processes")]
 public sealed partial class CertificateRecipeTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-recipe-").FullName;

@@ -1,14 +1,14 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using k8s.Models;
+using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Tests;
 
 /// <summary>What the image is made of, published by its own command and used as in a pod. No container engine is needed.</summary>
+[Trait("Needs", "processes")]
 public sealed partial class ImageTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
-
     private static readonly string Dockerfile = File.ReadAllText(Path.Combine(Manifests.Root, "Dockerfile"));
 
     private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-image-").FullName;
@@ -26,7 +26,11 @@ public sealed partial class ImageTests : IDisposable
         Match link = Link().Match(Dockerfile);
         string console = Path.Combine(folder, Path.GetFileName(link.Groups["name"].Value));
         File.CreateSymbolicLink(console, InFolder(link.Groups["program"].Value));
-        string[] few = ["--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2", "--init-batch-size", "2", "--num-samples", "1"];
+        string[] few =
+        [
+            "--data-set", "mnist", "--data-dir", SmallDigits.Write(folder), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2",
+            "--init-batch-size", "2", "--num-samples", "1",
+        ];
         await RunAsync(console, ["train", "--max-steps", "2", "--workers", "1", "--save-dir", "run", .. few], folder);
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder, "run"), "samples-*.png"));
     }
@@ -49,7 +53,7 @@ public sealed partial class ImageTests : IDisposable
     private static async Task RunAsync(string program, string[] arguments, string at)
     {
         using Process process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = at, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Deadline.Generous);
         try
         {
             Task<string> error = process.StandardError.ReadToEndAsync(deadline.Token);
@@ -60,7 +64,7 @@ public sealed partial class ImageTests : IDisposable
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{program} {arguments[0]} did not end within {Patience}.");
+            throw new TimeoutException($"{program} {arguments[0]} did not end within {Deadline.Generous}.");
         }
     }
 

@@ -5,6 +5,7 @@ using YamlDotNet.Core;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>The manifests are what Kubernetes knows, agree with each other and with the program, and follow good practice; each way to break them is noticed.</summary>
+[Trait("Needs", "processes")]
 public sealed partial class ManifestTests
 {
     private static readonly HashSet<string> Secrets = [.. SecretLine().Matches(File.ReadAllText(Path.Combine(Manifests.Root, "README.md")))

@@ -6,6 +6,7 @@ using PixelCnnCluster.Client.Cluster;
 namespace PixelCnnCluster.Tests;
 
 /// <summary>A real Redis, started by the manifest's command and configuration and asked by its probe.</summary>
+[Trait("Needs", "processes")]
 public sealed class RedisTests : IDisposable
 {
     private const string Password = "correct-horse";

@@ -7,13 +7,12 @@ public static partial class FailureText
 {
     private const int MostMessage = 25, MostFrames = 8, MostOutput = 40;
 
-    public static IEnumerable<string> Lines(EndedTest test, string root, string logs, bool isLong) =>
+    public static IEnumerable<string> Lines(EndedTest test, string root, bool isLong) =>
     [
         $"FAIL {test.Project}: {test.ShortName}",
         .. Indent(Head([.. test.Message.TrimEnd().Split('\n')], MostMessage)),
         .. Indent(Frames(test.Stack, root).Take(MostFrames)),
         .. test.Output.Length == 0 ? [] : Indent(["Output:", .. Tail(test.Output.TrimEnd().Split('\n'), MostOutput).Select(line => "| " + line)]),
-        .. test.ShortClass.Length == 0 || !Directory.Exists(Path.Combine(logs, test.ShortClass)) ? [] : Indent([$"Logs: {Path.GetRelativePath(root, Path.Combine(logs, test.ShortClass))}"]),
         .. test.ShortClass.Length == 0 ? [] : Indent([$"Repeat: tests/run --no-build{(isLong ? " --long" : "")} --test {test.Word}"]),
         "",
     ];

@@ -98,7 +98,7 @@ async Task<IReadOnlyList<EndedTest>> RunAsync(Session session, bool isCounted, C
 
     EndedTest[] tests = [.. reports.SelectMany(report => report.Tests)];
     session.Print([""]);
-    session.PrintFailures(tests, results);
+    session.PrintFailures(tests);
     session.Print([.. Summary.Slowest(tests), .. Summary.Times(reports)]);
     if (counts is not null && !cancellation.IsCancellationRequested)
         await counts.ReportAsync(cancellation);
@@ -115,7 +115,7 @@ async Task<IReadOnlyList<EndedTest>> SteadyAsync(Session session, int rounds, in
         session.Print([$"Round {round} of {rounds}"]);
         string folder = Path.Combine(results, $"{round}");
         ended.Add([.. (await session.RunAsync(plan, folder, loops, cancellation)).SelectMany(report => report.Tests)]);
-        session.PrintFailures(ended[^1], folder);
+        session.PrintFailures(ended[^1]);
     }
 
     session.Print(["", .. Summary.Rounds(ended), ""]);

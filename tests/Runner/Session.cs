@@ -40,10 +40,10 @@ public sealed class Session(string root, Selection selection, TextWriter output)
         return [.. lanes.SelectMany(reports => reports), .. await LaneAsync(plan.Where(run => run.Lane == Lane.Alone))];
     }
 
-    public void PrintFailures(IEnumerable<EndedTest> tests, string results)
+    public void PrintFailures(IEnumerable<EndedTest> tests)
     {
         foreach (EndedTest test in tests.Where(test => test.Outcome == Outcome.Failed))
-            Print(FailureText.Lines(test, root, Path.Combine(results, "logs"), selection.IsLong));
+            Print(FailureText.Lines(test, root, selection.IsLong));
     }
 
     public void Print(IEnumerable<string> lines) => output.WriteLine(string.Join('\n', lines));
