@@ -7,7 +7,7 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Console.Tests;
 
 /// <summary>The console as a process that talks to a cluster that is not its own.</summary>
-[Collection(nameof(ConsoleProcess))]
+[Trait("Needs", "processes")]
 public sealed class ClusterProcessTests : IAsyncLifetime
 {
     private PretendedCluster _cluster = null!;

@@ -9,8 +9,6 @@ namespace PixelCnnCluster.Console.Tests;
 
 public sealed class RunWatchTests : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
-
     private readonly RunStatus _status = new(TimeProvider.System);
     private readonly PretendedRun _run = new();
     private readonly TaskCompletionSource _lost = new();
@@ -23,7 +21,7 @@ public sealed class RunWatchTests : IDisposable
 
     private Task<RunEnded> FollowAsync(CancellationTokenSource? stop = null, CancellationTokenSource? abort = null) =>
         new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, TimeProvider.System)
-            .FollowAsync(0, stop?.Token ?? CancellationToken.None, abort?.Token ?? CancellationToken.None).WaitAsync(Deadline, TestContext.Current.CancellationToken);
+            .FollowAsync(0, stop?.Token ?? CancellationToken.None, abort?.Token ?? CancellationToken.None).SoonAsync("the end of the watch");
 
     [Fact]
     public async Task Every_event_is_shown_once_up_to_the_last()
@@ -100,7 +98,7 @@ public sealed class RunWatchTests : IDisposable
         }];
 
         var fault = await Assert.ThrowsAsync<ClusterFaultException>(() =>
-            new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(0, CancellationToken.None, CancellationToken.None).WaitAsync(Deadline, TestContext.Current.CancellationToken));
+            new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(0, CancellationToken.None, CancellationToken.None).SoonAsync("the end of the watch"));
 
         Assert.Equal("The cluster has not answered for 60 s: nobody is there", fault.Message);
     }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace PixelCnnCluster.Console.Tests;
 
 /// <summary>Whole runs: the console, its store and its silos, each a process.</summary>
-[Collection(nameof(ConsoleProcess))]
+[Trait("Needs", "processes")]
 public sealed class TrainProcessTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
@@ -12,11 +12,11 @@ public sealed class TrainProcessTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>A model so small that two workers train, score and save it within seconds.</summary>
+    /// <summary>A model so small that workers train, score and save it within seconds.</summary>
     private ConsoleProcess Train(params string[] flags) => new(
     [
         "train", "--save-dir", _folder.File("run"), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2",
-        "--init-batch-size", "2", "--num-samples", "0", "--workers", "2", .. flags,
+        "--init-batch-size", "2", "--num-samples", "0", "--workers", "2", .. SmallImages.Flags(_folder.File("data")), .. flags,
     ]);
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class TrainProcessTests : IDisposable
             Assert.Equal((0, "", ""), await console.EndAsync());
         }
 
-        using (var console = Train("--json", "--max-steps", "3", "--load-params"))
+        using (var console = Train("--json", "--max-steps", "3", "--load-params", "--workers", "1"))
         {
             Assert.Equal(2, (await console.EventAsync("started")).GetProperty("first_step").GetInt64());
             Assert.Equal(3, (await console.EventAsync("ended")).GetProperty("step").GetInt64());
@@ -109,7 +109,7 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task Two_runs_do_not_write_to_one_folder()
     {
-        using var first = Train("--json");
+        using var first = Train("--json", "--workers", "1");
         await first.EventAsync("step");
 
         using var second = Train("--json");
@@ -121,7 +121,7 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task What_only_the_silo_can_see_is_still_the_users_mistake()
     {
-        using var console = Train("--json", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));
+        using var console = Train("--json", "--workers", "1", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));
 
         var (exitCode, output, error) = await console.EndAsync();
 

@@ -3,6 +3,7 @@ using StackExchange.Redis;
 
 namespace PixelCnnCluster.Console.Tests.Cluster;
 
+[Trait("Needs", "processes")]
 public sealed class EmbeddedStoreTests
 {
     [Fact]

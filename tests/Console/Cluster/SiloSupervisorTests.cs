@@ -4,10 +4,10 @@ using PixelCnnCluster.Console.Tests.Display;
 namespace PixelCnnCluster.Console.Tests.Cluster;
 
 /// <summary>A silo is a shell script here; each start takes the next of the test's scripts.</summary>
+[Trait("Needs", "processes")]
 public sealed class SiloSupervisorTests : IDisposable
 {
     private const string Healthy = "echo up; echo ready; cat > /dev/null; echo down", Broken = "echo broken; exit 134";
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
     private readonly TempFolder _folder = new();
     private readonly ManualTime _time = new();
@@ -39,18 +39,10 @@ public sealed class SiloSupervisorTests : IDisposable
     /// <summary>The process of the next start that the test has not asked for yet, when it is ready.</summary>
     private async Task<SiloProcess> NextAsync(string awaited)
     {
-        if (!await _starts.WaitAsync(Deadline, TestContext.Current.CancellationToken))
-            Assert.Fail($"{awaited} did not come within {Deadline}");
+        await _starts.WaitAsync(TestContext.Current.CancellationToken).SoonAsync(awaited);
         var silo = _started[^1];
-        await WithinAsync(silo.Ready, $"{awaited} to be ready");
+        await silo.Ready.SoonAsync($"{awaited} to be ready");
         return silo;
-    }
-
-    private static async Task WithinAsync(Task task, string awaited)
-    {
-        if (await Task.WhenAny(task, Task.Delay(Deadline, TestContext.Current.CancellationToken)) != task)
-            Assert.Fail($"waited {Deadline} for {awaited}");
-        await task;
     }
 
     [Fact]
@@ -81,8 +73,8 @@ public sealed class SiloSupervisorTests : IDisposable
     {
         await using var supervisor = Supervise(Broken);
 
-        await Assert.ThrowsAsync<ClusterFaultException>(() => WithinAsync(supervisor.Ready, "the failure"));
-        await WithinAsync(supervisor.Ended, "the end");
+        await Assert.ThrowsAsync<ClusterFaultException>(() => supervisor.Ready.SoonAsync("the failure"));
+        await supervisor.Ended.SoonAsync("the end");
         Assert.Single(_started);
     }
 
@@ -91,7 +83,7 @@ public sealed class SiloSupervisorTests : IDisposable
     {
         await using var supervisor = Supervise("echo ready", Broken, Broken, Broken, Healthy);
 
-        await WithinAsync(supervisor.Ended, "the silo to be given up");
+        await supervisor.Ended.SoonAsync("the silo to be given up");
 
         Assert.Equal(4, _started.Count);
         Assert.EndsWith("ends with:\n  broken", supervisor.Tail, StringComparison.Ordinal);
@@ -102,7 +94,7 @@ public sealed class SiloSupervisorTests : IDisposable
     {
         await using var supervisor = Supervise("echo ready", Broken, Broken, "echo ready", Broken, Broken, "echo ready", Broken, Broken, Broken, Healthy);
 
-        await WithinAsync(supervisor.Ended, "the silo to be given up");
+        await supervisor.Ended.SoonAsync("the silo to be given up");
 
         Assert.Equal(10, _started.Count);
     }
@@ -121,7 +113,7 @@ public sealed class SiloSupervisorTests : IDisposable
             _time);
 
         for (var i = 0; i < 5; i++)
-            Assert.True(await _starts.WaitAsync(Deadline, TestContext.Current.CancellationToken), $"start {i} did not come within {Deadline}");
+            await _starts.WaitAsync(TestContext.Current.CancellationToken).SoonAsync($"start {i}");
 
         await NextAsync("the start that succeeds");
     }
@@ -132,12 +124,12 @@ public sealed class SiloSupervisorTests : IDisposable
         var killed = Supervise(Healthy);
         await NextAsync("the start");
         killed.Kill();
-        await WithinAsync(killed.Ended, "the killed silo's end");
+        await killed.Ended.SoonAsync("the killed silo's end");
         await killed.DisposeAsync();
 
         var disposed = Supervise(Healthy);
         await NextAsync("the start");
-        await WithinAsync(disposed.DisposeAsync().AsTask(), "the silo to end with its input");
+        await disposed.DisposeAsync().AsTask().SoonAsync("the silo to end with its input");
 
         Assert.Equal(2, _started.Count);
     }
@@ -147,7 +139,7 @@ public sealed class SiloSupervisorTests : IDisposable
     {
         var supervisor = new SiloSupervisor(Start("echo ready"), () => SiloProcess.Start("worker-0", ["/no/such/program"], Log), _time);
 
-        await Assert.ThrowsAsync<ClusterFaultException>(() => WithinAsync(supervisor.Ended, "the end"));
+        await Assert.ThrowsAsync<ClusterFaultException>(() => supervisor.Ended.SoonAsync("the end"));
         await supervisor.DisposeAsync();
     }
 }

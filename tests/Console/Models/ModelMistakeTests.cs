@@ -1,11 +1,16 @@
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Console.Tests.Models;
 
-/// <summary>Every wrong input to a command for models gets its sentence.</summary>
-[Collection(nameof(ConsoleProcess))]
-public sealed class ModelMistakeTests(TrainedRun run) : IClassFixture<TrainedRun>
+/// <summary>Every wrong input to a command for models gets its sentence before a silo starts.</summary>
+[Collection(nameof(CapturedConsole))]
+public sealed class ModelMistakeTests : IDisposable
 {
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
     [Theory]
     [InlineData("sample --mixture-temperature -0.5", "--mixture-temperature is -0.5; give 0 or more.")]
     [InlineData("sample --logistic-temperature -1", "--logistic-temperature is -1; give 0 or more.")]
@@ -41,51 +46,42 @@ public sealed class ModelMistakeTests(TrainedRun run) : IClassFixture<TrainedRun
     [InlineData("import", "import takes one file of weights and was given 0; name a .safetensors or .pth file.")]
     public async Task A_wrong_input_gets_its_sentence(string command, string sentence)
     {
-        Directory.CreateDirectory(run.File("folder.png"));
-        await File.WriteAllTextAsync(run.File("text.png"), "no image", TestContext.Current.CancellationToken);
-        PictureFile.Write(run.File("grey.png"), new byte[28 * 28], 1, 28);
-        PictureFile.Write(run.File("large.png"), new byte[32 * 32], 1, 32);
-        PictureFile.Write(run.File("colour.png"), [.. Enumerable.Range(0, 3 * 28 * 28).Select(i => (byte)i)], 3, 28);
-        string[] model = command.StartsWith("import", StringComparison.Ordinal) ? [] : ["--model", run.Run];
+        var checkpoint = Checkpoints.Write(_folder, 2, Presets.Quick);
+        Directory.CreateDirectory(_folder.File("folder.png"));
+        await File.WriteAllTextAsync(_folder.File("text.png"), "no image", TestContext.Current.CancellationToken);
+        PictureFile.Write(_folder.File("grey.png"), new byte[28 * 28], 1, 28);
+        PictureFile.Write(_folder.File("large.png"), new byte[32 * 32], 1, 32);
+        PictureFile.Write(_folder.File("colour.png"), [.. Enumerable.Range(0, 3 * 28 * 28).Select(i => (byte)i)], 3, 28);
+        string[] model = command.StartsWith("import", StringComparison.Ordinal) ? [] : ["--model", _folder.Path];
 
         var told = await MistakeAsync([.. command.Split(' ').Select(InFolder), .. model]);
 
-        Assert.Contains(InFolder(sentence).Replace("MODEL", run.Model.Path, StringComparison.Ordinal), told, StringComparison.Ordinal);
-
-        static Task<string> MistakeAsync(string[] args) => args.Contains("--json") ? MistakeEventAsync(args) : TrainedRun.MistakeAsync(args);
+        Assert.Contains(InFolder(sentence).Replace("MODEL", checkpoint, StringComparison.Ordinal), told, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task What_is_no_model_is_refused_by_name()
     {
-        string text = run.File("text.safetensors"), empty = run.File("empty"), none = run.File("none");
+        string text = _folder.File("text.safetensors"), empty = _folder.File("empty"), none = _folder.File("none");
         await File.WriteAllTextAsync(text, "no checkpoint", TestContext.Current.CancellationToken);
         Directory.CreateDirectory(empty);
 
-        Assert.StartsWith($"{text} is not a whole checkpoint of this program", await TrainedRun.MistakeAsync("sample", "--model", text), StringComparison.Ordinal);
-        Assert.Equal($"There is no checkpoint (step-*.safetensors) in {empty}; name another file or folder with --model.\n", await TrainedRun.MistakeAsync("score", "--data-set", "digits", "--model", empty));
-        Assert.Equal($"There is no {none}; name a checkpoint's file or a folder that holds some with --model.\n", await TrainedRun.MistakeAsync("evaluate", "--model", none));
+        Assert.StartsWith($"{text} is not a whole checkpoint of this program", await MistakeAsync("sample", "--model", text), StringComparison.Ordinal);
+        Assert.Equal($"There is no checkpoint (step-*.safetensors) in {empty}; name another file or folder with --model.\n", await MistakeAsync("score", "--data-set", "digits", "--model", empty));
+        Assert.Equal($"There is no {none}; name a checkpoint's file or a folder that holds some with --model.\n", await MistakeAsync("evaluate", "--model", none));
     }
 
-    [Fact]
-    public async Task A_damaged_checkpoint_is_refused_by_the_silo()
+    private static async Task<string> MistakeAsync(params string[] args)
     {
-        var damaged = run.File("damaged.safetensors");
-        var bytes = await File.ReadAllBytesAsync(run.Model.Path, TestContext.Current.CancellationToken);
-        bytes[^20] ^= 1;
-        await File.WriteAllBytesAsync(damaged, bytes, TestContext.Current.CancellationToken);
-
-        Assert.Contains($"\n{damaged} cannot be used: its checksum does not fit its content; take an earlier checkpoint", await TrainedRun.MistakeAsync("evaluate", "--model", damaged), StringComparison.Ordinal);
-    }
-
-    private static async Task<string> MistakeEventAsync(string[] args)
-    {
-        using var console = new ConsoleProcess(args);
-        var (exitCode, output, error) = await console.EndAsync();
+        var (exitCode, output, error) = await CapturedConsole.RunAsync(args);
         Assert.Equal(2, exitCode);
-        Assert.StartsWith("{\"event\":\"error\"", output, StringComparison.Ordinal);
+        if (args.Contains("--json"))
+            Assert.StartsWith("{\"event\":\"error\"", output, StringComparison.Ordinal);
+        else
+            Assert.Empty(output);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         return error;
     }
 
-    private string InFolder(string text) => text.Replace("FOLDER", run.File(""), StringComparison.Ordinal).Replace("//", "/", StringComparison.Ordinal);
+    private string InFolder(string text) => text.Replace("FOLDER", _folder.File(""), StringComparison.Ordinal).Replace("//", "/", StringComparison.Ordinal);
 }

@@ -6,11 +6,15 @@ using PixelCnnCluster.Tests.Training;
 namespace PixelCnnCluster.Tests.Jobs;
 
 /// <summary>A sampler draws what training drew, in any parts, a row at a time, and as long as somebody asks.</summary>
-public sealed class SamplerDeviceTests
+public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Trained>
 {
     private const int Size = 8;
 
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(16), Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(16), Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Trained trained;
+
+    public SamplerDeviceTests(Trained trained) => this.trained = trained;
 
     [Theory]
     [InlineData(1, 1, false, Objective.Likelihood)]
@@ -18,7 +22,7 @@ public sealed class SamplerDeviceTests
     [InlineData(2, 1, true, Objective.EnergyDistance)]
     public async Task A_job_draws_what_training_drew(int threads, int channels, bool classes, Objective objective)
     {
-        using TinyRun run = Trained(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
+        TinyRun run = trained.For(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
         using JobDevice device = new(run, threads);
         Assert.Equal(run.On(() => run.Replica.Sample(0, 5)), await device.DrawAsync(device.Order(0, 5)));
         Assert.Equal(run.On(() => run.Replica.Sample(3, 4)), await device.DrawAsync(device.Order(3, 4)));
@@ -28,7 +32,7 @@ public sealed class SamplerDeviceTests
     public async Task Any_partition_gives_the_same_images()
     {
         const int Images = 6;
-        using TinyRun run = Trained(TinyRun.Small);
+        TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run, threadCount: 2);
         int bytes = device.Model.ImageBytes;
         byte[] whole = await device.DrawAsync(device.Order(0, Images));
@@ -47,7 +51,7 @@ public sealed class SamplerDeviceTests
     [Fact]
     public async Task A_repeated_call_gives_the_rows_again_from_any_on_and_draws_none_twice()
     {
-        using TinyRun run = Trained(TinyRun.Small);
+        TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
         DrawOrder order = device.Order(0, 2);
         await device.DrawAsync(order);
@@ -64,7 +68,7 @@ public sealed class SamplerDeviceTests
     [Fact]
     public async Task A_job_that_is_cut_anew_gets_rows_and_scores_of_all_its_images()
     {
-        using TinyRun run = Trained(TinyRun.Small);
+        TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
         DrawOrder narrow = device.Order(0, 2), wide = narrow with { End = 3 };
         await device.DrawAsync(narrow);
@@ -79,7 +83,7 @@ public sealed class SamplerDeviceTests
     [InlineData(3)]
     public async Task Given_pixels_stay_and_the_others_are_drawn(int channels)
     {
-        using TinyRun run = Trained(TinyRun.Small, channels);
+        TinyRun run = trained.For(TinyRun.Small, channels);
         using JobDevice device = new(run, threadCount: 2);
         DrawOrder order = device.Order(4, 7);
         byte[] given = new byte[3 * device.Model.ImageBytes];
@@ -97,7 +101,7 @@ public sealed class SamplerDeviceTests
     [Fact]
     public async Task The_class_and_the_temperatures_are_those_of_the_order()
     {
-        using TinyRun run = Trained(TinyRun.Small with { ClassConditional = true });
+        TinyRun run = trained.For(TinyRun.Small with { ClassConditional = true });
         using JobDevice device = new(run);
         DrawOrder order = device.Order(0, 2);
         int bytes = device.Model.ImageBytes;
@@ -112,7 +116,7 @@ public sealed class SamplerDeviceTests
     [Fact]
     public async Task Other_work_comes_to_the_device_between_rows()
     {
-        using TinyRun run = Trained(TinyRun.Small);
+        TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
         List<string> order = [];
         List<Task> steps = [];
@@ -127,14 +131,14 @@ public sealed class SamplerDeviceTests
             }));
         };
         await device.DrawAsync(device.Order(0, 1));
-        await Task.WhenAll(steps).WaitAsync(Patience, TestContext.Current.CancellationToken);
+        await Task.WhenAll(steps).Soon("end of the steps");
         Assert.Equal(Enumerable.Range(0, 2 * Size).Select(i => i % 2 == 0 ? "row" : "step"), order);
     }
 
     [Fact]
     public async Task A_drawing_does_not_need_its_model_any_more_when_another_is_loaded()
     {
-        using TinyRun run = Trained(TinyRun.Small), other = Trained(TinyRun.Small with { Seed = 3 });
+        TinyRun run = trained.For(TinyRun.Small), other = trained.For(TinyRun.Small with { Seed = 3 });
         using JobDevice device = new(run, threadCount: 2);
         ModelCard second = device.Write(other, "two.safetensors");
         Task<byte[]>? between = null;
@@ -146,7 +150,7 @@ public sealed class SamplerDeviceTests
     [Fact]
     public async Task A_drawing_that_nobody_asks_for_stops_and_is_done_anew_when_somebody_does()
     {
-        using TinyRun run = Trained(TinyRun.Small);
+        TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
         DrawOrder order = device.Order(0, 2);
         TaskCompletionSource asked = new();
@@ -158,18 +162,34 @@ public sealed class SamplerDeviceTests
         };
         Task<DrawnRows> answer = device.Sampler.DrawAsync(order, 5);
         asked.SetResult();
-        await Assert.ThrowsAsync<StaleOrderException>(() => answer.WaitAsync(Patience, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<StaleOrderException>(() => answer.Soon("answer of the drawing"));
         Assert.Equal(3, device.Watched.Rows);
         // As if somebody had asked a moment before the drawing was given up.
         device.Time.Pass(-Silence);
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.DrawAsync(order).WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.DrawAsync(order).Soon("new drawing"));
         Assert.Equal(3 + Size, device.Watched.Rows);
     }
 
-    private static TinyRun Trained(RunSpec spec, int channels = 1)
+    /// <summary>Runs of two steps, each trained once for all tests.</summary>
+    public sealed class Trained : IDisposable
     {
-        TinyRun run = TinyRun.Start(spec, channels: channels);
-        run.Steps(2);
-        return run;
+        private readonly Dictionary<(RunSpec Spec, int Channels), TinyRun> runs = [];
+
+        internal TinyRun For(RunSpec spec, int channels = 1)
+        {
+            if (!runs.TryGetValue((spec, channels), out TinyRun? run))
+            {
+                runs[(spec, channels)] = run = TinyRun.Start(spec, channels: channels);
+                run.Steps(2);
+            }
+
+            return run;
+        }
+
+        public void Dispose()
+        {
+            foreach (TinyRun run in runs.Values)
+                run.Dispose();
+        }
     }
 }

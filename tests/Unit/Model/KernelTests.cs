@@ -5,6 +5,7 @@ using Padding = PixelCnnCluster.Model.Padding;
 namespace PixelCnnCluster.Tests.Model;
 
 /// <summary>A GPU's kernels do what the CPU's do, forward and backward, in both types.</summary>
+[Trait("Needs", "processes")]
 public sealed class KernelTests
 {
     private readonly EmulatedKernels kernels = new();

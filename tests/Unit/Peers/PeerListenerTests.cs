@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -12,20 +13,18 @@ namespace PixelCnnCluster.Tests.Peers;
 /// <summary>The first of two workers, its listener, and what a peer says to it over real sockets.</summary>
 public sealed class PeerListenerTests : IAsyncLifetime
 {
-    /// <summary>Whoever is hung up on at once is so long before the listener's patience with silent ones is over.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30), AtOnce = TimeSpan.FromSeconds(5);
-
     private static readonly PeerGreeting Greeting = new("run", 3, "second");
 
     /// <summary>Four floats in two chunks, of which the first worker owns the first.</summary>
     private readonly GradientExchange exchange;
     private readonly CancellationTokenSource over = new();
+    private readonly Warnings warnings = new();
     private readonly PeerListener listener;
 
     public PeerListenerTests()
     {
         exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32, over: over.Token);
-        listener = new(new(IPAddress.Loopback, 0), certificates: null, greeting => greeting == Greeting ? exchange : null, NullLogger<PeerListener>.Instance);
+        listener = new(new(IPAddress.Loopback, 0), certificates: null, greeting => greeting == Greeting ? exchange : null, warnings);
     }
 
     public async ValueTask InitializeAsync() => await listener.StartAsync(TestContext.Current.CancellationToken);
@@ -94,6 +93,8 @@ public sealed class PeerListenerTests : IAsyncLifetime
         using Socket wrong = await ConnectAsync();
         await wrong.SendAsync(SecondWorker.Bytes(new(new(0, ChunkKind.Finished, 0, new(0, 2)), new float[] { 1, 1 }), WireFormat.Float32), TestContext.Current.CancellationToken);
         await EndAsync(wrong);
+        // None of the three was merely silent for too long.
+        Assert.Equal(3, warnings.Texts.Count);
     }
 
     [Fact]
@@ -110,11 +111,11 @@ public sealed class PeerListenerTests : IAsyncLifetime
         GradientRound round = SecondWorker.Meets(exchange);
         Socket peer = await ConnectAsync();
         await peer.SendAsync(SecondWorker.Sends(WireFormat.Float32).AsMemory(..^1), TestContext.Current.CancellationToken);
-        await round.Reduced.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        await round.Reduced.Soon("reduced part");
         return (peer, round);
     }
 
-    private static async Task<float[]> SumAsync(GradientRound round) => (await round.Whole.WaitAsync(Patience, TestContext.Current.CancellationToken))[0].ToArray();
+    private static async Task<float[]> SumAsync(GradientRound round) => (await round.Whole.Soon("sum"))[0].ToArray();
 
     private Task<Socket> ConnectAsync(PeerGreeting? greeting = null) => ConnectAsync((greeting ?? Greeting).ToBytes());
 
@@ -130,11 +131,23 @@ public sealed class PeerListenerTests : IAsyncLifetime
     {
         try
         {
-            Assert.Equal(0, await socket.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken).AsTask().WaitAsync(AtOnce, TestContext.Current.CancellationToken));
+            Assert.Equal(0, await socket.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken).AsTask().Soon("end of the connection"));
         }
         catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
         {
             // Also an end: what was sent was not read.
         }
+    }
+
+    private sealed class Warnings : ILogger<PeerListener>
+    {
+        public ConcurrentQueue<string> Texts { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Texts.Enqueue(formatter(state, exception));
     }
 }

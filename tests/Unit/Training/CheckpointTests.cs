@@ -1,22 +1,25 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Unit.Tests.Data;
 
 namespace PixelCnnCluster.Tests.Training;
 
 /// <summary>A checkpoint is whole or absent, and gives the state back to the bit.</summary>
-public sealed class CheckpointTests : IDisposable
+public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, IDisposable
 {
     private static readonly RunSpec Spec = TinyRun.Small with { Filters = 2, Mixtures = 1 };
 
+    private readonly TinyRun run;
     private readonly TempFolder folder = new();
+
+    public CheckpointTests(Trained trained) => run = trained.Run;
 
     private string File1 => Path.Combine(folder.Path, "one.safetensors");
 
     [Fact]
     public void A_copy_whose_vectors_went_back_is_not_written()
     {
-        using TinyRun run = TinyRun.Start(Spec);
         Checkpoint copy = run.Checkpoint();
         copy.Dispose();
         Assert.Throws<ObjectDisposedException>(() => copy.Write(File1));
@@ -25,31 +28,29 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void A_round_trip_gives_the_same_state()
     {
-        using TinyRun run = TinyRun.Start(Spec), other = TinyRun.Start(Spec with { Seed = 2 });
-        run.Steps(3);
+        using TinyRun other = TinyRun.Start(Spec with { Seed = 2 });
         Assert.NotEqual(run.Hash, other.Hash);
         long bytes = run.Checkpoint(3.25).Write(File1);
         Assert.Equal(new FileInfo(File1).Length, bytes);
         Checkpoint read = Checkpoint.Read(File1);
         other.On(() => read.Fill(other.Replica.State, File1));
-        Assert.Equal((run.Hash, run.Hash, 3, 3), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
+        Assert.Equal((run.Hash, run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
         CheckpointHeader header = CheckpointHeader.Read(File1);
-        Assert.Equal(("3.25", "3", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
+        Assert.Equal(("3.25", $"{Trained.Steps}", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
         ReplicaFacts facts = run.Replica.Facts;
-        Assert.Equal(new ModelCard(File1, "run", 3, run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelCard.Read(File1));
+        Assert.Equal(new ModelCard(File1, "run", Trained.Steps, run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelCard.Read(File1));
         Assert.Equal([File1], Directory.GetFiles(folder.Path));
     }
 
     [Fact]
     public void The_copy_does_not_change_while_training_goes_on()
     {
-        using TinyRun run = TinyRun.Start(Spec);
-        run.Steps(1);
         string hash = run.Hash;
         Checkpoint copy = run.Checkpoint();
         run.Steps(1);
+        Assert.NotEqual(hash, run.Hash);
         copy.Write(File1);
-        Checkpoint.Read(File1).Fill(run.Replica.State, File1);
+        run.On(() => Checkpoint.Read(File1).Fill(run.Replica.State, File1));
         Assert.Equal(hash, run.Hash);
     }
 
@@ -111,29 +112,30 @@ public sealed class CheckpointTests : IDisposable
         ];
         foreach ((RunSpec spec, string[] parts) in others)
         {
-            using TinyRun run = TinyRun.Start(spec);
-            string message = Assert.Throws<UserErrorException>(() => stored.Fill(run.Replica.State, File1)).Message;
+            using TrainingState state = new(new PixelCnn(ShapeOf(spec)).Layout, spec);
+            string message = Assert.Throws<UserErrorException>(() => stored.Fill(state, File1)).Message;
             Assert.All([.. parts, File1], part => Assert.Contains(part, message, StringComparison.Ordinal));
         }
 
-        using TinyRun wider = TinyRun.Start(Spec with { ClassConditional = true });
-        wider.Checkpoint().Write(File1);
-        using TinyRun plain = TinyRun.Start(Spec);
-        string found = Assert.Throws<UserErrorException>(() => Checkpoint.Read(File1).Fill(plain.Replica.State, File1)).Message;
+        RunSpec conditional = Spec with { ClassConditional = true };
+        using TrainingState wider = new(new PixelCnn(ShapeOf(conditional)).Layout, conditional);
+        Checkpoint.Of(wider, ShapeOf(conditional), "run", conditional, null).Write(File1);
+        using TrainingState plain = new(new PixelCnn(ShapeOf(Spec)).Layout, Spec);
+        string found = Assert.Throws<UserErrorException>(() => Checkpoint.Read(File1).Fill(plain, File1)).Message;
         Assert.Contains("is not in this network", found, StringComparison.Ordinal);
+
+        static NetworkShape ShapeOf(RunSpec spec) => NetworkShape.From(spec, channels: 1, size: 8, classes: 2);
     }
 
     [Fact]
     public void A_checkpoint_without_the_non_local_block_loads_into_a_network_with_one_and_scores_the_same()
     {
-        using TinyRun trained = TinyRun.Start(Spec);
-        trained.Steps(3);
-        trained.Checkpoint().Write(File1);
+        run.Checkpoint().Write(File1);
         using TinyRun grown = TinyRun.Start(Spec with { NonLocal = true });
         grown.On(() => Checkpoint.Read(File1).Fill(grown.Replica.State, File1));
-        int batches = ((trained.Replica.Facts.TestImages + Spec.BatchSize - 1) / Spec.BatchSize);
-        Assert.Equal(trained.On(() => trained.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
-        Assert.Equal(3, grown.Replica.State.Step);
+        int batches = ((run.Replica.Facts.TestImages + Spec.BatchSize - 1) / Spec.BatchSize);
+        Assert.Equal(run.On(() => run.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
+        Assert.Equal(Trained.Steps, grown.Replica.State.Step);
         Assert.All(grown.Steps(2), loss => Assert.True(double.IsFinite(loss)));
     }
 
@@ -142,8 +144,7 @@ public sealed class CheckpointTests : IDisposable
     {
         byte[] old = Written();
         File.CreateSymbolicLink(WholeFile.PartOf(File1), "/dev/full");
-        using TinyRun run = TinyRun.Start(Spec with { Seed = 3 });
-        Assert.Throws<IOException>(() => run.Checkpoint().Write(File1));
+        Assert.Throws<IOException>(() => run.Checkpoint(3.25).Write(File1));
         Assert.Equal([File1], Directory.GetFiles(folder.Path));
         Assert.Equal(old, File.ReadAllBytes(File1));
     }
@@ -151,7 +152,6 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void A_target_that_vanished_or_is_taken_leaves_nothing_beside()
     {
-        using TinyRun run = TinyRun.Start(Spec);
         Checkpoint checkpoint = run.Checkpoint();
         Assert.ThrowsAny<IOException>(() => checkpoint.Write(Path.Combine(folder.Path, "gone", "one.safetensors")));
         Directory.CreateDirectory(File1);
@@ -162,7 +162,6 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void Pruning_keeps_the_newest_and_the_best()
     {
-        using TinyRun run = TinyRun.Start(Spec);
         double?[] scores = [3.5, null, 2.5, 3, 2.75, null, 3.25];
         for (int i = 0; i < scores.Length; i++)
             run.Checkpoint(scores[i]).Write(Path.Combine(folder.Path, CheckpointHeader.FileName(i)));
@@ -180,7 +179,6 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void Pruning_spares_what_is_held_as_long_as_somebody_holds_on()
     {
-        using TinyRun run = TinyRun.Start(Spec);
         string[] paths = [.. Enumerable.Range(0, 3).Select(i => Path.Combine(folder.Path, CheckpointHeader.FileName(i)))];
         foreach ((int i, string path) in paths.Index())
             run.Checkpoint(3 - i).Write(path);
@@ -205,8 +203,6 @@ public sealed class CheckpointTests : IDisposable
 
     private byte[] Written()
     {
-        using TinyRun run = TinyRun.Start(Spec);
-        run.Steps(1);
         run.Checkpoint().Write(File1);
         return File.ReadAllBytes(File1);
     }
@@ -216,5 +212,17 @@ public sealed class CheckpointTests : IDisposable
         File.WriteAllBytes(File1, content);
         string message = Assert.Throws<UserErrorException>(() => Checkpoint.Read(File1)).Message;
         Assert.Contains(File1, message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Some steps of a run, for all tests.</summary>
+    public sealed class Trained : IDisposable
+    {
+        internal const long Steps = 2;
+
+        public Trained() => Run.Steps((int)Steps);
+
+        internal TinyRun Run { get; } = TinyRun.Start(Spec);
+
+        public void Dispose() => Run.Dispose();
     }
 }

@@ -8,6 +8,7 @@ using static PixelCnnCluster.Tests.Training.HistoryEvents;
 namespace PixelCnnCluster.Tests.Training;
 
 /// <summary>A disk that is really full costs no event, only the time until there is space again.</summary>
+[Trait("Needs", "processes")]
 public sealed class HistoryDiskTests : IDisposable
 {
     private readonly TempFolder temp = new();

@@ -40,7 +40,7 @@ internal static class HistoryEvents
     /// <summary>Waits with a deadline that is far beyond what the work takes.</summary>
     public static async Task Soon(this Task task, string awaited)
     {
-        var deadline = TimeSpan.FromSeconds(30);
+        var deadline = TimeSpan.FromSeconds(60);
         if (await Task.WhenAny(task, Task.Delay(deadline)) != task)
             Assert.Fail($"no {awaited} within {deadline}");
         await task;

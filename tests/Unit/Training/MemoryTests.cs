@@ -15,11 +15,11 @@ public sealed partial class MemoryTests
     [InlineData(Objective.EnergyDistance)]
     public void Tensors_and_memory_stay_the_same_over_many_steps(Objective objective)
     {
-        const int Windows = 5, Steps = 20, FewMethods = 25, Activation = 16 * 1024; // bytes of one of a full-size stage
+        const int Windows = 5, Steps = 10, FewMethods = 25, Activation = 16 * 1024; // bytes of one of a full-size stage
         ImageData images = TinyRun.Images(channels: 3);
-        RunSpec spec = TinyRun.Small with { Objective = objective, Filters = 8, BatchSize = 8, Shards = 1, ClassConditional = true, NonLocal = true };
+        RunSpec spec = TinyRun.Small with { Objective = objective, Filters = 8, BatchSize = 4, Shards = 1, ClassConditional = true, NonLocal = true };
         using TinyRun run = TinyRun.Start(spec, images);
-        Work(run, 30);
+        Work(run, 15);
         Collect();
         long tensors = Tensor.TotalCount, resident = Environment.WorkingSet;
         List<long> growth = [];

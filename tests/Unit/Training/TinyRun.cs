@@ -57,6 +57,31 @@ internal sealed class TinyRun : IDisposable
         }
     }
 
+    /// <summary>The digits in a border of black, at a lower resolution.</summary>
+    /// <param name="size">Divides 32.</param>
+    public static ImageData Digits(int size)
+    {
+        const int Side = 28, Border = 2;
+        int block = (Side + (2 * Border)) / size;
+        ImageData digits = ImageDataSets.Load(DataSet.Digits, "", 0);
+        return new(Smaller(digits.Train), Smaller(digits.Test));
+
+        ImageSet Smaller(ImageSet set)
+        {
+            var builder = new ImageSetBuilder(channels: 1, size, set.Classes);
+            int[] sums = new int[size * size];
+            for (int i = 0; i < set.Count; i++)
+            {
+                Array.Clear(sums);
+                foreach ((int pixel, byte value) in set.Image(i).ToArray().Index())
+                    sums[(((pixel / Side) + Border) / block * size) + (((pixel % Side) + Border) / block)] += value;
+                Array.ConvertAll(sums, sum => (byte)(sum / (block * block))).CopyTo(builder.Add(set.Label(i)));
+            }
+
+            return builder.Build();
+        }
+    }
+
     /// <summary>Does the work on the device's first thread.</summary>
     public T On<T>(Func<T> work) => threads.RunAsync(work).GetAwaiter().GetResult();
 

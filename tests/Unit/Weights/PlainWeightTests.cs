@@ -98,7 +98,7 @@ public sealed class PlainWeightTests : IDisposable
         Assert.All(Stored.Tensors(exported)["non_local.1.project.weight"].Floats(), weight => Assert.Equal(0, weight));
         string to = WeightFiles.Import(exported, In("to"), null);
         Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
-        using TinyRun run = TinyRun.Start(ModelCard.Read(to).Spec, TinyRun.Images(1));
+        using TinyRun run = TinyRun.Start(ModelCard.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.Equal(0, run.Replica.SkippedInARow);

@@ -10,12 +10,13 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Tests.Weights;
 
 /// <summary>PyTorch itself reads what is exported, and what it saves is imported: both compute the same logits.</summary>
-public sealed class PyTorchWeightTests : IDisposable
+[Trait("Needs", "processes")]
+public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interpreter>, IDisposable
 {
-    /// <summary>The distribution's own, for which tests/run installs PyTorch.</summary>
-    private const string Python = "/usr/bin/python3";
-
+    private readonly Interpreter pytorch;
     private readonly TempFolder folder = new();
+
+    public PyTorchWeightTests(Interpreter pytorch) => this.pytorch = pytorch;
 
     [Theory]
     [InlineData(1, 4, 1, 3, 28)]
@@ -51,20 +52,48 @@ public sealed class PyTorchWeightTests : IDisposable
 
     private float[] Run(string action, string weights, params int[] network)
     {
-        using Process process = Start(
-            [Path.Combine(AppContext.BaseDirectory, "port_network.py"), action, weights, .. network.Select(number => number.ToString(CultureInfo.InvariantCulture)), In("logits")]);
-        string errors = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.False(errors.Contains("No module named 'torch'", StringComparison.Ordinal), "PyTorch is missing: install python3-torch, as tests/run does.");
-        Assert.True(process.ExitCode == 0, errors);
+        pytorch.Do([action, weights, .. network.Select(number => number.ToString(CultureInfo.InvariantCulture)), In("logits")]);
         return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(In("logits"))).ToArray();
     }
 
-    private static Process Start(string[] arguments)
-    {
-        Assert.True(File.Exists(Python), $"{Python} is missing: install python3-torch, as tests/run does.");
-        return Process.Start(new ProcessStartInfo(Python, arguments) { RedirectStandardError = true })!;
-    }
-
     public void Dispose() => folder.Dispose();
+
+    /// <summary>One interpreter for all tests: it takes seconds to load PyTorch.</summary>
+    public sealed class Interpreter : IDisposable
+    {
+        /// <summary>The distribution's own, for which tests/run installs PyTorch.</summary>
+        private const string Python = "/usr/bin/python3";
+
+        private readonly Process process;
+        private readonly Task<string> errors;
+
+        public Interpreter()
+        {
+            Assert.True(File.Exists(Python), $"{Python} is missing: install python3-torch, as tests/run does.");
+            process = Process.Start(new ProcessStartInfo(Python, [Path.Combine(AppContext.BaseDirectory, "port_network.py")])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            errors = process.StandardError.ReadToEndAsync();
+        }
+
+        internal void Do(string[] words)
+        {
+            process.StandardInput.WriteLine(string.Join('\t', words));
+            if (process.StandardOutput.ReadLine() is not null)
+                return;
+            string said = errors.GetAwaiter().GetResult();
+            Assert.False(said.Contains("No module named 'torch'", StringComparison.Ordinal), "PyTorch is missing: install python3-torch, as tests/run does.");
+            Assert.Fail(said);
+        }
+
+        public void Dispose()
+        {
+            process.StandardInput.Close();
+            process.WaitForExit();
+            process.Dispose();
+        }
+    }
 }

@@ -1,6 +1,8 @@
 """The network whose state_dict a `.pth` holds, in PyTorch, with the port's names and torch.nn.utils.weight_norm.
 
-    port_network.py load|save FILE.pth CHANNELS FILTERS BLOCKS MIXTURES SIZE LOGITS
+Each line of the input asks for one, in words with tabs between them, and is answered with a line when all is written:
+
+    load|save FILE.pth CHANNELS FILTERS BLOCKS MIXTURES SIZE LOGITS
 
 `load` takes FILE.pth as a careful user does, weights_only and strict; `save` draws weights and saves them as a DataParallel trainer does.
 Both write the float32 logits of two images, which are a function of their positions, to LOGITS.
@@ -130,4 +132,6 @@ def main(action, path, channels, filters, blocks, mixtures, size, logits):
         network((bytes_ - 127.5) / 127.5).numpy().tofile(logits)
 
 
-main(*sys.argv[1:])
+for line in sys.stdin:
+    main(*line.rstrip("\n").split("\t"))
+    print("done", flush=True)
