@@ -54,10 +54,18 @@ public static class TrainCommand
             await display.ShowDownloadsAsync(progress => DataSetDownload.EnsureAsync(spec.DataSet, spec.DataDir, progress, signals.Stop));
         display.Note($"Starting {spec.Workers} workers; their logs are in {request.LogDir}.");
         await using var cluster = await LocalCluster.StartAsync(spec.Workers, request.Threads, request.LogDir, signals.Stop);
-        using var killing = signals.Abort.Register(cluster.Kill);
         display.Note($"Other consoles reach this cluster with --cluster {cluster.Address}.");
-        var submission = cluster.Grains.Cluster.SubmitAsync(request.Run, spec);
-        await await Task.WhenAny(submission, cluster.Lost).WaitAsync(signals.Abort);
-        return await view.FollowAsync(cluster.Grains.Run(request.Run), await submission, cluster.Lost, signals.Stop, signals.Abort);
+        try
+        {
+            var submission = cluster.Grains.Cluster.SubmitAsync(request.Run, spec);
+            await await Task.WhenAny(submission, cluster.Lost).WaitAsync(signals.Abort);
+            return await view.FollowAsync(cluster.Grains.Run(request.Run), await submission, cluster.Lost, signals.Stop, signals.Abort);
+        }
+        catch (OperationCanceledException) when (signals.Abort.IsCancellationRequested)
+        {
+            // A silo that hangs would be waited for.
+            cluster.Kill();
+            throw;
+        }
     }
 }

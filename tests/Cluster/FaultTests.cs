@@ -58,21 +58,6 @@ public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) 
     }
 
     [Fact]
-    public async Task All_are_killed_and_start_again()
-    {
-        await Cluster.HealAsync("worker-0", "worker-1");
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Spec);
-        CheckpointSaved saved = await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
-        int generation = run.Events.OfType<GenerationOpened>().Last().Generation;
-        Cluster.Fleet.Kill("worker-0");
-        Cluster.Fleet.Kill("worker-1");
-        await Cluster.Fleet.StartAsync("worker-0", "worker-1");
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation, "a generation of the new processes");
-        Assert.True(next.Step >= saved.Step, $"the run went back to step {next.Step} although step {saved.Step} was saved");
-        await undisturbed.AssertSameEndAsync(run, mayRepeat: true);
-    }
-
-    [Fact]
     public async Task A_worker_that_hangs_is_replaced_and_told_when_it_comes_back()
     {
         await Cluster.HealAsync(Three);
@@ -108,22 +93,5 @@ public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) 
         await run.StopAsync();
         await undisturbed.AssertSameEndAsync(run);
         Cluster.AssertNoFault(run);
-    }
-
-    [Fact]
-    public async Task All_silos_are_told_to_stop_at_once_and_nothing_is_lost()
-    {
-        await Cluster.HealAsync(Three);
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless);
-        long step = (await run.StepAsync(8)).Step;
-        foreach (string name in Three)
-            Cluster.Fleet.Signal(name, "TERM");
-        foreach (string name in Three)
-            await Cluster.Fleet.Silo(name).Exited.WithinAsync(Deadline.Generous, $"the end of {name}");
-        await Cluster.Fleet.StartAsync("worker-3");
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Contains("worker-3"), "a generation of the new silo");
-        Assert.True(next.Step >= step, $"the run went back to step {next.Step}; step {step} was committed");
-        await run.StopAsync();
-        await undisturbed.AssertSameEndAsync(run);
     }
 }

@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Tests;
 [Collection(nameof(SharedSilos))]
 public sealed class ReproducibilityTests(TestCluster cluster) : ClusterTests(cluster), IAsyncLifetime
 {
-    private static readonly RunSpec Spec = SmallDigits.Spec with { Shards = 5, MaxSteps = 12 };
+    private static readonly RunSpec Spec = SmallDigits.Spec with { Shards = 4, MaxSteps = 8 };
 
     public async ValueTask InitializeAsync() => await Cluster.HealAsync("worker-0", "worker-1", "worker-2", "worker-3");
 

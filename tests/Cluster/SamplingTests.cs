@@ -5,7 +5,7 @@ namespace PixelCnnCluster.Tests;
 
 /// <summary>Jobs on real silos give the same pixels whoever draws them and whatever becomes of those, and leave runs as they are.</summary>
 [Collection(nameof(FaultCluster))]
-public sealed class SamplingTests(TestCluster cluster, UndisturbedRun undisturbed) : ClusterTests(cluster)
+public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
 {
     private const int Count = 12;
 
@@ -14,12 +14,12 @@ public sealed class SamplingTests(TestCluster cluster, UndisturbedRun undisturbe
     [Fact]
     public async Task Any_samplers_and_any_batch_give_the_same_pixels_also_when_one_of_them_is_killed()
     {
-        await Cluster.HealAsync("worker-0");
+        await Cluster.HealAsync(Three);
         DrawJob job = Draw(await TrainAsync());
-        byte[] alone = await Begin(job).Job.PixelsAsync();
+        // All images are one part, which one sampler draws.
+        byte[] alone = await Begin(job with { Batch = Count }).Job.PixelsAsync();
         Assert.Equal(Count, alone.Chunk(job.Model.ImageBytes).DistinctBy(Convert.ToHexString).Count());
 
-        await Cluster.Fleet.StartAsync("worker-1", "worker-2");
         foreach (int? batch in new int?[] { null, 1, 5 })
             Assert.Equal(alone, await Begin(job with { Batch = batch }).Job.PixelsAsync());
         Assert.NotEqual(alone, await Begin(job with { Seed = 2 }).Job.PixelsAsync());
@@ -46,29 +46,6 @@ public sealed class SamplingTests(TestCluster cluster, UndisturbedRun undisturbe
         Cluster.Fleet.Kill(Cluster.Fleet.HolderOf(id));
         Assert.Equal(undisturbedPixels, await lost.PixelsAsync());
         Assert.InRange(lost.Beginnings, 2, int.MaxValue);
-    }
-
-    [Fact]
-    public async Task A_run_that_trains_is_sampled_also_by_a_silo_that_never_trains()
-    {
-        const string Sampler = ClusterNames.SamplerPrefix + "extra";
-        await Cluster.HealAsync("worker-0", Sampler);
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { KeepCheckpoints = 1 });
-        await run.StepAsync(10);
-        ModelCard now = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
-        Assert.InRange(now.Step, 10, int.MaxValue);
-        byte[] together = await Begin(Draw(now)).Job.PixelsAsync();
-        Assert.Equal(["sampler/extra", "worker-0"], (await Cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
-        await run.StepAsync(now.Step + 30);
-        await run.StopAsync();
-        await undisturbed.AssertSameEndAsync(run);
-        Assert.True(File.Exists(now.Path), "the checkpoint that is in use is not among those that are removed");
-        Assert.All(run.Events.OfType<GenerationOpened>(), opened => Assert.Equal(["worker-0"], opened.Workers));
-
-        // Alone, it draws what both did.
-        Cluster.Fleet.Signal("worker-0", "TERM");
-        await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(Deadline.Generous, "the end of worker-0");
-        Assert.Equal(together, await Begin(Draw(now)).Job.PixelsAsync());
     }
 
     private async Task<ModelCard> TrainAsync()

@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Tests;
 [Collection(nameof(SharedSilos))]
 public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), IAsyncLifetime
 {
-    private static readonly RunSpec Small = UndisturbedRun.Spec with { MaxSteps = 20, Shards = 4, SaveInterval = 1000 };
+    private static readonly RunSpec Small = UndisturbedRun.Spec with { MaxSteps = 6, Shards = 4, SaveInterval = 1000 };
 
     public async ValueTask InitializeAsync() => await Cluster.HealAsync("worker-0", "worker-1", "worker-2", "worker-3");
 
@@ -49,13 +49,13 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
     [Fact]
     public async Task A_stopped_run_goes_on_and_a_complete_one_does_not()
     {
-        FollowedRun run = await Cluster.SubmitAsync(Small with { MaxSteps = 60 });
+        FollowedRun run = await Cluster.SubmitAsync(Small with { MaxSteps = 30 });
         await run.StepAsync(5);
         RunEnded stopped = await run.StopAsync();
         long position = await Cluster.Fleet.Grains.Cluster.ResumeAsync(run.Name);
         FollowedRun resumed = new(run.Name, run.Spec, Cluster.Fleet.Grains.Run(run.Name), position);
         RunEnded ended = await resumed.EndAsync();
-        Assert.Equal((RunOutcome.Completed, 60), (ended.Outcome, ended.Step));
+        Assert.Equal((RunOutcome.Completed, 30), (ended.Outcome, ended.Step));
         Assert.Equal(stopped.Step, resumed.Events.OfType<RunStarted>().Single().FirstStep);
         Assert.Equal(stopped.Step + 1, resumed.Events.OfType<StepCommitted>().First().Step);
 

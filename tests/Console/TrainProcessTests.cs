@@ -79,7 +79,8 @@ public sealed class TrainProcessTests : IDisposable
         await console.LineAsync("Finishing the step");
         console.Terminate();
 
-        Assert.Equal(130, (await console.EndAsync()).ExitCode);
+        // A silo that is asked to end has a minute.
+        Assert.Equal(130, (await console.EndAsync().WaitAsync(TimeSpan.FromSeconds(45), TestContext.Current.CancellationToken)).ExitCode);
         await AssertEndAsync(silos);
     }
 

@@ -3,8 +3,11 @@ namespace PixelCnnCluster.Runner;
 /// <summary>Programs of one lane run one after the other, beside those of the other lanes. Those of the last lane run when the others have ended.</summary>
 public enum Lane
 {
-    /// <summary>Its tests wait for other processes most of the time.</summary>
-    Waiting,
+    /// <summary>Silos of many tests: they wait for each other most of the time.</summary>
+    Silos,
+
+    /// <summary>Consoles and what is deployed, which start a process for each thing.</summary>
+    Programs,
 
     /// <summary>Its tests compute. They leave the cores to the waiting ones, which have deadlines.</summary>
     Computing,
@@ -29,7 +32,7 @@ public static class Plan
 
     private static readonly Kind[] Kinds =
     [
-        new("processes", Lane.Waiting, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine),
+        new("processes", Lane.Programs, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine),
         new("fast", Lane.Computing, test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine),
         new("machine", Lane.Alone, test => test.NeedsMachine, "-trait", Machine),
     ];
@@ -44,6 +47,11 @@ public static class Plan
                    select new PlannedRun(project, kind.Name, LaneOf(kind, project), [.. kind.Flags, .. common])];
     }
 
-    /// <summary>The processes of Unit are compilers and interpreters, which compute.</summary>
-    private static Lane LaneOf(Kind kind, TestProject project) => kind.Lane == Lane.Waiting && project.Name == "Unit.Tests" ? Lane.Computing : kind.Lane;
+    /// <summary>Most tests with processes are Cluster's; those of Unit are compilers and interpreters, which compute.</summary>
+    private static Lane LaneOf(Kind kind, TestProject project) => (kind.Lane, project.Name) switch
+    {
+        (Lane.Programs, "Cluster.Tests") => Lane.Silos,
+        (Lane.Programs, "Unit.Tests") => Lane.Computing,
+        _ => kind.Lane,
+    };
 }

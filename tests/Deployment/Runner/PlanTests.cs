@@ -19,7 +19,7 @@ public sealed class PlanTests
     {
         Assert.Equal(
             [
-                ("Cluster.Tests processes", Lane.Waiting), ("Unit.Tests processes", Lane.Computing), ("Unit.Tests fast", Lane.Computing),
+                ("Cluster.Tests processes", Lane.Silos), ("Unit.Tests processes", Lane.Computing), ("Unit.Tests fast", Lane.Computing),
                 ("Cluster.Tests machine", Lane.Alone), ("Unit.Tests machine", Lane.Alone),
             ],
             Plan.Make(Tests, All).Select(run => (run.Name, run.Lane)));
