@@ -3,21 +3,18 @@ namespace PixelCnnCluster.Runner;
 /// <summary>Programs of one lane run one after the other, beside those of the other lanes. Those of the last lane run when the others have ended.</summary>
 public enum Lane
 {
-    /// <summary>Silos of many tests: they wait for each other most of the time.</summary>
+    /// <summary>Tests whose silos wait for each other a part of the time. With more silos at once than this, they would wait for cores instead.</summary>
     Silos,
 
-    /// <summary>Consoles and what is deployed, which start a process for each thing.</summary>
-    Programs,
+    Others,
 
-    /// <summary>Its tests compute. They leave the cores to the waiting ones, which have deadlines.</summary>
-    Computing,
-
-    /// <summary>Its tests need the machine's whole speed.</summary>
+    /// <summary>Tests that need the machine's whole speed.</summary>
     Alone,
 }
 
 /// <summary>One start of a test program with a part of its tests.</summary>
-public sealed record PlannedRun(TestProject Project, string Kind, Lane Lane, IReadOnlyList<string> Flags)
+/// <param name="IsNice">Its tests compute, and leave the cores to those that wait, which have deadlines.</param>
+public sealed record PlannedRun(TestProject Project, string Kind, Lane Lane, bool IsNice, IReadOnlyList<string> Flags)
 {
     public string Name => $"{Project.Name} {Kind}";
 
@@ -28,30 +25,25 @@ public static class Plan
 {
     private const string Processes = "Needs=processes", Machine = "Needs=machine";
 
-    private sealed record Kind(string Name, Lane Lane, Func<ListedTest, bool> Has, params string[] Flags);
+    private sealed record Kind(string Name, Func<ListedTest, bool> Has, params string[] Flags);
 
-    private static readonly Kind[] Kinds =
-    [
-        new("processes", Lane.Programs, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine),
-        new("fast", Lane.Computing, test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine),
-        new("machine", Lane.Alone, test => test.NeedsMachine, "-trait", Machine),
-    ];
+    private static readonly Kind WithProcesses = new("processes", test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine);
+    private static readonly Kind Fast = new("fast", test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine);
+    private static readonly Kind Alone = new("machine", test => test.NeedsMachine, "-trait", Machine);
 
     /// <summary>What to start for the selected ones of these tests. A program that would have no test is left out.</summary>
     public static IReadOnlyList<PlannedRun> Make(IEnumerable<ListedTest> tests, Selection selection)
     {
         ListedTest[] selected = [.. tests.Where(test => (selection.IsLong || !test.IsExplicit) && !(selection.IsFast && test.NeedsProcesses))];
         string[] common = [.. selection.IsFast ? ["-trait-", Processes] : Array.Empty<string>(), .. selection.Flags];
-        return [.. from kind in Kinds
+        return [.. from kind in new[] { WithProcesses, Fast, Alone }
                    from project in selected.Where(kind.Has).Select(test => test.Project).Distinct()
-                   select new PlannedRun(project, kind.Name, LaneOf(kind, project), [.. kind.Flags, .. common])];
+                   select new PlannedRun(project, kind.Name, LaneOf(kind, project), IsNice(kind, project), [.. kind.Flags, .. common])];
     }
 
-    /// <summary>Most tests with processes are Cluster's; those of Unit are compilers and interpreters, which compute.</summary>
-    private static Lane LaneOf(Kind kind, TestProject project) => (kind.Lane, project.Name) switch
-    {
-        (Lane.Programs, "Cluster.Tests") => Lane.Silos,
-        (Lane.Programs, "Unit.Tests") => Lane.Computing,
-        _ => kind.Lane,
-    };
+    private static Lane LaneOf(Kind kind, TestProject project) =>
+        kind == Alone ? Lane.Alone : kind == WithProcesses && project.Name == "Cluster.Tests" ? Lane.Silos : Lane.Others;
+
+    /// <summary>The processes of Unit are compilers and interpreters.</summary>
+    private static bool IsNice(Kind kind, TestProject project) => kind == Fast || (kind == WithProcesses && project.Name == "Unit.Tests");
 }

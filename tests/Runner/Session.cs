@@ -29,7 +29,7 @@ public sealed class Session(string root, Selection selection, TextWriter output)
             foreach (PlannedRun run in runs.TakeWhile(_ => !cancellation.IsCancellationRequested))
             {
                 // Beside busy loops a program that leaves the cores to others would hardly run.
-                bool isNice = run.Lane == Lane.Computing && busy == 0;
+                bool isNice = run.IsNice && busy == 0;
                 reports.Add(await new TestProgram(run, results, output).RunAsync(isNice, selection, cancellation));
             }
 

@@ -15,14 +15,14 @@ public sealed class PlanTests
     ];
 
     [Fact]
-    public void Waiting_tests_run_beside_computing_ones_and_those_that_need_the_machine_run_alone()
+    public void Waiting_tests_run_beside_computing_ones_which_are_nice_and_those_that_need_the_machine_run_alone()
     {
         Assert.Equal(
             [
-                ("Cluster.Tests processes", Lane.Silos), ("Unit.Tests processes", Lane.Computing), ("Unit.Tests fast", Lane.Computing),
-                ("Cluster.Tests machine", Lane.Alone), ("Unit.Tests machine", Lane.Alone),
+                ("Cluster.Tests processes", Lane.Silos, false), ("Unit.Tests processes", Lane.Others, true), ("Unit.Tests fast", Lane.Others, true),
+                ("Cluster.Tests machine", Lane.Alone, false), ("Unit.Tests machine", Lane.Alone, false),
             ],
-            Plan.Make(Tests, All).Select(run => (run.Name, run.Lane)));
+            Plan.Make(Tests, All).Select(run => (run.Name, run.Lane, run.IsNice)));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class SummaryTests
     [Fact]
     public void Time_is_told_by_project()
     {
-        var fast = new RunReport(new PlannedRun(Unit, "fast", Lane.Computing, []), TimeSpan.FromSeconds(3), [Test("T", Outcome.Passed, 2), Test("U", Outcome.Passed, 2)]);
+        var fast = new RunReport(new PlannedRun(Unit, "fast", Lane.Others, true, []), TimeSpan.FromSeconds(3), [Test("T", Outcome.Passed, 2), Test("U", Outcome.Passed, 2)]);
         Assert.Equal("Unit.Tests           6.0 s     8.0 s  4 tests", Summary.Times([fast, fast with { Run = fast.Run with { Kind = "machine" } }]).ElementAt(1));
         Assert.Equal("     3.0 s  Unit.Tests fast: 2 passed, 0 failed", fast.ToString());
     }
