@@ -40,10 +40,8 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
         await first.StepAsync(1);
         FollowedRun waiting = await Cluster.SubmitAsync(Small);
         await waiting.NextAsync<WorkersAwaited>(_ => true, "word that no worker is free");
-        await Cluster.Fleet.Grains.Run(waiting.Name).StopAsync();
-        Assert.Equal(RunOutcome.Stopped, (await waiting.EndAsync()).Outcome);
-        await Cluster.Fleet.Grains.Run(first.Name).StopAsync();
-        await first.EndAsync();
+        Assert.Equal(RunOutcome.Stopped, (await waiting.StopAsync()).Outcome);
+        await first.StopAsync();
     }
 
     [Fact]
@@ -79,8 +77,7 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
         await run.StepAsync(1);
         await AssertMistakeAsync($"Run {run.Name} writes to", () => Cluster.Fleet.Grains.Cluster.SubmitAsync("another", run.Spec));
         await AssertMistakeAsync("has not ended", () => Cluster.Fleet.Grains.Cluster.ResumeAsync(run.Name));
-        await Cluster.Fleet.Grains.Run(run.Name).StopAsync();
-        await run.EndAsync();
+        await run.StopAsync();
 
         FollowedRun nowhere = await Cluster.Fleet.SubmitAsync("nowhere", Small with { DataDir = "/nowhere" });
         RunEnded ended = await nowhere.EndAsync();

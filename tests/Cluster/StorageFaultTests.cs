@@ -13,13 +13,7 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
     [Fact]
     public async Task Redis_is_killed_and_starts_again()
     {
-        await Cluster.HealAsync(Three);
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless);
-        await run.StepAsync(5);
-        await Cluster.Redis.KillAsync();
-        await Cluster.Redis.StartAsync();
-        await run.StopAsync();
-        await undisturbed.AssertSameEndAsync(run);
+        FollowedRun run = await LoseRedisAsync(TimeSpan.Zero);
         Cluster.AssertNoFault(run);
     }
 
@@ -120,7 +114,7 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         Assert.Equal((ends[0].Step, ends[0].StateHash), (ends[1].Step, ends[1].StateHash));
     }
 
-    private async Task LoseRedisAsync(TimeSpan time)
+    private async Task<FollowedRun> LoseRedisAsync(TimeSpan time)
     {
         await Cluster.HealAsync(Three);
         FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless);
@@ -131,6 +125,7 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         await Cluster.Redis.StartAsync();
         await run.StopAsync();
         await undisturbed.AssertSameEndAsync(run);
+        return run;
     }
 
     private static void Damage(string path, string how)

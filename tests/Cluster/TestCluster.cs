@@ -142,8 +142,11 @@ public sealed class TestCluster : IAsyncLifetime
         if (names.Count > 0)
         {
             await Deadline.UntilAsync(
-                async () => await AskAsync(async () => (await fleet.Grains.Cluster.WorkersAsync()).All(worker => worker.Phase == WorkerPhase.Idle && names.Contains(worker.Worker)))
-                    && await AskAsync(async () => (await fleet.Grains.Cluster.WorkersAsync()).Count == names.Count),
+                () => AskAsync(async () =>
+                {
+                    IReadOnlyList<WorkerStatus> workers = await fleet.Grains.Cluster.WorkersAsync();
+                    return workers.Count == names.Count && workers.All(worker => worker.Phase == WorkerPhase.Idle && names.Contains(worker.Worker));
+                }),
                 $"{string.Join(", ", names)}, idle");
         }
     }

@@ -36,8 +36,7 @@ public sealed class RollingUpdateTests : IDisposable
         await updated.NextAsync<StepCommitted>(
             step => step.Workers == pods.Count && updated.Events.OfType<GenerationOpened>().LastOrDefault(opened => !opened.Workers.Contains("pixelcnn-0")) is { } without && step.Step > without.Step,
             "a step of all new pods");
-        await connection.Grains.Run(updated.Name).StopAsync();
-        RunEnded ended = await updated.EndAsync();
+        RunEnded ended = await updated.StopAsync();
 
         Assert.Equal(RunOutcome.Stopped, ended.Outcome);
         long[] steps = [.. updated.Events.OfType<StepCommitted>().Select(step => step.Step)];
