@@ -29,7 +29,8 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
 
         async Task RestartAsync(string folders)
         {
-            Cluster.Fleet.Kill("worker-0");
+            Cluster.Fleet.Signal("worker-0", "TERM");
+            await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(Deadline.Generous, "the end of worker-0");
             Cluster.Fleet.Environment["Silo__Folders"] = folders;
             await Cluster.Fleet.StartAsync("worker-0");
         }

@@ -89,7 +89,7 @@ public sealed class TrainProcessTests : IDisposable
     {
         string[] flags = ["--json", "--max-steps", "40"];
         string? undisturbed;
-        using (var console = Train([.. flags, "--save-dir", _folder.File("undisturbed")]))
+        using (var console = Train([.. flags, "--save-dir", _folder.File("undisturbed"), "--workers", "1"]))
             undisturbed = (await console.EventAsync("ended")).GetProperty("state_hash").GetString();
 
         using (var console = Train(flags))

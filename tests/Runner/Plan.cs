@@ -19,15 +19,21 @@ public sealed record PlannedRun(TestProject Project, string Kind, Lane Lane, boo
     public string Name => $"{Project.Name} {Kind}";
 
     public string FileName => $"{Project.Name}-{Kind}";
+
+    /// <summary>Its tests start silos and consoles, which live for seconds.</summary>
+    public bool HasShortProcesses => Kind == Plan.ProcessesKind && !IsNice;
 }
 
 public static class Plan
 {
+    /// <summary>Name of the kind whose tests start processes.</summary>
+    public const string ProcessesKind = "processes";
+
     private const string Processes = "Needs=processes", Machine = "Needs=machine";
 
     private sealed record Kind(string Name, Func<ListedTest, bool> Has, params string[] Flags);
 
-    private static readonly Kind WithProcesses = new("processes", test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine);
+    private static readonly Kind WithProcesses = new(ProcessesKind, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine);
     private static readonly Kind Fast = new("fast", test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine);
     private static readonly Kind Alone = new("machine", test => test.NeedsMachine, "-trait", Machine);
 
