@@ -2,7 +2,8 @@ namespace PixelCnnCluster.Actors;
 
 /// <summary>How many workers a run wants, and which it has.</summary>
 /// <param name="Wanted">The most it can use.</param>
-public sealed record Claim(string Run, int Wanted, IReadOnlyList<string> Workers);
+/// <param name="Unfit">Workers that it does without, because their work for it failed.</param>
+public sealed record Claim(string Run, int Wanted, IReadOnlyList<string> Workers, IReadOnlyList<string> Unfit);
 
 /// <summary>Shares a cluster's workers out to its runs.</summary>
 public static class Allotment
@@ -14,14 +15,14 @@ public static class Allotment
     /// <param name="claims">The oldest run first.</param>
     public static IReadOnlyList<Claim> Share(IReadOnlyCollection<string> workers, IReadOnlyList<Claim> claims)
     {
-        Claim[] shared = [.. claims.Select(claim => claim with { Workers = [.. claim.Workers.Where(workers.Contains).Take(claim.Wanted)] })];
-        var free = new Queue<string>(workers.Except(shared.SelectMany(claim => claim.Workers)).Order(StringComparer.Ordinal));
+        Claim[] shared = [.. claims.Select(claim => claim with { Workers = [.. claim.Workers.Where(workers.Contains).Except(claim.Unfit).Take(claim.Wanted)] })];
+        List<string> free = [.. workers.Except(shared.SelectMany(claim => claim.Workers)).Order(StringComparer.Ordinal)];
         foreach (int i in Enumerable.Range(0, shared.Length).OrderBy(i => shared[i].Workers.Count > 0))
         {
-            List<string> own = [.. shared[i].Workers];
-            while (own.Count < shared[i].Wanted && free.TryDequeue(out string? next))
-                own.Add(next);
-            shared[i] = shared[i] with { Workers = own };
+            Claim claim = shared[i];
+            string[] more = [.. free.Except(claim.Unfit).Take(claim.Wanted - claim.Workers.Count)];
+            free.RemoveAll(more.Contains);
+            shared[i] = claim with { Workers = [.. claim.Workers, .. more] };
         }
 
         return shared;

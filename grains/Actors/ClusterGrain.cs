@@ -100,11 +100,14 @@ public sealed partial class ClusterGrain(
     {
         IReadOnlyList<string> active = cluster.Trainers();
         retired.IntersectWith(active);
-        RegisteredRun[] tended = [.. (await Task.WhenAll(Runs.Select(NoteEndAsync))).OfType<RegisteredRun>()];
+        (RegisteredRun Run, IReadOnlyList<string> Unfit)?[] known = await Task.WhenAll(Runs.Select(NoteStateAsync));
+        (RegisteredRun Run, IReadOnlyList<string> Unfit)[] told = [.. known.OfType<(RegisteredRun, IReadOnlyList<string>)>()];
+        RegisteredRun[] tended = [.. told.Select(one => one.Run)];
         IReadOnlyList<Claim> claims = Allotment.Share(
-            [.. active.Except(retired)], [.. tended.Where(run => !run.IsOver).Select(run => new Claim(run.Run, run.Wanted, run.Workers))]);
+            [.. active.Except(retired)],
+            [.. told.Where(one => !one.Run.IsOver).Select(one => new Claim(one.Run.Run, one.Run.Wanted, one.Run.Workers, one.Unfit))]);
         foreach (Claim claim in claims)
-            TrainingRun(claim.Run).AllotAsync(claim.Workers).Ignore();
+            TrainingRun(claim.Run).AllotAsync(claim.Workers, claim.Unfit).Ignore();
         metrics.Spare = active.Except(retired).Except(claims.SelectMany(claim => claim.Workers)).Count();
         await StoreAsync([.. tended.Select(run => run with { Workers = [.. claims.FirstOrDefault(claim => claim.Run == run.Run)?.Workers ?? []] })]);
     }
@@ -153,14 +156,14 @@ public sealed partial class ClusterGrain(
 
     private ITrainingRunGrain TrainingRun(string run) => GrainFactory.GetGrain<ITrainingRunGrain>(run);
 
-    /// <returns>The run with its state as it is now; null if it is only a name.</returns>
-    private async Task<RegisteredRun?> NoteEndAsync(RegisteredRun run)
+    /// <returns>The run with its state as it is now, and the workers that it does without; null if it is only a name.</returns>
+    private async Task<(RegisteredRun Run, IReadOnlyList<string> Unfit)?> NoteStateAsync(RegisteredRun run)
     {
         if (run.IsOver)
-            return run;
+            return (run, []);
         try
         {
-            return await OverviewAsync(run.Run) is { } overview ? run with { IsOver = overview.State.IsOver() } : run;
+            return await OverviewAsync(run.Run) is { } overview ? (run with { IsOver = overview.State.IsOver() }, overview.Unfit) : (run, []);
         }
         catch (UserErrorException)
         {

@@ -12,6 +12,10 @@ public sealed class ClusterWorkers(IClusterMembershipService membership, IGrainF
     /// <summary>Names of those that train.</summary>
     public IReadOnlyList<string> Trainers() => [.. Active().Where(name => !name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal))];
 
+    /// <summary>Identity of the process that has a worker's name, the newest of several; null if none is active.</summary>
+    public string? ProcessOf(string name) => membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active && member.Name == name)
+        .MaxBy(member => member.SiloAddress.Generation)?.SiloAddress.ToParsableString();
+
     /// <summary>An item whenever a silo comes or goes.</summary>
     public IAsyncEnumerable<ClusterMembershipSnapshot> Changes => membership.MembershipUpdates;
 

@@ -4,11 +4,17 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
-internal sealed class Crew(string run, int generation, IReadOnlyList<string> workers, Func<string, IWorkerGrain> find, Roster roster)
+/// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
+internal sealed class Crew(
+    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, Roster roster, Func<TimeSpan> answerTimeout, TimeProvider time)
 {
+    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
+
     public string Run => run;
 
-    public int Generation => generation;
+    public GenerationId Id => id;
+
+    public int Generation => id.Number;
 
     public IReadOnlyList<string> Workers => workers;
 
@@ -19,19 +25,24 @@ internal sealed class Crew(string run, int generation, IReadOnlyList<string> wor
     public string First => workers[0];
 
     /// <summary>Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.</summary>
+    /// <param name="timeout">After which it counts as hung; null for the usual.</param>
     /// <param name="outlives">The answer is wanted even when the next generation has begun.</param>
-    /// <exception cref="WorkerFaultException">The worker died, cannot be reached, or its work threw.</exception>
+    /// <exception cref="WorkerFaultException">The worker died, cannot be reached, hangs, or its work threw.</exception>
     /// <exception cref="UserErrorException">The worker found a mistake of the user's.</exception>
-    public async Task<T> AskAsync<T>(string worker, Func<IWorkerGrain, Task<T>> ask, bool outlives = false)
+    public async Task<T> AskAsync<T>(string worker, Func<IWorkerGrain, Task<T>> ask, TimeSpan? timeout = null, bool outlives = false)
     {
+        TimeSpan most = timeout ?? answerTimeout();
+        long asked = time.GetTimestamp();
         while (true)
         {
             try
             {
-                return await ask(find(worker));
+                return await ask(cluster.Find(worker));
             }
-            catch (TimeoutException) when (roster.IsEngaged(worker) && (outlives || roster.Generation == generation))
+            catch (TimeoutException) when (roster.IsEngaged(worker) && (outlives || roster.Generation == id.Number))
             {
+                if (time.GetElapsedTime(asked) >= most)
+                    throw Late(worker, $"it has not answered within {most.TotalSeconds:F0} s");
             }
             catch (Exception fault) when (fault is not (UserErrorException or WorkerFaultException))
             {
@@ -42,9 +53,9 @@ internal sealed class Crew(string run, int generation, IReadOnlyList<string> wor
 
     /// <summary>Asks every worker; the first that fails ends the wait.</summary>
     /// <returns>The answers, in the workers' order.</returns>
-    public async Task<T[]> AskAllAsync<T>(Func<string, IWorkerGrain, Task<T>> ask)
+    public async Task<T[]> AskAllAsync<T>(Func<string, IWorkerGrain, Task<T>> ask, TimeSpan? timeout = null)
     {
-        Task<T>[] answers = [.. workers.Select(worker => AskAsync(worker, grain => ask(worker, grain)))];
+        Task<T>[] answers = [.. workers.Select(worker => AskAsync(worker, grain => ask(worker, grain), timeout))];
         for (List<Task<T>> pending = [.. answers]; pending.Count > 0;)
         {
             Task<T> answer = await Task.WhenAny(pending);
@@ -61,4 +72,32 @@ internal sealed class Crew(string run, int generation, IReadOnlyList<string> wor
         string[] order = [.. workers];
         return AskAllAsync((worker, grain) => ask(grain, ShardRange.ShareOf(count, Array.IndexOf(order, worker), order.Length)));
     }
+
+    /// <summary>
+    /// Finds the worker that the others wait for: the one whose device has been at one thing for long, whosever work that is, or that is silent.
+    /// </summary>
+    /// <param name="timeout">In which the work was not done.</param>
+    public async Task<Exception> AccuseAsync(string work, TimeSpan timeout)
+    {
+        foreach (string worker in workers)
+        {
+            try
+            {
+                WorkerStatus status = await AskAsync(worker, grain => grain.StatusAsync(), StatusTimeout).WaitAsync(StatusTimeout, time);
+                if (status.BusySeconds < timeout.TotalSeconds / 2)
+                    continue;
+            }
+            catch (Exception fault) when (fault is TimeoutException or WorkerFaultException)
+            {
+            }
+
+            return Late(worker, $"it has not done its part of {work} within {timeout.TotalSeconds:F0} s");
+        }
+
+        return new RegroupException(GenerationCause.StoodStill, $"{work} stood still for {timeout.TotalSeconds:F0} s");
+    }
+
+    /// <summary>A worker that hangs is left out; one that is alone is only lost, for there is nobody to go on without it.</summary>
+    private WorkerFaultException Late(string worker, string what) =>
+        new(worker, workers.Count == 1 ? new TimeoutException(what) : new InvalidOperationException($"{what}, and is left out"));
 }

@@ -8,15 +8,21 @@ namespace PixelCnnCluster.Actors;
 /// Opens a run's generations: takes the next number by compare-and-set, asks the workers what they hold, decides where to go on, and
 /// brings every worker's state there, proved by its hash.
 /// </summary>
-internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLease lease, Roster roster, RunHistory history, Func<string, IWorkerGrain> find, Func<bool> isLeaving, TimeProvider time, ILogger log)
+internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLease lease, Roster roster, RunHistory history, RunCluster cluster, StepClock clock, Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), FolderDelay = TimeSpan.FromSeconds(2);
 
     /// <summary>Workers that an earlier coordinator may still be commanding; null when there is none.</summary>
     private IReadOnlyList<string>? rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
 
     /// <summary>Workers that may have a state of the run: those of the newest generation that could train, and those asked since then to join.</summary>
     private string[] holders = lease.Record.Holders;
+
+    /// <summary>The newest generation that workers had heard of; a store that has lost writes may know of older ones only.</summary>
+    private int newestHeard;
+
+    /// <summary>It was told that the newest checkpoint is missing.</summary>
+    private bool isMissingTold;
 
     /// <summary>What the members reported when the newest generation began; the first is whom the others copied.</summary>
     public IReadOnlyList<JoinReport> Reports { get; private set; } = [];
@@ -32,13 +38,22 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             IReadOnlyList<string> candidates = await roster.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: holders.Length > 0);
             if (isLeaving() || (candidates.Count == 0 && holders.Length == 0))
                 return null;
-            int number = roster.Generation = lease.Record.Generation + 1;
+            int number = roster.Generation = Math.Max(lease.Record.Generation, newestHeard) + 1;
+            GenerationId id = new(number, Guid.NewGuid());
+            string[] mayHold = holders;
             holders = [.. holders.Union(candidates)];
             await lease.WriteAsync(record => record with { Generation = number, Holders = holders });
-            Holding[] holdings = await EnrolAsync(NewCrew(number, candidates), ifHeld: false, step);
+            Holding[] holdings = await EnrolAsync(NewCrew(id, candidates), ifHeld: false, step, mayHold);
             // The state must not go with workers that leave before another has it.
             if (holdings.All(holding => holding.Step is null))
-                holdings = [.. holdings, .. await EnrolAsync(NewCrew(number, [.. holders.Except(candidates)]), ifHeld: true, step)];
+                holdings = [.. holdings, .. await EnrolAsync(NewCrew(id, [.. holders.Except(candidates)]), ifHeld: true, step, mayHold)];
+            if (newestHeard >= number)
+            {
+                // A worker that refuses may have the newest state.
+                await Task.Delay(RetryDelay, time);
+                continue;
+            }
+
             if (holdings.Length == 0)
             {
                 if (candidates.Count == 0)
@@ -47,10 +62,23 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
                 continue;
             }
 
-            await OutliveRivalsAsync(holdings);
-            Crew crew = NewCrew(number, [.. holdings.Select(holding => holding.Worker)]);
-            if (!await JoinAsync(crew, holdings, step))
+            if (IsStateMissing(holdings, step))
+            {
+                if (isStopping())
+                    return null;
+                await Task.Delay(FolderDelay, time);
                 continue;
+            }
+
+            await OutliveRivalsAsync(holdings);
+            Crew crew = NewCrew(id, [.. holdings.Select(holding => holding.Worker)]);
+            if (!await JoinAsync(crew, holdings, step))
+            {
+                await Task.Delay(RetryDelay, time);
+                continue;
+            }
+
+            isMissingTold = false;
             // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
             await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], Holders = [.. crew.Workers.Union(holders)], State = RunState.Training });
             holders = [.. crew.Workers];
@@ -65,40 +93,79 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>Tells a fault, and does without the worker from now on unless it was merely lost.</summary>
     public void Blame(long step, WorkerFaultException fault)
     {
-        history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
-        if (!fault.IsLoss)
+        if (fault.IsLoss)
+            history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
+        else
             roster.DeclareUnfit(fault.Worker, fault);
     }
 
-    private Crew NewCrew(int number, IReadOnlyList<string> workers) => new(run, number, workers, find, roster);
+    private Crew NewCrew(GenerationId id, IReadOnlyList<string> workers) => new(run, id, workers, cluster, roster, () => clock.AnswerTimeout, time);
 
-    /// <summary>What those hold who answer.</summary>
-    private async Task<Holding[]> EnrolAsync(Crew crew, bool ifHeld, long step)
+    /// <summary>
+    /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered: they may
+    /// have a large data set to read, and come later.
+    /// </summary>
+    /// <param name="mayHold">Workers that may have a state.</param>
+    private async Task<Holding[]> EnrolAsync(Crew crew, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
     {
-        Holding?[] answers = await Task.WhenAll(crew.Workers.Select(async worker =>
+        Dictionary<string, Task<Holding?>> answers = crew.Workers.ToDictionary(
+            worker => worker, worker => EnrolAsync(crew, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
+        await Task.WhenAll(answers.Where(answer => mayHold.Contains(answer.Key)).Select(answer => answer.Value));
+        for (List<Task<Holding?>> pending = [.. answers.Values]; pending.Count > 0;)
         {
-            roster.Engage(worker);
-            try
-            {
-                return await crew.AskAsync(worker, grain => grain.EnrolAsync(new(run, crew.Generation, spec, ifHeld)));
-            }
-            catch (UserErrorException mistake)
-            {
-                history.Add(new FaultNoticed(step, worker, mistake.Message));
-                roster.DeclareUnfit(worker, mistake);
-            }
-            catch (WorkerFaultException fault) when (fault.IsLoss)
-            {
-                // It comes again when it is back, or leaves the roster.
-            }
-            catch (WorkerFaultException fault)
-            {
-                Blame(step, fault);
-            }
+            Task<Holding?> answer = await Task.WhenAny(pending);
+            pending.Remove(answer);
+            if (await answer is not null)
+                break;
+        }
 
-            return null;
-        }));
-        return [.. answers.OfType<Holding>()];
+        await Task.WhenAny(Task.WhenAll(answers.Values), Task.Delay(Timeouts.Newcomer, time));
+        foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))
+            roster.Prepare(late, spec);
+        return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<Holding>()];
+    }
+
+    /// <returns>Null if the worker cannot take part.</returns>
+    private async Task<Holding?> EnrolAsync(Crew crew, string worker, bool ifHeld, long step, TimeSpan? timeout)
+    {
+        roster.Engage(worker);
+        try
+        {
+            return await crew.AskAsync(worker, grain => grain.EnrolAsync(new(run, crew.Id, spec, ifHeld)), timeout);
+        }
+        catch (UserErrorException mistake)
+        {
+            roster.DeclareUnfit(worker, mistake);
+        }
+        catch (WorkerFaultException fault) when (fault.IsLoss)
+        {
+            if (fault.InnerException is StaleOrderException stale)
+                newestHeard = Math.Max(newestHeard, stale.Newest);
+            // It comes again when it is back, or leaves the roster.
+        }
+        catch (WorkerFaultException fault)
+        {
+            Blame(step, fault);
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// Nobody has the state that the run has saved, nor finds its checkpoint. The run must not go on from an older state without a word, as where a
+    /// folder's volume is not mounted.
+    /// </summary>
+    private bool IsStateMissing(Holding[] holdings, long step)
+    {
+        if (lease.Record.SavedStep is not { } saved || holdings.Any(holding => Math.Max(holding.Step ?? 0, holding.Checkpoint ?? 0) >= saved))
+            return false;
+        if (!isMissingTold)
+        {
+            history.Add(new FaultNoticed(
+                step, null, $"The checkpoint of step {saved} is not in {spec.SaveDir}. The run waits until it is there: see that the folder's volume is mounted."));
+        }
+
+        return isMissingTold = true;
     }
 
     /// <summary>
@@ -141,12 +208,21 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         foreach (string refused in made.Refused)
             history.Add(new FaultNoticed(made.Step, plan.Maker, refused));
         Dictionary<string, Holding> held = holdings.ToDictionary(holding => holding.Worker);
-        JoinReport[] reports = await crew.AskAllAsync((worker, grain) => worker == plan.Maker
-            ? Task.FromResult(made)
-            : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)));
-        return [made, .. reports];
+        TimeSpan timeout = clock.AnswerTimeout;
+        try
+        {
+            JoinReport[] reports = await crew.AskAllAsync(
+                (worker, grain) => worker == plan.Maker ? Task.FromResult(made) : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)),
+                timeout * 2).WaitAsync(timeout, time);
+            return [made, .. reports];
+        }
+        catch (TimeoutException)
+        {
+            // Whoever copies the state waits for the worker that has it.
+            throw await crew.AccuseAsync("joining", timeout);
+        }
 
-        GenerationOrder Order(long? at, string? source) => new(run, crew.Generation, crew.Workers, spec, at, source);
+        GenerationOrder Order(long? at, string? source) => new(run, crew.Id, crew.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}: {Workers} go on after step {Step} with state {StateHash}")]

@@ -7,10 +7,9 @@ namespace PixelCnnCluster.Actors;
 /// Shares one job out over the samplers that there are, part by part, so that fast ones do more. What a lost one had not finished is done by
 /// another; the results do not depend on who did what. Called from one scheduler's turns only.
 /// </summary>
-/// <param name="samplers">Names of those that are there.</param>
 /// <param name="isWanted">False when nobody waits for the results any more.</param>
 internal sealed class JobCoordinator(
-    Guid id, Job job, Func<IReadOnlyList<string>> samplers, Func<string, ISamplerGrain> find, Action<JobEvent> tell, TimeProvider time, Func<bool> isWanted)
+    Guid id, Job job, JobCluster cluster, Action<JobEvent> tell, TimeProvider time, Func<bool> isWanted)
 {
     /// <summary>Most images that a sampler is given at once where nobody says how many.</summary>
     private const int MostAtOnce = 64;
@@ -20,7 +19,8 @@ internal sealed class JobCoordinator(
 
     private readonly PriorityQueue<Part, int> pending = new();
     private readonly Dictionary<string, Task> busy = [];
-    private readonly Dictionary<string, Exception> unfit = [];
+    private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
+    private readonly HashSet<string> known = [];
     private bool isAwaiting, isOver;
 
     /// <summary>Does the job; its last event says how it ended.</summary>
@@ -33,7 +33,7 @@ internal sealed class JobCoordinator(
                 throw new UserErrorException(string.Join(' ', mistakes));
             int count = await CountAsync();
             Tell(new JobStarted(count));
-            int sharers = Math.Max(1, samplers().Count), atOnce = job.Batch ?? Math.Clamp((count + sharers - 1) / sharers, 1, MostAtOnce);
+            int sharers = Math.Max(1, cluster.Samplers().Count), atOnce = job.Batch ?? Math.Clamp((count + sharers - 1) / sharers, 1, MostAtOnce);
             for (int first = 0; first < count; first += atOnce)
                 pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
             while (pending.Count > 0 || busy.Count > 0)
@@ -61,22 +61,20 @@ internal sealed class JobCoordinator(
     }
 
     /// <summary>Gives parts to samplers that have none, and waits until one is done or samplers may have come.</summary>
-    /// <exception cref="UserErrorException">A sampler found a mistake of the user's.</exception>
+    /// <exception cref="Exception">A sampler's fault, when there is none whose work has not failed, and none is merely away.</exception>
     private async Task AdvanceAsync(Func<string, Part, Task> work)
     {
         CheckWanted();
-        IReadOnlyList<string> all = samplers();
-        // One that comes back is a new process.
-        foreach (string gone in unfit.Keys.Except(all).ToList())
-            unfit.Remove(gone);
-        foreach (string sampler in all.Where(sampler => !busy.ContainsKey(sampler) && !unfit.ContainsKey(sampler)))
+        IReadOnlyList<string> all = cluster.Samplers();
+        known.UnionWith(all);
+        foreach (string sampler in all.Where(sampler => !busy.ContainsKey(sampler) && !unfit.Contains(sampler)))
         {
             if (pending.TryDequeue(out Part? part, out _))
                 busy.Add(sampler, TryAsync(sampler, part, work));
         }
 
-        if (busy.Count == 0 && all.Count > 0)
-            throw unfit.Values.Last();
+        if (busy.Count == 0 && known.Count > 0 && known.All(unfit.Contains))
+            throw unfit.Fault;
         if (busy.Count == 0 && !isAwaiting)
             Tell(new SamplersAwaited());
         isAwaiting = busy.Count == 0;
@@ -94,6 +92,14 @@ internal sealed class JobCoordinator(
         try
         {
             await work(sampler, part);
+        }
+        catch (UserErrorException mistake)
+        {
+            // Another may have the files that this one lacks. If none has, the job's end tells the mistake.
+            pending.Enqueue(part, part.First);
+            unfit.Add(sampler, mistake);
+            if (!known.All(unfit.Contains))
+                Tell(new SamplerLost(sampler, mistake.Message));
         }
         catch (WorkerFaultException fault)
         {
@@ -130,18 +136,21 @@ internal sealed class JobCoordinator(
     private ArraySegment<byte> Image(byte[] images, int number) => new(images, number * job.Model.ImageBytes, job.Model.ImageBytes);
 
     /// <summary>Asks a sampler, and again when the answer does not come in time: as long as its silo is in the cluster, it is busy and not lost.</summary>
-    /// <exception cref="WorkerFaultException">The sampler died, cannot be reached, or its work threw.</exception>
+    /// <exception cref="WorkerFaultException">The sampler died, cannot be reached, hangs, or its work threw.</exception>
     private async Task<T> AskAsync<T>(string sampler, Func<ISamplerGrain, Task<T>> ask)
     {
-        while (true)
+        TimeSpan timeout = job is ScoreJob { DataSet: not null } ? Timeouts.Data : Timeouts.Answer;
+        for (long asked = time.GetTimestamp(); ;)
         {
             CheckWanted();
             try
             {
-                return await ask(find(sampler));
+                return await ask(cluster.Find(sampler));
             }
             catch (TimeoutException)
             {
+                if (time.GetElapsedTime(asked) >= timeout)
+                    throw new WorkerFaultException(sampler, new InvalidOperationException($"it has not answered within {timeout.TotalSeconds:F0} s"));
             }
             catch (Exception fault) when (fault is not UserErrorException)
             {

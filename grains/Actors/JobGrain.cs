@@ -27,7 +27,7 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
             LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
             heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
-            _ = new JobCoordinator(this.GetPrimaryKey(), job, cluster.Active, cluster.FindSampler, Tell, time, isWanted: () => !isOver).RunAsync();
+            _ = new JobCoordinator(this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time, isWanted: () => !isOver).RunAsync();
             this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = Silence, Period = Silence, Interleave = true });
         }
 

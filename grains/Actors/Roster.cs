@@ -6,28 +6,36 @@ namespace PixelCnnCluster.Actors;
 /// The workers that a run may use: those that the cluster has allotted to it, less those whose work failed. Tells when a
 /// generation is no longer the best that can be had. Used from one coordinator's turns only.
 /// </summary>
-internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
+/// <param name="onUnfit">Told each worker whose work failed.</param>
+internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<string, Exception> onUnfit)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), FarewellPatience = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1);
 
-    private readonly Dictionary<string, Exception> unfit = [];
+    private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
     private readonly Dictionary<string, Task> preparing = [];
-    private readonly HashSet<string> engaged = [];
-    private IReadOnlyList<string> allotted = [];
+    private readonly HashSet<string> engaged = [], known = [];
+    private IReadOnlyList<string> allotted = [], passedOver = [];
     private TimeSpan? patience;
     private TaskCompletionSource changed = new();
 
-    private IEnumerable<string> Fit => allotted.Where(worker => !unfit.ContainsKey(worker));
+    /// <summary>Workers that the run does without, because their work failed.</summary>
+    public IReadOnlyList<string> Unfit => unfit.Names;
 
-    public void Allot(IReadOnlyList<string> workers)
+    /// <summary>A worker can serve the run, or is about to.</summary>
+    public bool HasFit => Fit.Any();
+
+    private IEnumerable<string> Fit => allotted.Where(worker => !unfit.Contains(worker));
+
+    /// <summary>No worker of the run is merely away, and the cluster has no other to try.</summary>
+    private bool IsHopeless => Unfit is [_, ..] names && !known.Except(names).Any() && !names.Except(passedOver).Any();
+
+    /// <param name="unfit">Those that the cluster has passed over, because the run had told that they are.</param>
+    public void Allot(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
     {
-        foreach (string gone in unfit.Keys.Concat(preparing.Keys).Except(workers).ToList())
-        {
-            unfit.Remove(gone);
+        foreach (string gone in preparing.Keys.Except(workers).ToList())
             preparing.Remove(gone);
-        }
-
-        allotted = workers;
+        (allotted, passedOver) = (workers, unfit);
+        NoteKnown(workers);
         Announce();
     }
 
@@ -50,9 +58,6 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
     /// <summary>The worker has not been let go.</summary>
     public bool IsEngaged(string worker) => engaged.Contains(worker);
 
-    /// <summary>The run has workers, or is to have some.</summary>
-    public bool HasAny => allotted.Count > 0;
-
     /// <summary>Lets all workers go that were engaged, but some.</summary>
     public void Dismiss(string run, int generation, IEnumerable<string> but)
     {
@@ -65,14 +70,22 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
 
     public bool IsAllotted(string worker) => allotted.Contains(worker);
 
-    public bool IsUnfit(string worker) => unfit.ContainsKey(worker);
+    public bool IsUnfit(string worker) => unfit.Contains(worker);
 
-    public void DeclareUnfit(string worker, Exception fault) => unfit[worker] = fault;
+    /// <summary>The run does without the worker for a while.</summary>
+    public void DeclareUnfit(string worker, Exception fault)
+    {
+        unfit.Add(worker, fault);
+        onUnfit(worker, fault);
+    }
+
+    /// <summary>Workers of the run: when they are away, they are awaited.</summary>
+    public void NoteKnown(IEnumerable<string> workers) => known.UnionWith(workers);
 
     /// <summary>The workers to open a generation with, as soon as there is one; none if the wait was ended. One that still reads the data comes later if there is another.</summary>
     /// <param name="onWait">Called if there is none for a while.</param>
     /// <param name="mayGiveUp">End the wait then.</param>
-    /// <exception cref="Exception">The fault of the last worker, when every one that the run has was declared unfit.</exception>
+    /// <exception cref="Exception">A worker's fault, when all that there are were declared unfit.</exception>
     public async Task<IReadOnlyList<string>> CandidatesAsync(Action onWait, bool mayGiveUp)
     {
         long begun = time.GetTimestamp();
@@ -81,13 +94,13 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
             string[] fit = [.. Fit], ready = [.. fit.Where(worker => preparing.GetValueOrDefault(worker) is not { IsCompleted: false })];
             if (fit.Length > 0)
                 return ready.Length > 0 ? ready : fit;
-            if (allotted.Count > 0)
-                throw unfit.Values.OfType<UserErrorException>().FirstOrDefault() ?? unfit.Values.Last();
+            if (IsHopeless)
+                throw unfit.Fault;
             if (time.GetElapsedTime(begun) >= patience)
                 return [];
             // A coordinator that has just come back is told its workers at once.
             await Task.WhenAny(changed.Task, Task.Delay(WaitWorthTelling, time));
-            if (allotted.Count > 0 || time.GetElapsedTime(begun) < WaitWorthTelling)
+            if (HasFit || time.GetElapsedTime(begun) < WaitWorthTelling)
                 continue;
             if (mayGiveUp)
                 return [];
@@ -104,18 +117,31 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
     {
         if (members.FirstOrDefault(member => !IsAllotted(member)) is { } leaver)
             return new(GenerationCause.WorkerLeft, $"{leaver} left");
-        foreach (string newcomer in Fit.Except(members))
+        foreach (string newcomer in Fit.Except(members).ToList())
         {
             if (!preparing.TryGetValue(newcomer, out Task? prepared))
-                preparing[newcomer] = PrepareAsync(newcomer, spec);
+                Prepare(newcomer, spec);
             else if (prepared.IsCompleted)
             {
                 preparing.Remove(newcomer);
+                if (prepared.Exception?.InnerException is { } mistake)
+                {
+                    DeclareUnfit(newcomer, mistake);
+                    continue;
+                }
+
                 return new(GenerationCause.WorkerJoined, $"{newcomer} joined");
             }
         }
 
         return null;
+    }
+
+    /// <summary>Has a worker read the data, beside what goes on. It is let in when it has.</summary>
+    public void Prepare(string worker, RunSpec spec)
+    {
+        if (!preparing.ContainsKey(worker))
+            preparing[worker] = PrepareAsync(worker, spec);
     }
 
     /// <summary>Tells a worker that the run does without it, until it has heard or is lost.</summary>
@@ -125,7 +151,7 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
         {
             try
             {
-                await find(worker).LeaveAsync(run, generation);
+                await cluster.Find(worker).LeaveAsync(run, generation);
                 return;
             }
             catch (Exception)
@@ -137,19 +163,16 @@ internal sealed class Roster(Func<string, IWorkerGrain> find, TimeProvider time)
 
     private async Task PrepareAsync(string worker, RunSpec spec)
     {
-        while (IsAllotted(worker))
+        for (long begun = time.GetTimestamp(); IsAllotted(worker);)
         {
+            if (time.GetElapsedTime(begun) > Timeouts.Data)
+                throw new TimeoutException($"{worker} has not read the data within {Timeouts.Data.TotalMinutes:F0} minutes.");
             try
             {
-                await find(worker).PrepareAsync(spec);
+                await cluster.Find(worker).PrepareAsync(spec);
                 return;
             }
-            catch (UserErrorException)
-            {
-                // Joining will fail in the same way, and be told.
-                return;
-            }
-            catch (Exception)
+            catch (Exception fault) when (fault is not UserErrorException)
             {
                 await Task.Delay(RetryDelay, time);
             }

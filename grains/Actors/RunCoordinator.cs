@@ -31,21 +31,31 @@ internal sealed partial class RunCoordinator
     private long? totalSteps;
     private double? bitsPerDim;
     private int skippedInARow;
-    private TaskCompletionSource<CheckpointSaved?>? saveAskedFor;
+    private readonly SaveRequest saveRequest = new();
 
-    public RunCoordinator(string run, IRunLedger ledger, RunHistory history, Func<string, IWorkerGrain> find, TimeProvider time, ILogger log)
+    public RunCoordinator(string run, IRunLedger ledger, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
     {
         (this.run, this.history, this.time, this.log) = (run, history, time, log);
         spec = ledger.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(ledger));
         (firstStep, step, seconds) = (ledger.Record.FirstStep, ledger.Record.Step, ledger.Record.Seconds);
         lease = new(ledger, time, log);
-        roster = new(find, time);
-        opening = new(run, spec, lease, roster, history, find, () => leaving, time, log);
+        roster = new(cluster, time, OnUnfit);
+        roster.NoteKnown(ledger.Record.Workers);
         clock = new(time);
-        upkeep = new(run, spec, history, time);
+        opening = new(run, spec, lease, roster, history, cluster, clock, () => leaving, () => stopping, time, log);
+        upkeep = new(run, spec, history, lease, time);
         if (ledger.Record.IsStopping)
             Stop();
+
+        void OnUnfit(string worker, Exception fault)
+        {
+            history.Add(new FaultNoticed(step, worker, fault.Message));
+            cluster.Reconcile();
+        }
     }
+
+    /// <summary>Workers that the run does without, because their work failed. They may serve others.</summary>
+    public IReadOnlyList<string> Unfit => roster.Unfit;
 
     private bool IsFinished => stopping || step >= totalSteps || skippedInARow >= spec.MaxSkipped || Seconds / 60 >= spec.MaxMinutes;
 
@@ -53,7 +63,8 @@ internal sealed partial class RunCoordinator
     private double Seconds => seconds + (since is { } at ? time.GetElapsedTime(at).TotalSeconds : 0);
 
     /// <summary>Says which workers the run has from now on.</summary>
-    public void Allot(IReadOnlyList<string> workers) => roster.Allot(workers);
+    /// <param name="unfit">Those that were passed over, as <see cref="Unfit"/> had told.</param>
+    public void Allot(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => roster.Allot(workers, unfit);
 
     /// <summary>Ends the run after the step in progress, with a checkpoint.</summary>
     /// <returns>Completes when the wish is stored, so that it outlives this coordinator.</returns>
@@ -65,7 +76,7 @@ internal sealed partial class RunCoordinator
 
     /// <summary>Saves after the step in progress.</summary>
     /// <returns>The checkpoint, once written; null if it could not be.</returns>
-    public Task<CheckpointSaved?> SaveAsync() => (saveAskedFor ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    public Task<CheckpointSaved?> SaveAsync() => saveRequest.AskAsync();
 
     /// <summary>Ends the coordinator, not the run, after the step in progress: one on another silo goes on.</summary>
     public void Leave()
@@ -100,6 +111,7 @@ internal sealed partial class RunCoordinator
         finally
         {
             roster.Forget();
+            _ = saveRequest.AnswerAsync(Task.FromResult<CheckpointSaved?>(null));
             over.Cancel();
             await beating;
         }
@@ -197,10 +209,10 @@ internal sealed partial class RunCoordinator
             if (roster.ReasonToRegroup(crew.Workers, spec) is { } reason)
             {
                 // Who leaves is let go when the next generation has the state. If there is none to come, the state must be saved first.
-                if (!roster.HasAny)
+                if (!roster.HasFit)
                 {
                     if (step > 0)
-                        await upkeep.SaveWholeAsync(crew, step);
+                        await upkeep.SaveWholeAsync(crew, step, Timeouts.Write);
                     roster.Dismiss(run, crew.Generation, but: []);
                     opening.LetGo();
                 }
@@ -208,12 +220,12 @@ internal sealed partial class RunCoordinator
                 throw reason;
             }
 
-            if (saveAskedFor is { } asked && step > 0)
+            if (saveRequest.IsPending && step > 0)
             {
-                saveAskedFor = null;
                 clock.Interrupt();
-                await upkeep.SaveAsync(crew, step);
-                _ = AnswerAsync(asked);
+                Task saving = upkeep.SaveAsync(crew, step, InHaste);
+                _ = saveRequest.AnswerAsync(WrittenAsync(saving, step));
+                await saving;
             }
 
             await HeldAsync();
@@ -223,7 +235,11 @@ internal sealed partial class RunCoordinator
                 LogEpoch(log, run, crew.Generation, step, order.WholeEpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
         }
 
-        async Task AnswerAsync(TaskCompletionSource<CheckpointSaved?> asked) => asked.SetResult(await upkeep.WrittenAsync(step));
+        async Task<CheckpointSaved?> WrittenAsync(Task saving, long step)
+        {
+            await saving;
+            return await upkeep.WrittenAsync(step);
+        }
 
         bool InHaste() => stopping || leaving || !crew.IsComplete;
     }

@@ -28,6 +28,11 @@ public sealed record RunRecord
     /// <summary>Committed steps.</summary>
     public long Step { get; init; }
 
+    /// <summary>
+    /// Steps of the newest checkpoint that was written; null before the first. The folder alone cannot tell what it lacks when its volume is not mounted.
+    /// </summary>
+    public long? SavedStep { get; init; }
+
     public long? TotalSteps { get; init; }
 
     public double? BitsPerDim { get; init; }

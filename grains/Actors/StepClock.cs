@@ -5,14 +5,13 @@ namespace PixelCnnCluster.Actors;
 /// <summary>Times a run's steps, so that a worker whose device hangs is told from one that is slow.</summary>
 internal sealed class StepClock(TimeProvider time)
 {
-    /// <summary>A step may take this many times as long as the longest so far.</summary>
-    private const int Tolerance = 20;
-
-    private static readonly TimeSpan LeastPatience = TimeSpan.FromMinutes(1), FirstPatience = TimeSpan.FromHours(1), StatusPatience = TimeSpan.FromSeconds(5);
+    /// <summary>Of the longest step, with each step: one that was slow is forgotten after some hundred.</summary>
+    private const double Decay = 0.99;
 
     private TimeSpan longest, total;
     private long count;
-    private bool inProgress;
+    private int lateInARow;
+    private bool inProgress, isFirst = true;
 
     /// <summary>When the newest step ended, if the next follows at once: that began then, before its order.</summary>
     private long? followed;
@@ -22,30 +21,39 @@ internal sealed class StepClock(TimeProvider time)
 
     public double StepsPerSecond => count == 0 ? 0 : count / total.TotalSeconds;
 
-    private TimeSpan Patience => count == 0 ? FirstPatience : longest * Tolerance > LeastPatience ? longest * Tolerance : LeastPatience;
+    /// <summary>Of what is asked of a worker between steps.</summary>
+    public TimeSpan AnswerTimeout => AtLeast(Timeouts.Answer);
+
+    /// <summary>Doubled each time that it has passed, so that a machine that is slower than anybody thought is not given up for ever.</summary>
+    private TimeSpan StepTimeout => AtLeast(isFirst ? Timeouts.FirstStep : Timeouts.Step) * Math.Pow(2, lateInARow);
 
     /// <summary>Orders a step and waits for all reports.</summary>
     /// <param name="goesOn">See <see cref="StepOrder"/>.</param>
-    /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or it has not computed its shards by the step's deadline.</exception>
+    /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or its device has not done it by the step's deadline.</exception>
     public async Task<StepReport[]> TimeAsync(Crew crew, long step, bool goesOn)
     {
         long ordered = time.GetTimestamp(), begun = followed ?? ordered;
         inProgress = true;
-        Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Generation, step, goesOn)));
+        TimeSpan timeout = StepTimeout;
+        Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Id, step, goesOn)), timeout * 2);
         StepReport[] all;
         try
         {
-            all = await reports.WaitAsync(Patience, time);
+            all = await reports.WaitAsync(timeout, time);
         }
         catch (TimeoutException)
         {
-            throw await AccuseAsync(crew, step, Patience);
+            lateInARow++;
+            throw await crew.AccuseAsync($"step {step}", timeout);
         }
 
         long end = time.GetTimestamp();
         TimeSpan answered = time.GetElapsedTime(ordered, end);
         (inProgress, followed, Newest) = (false, goesOn ? end : null, time.GetElapsedTime(begun, end));
-        (longest, total, count) = (answered > longest ? answered : longest, total + Newest, count + 1);
+        // A generation's first step compiles methods and kernels, which says nothing about the others.
+        if (!isFirst)
+            longest = answered > longest * Decay ? answered : longest * Decay;
+        (isFirst, lateInARow, total, count) = (false, 0, total + Newest, count + 1);
         return all;
     }
 
@@ -57,30 +65,10 @@ internal sealed class StepClock(TimeProvider time)
     public long Regroup(long committed, long begin)
     {
         long redone = committed - begin + (inProgress ? 1 : 0);
-        inProgress = false;
+        (inProgress, isFirst) = (false, true);
         Interrupt();
         return Math.Max(0, redone);
     }
 
-    private async Task<Exception> AccuseAsync(Crew crew, long step, TimeSpan patience)
-    {
-        foreach (string worker in crew.Workers)
-        {
-            try
-            {
-                WorkerStatus status = await crew.AskAsync(worker, grain => grain.StatusAsync()).WaitAsync(StatusPatience, time);
-                if (status.Phase != WorkerPhase.Computing)
-                    continue;
-            }
-            catch (Exception fault) when (fault is TimeoutException or WorkerFaultException)
-            {
-            }
-
-            string message = $"it has not computed its shards of step {step} within {patience.TotalSeconds:F0} s";
-            // There is nobody to go on without it.
-            return new WorkerFaultException(worker, crew.Workers.Count == 1 ? new TimeoutException(message) : new InvalidOperationException($"{message}, and is left out"));
-        }
-
-        return new RegroupException(GenerationCause.StoodStill, $"the exchange of step {step} stood still for {patience.TotalSeconds:F0} s");
-    }
+    private TimeSpan AtLeast(TimeSpan least) => longest * Timeouts.Tolerance > least ? longest * Timeouts.Tolerance : least;
 }

@@ -12,7 +12,7 @@ internal sealed class Tenancy(string run) : IDisposable
     public string Run => run;
 
     /// <summary>The newest that the worker has heard of.</summary>
-    public int Generation { get; private set; }
+    public GenerationId Generation { get; private set; }
 
     /// <summary>The part in the current generation, once joined.</summary>
     public Membership? Member { get; set; }
@@ -37,7 +37,7 @@ internal sealed class Tenancy(string run) : IDisposable
             ExceptionDispatchInfo.Throw(Fault);
     }
 
-    public void Begin(int generation)
+    public void Begin(GenerationId generation)
     {
         EndGeneration();
         generationOver = new();
@@ -45,10 +45,10 @@ internal sealed class Tenancy(string run) : IDisposable
     }
 
     /// <summary>Loads the newest whole checkpoint, if it is further than what is here, or begins afresh.</summary>
-    /// <returns>Checkpoints that were damaged, with the reason.</returns>
-    public IReadOnlyList<string> Start()
+    /// <inheritdoc cref="IReplica.Start"/>
+    public IReadOnlyList<string> Start(bool mustLoad)
     {
-        IReadOnlyList<string> damaged = Replica!.Start(HasState ? Replica.Step : null);
+        IReadOnlyList<string> damaged = Replica!.Start(HasState ? Replica.Step : null, mustLoad);
         HasState = true;
         return damaged;
     }
@@ -74,7 +74,7 @@ internal sealed class Tenancy(string run) : IDisposable
 }
 
 /// <summary>A worker's part in a generation.</summary>
-internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange)
+internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange, JoinReport Report)
 {
     /// <summary>When the newest step was applied.</summary>
     public long? Applied { get; set; }

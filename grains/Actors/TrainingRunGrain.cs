@@ -14,17 +14,19 @@ public sealed partial class TrainingRunGrain(
     [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
     : Grain, ITrainingRunGrain, IRunLedger
 {
-    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5), HistoryTimeout = TimeSpan.FromSeconds(5);
 
     private Task<RunHistory>? history;
     private RunCoordinator? coordinator;
     private Task training = Task.CompletedTask;
-    private IReadOnlyList<string> allotted = [];
+    private IReadOnlyList<string> allotted = [], unfit = [];
 
     /// <summary>As it was stored last.</summary>
     public RunRecord Record { get; private set; } = new();
 
     private string Run => this.GetPrimaryKeyString();
+
+    private IClusterGrain Cluster => GrainFactory.GetGrain<IClusterGrain>(0);
 
     private RunSpec Spec => Record.Spec ?? throw new UserErrorException($"There is no run named {Run}; the command runs lists them.");
 
@@ -35,21 +37,25 @@ public sealed partial class TrainingRunGrain(
             return;
         try
         {
-            await StartAsync();
+            folders.Check(Spec);
         }
         catch (UserErrorException mistake)
         {
             // An activation that fails looks like a run that nobody has submitted.
             await WriteAsync(Record with { State = RunState.Failed, Error = mistake.Message });
+            return;
         }
+
+        await StartAsync();
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         coordinator?.Leave();
         await Task.WhenAny(training, Task.Delay(LeavePatience, time, cancellationToken));
-        if (history is not null)
-            await (await history).FlushAsync();
+        // A folder that does not answer holds no silo's stop.
+        if (history is { IsCompletedSuccessfully: true })
+            await Task.WhenAny(history.Result.FlushAsync(), Task.Delay(FlushTimeout, time, cancellationToken));
     }
 
     public async Task<long> BeginAsync(RunSpec spec)
@@ -70,20 +76,25 @@ public sealed partial class TrainingRunGrain(
         if (Record.State == RunState.Completed)
             throw new UserErrorException($"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
         folders.Check(Spec);
+        // The coordinator before may be about to end.
+        await training;
         await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
         return await StartAsync();
     }
 
-    public Task AllotAsync(IReadOnlyList<string> workers)
+    public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
     {
-        allotted = workers;
-        coordinator?.Allot(workers);
+        (allotted, this.unfit) = (workers, unfit);
+        coordinator?.Allot(workers, unfit);
         return Task.CompletedTask;
     }
 
     public Task<RunOverview> OverviewAsync() => Task.FromResult(new RunOverview(
         Run, Record.State, Spec.DataSet, Spec.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim, Record.TestBitsPerDim,
-        Record.Workers, Spec.Workers, Record.Generation, Record.Error));
+        Record.Workers, Spec.Workers, Record.Generation, Record.Error)
+    {
+        Unfit = coordinator?.Unfit ?? [],
+    });
 
     public async Task<RunProgress> ReadAsync(long from)
     {
@@ -144,19 +155,29 @@ public sealed partial class TrainingRunGrain(
     }
 
     /// <summary>Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.</summary>
-    private Task<RunHistory> HistoryAsync() =>
+    /// <exception cref="IOException">The run's folder does not answer.</exception>
+    private async Task<RunHistory> HistoryAsync()
+    {
         history ??= RunHistory.OpenAsync(Spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
+        try
+        {
+            return await history.WaitAsync(HistoryTimeout, time);
+        }
+        catch (TimeoutException late)
+        {
+            throw new IOException($"{Spec.SaveDir} does not answer within {HistoryTimeout.TotalSeconds} s; see that the silos' volume is there.", late);
+        }
+    }
 
     /// <returns>Position of the first event from now on.</returns>
     private async Task<long> StartAsync()
     {
-        folders.Check(Spec);
         RunHistory events = await HistoryAsync();
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         metrics.Follow(Run, Spec, events.Last<Evaluated>());
         events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());
-        coordinator = new(Run, this, events, cluster.Find, time, log);
-        coordinator.Allot(allotted);
+        coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.TendAsync().Ignore()), time, log);
+        coordinator.Allot(allotted, unfit);
         long position = events.Next;
         training = TrainAsync(coordinator);
         return position;
@@ -165,7 +186,8 @@ public sealed partial class TrainingRunGrain(
     private async Task TrainAsync(RunCoordinator trainer)
     {
         RunEnded? ended = await trainer.RunAsync();
-        (coordinator, allotted) = (null, []);
+        if (coordinator == trainer)
+            (coordinator, allotted) = (null, []);
         metrics.Forget(Run);
         if (ended is null)
         {
@@ -175,7 +197,7 @@ public sealed partial class TrainingRunGrain(
 
         DelayDeactivation(TimeSpan.Zero);
         // Its workers are for the next run.
-        GrainFactory.GetGrain<IClusterGrain>(0).TendAsync().Ignore();
+        Cluster.TendAsync().Ignore();
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}: the history could not be written; trying again with the next event")]

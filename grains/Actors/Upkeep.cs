@@ -5,12 +5,12 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>What a run has its workers do between steps: score, save and draw. A score or a picture that is in the history is not made again.</summary>
-internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeProvider time)
+internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLease lease, TimeProvider time)
 {
     /// <summary>Test batches that a worker scores before it is asked again.</summary>
     private const int BatchesAtOnce = 16;
 
-    private static readonly TimeSpan SaveRetryDelay = TimeSpan.FromSeconds(2), SavePatience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan SaveRetryDelay = TimeSpan.FromSeconds(2), HastePeriod = TimeSpan.FromSeconds(1);
 
     private Task writing = Task.CompletedTask;
     private CheckpointSaved? saved;
@@ -31,7 +31,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
             _ = await EvaluateAsync(crew, facts, order, step, inHaste);
         if (order.WholeEpochsAfter(step) / spec.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.SaveInterval && !inHaste())
         {
-            await SaveAsync(crew, step);
+            await SaveAsync(crew, step, inHaste);
             await DrawAsync(crew, facts, step);
         }
     }
@@ -41,37 +41,59 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
     {
         if (!inHaste && Score?.Step != step && !await EvaluateAsync(crew, facts, order, step, () => !crew.IsComplete))
             throw new RegroupException(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
-        CheckpointSaved last = await SaveWholeAsync(crew, step);
+        CheckpointSaved last = await SaveWholeAsync(crew, step, inHaste ? Timeouts.LastWrite : Timeouts.Write);
         if (!inHaste)
             await DrawAsync(crew, facts, step);
-        string[] hashes = await crew.AskAllAsync((_, worker) => worker.HashAsync(new(run, crew.Generation, step)));
+        string[] hashes = await crew.AskAllAsync((_, worker) => worker.HashAsync(new(run, crew.Id, step)));
         return hashes.All(hash => hash == last.StateHash)
             ? last
             : throw new InvalidOperationException($"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {last.StateHash}.");
     }
 
     /// <summary>Saves, and again when that fails, until the checkpoint is whole.</summary>
-    /// <exception cref="IOException">It could not be written for many minutes.</exception>
-    public async Task<CheckpointSaved> SaveWholeAsync(Crew crew, long step)
+    /// <exception cref="IOException">It could not be written in time.</exception>
+    public async Task<CheckpointSaved> SaveWholeAsync(Crew crew, long step, TimeSpan timeout)
     {
-        for (long begun = time.GetTimestamp(); ;)
+        bool isOver = false;
+        try
         {
-            await SaveAsync(crew, step);
-            if (await WrittenAsync(step) is { } written)
-                return written;
-            if (time.GetElapsedTime(begun) > SavePatience)
-                throw new IOException($"The checkpoint of step {step} could not be written to {spec.SaveDir} for {SavePatience.TotalMinutes} minutes.");
-            await Task.Delay(SaveRetryDelay, time);
+            return await TryAsync().WaitAsync(timeout, time);
+        }
+        catch (TimeoutException late)
+        {
+            isOver = true;
+            throw new IOException($"The checkpoint of step {step} could not be written to {spec.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
+        }
+
+        async Task<CheckpointSaved> TryAsync()
+        {
+            while (true)
+            {
+                await SaveAsync(crew, step, () => isOver);
+                if (await WrittenAsync(step) is { } written)
+                    return written;
+                if (isOver)
+                    throw new OperationCanceledException($"Nobody waits for the checkpoint of step {step} any more.");
+                await Task.Delay(SaveRetryDelay, time);
+            }
         }
     }
 
-    /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on.</summary>
-    public async Task SaveAsync(Crew crew, long step)
+    /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on. The checkpoint before is awaited first.</summary>
+    /// <param name="inHaste">Whether this one need not be written any more, where the one before takes long.</param>
+    public async Task SaveAsync(Crew crew, long step, Func<bool> inHaste)
     {
+        while (!writing.IsCompleted)
+        {
+            if (inHaste())
+                return;
+            await Task.WhenAny(writing, Task.Delay(HastePeriod, time));
+        }
+
         await writing;
         if (saved?.Step == step)
             return;
-        var order = new CheckpointOrder(run, crew.Generation, step, Score?.Step == step ? Score.TestBitsPerDim : null);
+        var order = new CheckpointOrder(run, crew.Id, step, Score?.Step == step ? Score.TestBitsPerDim : null);
         await crew.AskAsync(crew.First, async worker =>
         {
             await worker.SnapshotAsync(order);
@@ -83,7 +105,8 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
         {
             try
             {
-                CheckpointReport report = await crew.AskAsync(crew.First, worker => worker.WriteSnapshotAsync(order), outlives: true);
+                CheckpointReport report = await crew.AskAsync(crew.First, worker => worker.WriteSnapshotAsync(order), Timeouts.Write, outlives: true);
+                await lease.WriteAsync(record => record with { SavedStep = Math.Max(step, record.SavedStep ?? 0) });
                 saved = new(step, report.Path, report.Bytes, report.StateHash);
                 history.Add(saved);
             }
@@ -123,7 +146,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
             int from = first;
             EvaluationReport[] reports = await crew.ShareAsync(
                 Math.Min(atOnce, batches - first),
-                (worker, share) => worker.EvaluateAsync(new(run, crew.Generation, step, from + share.First, from + share.End)));
+                (worker, share) => worker.EvaluateAsync(new(run, crew.Id, step, from + share.First, from + share.End)));
             foreach (double loss in reports.SelectMany(report => report.BatchLosses))
                 total += loss;
         }
@@ -139,13 +162,17 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, TimeP
         if (spec.Samples == 0 || history.Last<SamplesDrawn>()?.Step == step)
             return;
         SampleReport[] reports = await crew.ShareAsync(
-            spec.Samples, (worker, share) => worker.SampleAsync(new(run, crew.Generation, step, share.First, share.End)));
+            spec.Samples, (worker, share) => worker.SampleAsync(new(run, crew.Id, step, share.First, share.End)));
         byte[] pixels = [.. reports.SelectMany(report => report.Pixels)];
         string path = Path.Combine(spec.SaveDir, $"samples-{step:D9}.png");
         try
         {
             var drawn = new SamplesDrawn(step, path, spec.Samples, facts.Channels, facts.Size, pixels);
-            await Task.Run(() => PictureGrid.Write(path, drawn.Images()));
+            await Task.Run(() =>
+            {
+                CheckpointFolder.Require(spec.SaveDir);
+                PictureGrid.Write(path, drawn.Images());
+            });
             history.Add(drawn);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)

@@ -21,6 +21,7 @@ public sealed class WorkerDevice(
     private Tenancy? tenancy;
     private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
     private WorkerPhase phase;
+    private Task writing = Task.CompletedTask;
     private long heard;
 
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
@@ -33,14 +34,20 @@ public sealed class WorkerDevice(
         lock (gate)
         {
             heard = time.GetTimestamp();
-            if (tenancy?.Run == order.Run && tenancy.Generation > order.Generation)
-                throw new StaleOrderException($"{name} has heard of generation {tenancy.Generation} of run {order.Run}; generation {order.Generation} is over.");
+            if (tenancy is { Generation: var newest } && tenancy.Run == order.Run && newest != order.Generation && newest.Number >= order.Generation.Number)
+            {
+                throw new StaleOrderException($"{name} has heard of generation {newest} of run {order.Run}; this opening of generation {order.Generation} is over.")
+                {
+                    Newest = newest.Number,
+                };
+            }
+
             if (order.IfHeld && tenancy?.Run != order.Run)
                 throw new StaleOrderException($"{name} does not serve run {order.Run} any more.");
             if (tenancy is { } former && former.Run != order.Run)
                 Evict(former);
             tenancy ??= new(order.Run);
-            if (tenancy.Generation < order.Generation)
+            if (tenancy.Generation != order.Generation)
                 tenancy.Begin(order.Generation);
             Tenancy mine = tenancy;
             return calls.Once((order.Run, order.Generation, nameof(EnrolAsync)), () => device.RunAsync(() =>
@@ -66,7 +73,10 @@ public sealed class WorkerDevice(
             heard = time.GetTimestamp();
             if (tenancy is not { } mine || mine.Run != order.Run || mine.Generation != order.Generation)
                 throw new StaleOrderException($"{name} is not enrolled for generation {order.Generation} of run {order.Run}.");
-            return calls.Once((order.Run, order.Generation, nameof(JoinAsync)), () => JoinAsync(mine, order));
+            // Joined is joined: another exchange of the same generation would take the peers' connections from the first.
+            return mine.Member is { } member
+                ? Task.FromResult(member.Report)
+                : calls.Once((order.Run, order.Generation, nameof(JoinAsync)), () => JoinAsync(mine, order));
         }
     }
 
@@ -74,7 +84,7 @@ public sealed class WorkerDevice(
 
     /// <summary>The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.</summary>
     public GradientExchange? ExchangeFor(PeerGreeting greeting) =>
-        tenancy?.Member is { } member && member.Order.Run == greeting.Run && member.Order.Generation == greeting.Generation ? member.Exchange : null;
+        tenancy?.Member is { } member && member.Order.Run == greeting.Run && member.Order.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
 
     public Task<StateSlice> ReadStateAsync(StateOrder order) => AtStep(
         null, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow), WorkerPhase.Waiting);
@@ -104,23 +114,27 @@ public sealed class WorkerDevice(
 
     public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => writes.Once(order, () =>
     {
+        if (!writing.IsCompleted)
+            throw new IOException($"{name} has not written the checkpoint before this one yet; see that the folder of run {order.Run} answers.");
         if (snapshot is not { } taken || taken.Order != order)
             throw new StaleOrderException($"{name} has no snapshot of step {order.Step} of run {order.Run}.");
         snapshot = null;
-        return device.RunAsideAsync(() =>
+        Task<CheckpointReport> written = device.RunAsideAsync(() =>
         {
             long begun = time.GetTimestamp();
-            CheckpointReport written = taken.Write();
+            CheckpointReport report = taken.Write();
             metrics.AddCheckpoint(order.Run, time.GetElapsedTime(begun));
-            return written;
+            return report;
         });
+        writing = written;
+        return written;
     });
 
     public Task LeaveAsync(string run, int generation)
     {
         lock (gate)
         {
-            if (tenancy is { } mine && mine.Run == run && mine.Generation <= generation)
+            if (tenancy is { } mine && mine.Run == run && mine.Generation.Number <= generation)
                 Evict(mine);
             return Task.CompletedTask;
         }
@@ -129,7 +143,10 @@ public sealed class WorkerDevice(
     public WorkerStatus Status()
     {
         lock (gate)
-            return new(name, device.Description, tenancy?.Run, tenancy?.Generation ?? 0, tenancy?.Member is null ? 0 : tenancy.Replica!.Step, tenancy is null ? WorkerPhase.Idle : phase);
+            return new(name, device.Description, tenancy?.Run, tenancy?.Generation.Number ?? 0, tenancy?.Member is null ? 0 : tenancy.Replica!.Step, tenancy is null ? WorkerPhase.Idle : phase)
+            {
+                BusySeconds = device.BusyFor.TotalSeconds,
+            };
     }
 
     private async Task<JoinReport> JoinAsync(Tenancy mine, GenerationOrder order)
@@ -139,7 +156,7 @@ public sealed class WorkerDevice(
         if (order.Source is { } source)
             await new StateCopy(mine, order, find(source), device).RunAsync();
         else if (order.Step is null)
-            await OnDeviceAsync(() => refused = mine.Start());
+            await OnDeviceAsync(() => refused = mine.Start(order.MustLoad));
         int rank = order.Workers.ToList().IndexOf(name);
         ReplicaFacts facts = replica.Facts;
         JoinReport? report = null;
@@ -150,9 +167,9 @@ public sealed class WorkerDevice(
             {
                 if (mine.Generation != order.Generation || mine.IsOver)
                     throw Left(order.Run);
-                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire, replica.NewVector, mine.Over));
+                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire, replica.NewVector, mine.Over), report);
                 PeerLink.Start(
-                    mine.Member.Exchange, new(order.Run, order.Generation, name), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes), time, log, mine.Over);
+                    mine.Member.Exchange, new(order.Run, order.Generation.Number, name, order.Generation.Nonce), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes), time, log, mine.Over);
             }
 
             phase = WorkerPhase.Waiting;
@@ -248,7 +265,7 @@ public sealed class WorkerDevice(
     }
 
     /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>
-    private Task<T> AtStep<T>(object? call, string run, int generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
+    private Task<T> AtStep<T>(object? call, string run, GenerationId generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
         AsMember(call, run, generation, member => device.RunAsync(() =>
         {
             Check(member, step);
@@ -258,7 +275,7 @@ public sealed class WorkerDevice(
             return result;
         }));
 
-    private Task<T> AsMember<T>(object? call, string run, int generation, Func<Membership, Task<T>> work)
+    private Task<T> AsMember<T>(object? call, string run, GenerationId generation, Func<Membership, Task<T>> work)
     {
         lock (gate)
         {

@@ -42,8 +42,9 @@ public interface ITrainingRunGrain : IGrainWithStringKey
     Task<long> GoOnAsync();
 
     /// <summary>Says which workers the run has from now on.</summary>
+    /// <param name="unfit">Those that were passed over, because the run does without them.</param>
     [AlwaysInterleave]
-    Task AllotAsync(IReadOnlyList<string> workers);
+    Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit);
 
     [AlwaysInterleave]
     Task<RunOverview> OverviewAsync();

@@ -118,4 +118,9 @@ public static class RunStates
 [GenerateSerializer, Immutable]
 public sealed record RunOverview(
     string Run, RunState State, DataSet DataSet, string SaveDir, DateTimeOffset Submitted, long Step, long? TotalSteps, double? BitsPerDim, double? TestBitsPerDim,
-    IReadOnlyList<string> Workers, int WorkersWanted, int Generation, string? Error);
+    IReadOnlyList<string> Workers, int WorkersWanted, int Generation, string? Error)
+{
+    /// <summary>Workers that the run does without for a while, because their work failed.</summary>
+    [Id(0)]
+    public IReadOnlyList<string> Unfit { get; init; } = [];
+}

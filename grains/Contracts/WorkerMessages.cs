@@ -1,9 +1,22 @@
+using System.Globalization;
+
 namespace PixelCnnCluster.Contracts;
+
+/// <summary>
+/// One opening of a generation. It goes with every order: a store that has lost what it had acknowledged may give a number twice, but no two
+/// openings have the same nonce.
+/// </summary>
+[GenerateSerializer, Immutable]
+public readonly record struct GenerationId(int Number, Guid Nonce)
+{
+    /// <summary>The number alone, which is what people are told.</summary>
+    public override string ToString() => Number.ToString(CultureInfo.InvariantCulture);
+}
 
 /// <summary>A generation is about to begin: say what you hold.</summary>
 /// <param name="IfHeld">For a worker that leaves the run, and whose state is still needed: refuse if you do not serve the run any more.</param>
 [GenerateSerializer, Immutable]
-public sealed record EnrolOrder(string Run, int Generation, RunSpec Spec, bool IfHeld);
+public sealed record EnrolOrder(string Run, GenerationId Generation, RunSpec Spec, bool IfHeld);
 
 /// <summary>What a worker holds of a run.</summary>
 /// <param name="Step">Steps that its state has applied; null if it has no state.</param>
@@ -16,8 +29,10 @@ public sealed record Holding(string Worker, long? Step, long? Checkpoint);
 /// </summary>
 /// <param name="Step">Committed steps when the generation begins; null leaves it to the worker, which loads the newest whole checkpoint if that is further than its state, or begins afresh.</param>
 /// <param name="Source">Worker to copy the state from; null for one that has it or makes it.</param>
+/// <param name="MustLoad">The run has written checkpoints: without one, the worker does not begin afresh.</param>
 [GenerateSerializer, Immutable]
-public sealed record GenerationOrder(string Run, int Generation, IReadOnlyList<string> Workers, RunSpec Spec, long? Step, string? Source);
+public sealed record GenerationOrder(
+    string Run, GenerationId Generation, IReadOnlyList<string> Workers, RunSpec Spec, long? Step, string? Source, bool MustLoad);
 
 /// <summary>What a worker holds when it has joined.</summary>
 /// <param name="SkippedInARow">See <see cref="StepReport"/>.</param>
@@ -29,7 +44,7 @@ public sealed record JoinReport(
 
 /// <summary>Which bytes of the state after <paramref name="Step"/> committed steps a peer wants.</summary>
 [GenerateSerializer, Immutable]
-public sealed record StateOrder(string Run, int Generation, long Step, long Offset, int Length);
+public sealed record StateOrder(string Run, GenerationId Generation, long Step, long Offset, int Length);
 
 /// <param name="SkippedInARow">See <see cref="StepReport"/>; belongs to the state like its bytes.</param>
 [GenerateSerializer, Immutable]
@@ -38,7 +53,7 @@ public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data,
 /// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
 /// <param name="GoesOn">The next step's order is to follow at once: the worker computes its shards of that step before the order comes.</param>
 [GenerateSerializer, Immutable]
-public sealed record StepOrder(string Run, int Generation, long Step, bool GoesOn = false);
+public sealed record StepOrder(string Run, GenerationId Generation, long Step, bool GoesOn = false);
 
 /// <summary>The worker holds the whole gradient of the step, and applies it now.</summary>
 /// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>
@@ -49,21 +64,21 @@ public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> 
 
 /// <summary>Score test batches [<paramref name="FirstBatch"/>, <paramref name="EndBatch"/>) after <paramref name="Step"/> committed steps.</summary>
 [GenerateSerializer, Immutable]
-public sealed record EvaluationOrder(string Run, int Generation, long Step, int FirstBatch, int EndBatch);
+public sealed record EvaluationOrder(string Run, GenerationId Generation, long Step, int FirstBatch, int EndBatch);
 
 /// <param name="BatchLosses">Loss of each batch, summed over its images.</param>
 [GenerateSerializer, Immutable]
 public sealed record EvaluationReport(IReadOnlyList<double> BatchLosses);
 
 [GenerateSerializer, Immutable]
-public sealed record CheckpointOrder(string Run, int Generation, long Step, double? TestBitsPerDim);
+public sealed record CheckpointOrder(string Run, GenerationId Generation, long Step, double? TestBitsPerDim);
 
 [GenerateSerializer, Immutable]
 public sealed record CheckpointReport(string Path, long Bytes, string StateHash);
 
 /// <summary>Draw images number [<paramref name="First"/>, <paramref name="End"/>) of the run's sample picture.</summary>
 [GenerateSerializer, Immutable]
-public sealed record SampleOrder(string Run, int Generation, long Step, int First, int End);
+public sealed record SampleOrder(string Run, GenerationId Generation, long Step, int First, int End);
 
 /// <param name="Pixels">[End - First, Channels, Size, Size] bytes.</param>
 [GenerateSerializer, Immutable]
@@ -75,4 +90,9 @@ public enum WorkerPhase { Idle, Loading, Waiting, Computing, Exchanging, Scoring
 /// <param name="Device">What the worker computes on.</param>
 /// <param name="Run">The run that it is allotted to or holds a replica of; null when it stands by.</param>
 [GenerateSerializer, Immutable]
-public sealed record WorkerStatus(string Worker, string Device, string? Run, int Generation, long Step, WorkerPhase Phase);
+public sealed record WorkerStatus(string Worker, string Device, string? Run, int Generation, long Step, WorkerPhase Phase)
+{
+    /// <summary>For how long the device has been at what it does now, whosever work that is; 0 when it has nothing to do.</summary>
+    [Id(0)]
+    public double BusySeconds { get; init; }
+}

@@ -28,20 +28,32 @@ public static class CheckpointFolder
     }
 
     /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
+    /// <exception cref="IOException">The disk refused, or the folder is not there: made anew, it might lie where a volume is not mounted.</exception>
     public static CheckpointReport Save(Checkpoint checkpoint, string folder, int keep)
     {
-        Directory.CreateDirectory(folder);
+        Require(folder);
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
         var report = new CheckpointReport(path, checkpoint.Write(path), checkpoint.StateHash);
-        Prune(folder, keep);
+        Prune(folder, keep, checkpoint.Step);
         return report;
     }
 
-    /// <summary>Deletes all but the newest <paramref name="keep"/>, the one with the best test score and those that are held, and what a killed writer left half-written. What cannot be deleted stays.</summary>
-    public static void Prune(string folder, int keep)
+    /// <exception cref="DirectoryNotFoundException">The run's folder is not there.</exception>
+    public static void Require(string folder)
     {
-        IReadOnlyList<string> newestFirst = CheckpointHeader.NewestFirst(folder);
-        string? best = newestFirst.MinBy(path => TestScore(path) ?? double.PositiveInfinity);
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{folder} is not there; see that its volume is mounted");
+    }
+
+    /// <summary>
+    /// Deletes all up to a step but the newest <paramref name="keep"/>, the one with the best test score and those that are held, and what a
+    /// killed writer left half-written. What cannot be deleted stays.
+    /// </summary>
+    /// <param name="step">Of the checkpoint that was written last. Those of later steps stay: the run may have to go on from them.</param>
+    public static void Prune(string folder, int keep, long step)
+    {
+        string[] newestFirst = [.. CheckpointHeader.NewestFirst(folder).Where(path => CheckpointHeader.StepOf(path) <= step)];
+        string? best = newestFirst.MinBy(path => TestScore(path) is { } score && !double.IsNaN(score) ? score : double.PositiveInfinity);
         ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
             .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
         foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix)).Concat(touched[false]))

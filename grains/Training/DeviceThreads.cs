@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Model;
@@ -16,6 +17,9 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     private readonly BlockingCollection<Action> orders = [];
     private readonly BlockingCollection<Action> help = [];
     private readonly List<Thread> threads = [];
+
+    /// <summary>When the work in progress began; 0 when there is none.</summary>
+    private long begun;
 
     /// <param name="count">Threads that share the work of <see cref="ForEach"/> on the CPU, 1 or more.</param>
     /// <param name="device">cpu, cuda or cuda:N; where the tensors are.</param>
@@ -50,6 +54,8 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     public int Count { get; }
 
+    public TimeSpan BusyFor => Volatile.Read(ref begun) is > 0 and long at ? Stopwatch.GetElapsedTime(at) : TimeSpan.Zero;
+
     public Device Device { get; }
 
     public string Description { get; }
@@ -75,6 +81,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         orders.Add(() =>
         {
+            Volatile.Write(ref begun, Stopwatch.GetTimestamp());
             try
             {
                 done.SetResult(Scoped(work));
@@ -83,6 +90,8 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
             {
                 done.SetException(fault);
             }
+
+            Volatile.Write(ref begun, 0);
         });
         return done.Task;
 

@@ -26,8 +26,8 @@ internal sealed class HistoryFile(string folder)
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static IReadOnlyList<HistoryEntry> Read(string path) => File.Exists(path) ? Parse(File.ReadAllBytes(path)).Entries : [];
 
-    /// <summary>Writes the entries with one write; the folder is made if it is not there.</summary>
-    /// <exception cref="IOException">The disk refused; none of these entries counts as written.</exception>
+    /// <summary>Writes the entries with one write.</summary>
+    /// <exception cref="IOException">The disk refused, or the folder is not there; none of these entries counts as written.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public void Append(IEnumerable<HistoryEntry> entries)
     {
@@ -41,7 +41,7 @@ internal sealed class HistoryFile(string folder)
         }
 
         writer.Flush();
-        Directory.CreateDirectory(folder);
+        CheckpointFolder.Require(folder);
         if (!endIsWhole && File.Exists(path))
             CutTornEnd();
         endIsWhole = false;

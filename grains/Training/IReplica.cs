@@ -27,9 +27,11 @@ public interface IReplica : IDisposable
 
     /// <summary>Makes the run's state from the newest whole checkpoint, or afresh.</summary>
     /// <param name="newerThan">Steps of the state that is here and stays unless a whole checkpoint has more; null when there is none.</param>
+    /// <param name="mustLoad">The run has written checkpoints, so it does not begin afresh.</param>
     /// <returns>Checkpoints that were damaged, with the reason.</returns>
     /// <exception cref="UserErrorException">A checkpoint that was asked for cannot be used.</exception>
-    IReadOnlyList<string> Start(long? newerThan);
+    /// <exception cref="IOException">There is no checkpoint, and there must be one.</exception>
+    IReadOnlyList<string> Start(long? newerThan, bool mustLoad);
 
     /// <summary>Computes the gradients of a range of shards and adds them to the round, each part as soon as it is known.</summary>
     /// <returns>Loss of each shard, summed over its images.</returns>
@@ -86,6 +88,9 @@ public interface IDevice
 {
     /// <summary>What it computes on, for people.</summary>
     string Description { get; }
+
+    /// <summary>For how long it has been at what it does now; zero when it has nothing to do.</summary>
+    TimeSpan BusyFor { get; }
 
     Task<T> RunAsync<T>(Func<T> work);
 

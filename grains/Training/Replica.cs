@@ -58,7 +58,7 @@ public sealed class Replica : IReplica
 
     public int SkippedInARow => State.SkippedInARow;
 
-    public IReadOnlyList<string> Start(long? newerThan)
+    public IReadOnlyList<string> Start(long? newerThan, bool mustLoad)
     {
         if (newerThan is null)
             Initialise();
@@ -78,10 +78,12 @@ public sealed class Replica : IReplica
 
         if (newerThan is not null)
             return refused;
+        if (refused is [var newest, ..])
+            throw new UserErrorException($"No checkpoint in {spec.SaveDir} is whole; the newest: {newest}");
+        if (mustLoad)
+            throw new IOException($"{spec.SaveDir} has no checkpoint, although the run has written some; see that its volume is mounted.");
         if (spec.LoadParams is { } given)
             Load(given);
-        else if (refused is [var newest, ..])
-            throw new UserErrorException($"No checkpoint in {spec.SaveDir} is whole; the newest: {newest}");
         return refused;
     }
 

@@ -53,8 +53,8 @@ internal static class CoordinatorStep
             if (step == steps)
                 busy = self.TotalProcessorTime - busy;
         };
-        var coordinator = new RunCoordinator("run", new Ledger(spec), history, name => grains.GetGrain<IWorkerGrain>(name, typeof(SimulatedWorkerGrain).FullName), TimeProvider.System, NullLogger.Instance);
-        coordinator.Allot([.. Enumerable.Range(0, workers).Select(worker => $"worker-{worker}")]);
+        var coordinator = new RunCoordinator("run", new Ledger(spec), history, new(name => grains.GetGrain<IWorkerGrain>(name, typeof(SimulatedWorkerGrain).FullName), name => name, () => { }), TimeProvider.System, NullLogger.Instance);
+        coordinator.Allot([.. Enumerable.Range(0, workers).Select(worker => $"worker-{worker}")], []);
         if (await coordinator.RunAsync() is not { Error: null } ended)
             throw new InvalidOperationException("The run did not end well: " + history.Last<RunEnded>()?.Error);
         double[] measured = [.. milliseconds.Skip(steps / 2).Order()];

@@ -25,7 +25,7 @@ internal sealed class PretendedRun : ITrainingRunGrain
 
     public Task<long> GoOnAsync() => throw new NotSupportedException();
 
-    public Task AllotAsync(IReadOnlyList<string> workers) => throw new NotSupportedException();
+    public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => throw new NotSupportedException();
 
     public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
 

@@ -71,29 +71,8 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
 
     /// <summary>Starts a silo without waiting for it; one whose name says that it is a sampler never trains.</summary>
     /// <param name="prefix">Command that runs it, as for another network namespace.</param>
-    public SiloProcess Launch(string name, string address = "127.0.0.1", params IReadOnlyList<string> prefix)
-    {
-        int[] ports = FreePorts.Find(3);
-        bool isSampler = name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal);
-        string own = isSampler ? name[ClusterNames.SamplerPrefix.Length..] : name;
-        Directory.CreateDirectory(logs);
-        var silo = SiloProcess.Start(
-            name,
-            [
-                .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
-                $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
-                $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
-            ],
-            Path.Combine(logs, $"{own}.log"), Environment);
-        lock (gate)
-        {
-            portsOf[name] = ports;
-            silos.Add(silo);
-        }
-
-        _ = KeepAsync(silo, () => Launch(name, address, prefix));
-        return silo;
-    }
+    public SiloProcess Launch(string name, string address = "127.0.0.1", params IReadOnlyList<string> prefix) =>
+        Launch(name, address, FreePorts.Find(3), prefix);
 
     /// <summary>The newest process of that name.</summary>
     public SiloProcess Silo(string name) => Silos.Last(silo => silo.Name == name);
@@ -158,6 +137,30 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
         foreach (SiloProcess silo in Silos)
             await silo.DisposeAsync();
         http.Dispose();
+    }
+
+    private SiloProcess Launch(string name, string address, int[] ports, IReadOnlyList<string> prefix)
+    {
+        bool isSampler = name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal);
+        string own = isSampler ? name[ClusterNames.SamplerPrefix.Length..] : name;
+        Directory.CreateDirectory(logs);
+        var silo = SiloProcess.Start(
+            name,
+            [
+                .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
+                $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
+                $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
+            ],
+            Path.Combine(logs, $"{own}.log"), Environment);
+        lock (gate)
+        {
+            portsOf[name] = ports;
+            silos.Add(silo);
+        }
+
+        // A page that shows it goes on with the next process.
+        _ = KeepAsync(silo, () => Launch(name, address, ports, prefix));
+        return silo;
     }
 
     private async Task KeepAsync(SiloProcess silo, Action again)

@@ -5,7 +5,8 @@ namespace PixelCnnCluster.Training;
 
 /// <summary>The first thing that is said on a connection between workers: whose chunks of which generation will come. Nothing is said in return; who is not wanted is hung up on.</summary>
 [MessagePackObject]
-public sealed record PeerGreeting([property: Key(0)] string Run, [property: Key(1)] int Generation, [property: Key(2)] string Worker)
+public sealed record PeerGreeting(
+    [property: Key(0)] string Run, [property: Key(1)] int Generation, [property: Key(2)] string Worker, [property: Key(3)] Guid Nonce)
 {
     private const int LongestBytes = 4096;
 

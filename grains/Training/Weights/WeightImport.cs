@@ -34,6 +34,7 @@ internal static class WeightImport
     {
         try
         {
+            Directory.CreateDirectory(spec.SaveDir);
             return CheckpointFolder.Save(checkpoint, spec.SaveDir, spec.KeepCheckpoints).Path;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)

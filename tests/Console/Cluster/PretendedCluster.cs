@@ -105,7 +105,7 @@ internal sealed class PretendedRunGrain(PretendedRuns runs) : Grain, ITrainingRu
 
     public Task<long> GoOnAsync() => throw new NotSupportedException();
 
-    public Task AllotAsync(IReadOnlyList<string> workers) => throw new NotSupportedException();
+    public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => throw new NotSupportedException();
 
     public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
 

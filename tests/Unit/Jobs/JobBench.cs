@@ -52,7 +52,7 @@ internal sealed class JobBench(int seed)
             async () =>
             {
                 var coordinator = new JobCoordinator(
-                    Guid.Empty, job, () => [.. samplers.Keys.Except(Absent)], Find, Tell, World.ClockOf(() => true), () => IsWanted);
+                    Guid.Empty, job, new(() => [.. samplers.Keys.Except(Absent)], Find, ProcessOf), Tell, World.ClockOf(() => true), () => IsWanted);
                 await coordinator.RunAsync();
                 await World.Delay(TimeSpan.FromMinutes(1));
                 return true;
@@ -90,6 +90,8 @@ internal sealed class JobBench(int seed)
     }
 
     private PretendedSampler Find(string name) => Absent.Contains(name) ? throw new OrleansException($"No silo named {name} is in the cluster.") : samplers[name];
+
+    private string? ProcessOf(string name) => Absent.Contains(name) ? null : name;
 
     private void Tell(JobEvent e)
     {

@@ -98,15 +98,49 @@ public sealed class JobCoordinatorTests
     }
 
     [Fact]
-    public void A_mistake_of_the_users_ends_the_job_and_nothing_is_told_after_it()
+    public void A_mistake_of_the_users_that_all_find_ends_the_job_and_nothing_is_told_after_it()
     {
         JobBench bench = new JobBench(1).With("a", "b");
-        bench["a"].Fault = call => call < 1 ? null : new UserErrorException("The model is damaged.");
-        bench["b"].Patience = 1;
+        foreach (string name in new[] { "a", "b" })
+            bench[name].Fault = call => call < 1 ? null : new UserErrorException("The model is damaged.");
+
         bench.Run(JobBench.Draw(5000, 1));
+
         Assert.Equal(new JobEnded("The model is damaged.", UserError: true), bench.End);
-        Assert.Empty(bench.Events.OfType<SamplerLost>());
-        Assert.Equal(2, bench["a"].Calls);
+        Assert.Single(bench.Events.OfType<SamplerLost>());
+        Assert.Equal((2, 2), (bench["a"].Calls, bench["b"].Calls));
+    }
+
+    [Fact]
+    public void A_sampler_that_lacks_the_files_is_told_of_and_another_does_its_part()
+    {
+        JobBench bench = new JobBench(1).With("a", "b");
+        bench["a"].Fault = _ => new UserErrorException("There is no model.");
+
+        bench.Run(JobBench.Draw(12, 1)).AssertDrawn(12);
+
+        Assert.Equal(new SamplerLost("a", "There is no model."), Assert.Single(bench.Events.OfType<SamplerLost>()));
+    }
+
+    /// <summary>The one that can do the job is back after a while.</summary>
+    [Fact]
+    public void A_job_waits_for_a_sampler_that_is_merely_away_while_another_is_unfit()
+    {
+        JobBench bench = new JobBench(3).With("a", "b");
+        bench["a"].Fault = _ => new InvalidOperationException("out of memory");
+        bench.Told = async e =>
+        {
+            if (e is RowDrawn { Row: 0 } && bench.Events.OfType<RowDrawn>().Count() == 1)
+            {
+                bench.Absent.Add("b");
+                await bench.World.Delay(TimeSpan.FromSeconds(10));
+                bench.Absent.Clear();
+            }
+        };
+
+        bench.Run(JobBench.Draw(12, 1)).AssertDrawn(12);
+
+        Assert.Single(bench.Events.OfType<SamplersAwaited>());
     }
 
     [Fact]

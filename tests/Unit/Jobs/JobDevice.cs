@@ -70,6 +70,8 @@ internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
 
     public string Description => threads.Description;
 
+    public TimeSpan BusyFor => threads.BusyFor;
+
     /// <summary>Rows that were drawn, of all drawings.</summary>
     public int Rows => Volatile.Read(ref rows);
 

@@ -13,7 +13,7 @@ namespace PixelCnnCluster.Tests.Peers;
 /// <summary>The first of two workers, its listener, and what a peer says to it over real sockets.</summary>
 public sealed class PeerListenerTests : IAsyncLifetime
 {
-    private static readonly PeerGreeting Greeting = new("run", 3, "second");
+    private static readonly PeerGreeting Greeting = new("run", 3, "second", Guid.Empty);
 
     /// <summary>Four floats in two chunks, of which the first worker owns the first.</summary>
     private readonly GradientExchange exchange;
@@ -52,7 +52,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
                 await each.StartAsync(TestContext.Current.CancellationToken);
             var network = new PeerNetwork(worker => Task.FromResult(listeners[worker[0] - '0'].Address), certificates: null);
             for (int rank = 0; rank < 2; rank++)
-                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}"), ["0", "1"], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
+                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
             for (long step = 0; step < 3; step++)
             {
                 GradientRound[] rounds = [.. exchanges.Select((exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];

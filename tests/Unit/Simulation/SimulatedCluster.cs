@@ -28,12 +28,16 @@ internal sealed class SimulatedCluster
     public SimulatedCluster(World world, RunSpec spec, string[] reference)
     {
         (World, this.spec, this.reference) = (world, spec, reference);
-        Store.Record = new() { Spec = spec };
+        Store.Write(new() { Spec = spec });
+        _ = TellAgainAsync();
     }
 
     public World World { get; }
 
     public Trouble Trouble { get; set; } = Trouble.None;
+
+    /// <summary>The work of all workers may have failed; the run goes on when it is resumed.</summary>
+    public bool MayFail { get; set; }
 
     public SimulatedStore Store { get; } = new();
 
@@ -41,6 +45,9 @@ internal sealed class SimulatedCluster
 
     /// <summary>Every process that has been started; several may have had one name.</summary>
     public List<SimulatedNode> Nodes { get; } = [];
+
+    /// <summary>Those of all coordinators, as they were told.</summary>
+    public List<RunEvent> Events { get; } = [];
 
     /// <summary>All that were given.</summary>
     public List<StepOrder> Orders { get; } = [];
@@ -127,10 +134,11 @@ internal sealed class SimulatedCluster
             return;
         SimulatedNode node = living[World.Random.Next(living.Length)];
         RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();
-        var coordinator = new RunCoordinator("run", new SimulatedLedger(this, node), history, name => new SimulatedLink(this, node, name), node.Clock, NullLogger.Instance);
+        var cluster = new RunCluster(name => new SimulatedLink(this, node, name), ProcessOf, () => World.Post(_ => Tell(), null));
+        var coordinator = new RunCoordinator("run", new SimulatedLedger(this, node), history, cluster, node.Clock, NullLogger.Instance);
         coordinators.Add((coordinator, node));
         World.Note($"a coordinator begins on {node.Name}");
-        coordinator.Allot(Allotted());
+        coordinator.Allot(Allotted([]), []);
         _ = ListenAsync(history);
         _ = RunAsync(coordinator, node);
     }
@@ -142,7 +150,10 @@ internal sealed class SimulatedCluster
     public void Tell()
     {
         foreach ((RunCoordinator coordinator, _) in coordinators.Where(one => one.Node.IsAlive && one.Node.Island is null).ToList())
-            coordinator.Allot(Allotted());
+        {
+            IReadOnlyList<string> unfit = coordinator.Unfit;
+            coordinator.Allot(Allotted(unfit), unfit);
+        }
     }
 
     /// <summary>A state has changed: it must be that of an undisturbed run.</summary>
@@ -155,7 +166,12 @@ internal sealed class SimulatedCluster
         {
             RunEnded? end = await coordinator.RunAsync();
             coordinators.RemoveAll(one => one.Coordinator == coordinator);
-            if (end is not null)
+            if (end is { Outcome: RunOutcome.Failed } && MayFail)
+            {
+                // As somebody does who has seen to the workers.
+                Store.Write(Store.Record with { State = RunState.Queued, Error = null });
+            }
+            else if (end is not null)
             {
                 ended.TrySetResult(end);
                 return;
@@ -171,7 +187,20 @@ internal sealed class SimulatedCluster
         }
     }
 
-    private string[] Allotted() => [.. Nodes.Where(node => !node.IsNoticed && !node.IsRetiring).Select(node => node.Name).Distinct().Order().Take(spec.Shards)];
+    private string[] Allotted(IReadOnlyList<string> unfit) =>
+        [.. Nodes.Where(node => !node.IsNoticed && !node.IsRetiring).Select(node => node.Name).Distinct().Except(unfit).Order().Take(spec.Shards)];
+
+    private string? ProcessOf(string name) => Nodes.FindLastIndex(node => node.Name == name && !node.IsNoticed) is >= 0 and int i ? $"{i}" : null;
+
+    /// <summary>Silos have the workers shared out anew now and then.</summary>
+    private async Task TellAgainAsync()
+    {
+        while (!Ended.IsCompleted)
+        {
+            await World.Delay(TimeSpan.FromSeconds(2));
+            Tell();
+        }
+    }
 
     private async Task ListenAsync(RunHistory history)
     {
@@ -193,14 +222,21 @@ internal sealed class SimulatedCluster
 
     private void Check(RunEvent happened)
     {
+        Events.Add(happened);
         World.Note(happened is GenerationOpened { Workers: var workers } ? $"{string.Join(", ", workers)}: {happened}" : happened.ToString());
         switch (happened)
         {
+            case GenerationOpened opened when opened.Step < Math.Min(Store.Record.SavedStep ?? 0, Disk.NewestWholeStep):
+                Assert.Fail($"Generation {opened.Generation} begins after step {opened.Step}, although there is a checkpoint of step {Disk.NewestWholeStep}.");
+                break;
             case GenerationOpened opened when opened.Step < announced:
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
+                // A store that has lost the names of those who leave cannot tell whom to ask.
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && !(Store.HasGoneBack && node.IsRetiring) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
                     .Select(node => node.Name);
                 Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
                 announced = opened.Step;
+                // Where the store has lost writes as well, nobody is left who knows the numbers that were given.
+                Generations = Math.Min(Generations, opened.Generation);
                 break;
             case StepCommitted committed when committed.Generation < Generations:
                 // A coordinator that has been replaced may learn late that its last step was complete, but of nothing that the new one did not know.

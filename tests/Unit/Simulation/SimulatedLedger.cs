@@ -1,15 +1,36 @@
 using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Tests.Simulation;
 
 /// <summary>The cluster's store: one record, written by compare-and-set, which may be out of reach for a while.</summary>
 internal sealed class SimulatedStore
 {
-    public RunRecord Record { get; set; } = new();
+    private readonly List<(RunRecord Record, int Version)> writes = [(new(), 0)];
+    private int issued;
 
-    public int Version { get; set; }
+    public RunRecord Record => writes[^1].Record;
+
+    /// <summary>Of the record; no two writes have the same.</summary>
+    public int Version => writes[^1].Version;
 
     public bool IsOut { get; set; }
+
+    public int Write(RunRecord record)
+    {
+        writes.Add((record, ++issued));
+        return issued;
+    }
+
+    /// <summary>Loses the newest writes, though they were acknowledged; not the one that says that the run trains.</summary>
+    public void GoBack(int lost)
+    {
+        HasGoneBack = true;
+        for (; lost > 0 && writes is [.., { Record.State: RunState.Training }, _]; lost--)
+            writes.RemoveAt(writes.Count - 1);
+    }
+
+    public bool HasGoneBack { get; private set; }
 }
 
 /// <summary>A coordinator's view of the record. A write may fail although it was done.</summary>
@@ -24,8 +45,7 @@ internal sealed class SimulatedLedger(SimulatedCluster cluster, SimulatedNode no
         await TravelAsync();
         if (cluster.Store.Version != version)
             throw new LedgerLostException("Someone else has written.");
-        int written = ++cluster.Store.Version;
-        cluster.Store.Record = record;
+        int written = cluster.Store.Write(record);
         await TravelAsync();
         (Record, version) = (record, written);
     }

@@ -13,6 +13,7 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     private readonly SimulatedCluster cluster;
     private readonly World world;
     private Task deviceQueue = Task.CompletedTask;
+    private TimeSpan? begun;
 
     public SimulatedNode(SimulatedCluster cluster, string name)
     {
@@ -48,6 +49,12 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     public string Description => "simulated";
 
+    /// <summary>Thrown by the work on shards, as when a card has no memory left.</summary>
+    public Exception? Fault { get; set; }
+
+    /// <summary>Thrown when the data set is read, as where a volume is missing.</summary>
+    public UserErrorException? Mistake { get; set; }
+
     public void Die()
     {
         IsAlive = false;
@@ -62,6 +69,14 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
         Noticed?.Invoke();
     }
 
+    /// <summary>The work in progress never ends, nor what comes after it.</summary>
+    public bool Hangs { get; set; }
+
+    /// <summary>The folder takes what is written and never answers.</summary>
+    public bool WritingHangs { get; set; }
+
+    public TimeSpan BusyFor => begun is { } at ? world.Elapsed - at : TimeSpan.Zero;
+
     /// <summary>One after another, each after a while; now and then for so long that calls are repeated.</summary>
     public Task<T> RunAsync<T>(Func<T> work)
     {
@@ -72,20 +87,46 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
         async Task<T> AfterAsync(Task before)
         {
             await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            begun = world.Elapsed;
             await Task.Delay(world.Chance(0.005) ? world.Between(1000, 12_000) : world.Between(1, 30), Clock);
-            return work();
+            if (Hangs)
+                await new TaskCompletionSource().Task;
+            try
+            {
+                return work();
+            }
+            finally
+            {
+                begun = null;
+            }
         }
     }
 
     public async Task<T> RunAsideAsync<T>(Func<T> work)
     {
         await Task.Delay(world.Between(0, 500), Clock);
+        if (WritingHangs)
+            await new TaskCompletionSource().Task;
         return work();
     }
 
-    public void Load(RunSpec spec) { }
+    public void Load(RunSpec spec)
+    {
+        if (Mistake is not null)
+            throw Mistake;
+    }
 
     public long? NewestCheckpoint(RunSpec spec) => cluster.Disk.Newest;
 
-    public IReplica Build(RunSpec spec) => Replica = new(cluster.Disk, cluster.Check);
+    public IReplica Build(RunSpec spec)
+    {
+        Load(spec);
+        return Replica = new(cluster.Disk, cluster.Check) { Computing = () => ThrowIf(Fault) };
+    }
+
+    private static void ThrowIf(Exception? fault)
+    {
+        if (fault is not null)
+            throw fault;
+    }
 }

@@ -25,6 +25,9 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public int SkippedInARow { get; private set; }
 
+    /// <summary>Called before shards are computed.</summary>
+    public Action Computing { get; init; } = () => { };
+
     /// <summary>How often shards of a step were computed.</summary>
     public long Computed { get; private set; }
 
@@ -35,7 +38,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
     public static string[] Reference(RunSpec spec, long steps)
     {
         var replica = new SimulatedReplica(new SimulatedDisk(), _ => { });
-        replica.Start(newerThan: null);
+        replica.Start(newerThan: null, mustLoad: false);
         List<string> hashes = [replica.Hash()];
         for (long step = 0; step < steps; step++)
         {
@@ -49,11 +52,13 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         return [.. hashes];
     }
 
-    public IReadOnlyList<string> Start(long? newerThan)
+    public IReadOnlyList<string> Start(long? newerThan, bool mustLoad)
     {
         (List<string> refused, SavedState? newest) = disk.NewestWhole();
         if (newerThan >= (newest?.Step ?? 0))
             return refused;
+        if (newest is null && mustLoad)
+            throw new IOException("There is no checkpoint.");
         (Step, SkippedInARow) = newest is null ? (0, 0) : (newest.Step, newest.SkippedInARow);
         (newest?.State ?? new ulong[Words]).CopyTo(state, 0);
         changed(this);
@@ -62,6 +67,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public double[] ComputeShards(ShardRange range, GradientRound round)
     {
+        Computing();
         Computed++;
         for (int part = GradientParts.Count - 1; part >= 0; part--)
         {
@@ -142,10 +148,18 @@ internal sealed class SimulatedDisk
 
     public bool IsFull { get; set; }
 
-    public long? Newest => files.Count == 0 ? null : files.Keys.Last();
+    /// <summary>The volume is not mounted.</summary>
+    public bool IsMissing { get; set; }
+
+    public long? Newest => IsMissing || files.Count == 0 ? null : files.Keys.Last();
+
+    /// <summary>Of the newest file that is not damaged, whether or not it can be seen; 0 without one.</summary>
+    public long NewestWholeStep => files.LastOrDefault(file => file.Value is not null).Key;
 
     public CheckpointReport Save(SavedState state, string hash)
     {
+        if (IsMissing)
+            throw new DirectoryNotFoundException("The folder is not there.");
         if (IsFull)
             throw new IOException("No space left on device");
         files[state.Step] = state;
@@ -161,6 +175,8 @@ internal sealed class SimulatedDisk
     public (List<string> Refused, SavedState? Newest) NewestWhole()
     {
         List<string> refused = [];
+        if (IsMissing)
+            return (refused, null);
         foreach ((long step, SavedState? file) in files.Reverse())
         {
             if (file is not null)

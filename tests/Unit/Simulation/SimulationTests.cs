@@ -8,14 +8,7 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// </summary>
 public sealed class SimulationTests
 {
-    /// <summary>Ends between two epochs.</summary>
-    private const int Steps = 85, StepsPerEpoch = 10;
-
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(30);
-
-    private static readonly RunSpec Spec = Presets.Quick with { Shards = 5, BatchSize = 4, MaxSteps = Steps, MaxEpochs = 100, Samples = 0, SaveInterval = 1, MaxMinutes = null, Workers = 4, MaxSkipped = 3 };
-
-    private static readonly string[] Reference = SimulatedReplica.Reference(Spec, Steps), Endless = SimulatedReplica.Reference(Spec, 1000);
+    private const int StepsPerEpoch = 10;
 
     [Fact]
     public void Without_trouble_any_number_of_workers_ends_in_the_same_state()
@@ -23,14 +16,14 @@ public sealed class SimulationTests
         foreach (int workers in new[] { 1, 2, 3, 4 })
         {
             SimulatedCluster? undisturbed = null;
-            Run(seed: workers, workers, (cluster, _) =>
+            Schedule.Run(seed: workers, workers, (cluster, _) =>
             {
                 undisturbed = cluster;
                 return Task.CompletedTask;
             });
             // Scores and copies come after whole epochs and at the end.
-            Assert.All(undisturbed!.Orders, order => Assert.Equal((order.Step + 1) % StepsPerEpoch > 0 && order.Step + 1 < Steps, order.GoesOn));
-            Assert.All(undisturbed.Nodes, node => Assert.Equal((Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
+            Assert.All(undisturbed!.Orders, order => Assert.Equal((order.Step + 1) % StepsPerEpoch > 0 && order.Step + 1 < Schedule.Steps, order.GoesOn));
+            Assert.All(undisturbed.Nodes, node => Assert.Equal((Schedule.Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
         }
     }
 
@@ -54,7 +47,7 @@ public sealed class SimulationTests
             RunEnded ended = world.Run(
                 async () =>
                 {
-                    var cluster = new SimulatedCluster(world, Spec with { MaxSteps = 100_000 }, Endless);
+                    var cluster = new SimulatedCluster(world, Schedule.Spec with { MaxSteps = 100_000 }, Schedule.Endless);
                     for (int i = 0; i < 3; i++)
                         cluster.StartNode();
                     cluster.StartCoordinator();
@@ -65,9 +58,9 @@ public sealed class SimulationTests
                         await cluster.KillAsync(cluster.Nodes[world.Random.Next(3)]);
                     return await cluster.Ended;
                 },
-                Deadline,
+                Schedule.Deadline,
                 awaited: "end of the run");
-            Assert.True(ended.Outcome == RunOutcome.Stopped && ended.StateHash == Endless[ended.Step], $"Seed {seed}: {ended}\n{string.Join('\n', world.Newest)}");
+            Assert.True(ended.Outcome == RunOutcome.Stopped && ended.StateHash == Schedule.Endless[ended.Step], $"Seed {seed}: {ended}\n{string.Join('\n', world.Newest)}");
         });
     }
 
@@ -77,42 +70,14 @@ public sealed class SimulationTests
     {
         string[] range = (Environment.GetEnvironmentVariable("PIXELCNN_SIMULATION_SEEDS") ?? "1:300").Split(':');
         int first = int.Parse(range[0], System.Globalization.CultureInfo.InvariantCulture), count = int.Parse(range[1], System.Globalization.CultureInfo.InvariantCulture);
-        Parallel.For(first, first + count, seed => Run(seed, workers: 1 + (seed % 4), DisturbAsync));
+        Parallel.For(first, first + count, seed => Schedule.Run(seed, workers: 1 + (seed % 4), DisturbAsync));
     }
 
     private static string Trace(int seed)
     {
         var world = new World(seed);
-        Run(world, seed, workers: 3, DisturbAsync);
+        Schedule.Run(world, seed, workers: 3, DisturbAsync);
         return string.Join('\n', world.Newest);
-    }
-
-    private static void Run(int seed, int workers, Func<SimulatedCluster, Task, Task> disturb) => Run(new World(seed), seed, workers, disturb);
-
-    private static void Run(World world, int seed, int workers, Func<SimulatedCluster, Task, Task> disturb)
-    {
-        try
-        {
-            RunEnded ended = world.Run(
-                async () =>
-                {
-                    var cluster = new SimulatedCluster(world, Spec, Reference);
-                    for (int i = 0; i < workers; i++)
-                        cluster.StartNode();
-                    cluster.StartCoordinator();
-                    Task disturbing = disturb(cluster, cluster.Ended);
-                    if (await Task.WhenAny(cluster.Ended, disturbing) == disturbing)
-                        await disturbing;
-                    return await cluster.Ended;
-                },
-                Deadline,
-                awaited: "end of the run");
-            Assert.Equal((RunOutcome.Completed, (long)Steps, Reference[Steps]), (ended.Outcome, ended.Step, ended.StateHash));
-        }
-        catch (Exception fault)
-        {
-            Assert.Fail($"Seed {seed} (PIXELCNN_SIMULATION_SEEDS={seed}:1), after {world.Elapsed}: {fault}\n{string.Join('\n', world.Newest)}");
-        }
     }
 
     /// <summary>Trouble of all kinds for some seconds, then none.</summary>
@@ -131,7 +96,9 @@ public sealed class SimulationTests
         for (int i = 0; i < going.Count; i++)
             await going[i];
         cluster.Trouble = Trouble.None;
-        (cluster.Disk.IsFull, cluster.Store.IsOut) = (false, false);
+        foreach (SimulatedNode node in cluster.Nodes)
+            (node.Fault, node.Mistake) = (null, null);
+        (cluster.Disk.IsFull, cluster.Disk.IsMissing, cluster.Store.IsOut) = (false, false, false);
         if (cluster.Living.All(node => node.Island is not null))
             cluster.StartNode();
         cluster.StartCoordinator();
@@ -141,7 +108,7 @@ public sealed class SimulationTests
             SimulatedNode[] living = [.. cluster.Living.Where(node => node.Island is null)];
             SimulatedNode[] Some() => world.Chance(0.5) ? living : [.. living.Where(_ => world.Chance(0.5))];
             SimulatedNode? Any() => living.Length == 0 ? null : living[world.Random.Next(living.Length)];
-            switch (world.Random.Next(13))
+            switch (world.Random.Next(18))
             {
                 case 0 or 1 when Any() is { } victim:
                     await cluster.KillAsync(victim, hangs: world.Chance(0.3));
@@ -182,6 +149,24 @@ public sealed class SimulationTests
                     foreach (SimulatedNode each in living)
                         going.Add(cluster.KillAsync(each));
                     cluster.Disk.DamageNewest();
+                    break;
+                case 13 or 14 when living.Length > 1 && cluster.Nodes.All(node => node.Fault is null && node.Mistake is null):
+                    cluster.MayFail = true;
+                    SimulatedNode unfit = living[world.Random.Next(living.Length)];
+                    if (world.Chance(0.5))
+                        unfit.Fault = new InvalidOperationException("out of memory");
+                    else
+                        unfit.Mistake = new UserErrorException("no data");
+                    break;
+                case 15:
+                    cluster.Disk.IsMissing = true;
+                    await world.Delay(world.Between(100, 8000));
+                    cluster.Disk.IsMissing = false;
+                    break;
+                case 16 or 17:
+                    cluster.Store.GoBack(world.Random.Next(1, 4));
+                    if (Any() is { } lost)
+                        await cluster.KillAsync(lost);
                     break;
             }
         }

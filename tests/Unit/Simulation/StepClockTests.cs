@@ -14,7 +14,8 @@ public sealed class StepClockTests
         TimeProvider time = world.ClockOf(() => true);
         var clock = new StepClock(time);
         // Nobody is asked, so that a step takes no time itself.
-        var nobody = new Crew("run", 1, [], _ => throw new NotSupportedException(), new Roster(_ => throw new NotSupportedException(), time));
+        var cluster = new RunCluster(_ => throw new NotSupportedException(), _ => null, () => { });
+        var nobody = new Crew("run", new(1, Guid.Empty), [], cluster, new Roster(cluster, time, (_, _) => { }), () => clock.AnswerTimeout, time);
         Assert.Equal(
             [TimeSpan.Zero, Pause, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero],
             world.Run(

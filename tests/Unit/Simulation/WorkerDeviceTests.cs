@@ -10,6 +10,8 @@ public sealed class WorkerDeviceTests : IDisposable
 {
     private static readonly RunSpec Spec = Presets.Quick with { Shards = 2, BatchSize = 4 };
 
+    private static readonly GenerationId First = new(1, Guid.Empty), Second = new(2, Guid.Empty);
+
     private readonly DeviceThreads threads = new(1);
     private readonly Replicas replicas = new();
     private readonly WorkerDevice worker;
@@ -23,7 +25,7 @@ public sealed class WorkerDeviceTests : IDisposable
     public async Task A_gradient_is_applied_without_another_order()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", 1, 0));
+        await worker.StepAsync(new("run", First, 0));
         Assert.Equal(1, (await EnrolAsync(generation: 2)).Step);
     }
 
@@ -34,8 +36,8 @@ public sealed class WorkerDeviceTests : IDisposable
         string[] reference = SimulatedReplica.Reference(Spec, 2);
         Assert.Equal(reference[1], await StepAndGoOnAsync(0));
         Assert.Equal(2, replicas.Newest!.Computed);
-        await worker.StepAsync(new("run", 1, 1));
-        Assert.Equal(reference[2], await worker.HashAsync(new("run", 1, 2)));
+        await worker.StepAsync(new("run", First, 1));
+        Assert.Equal(reference[2], await worker.HashAsync(new("run", First, 2)));
         Assert.Equal(2, replicas.Newest.Computed);
     }
 
@@ -46,9 +48,9 @@ public sealed class WorkerDeviceTests : IDisposable
         await StepAndGoOnAsync(0);
         await StepAndGoOnAsync(1);
         // It is not the one that was given, whose answer is remembered.
-        await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", 1, 0)));
-        await worker.StepAsync(new("run", 1, 2));
-        Assert.Equal(SimulatedReplica.Reference(Spec, 3)[3], await worker.HashAsync(new("run", 1, 3)));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", First, 0)));
+        await worker.StepAsync(new("run", First, 2));
+        Assert.Equal(SimulatedReplica.Reference(Spec, 3)[3], await worker.HashAsync(new("run", First, 3)));
         Assert.Equal(3, replicas.Newest!.Computed);
     }
 
@@ -58,9 +60,9 @@ public sealed class WorkerDeviceTests : IDisposable
         await JoinAsync();
         await StepAndGoOnAsync(0);
         Assert.Equal(1, (await EnrolAsync(generation: 2)).Step);
-        await worker.JoinAsync(new("run", 2, ["worker-0"], Spec, Step: 1, Source: null));
-        await worker.StepAsync(new("run", 2, 1));
-        Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await worker.HashAsync(new("run", 2, 2)));
+        await worker.JoinAsync(new("run", Second, ["worker-0"], Spec, Step: 1, Source: null, MustLoad: false));
+        await worker.StepAsync(new("run", Second, 1));
+        Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await worker.HashAsync(new("run", Second, 2)));
         Assert.Equal(3, replicas.Newest!.Computed);
     }
 
@@ -68,26 +70,26 @@ public sealed class WorkerDeviceTests : IDisposable
     public async Task An_order_for_another_state_is_refused()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", 1, 0));
-        string hash = await worker.HashAsync(new("run", 1, 1));
+        await worker.StepAsync(new("run", First, 0));
+        string hash = await worker.HashAsync(new("run", First, 1));
         foreach (long step in new long[] { 0, 2, 3 })
-            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.HashAsync(new("run", 1, step)));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.HashAsync(new("run", First, step)));
         foreach (long step in new long[] { 2, 3 })
-            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", 1, step)));
-        await worker.SnapshotAsync(new("run", 1, 1, null));
-        Assert.Equal(hash, (await worker.WriteSnapshotAsync(new("run", 1, 1, null))).StateHash);
-        Assert.Equal(1, (await worker.StepAsync(new("run", 1, 1))).Step);
+            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", First, step)));
+        await worker.SnapshotAsync(new("run", First, 1, null));
+        Assert.Equal(hash, (await worker.WriteSnapshotAsync(new("run", First, 1, null))).StateHash);
+        Assert.Equal(1, (await worker.StepAsync(new("run", First, 1))).Step);
     }
 
     [Fact]
     public async Task A_worker_whose_gradient_was_reported_and_cannot_be_applied_serves_the_run_no_more()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", 1, 0));
-        await worker.HashAsync(new("run", 1, 1));
+        await worker.StepAsync(new("run", First, 0));
+        await worker.HashAsync(new("run", First, 1));
         replicas.Breaks = true;
-        Assert.Equal(1, (await worker.StepAsync(new("run", 1, 1))).Step);
-        foreach (Func<Task> next in new Func<Task>[] { () => worker.HashAsync(new("run", 1, 2)), () => worker.StepAsync(new("run", 1, 2)), () => EnrolAsync(generation: 2) })
+        Assert.Equal(1, (await worker.StepAsync(new("run", First, 1))).Step);
+        foreach (Func<Task> next in new Func<Task>[] { () => worker.HashAsync(new("run", First, 2)), () => worker.StepAsync(new("run", First, 2)), () => EnrolAsync(generation: 2) })
             Assert.Equal("broken", (await Assert.ThrowsAsync<IOException>(next)).Message);
         replicas.Breaks = false;
         await worker.LeaveAsync("run", 2);
@@ -100,26 +102,58 @@ public sealed class WorkerDeviceTests : IDisposable
         await JoinAsync();
         var applying = new TaskCompletionSource<WorkerPhase>(TaskCreationOptions.RunContinuationsAsynchronously);
         replicas.Changed = () => applying.TrySetResult(worker.Status().Phase);
-        await worker.StepAsync(new("run", 1, 0));
+        await worker.StepAsync(new("run", First, 0));
         Assert.Equal(WorkerPhase.Computing, await applying.Task);
+    }
+
+    /// <summary>As when the store has lost what it had acknowledged, so that a number is given twice.</summary>
+    [Fact]
+    public async Task Another_opening_of_a_generation_that_the_worker_knows_is_refused_with_its_number()
+    {
+        await JoinAsync();
+        GenerationId again = new(1, Guid.NewGuid());
+
+        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(() => worker.EnrolAsync(new("run", again, Spec, IfHeld: false)));
+
+        Assert.Equal(1, refusal.Newest);
+        await Assert.ThrowsAsync<StaleOrderException>(() => worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
+        await Assert.ThrowsAsync<StaleOrderException>(() => worker.StepAsync(new("run", again, 0)));
+        Assert.Null(worker.ExchangeFor(new("run", 1, "worker-1", again.Nonce)));
+        Assert.Equal(0, (await worker.StepAsync(new("run", First, 0))).Step);
+    }
+
+    [Fact]
+    public async Task A_worker_that_has_joined_keeps_its_exchange_however_late_the_order_comes_again()
+    {
+        await JoinAsync();
+        GradientExchange exchange = worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty))!;
+        // More answers than are remembered.
+        for (int step = 0; step < 20; step++)
+            await worker.StepAsync(new("run", First, step));
+
+        JoinReport again = await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
+
+        Assert.Equal(0, again.Step);
+        Assert.Same(exchange, worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty)));
+        Assert.Equal(20, (await worker.StepAsync(new("run", First, 20))).Step);
     }
 
     /// <returns>The state's hash after the step, when the shards of the next are computed.</returns>
     private async Task<string> StepAndGoOnAsync(long step)
     {
-        await worker.StepAsync(new("run", 1, step, GoesOn: true));
+        await worker.StepAsync(new("run", First, step, GoesOn: true));
         // Comes after the step's end, which asks for the next shards; what is asked for then comes after those.
-        string hash = await worker.HashAsync(new("run", 1, step + 1));
-        await worker.SnapshotAsync(new("run", 1, step + 1, null));
+        string hash = await worker.HashAsync(new("run", First, step + 1));
+        await worker.SnapshotAsync(new("run", First, step + 1, null));
         return hash;
     }
 
-    private Task<Holding> EnrolAsync(int generation) => worker.EnrolAsync(new("run", generation, Spec, IfHeld: false));
+    private Task<Holding> EnrolAsync(int generation) => worker.EnrolAsync(new("run", new(generation, Guid.Empty), Spec, IfHeld: false));
 
     private async Task JoinAsync()
     {
         await EnrolAsync(generation: 1);
-        await worker.JoinAsync(new("run", 1, ["worker-0"], Spec, Step: null, Source: null));
+        await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
     }
 
     private sealed class Replicas : IReplicaSource

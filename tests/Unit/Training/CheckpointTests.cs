@@ -166,14 +166,37 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         for (int i = 0; i < scores.Length; i++)
             run.Checkpoint(scores[i]).Write(Path.Combine(folder.Path, CheckpointHeader.FileName(i)));
         File.WriteAllText(Path.Combine(folder.Path, "notes.txt"), "");
-        CheckpointFolder.Prune(folder.Path, 3);
+        CheckpointFolder.Prune(folder.Path, 3, step: 6);
         Assert.Equal([2, 4, 5, 6], Steps());
-        CheckpointFolder.Prune(folder.Path, 1);
+        CheckpointFolder.Prune(folder.Path, 1, step: 6);
         Assert.Equal([2, 6], Steps());
         Assert.Equal(Path.Combine(folder.Path, CheckpointHeader.FileName(6)), CheckpointHeader.Newest(folder.Path));
         Assert.True(File.Exists(Path.Combine(folder.Path, "notes.txt")));
 
         IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(folder.Path, CheckpointHeader.FileName(i))));
+    }
+
+    [Fact]
+    public void A_checkpoint_is_not_written_to_a_folder_that_is_not_there()
+    {
+        string missing = Path.Combine(folder.Path, "missing");
+
+        IOException fault = Assert.ThrowsAny<IOException>(() => CheckpointFolder.Save(run.Checkpoint(), missing, keep: 1));
+
+        Assert.Contains("mounted", fault.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(missing));
+    }
+
+    /// <summary>As when a volume that was away comes back under a run that has gone on from an older state.</summary>
+    [Fact]
+    public void Pruning_spares_the_checkpoint_that_was_written_last_and_those_of_later_steps()
+    {
+        foreach (int i in new[] { 1, 2, 3, 8, 9 })
+            run.Checkpoint().Write(Path.Combine(folder.Path, CheckpointHeader.FileName(i)));
+
+        CheckpointFolder.Prune(folder.Path, 1, step: 3);
+
+        Assert.Equal([9L, 8, 3], CheckpointHeader.NewestFirst(folder.Path).Select(CheckpointHeader.StepOf));
     }
 
     [Fact]
@@ -184,16 +207,16 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
             run.Checkpoint(3 - i).Write(path);
         CheckpointFolder.Hold(paths[0]);
         CheckpointFolder.HoldOn(paths[1]);
-        CheckpointFolder.Prune(folder.Path, 1);
+        CheckpointFolder.Prune(folder.Path, 1, step: 2);
         Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(folder.Path).Reverse());
 
         File.SetLastWriteTimeUtc(Held(), DateTime.UtcNow.AddHours(-1));
         CheckpointFolder.HoldOn(paths[0]);
-        CheckpointFolder.Prune(folder.Path, 1);
+        CheckpointFolder.Prune(folder.Path, 1, step: 2);
         Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(folder.Path).Reverse());
 
         File.SetLastWriteTimeUtc(Held(), DateTime.UtcNow.AddHours(-1));
-        CheckpointFolder.Prune(folder.Path, 1);
+        CheckpointFolder.Prune(folder.Path, 1, step: 2);
         Assert.Equal([paths[2]], Directory.GetFiles(folder.Path));
 
         string Held() => Directory.GetFiles(folder.Path).Except(paths).Single();

@@ -12,7 +12,7 @@ public sealed class HistoryFileTests : IDisposable
 {
     private readonly TempFolder temp = new();
 
-    private string Folder => Path.Combine(temp.Path, "not", "there yet");
+    private string Folder => temp.Path;
 
     private string File1 => Path.Combine(Folder, HistoryFile.Name);
 
@@ -28,6 +28,17 @@ public sealed class HistoryFileTests : IDisposable
         IReadOnlyList<HistoryEntry> read = HistoryFile.Read(File1);
         Assert.Equal(Texts(OfEveryKind), Texts(read.Select(entry => entry.Event)));
         Assert.Equal([10, 11, 12, 13, .. Enumerable.Range(0, 6).Select(i => (1L << 34) + i)], read.Select(entry => entry.Position));
+    }
+
+    /// <summary>Where a volume is not mounted, nothing is to lie under its place.</summary>
+    [Fact]
+    public void A_folder_that_is_not_there_is_not_made()
+    {
+        string missing = Path.Combine(Folder, "missing");
+
+        Assert.Throws<DirectoryNotFoundException>(() => new HistoryFile(missing).Append(Entries(1, [new WorkersAwaited(1)])));
+
+        Assert.False(Directory.Exists(missing));
     }
 
     [Fact]

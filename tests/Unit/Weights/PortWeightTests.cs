@@ -53,7 +53,7 @@ public sealed class PortWeightTests : IDisposable
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
         RunSpec spec = ModelCard.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
         using TinyRun run = TinyRun.Start(spec, TinyRun.Images(1, 28));
-        Assert.Empty(run.On(() => run.Replica.Start(null)));
+        Assert.Empty(run.On(() => run.Replica.Start(null, mustLoad: false)));
         Assert.Equal(ModelCard.Read(checkpoint).StateHash, run.Hash);
         Assert.True(run.On(() => run.Replica.State.Values.Equals(run.Replica.State.Average)));
         Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));

@@ -27,6 +27,7 @@ internal static class Stored
         using var state = new TrainingState(network.Network.Layout, spec);
         state.Average.copy_(network.Parameters.Values);
         state.StartAt(7, 0);
+        Directory.CreateDirectory(folder);
         return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
     }
 

@@ -1,0 +1,70 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>A device or a folder that never answers, in a process that lives, holds a run up for a while and not for ever.</summary>
+public sealed class HungDeviceTests
+{
+    /// <summary>When, in the life of a generation, the device of one of three workers hangs.</summary>
+    public enum Moment
+    {
+        Preparing,
+        Training,
+        Evaluating,
+        AtWorkOfOthers,
+    }
+
+    [Theory]
+    [InlineData(Moment.Preparing)]
+    [InlineData(Moment.Training)]
+    [InlineData(Moment.Evaluating)]
+    [InlineData(Moment.AtWorkOfOthers)]
+    public void The_others_go_on_without_a_device_that_hangs(Moment moment)
+    {
+        SimulatedCluster after = Schedule.Run(seed: 1, workers: 3, async (cluster, _) =>
+        {
+            SimulatedNode hung = cluster.Nodes[2];
+            if (moment != Moment.Preparing)
+                await ReachAsync(cluster, moment == Moment.Evaluating ? 30 : 33);
+            hung.Hangs = true;
+            if (moment == Moment.AtWorkOfOthers)
+                _ = hung.RunAsync(() => true);
+        });
+
+        Assert.Equal(["worker-0", "worker-1"], after.Events.OfType<GenerationOpened>().Last().Workers.Order());
+        if (moment != Moment.Preparing)
+        {
+            Assert.Contains(
+                after.Events.OfType<FaultNoticed>(), fault => fault.Worker == "worker-2" && fault.Message.Contains("left out", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void A_stop_ends_a_run_whose_folder_hangs()
+    {
+        var world = new World(1);
+        RunEnded ended = world.Run(
+            async () =>
+            {
+                var cluster = new SimulatedCluster(world, Schedule.Spec with { MaxSteps = null }, Schedule.Endless);
+                cluster.StartNode().WritingHangs = true;
+                cluster.StartCoordinator();
+                await ReachAsync(cluster, 20);
+                long stopped = world.Now;
+                await cluster.StopAsync();
+                RunEnded end = await cluster.Ended;
+                Assert.InRange(TimeSpan.FromTicks(world.Now - stopped), TimeSpan.Zero, TimeSpan.FromMinutes(2));
+                return end;
+            },
+            Schedule.Deadline,
+            awaited: "end of the run");
+        Assert.Equal(RunOutcome.Failed, ended.Outcome);
+        Assert.Contains("could not be written", ended.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task ReachAsync(SimulatedCluster cluster, long step)
+    {
+        while (cluster.Events.OfType<StepCommitted>().LastOrDefault() is not { } newest || newest.Step < step)
+            await cluster.World.Delay(TimeSpan.FromMilliseconds(1));
+    }
+}
