@@ -52,7 +52,7 @@ public static class MixtureLikelihood
     /// </summary>
     /// <param name="logits">[3 M or 10 M]</param>
     /// <param name="noise">[M + C]: standard Gumbel noise to choose a component, standard logistic noise for each channel.</param>
-    /// <param name="colours">[C] in [-1, 1], not rounded.</param>
+    /// <param name="colours">[C] in [-1, 1], those of bytes.</param>
     public static void Sample(ReadOnlySpan<float> logits, ReadOnlySpan<float> noise, Temperatures temperatures, Span<float> colours)
     {
         int channels = colours.Length, groups = channels == 1 ? 2 : 3, components = logits.Length / (1 + (groups * channels));
@@ -69,7 +69,8 @@ public static class MixtureLikelihood
             float value = Parameter(logits, c, 0) + (spread * noise[components + c]);
             for (int before = 0; before < c; before++)
                 value += MathF.Tanh(Parameter(logits, c - 1 + before, 2)) * colours[before];
-            colours[c] = Math.Clamp(value, -1, 1);
+            // The next channel's mean is of the colour that is shown, as in training.
+            colours[c] = ImageScaling.FromByte(ImageScaling.ToByte(value));
         }
 
         // Dividing the logits by a temperature is the same as multiplying the noise with it, which may be 0.

@@ -67,6 +67,17 @@ public sealed class SamplerTests
         AssertFollows(Grey(mean, -3), pixels.Where(pixel => pixel[1] == green).Select(pixel => pixel[2]));
     }
 
+    /// <summary>As the likelihood has it: green's mean is of red's byte, and not of the number that the byte was rounded from.</summary>
+    [Fact]
+    public void A_colour_follows_the_byte_of_the_colour_before_it()
+    {
+        using var scope = NewDisposeScope();
+        // Red is broad, and green so sharp that half a byte of red would move it.
+        Tensor logits = tensor(new[] { 0, 0, -1, 9f, 0, -7, 0, 0, -2, 0 }, [1, 10, 1, 1]);
+        foreach (IGrouping<int, int[]> red in Sampled(logits, channels: 3, seed: 5).GroupBy(pixel => pixel[0]).Where(group => group.Key is > 0 and < 255).OrderByDescending(group => group.Count()).Take(5))
+            AssertFollows(Grey(MathF.Tanh(9) * ((red.Key - 127.5f) / 127.5f), -7), red.Select(pixel => pixel[1]));
+    }
+
     /// <summary>Bytes of many samples of one pixel.</summary>
     private static int[][] Sampled(Tensor logits, int channels, ulong seed)
     {
