@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Orleans.GrainDirectory;
-using Orleans.Storage;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 
@@ -20,26 +19,45 @@ public sealed record RegisteredRun(string Run, string SaveDir, int Wanted, strin
 
 /// <summary>The list of runs, and who works for which.</summary>
 [GrainDirectory(StoreNames.Directory)]
-public sealed partial class ClusterGrain(
-    [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<ClusterGrain> log)
-    : Grain, IClusterGrain
+public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
 {
-    /// <summary>Ended runs that are remembered.</summary>
-    private const int MostEnded = 100;
-
     /// <summary>Runs that train or wait.</summary>
     private const int MostRuns = 100;
 
     private const int LongestName = 100;
 
-    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly HashSet<string> retired = [];
-    private bool isStored = true;
+    private readonly IPersistentState<RunRegister> stored;
+    private readonly ClusterWorkers cluster;
+    private readonly AllowedFolders folders;
+    private readonly RunMetrics metrics;
+    private readonly TimeProvider time;
+    private readonly WorkerScheduler scheduler;
 
-    private RegisteredRun[] Runs => stored.State.Runs;
+    public ClusterGrain(
+        [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics,
+        TimeProvider time, ILogger<ClusterGrain> log)
+    {
+        this.stored = stored;
+        this.cluster = cluster;
+        this.folders = folders;
+        this.metrics = metrics;
+        this.time = time;
+        scheduler = new(this, new(TrainingRun, cluster.Trainers, cluster.ProcessOf), spare => metrics.Spare = spare, time, log);
+    }
+
+    RunRegister IRunRegisterStore.Register
+    {
+        get => stored.State;
+        set => stored.State = value;
+    }
+
+    private IReadOnlyList<RegisteredRun> Runs => scheduler.Runs;
 
     private bool IsFull => Runs.Count(other => !other.IsOver) >= MostRuns;
+
+    Task IRunRegisterStore.WriteAsync() => stored.WriteStateAsync();
 
     public async Task<long> SubmitAsync(string run, RunSpec spec)
     {
@@ -48,7 +66,7 @@ public sealed partial class ClusterGrain(
             throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
         // What ended may not be noted yet.
         if (IsFull || RivalOf(spec) is not null)
-            await TendAsync();
+            await scheduler.ReconcileAsync();
         CheckRoom();
         if (RivalOf(spec) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
@@ -57,22 +75,24 @@ public sealed partial class ClusterGrain(
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
         await FolderWork.DoAsync(spec.SaveDir, () => TryFolder(spec.SaveDir), time);
-        // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked after.
-        await StoreAsync([.. Runs, new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false)]);
-        long position = await TrainingRun(run).BeginAsync(spec);
-        await TendAsync();
+        long position = await scheduler.BeginAsync(
+            new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false), () => TrainingRun(run).BeginAsync(spec));
+        await scheduler.ReconcileAsync();
         return position;
     }
 
     public async Task<long> ResumeAsync(string run)
     {
         if (IsFull)
-            await TendAsync();
+            await scheduler.ReconcileAsync();
         CheckRoom();
         RunOverview overview = await TrainingRun(run).OverviewAsync();
-        long position = await TrainingRun(run).GoOnAsync();
-        await StoreAsync([.. Runs.Where(other => other.Run != run), new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false)]);
-        await TendAsync();
+        // The run itself says why it does not go on.
+        if (overview.State is not (RunState.Stopped or RunState.Failed))
+            return await TrainingRun(run).GoOnAsync();
+        long position = await scheduler.BeginAsync(
+            new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false), () => TrainingRun(run).GoOnAsync());
+        await scheduler.ReconcileAsync();
         return position;
     }
 
@@ -87,7 +107,7 @@ public sealed partial class ClusterGrain(
         string? run = Runs.FirstOrDefault(run => run.Workers.Contains(worker))?.Run;
         try
         {
-            WorkerStatus status = await cluster.Find(worker).StatusAsync().WaitAsync(AnswerPatience, time);
+            WorkerStatus status = await cluster.Find(worker).StatusAsync().WaitAsync(AnswerTimeout, time);
             return status with { Run = status.Run ?? run };
         }
         catch (Exception fault) when (fault is TimeoutException or OrleansException)
@@ -96,21 +116,7 @@ public sealed partial class ClusterGrain(
         }
     }))];
 
-    public async Task TendAsync()
-    {
-        IReadOnlyList<string> active = cluster.Trainers();
-        retired.IntersectWith(active);
-        (RegisteredRun Run, IReadOnlyList<string> Unfit)?[] known = await Task.WhenAll(Runs.Select(NoteStateAsync));
-        (RegisteredRun Run, IReadOnlyList<string> Unfit)[] told = [.. known.OfType<(RegisteredRun, IReadOnlyList<string>)>()];
-        RegisteredRun[] tended = [.. told.Select(one => one.Run)];
-        IReadOnlyList<Claim> claims = Allotment.Share(
-            [.. active.Except(retired)],
-            [.. told.Where(one => !one.Run.IsOver).Select(one => new Claim(one.Run.Run, one.Run.Wanted, one.Run.Workers, one.Unfit))]);
-        foreach (Claim claim in claims)
-            TrainingRun(claim.Run).AllotAsync(claim.Workers, claim.Unfit).Ignore();
-        metrics.Spare = active.Except(retired).Except(claims.SelectMany(claim => claim.Workers)).Count();
-        await StoreAsync([.. tended.Select(run => run with { Workers = [.. claims.FirstOrDefault(claim => claim.Run == run.Run)?.Workers ?? []] })]);
-    }
+    public Task TendAsync() => scheduler.ReconcileAsync();
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
@@ -118,11 +124,7 @@ public sealed partial class ClusterGrain(
         return Task.CompletedTask;
     }
 
-    public Task RetireAsync(string worker)
-    {
-        retired.Add(worker);
-        return TendAsync();
-    }
+    public Task RetireAsync(string worker, string process) => scheduler.DrainAsync(worker, process);
 
     private void CheckRoom()
     {
@@ -156,59 +158,16 @@ public sealed partial class ClusterGrain(
 
     private ITrainingRunGrain TrainingRun(string run) => GrainFactory.GetGrain<ITrainingRunGrain>(run);
 
-    /// <returns>The run with its state as it is now, and the workers that it does without; null if it is only a name.</returns>
-    private async Task<(RegisteredRun Run, IReadOnlyList<string> Unfit)?> NoteStateAsync(RegisteredRun run)
-    {
-        if (run.IsOver)
-            return (run, []);
-        try
-        {
-            return await OverviewAsync(run.Run) is { } overview ? (run with { IsOver = overview.State.IsOver() }, overview.Unfit) : (run, []);
-        }
-        catch (UserErrorException)
-        {
-            return null;
-        }
-    }
-
-    /// <returns>Null if the run does not answer; others are not to suffer for it.</returns>
+    /// <returns>Null if the run does not answer, or is only about to begin; the others are shown all the same.</returns>
     private async Task<RunOverview?> OverviewAsync(string run)
     {
         try
         {
-            return await TrainingRun(run).OverviewAsync().WaitAsync(AnswerPatience, time);
+            return await TrainingRun(run).OverviewAsync().WaitAsync(AnswerTimeout, time);
         }
-        catch (Exception fault) when (fault is not UserErrorException)
+        catch (Exception)
         {
-            LogNoAnswer(log, fault, run);
             return null;
         }
     }
-
-    /// <summary>A store that does not answer is no reason to let runs go without workers: what is kept here goes on.</summary>
-    private async Task StoreAsync(IReadOnlyList<RegisteredRun> runs)
-    {
-        RegisteredRun[] kept = [.. runs.Except(runs.Where(run => run.IsOver).SkipLast(MostEnded))];
-        if (isStored && kept.Length == Runs.Length && kept.Zip(Runs).All(pair => Same(pair.First, pair.Second)))
-            return;
-        stored.State = new() { Runs = kept };
-        isStored = false;
-        try
-        {
-            await stored.WriteStateAsync();
-            isStored = true;
-        }
-        catch (Exception fault) when (fault is not InconsistentStateException)
-        {
-            LogNotStored(log, fault);
-        }
-
-        static bool Same(RegisteredRun one, RegisteredRun other) => one.Run == other.Run && one.IsOver == other.IsOver && one.Workers.SequenceEqual(other.Workers);
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run} does not answer")]
-    private static partial void LogNoAnswer(ILogger log, Exception fault, string run);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The list of runs could not be stored")]
-    private static partial void LogNotStored(ILogger log, Exception fault);
 }

@@ -140,7 +140,7 @@ internal sealed partial class RunCoordinator
 
                 roster.Dismiss(run, crew.Generation, but: crew.Workers);
                 JoinReport facts = opening.Reports[0];
-                var order = new DataOrder(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed);
+                var order = new DataOrder(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed, facts.Step, facts.Images);
                 totalSteps = Math.Min(spec.MaxSteps ?? long.MaxValue, order.StepsFor(spec.MaxEpochs));
                 if (!goesOn)
                 {

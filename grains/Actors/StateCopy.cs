@@ -12,6 +12,7 @@ internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrai
     private readonly CancellationToken over = mine.Over;
     private readonly long step = order.Step ?? throw new ArgumentException("A state is copied at a step.", nameof(order));
     private int skippedInARow;
+    private long images;
 
     /// <exception cref="OperationCanceledException">The generation ended first.</exception>
     public async Task RunAsync()
@@ -28,7 +29,7 @@ internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrai
         await Task.WhenAll(inFlight);
         await OnDeviceAsync(() =>
         {
-            mine.Replica!.StartAt(step, skippedInARow);
+            mine.Replica!.StartAt(step, skippedInARow, images);
             mine.HasState = true;
         });
     }
@@ -39,7 +40,7 @@ internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrai
         await OnDeviceAsync(() =>
         {
             mine.Replica!.WriteState(slice.Offset, copy.Data.Span);
-            skippedInARow = copy.SkippedInARow;
+            (skippedInARow, images) = (copy.SkippedInARow, copy.Images);
         });
     }
 

@@ -87,7 +87,7 @@ public sealed class WorkerDevice(
         tenancy?.Member is { } member && member.Order.Run == greeting.Run && member.Order.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
 
     public Task<StateSlice> ReadStateAsync(StateOrder order) => AtStep(
-        null, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow), WorkerPhase.Waiting);
+        null, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow, replica.Images), WorkerPhase.Waiting);
 
     public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => AtStep(
         order, order.Run, order.Generation, order.Step, replica => new EvaluationReport(replica.Evaluate(order.FirstBatch, order.EndBatch)), WorkerPhase.Scoring);
@@ -162,7 +162,10 @@ public sealed class WorkerDevice(
         JoinReport? report = null;
         await OnDeviceAsync(() =>
         {
-            report = new(name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, replica.Hash(), refused);
+            report = new(name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, replica.Hash(), refused)
+            {
+                Images = replica.Images,
+            };
             lock (gate)
             {
                 if (mine.Generation != order.Generation || mine.IsOver)

@@ -25,10 +25,13 @@ public interface IClusterGrain : IGrainWithIntegerKey
     Task<IReadOnlyList<WorkerStatus>> WorkersAsync();
 
     /// <summary>Shares the workers out anew. Silos call it now and then and when one of them came or went, so that no run is left without a coordinator.</summary>
+    [AlwaysInterleave]
     Task TendAsync();
 
     /// <summary>Takes a worker from its run for good; its silo is about to stop.</summary>
-    Task RetireAsync(string worker);
+    /// <param name="process">Identity of the silo's process: a later one of the same name is another worker.</param>
+    [AlwaysInterleave]
+    Task RetireAsync(string worker, string process);
 }
 
 /// <summary>Coordinator of one run; the key is the run's name.</summary>

@@ -40,15 +40,21 @@ public sealed record GenerationOrder(
 /// <param name="Refused">Checkpoints that were damaged, with the reason.</param>
 [GenerateSerializer, Immutable]
 public sealed record JoinReport(
-    string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size, string StateHash, IReadOnlyList<string> Refused);
+    string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size, string StateHash, IReadOnlyList<string> Refused)
+{
+    /// <summary>That the steps have used.</summary>
+    [Id(0)]
+    public long Images { get; init; }
+}
 
 /// <summary>Which bytes of the state after <paramref name="Step"/> committed steps a peer wants.</summary>
 [GenerateSerializer, Immutable]
 public sealed record StateOrder(string Run, GenerationId Generation, long Step, long Offset, int Length);
 
 /// <param name="SkippedInARow">See <see cref="StepReport"/>; belongs to the state like its bytes.</param>
+/// <param name="Images">That the steps have used; belongs to the state as well.</param>
 [GenerateSerializer, Immutable]
-public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow);
+public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow, long Images);
 
 /// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
 /// <param name="GoesOn">The next step's order is to follow at once: the worker computes its shards of that step before the order comes.</param>

@@ -33,12 +33,18 @@ public sealed class Checkpoint : IDisposable
     /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
     public int SkippedInARow => int.Parse(metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
 
+    /// <summary>See <see cref="TrainingState.Images"/>. Files of older versions do not say it, and had batches of one size.</summary>
+    public long Images => metadata.TryGetValue("images", out string? images)
+        ? long.Parse(images, CultureInfo.InvariantCulture)
+        : Step * RunSpec.FromJson(metadata["spec"]).ImagesPerStep;
+
     /// <summary>See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.</summary>
     public string StateHash => stateHash.Value;
 
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
+    /// <param name="epochs">Trained; null where nobody knows the training set.</param>
     /// <param name="pool">Vectors [Length] for the copy, until this object is disposed; null for new ones.</param>
-    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, VectorPool? pool = null)
+    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, double? epochs = null, VectorPool? pool = null)
     {
         List<(string Name, SafeTensor Tensor)> tensors = [];
         List<Memory<float>> copies = [];
@@ -58,6 +64,7 @@ public sealed class Checkpoint : IDisposable
             ["format"] = Format,
             ["run"] = run,
             ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
+            ["images"] = state.Images.ToString(CultureInfo.InvariantCulture),
             ["skipped_in_a_row"] = state.SkippedInARow.ToString(CultureInfo.InvariantCulture),
             ["spec"] = spec.ToJson(),
             ["channels"] = shape.Channels.ToString(CultureInfo.InvariantCulture),
@@ -67,6 +74,8 @@ public sealed class Checkpoint : IDisposable
         };
         if (testBitsPerDim is { } score)
             metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
+        if (epochs is { } trained)
+            metadata["epochs"] = trained.ToString("R", CultureInfo.InvariantCulture);
         (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
         return new(
             tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))),
@@ -114,7 +123,7 @@ public sealed class Checkpoint : IDisposable
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         Fill(tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
-        state.StartAt(Step, SkippedInARow);
+        state.StartAt(Step, SkippedInARow, Images);
     }
 
     /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>

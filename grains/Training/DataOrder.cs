@@ -6,26 +6,31 @@ namespace PixelCnnCluster.Training;
 /// Which images a shard of a step uses: a function of (seed, step, shard) alone. The run walks through one permutation of the
 /// training set after another without a gap, so every epoch uses each image exactly once, whoever computes which shard.
 /// </summary>
-public sealed class DataOrder(int images, int batchSize, int shards, ulong seed)
+/// <param name="images">Of the training set.</param>
+/// <param name="firstStep">Steps that were done, with batches of whatever size.</param>
+/// <param name="firstImage">Images that these steps have used.</param>
+public sealed class DataOrder(int images, int batchSize, int shards, ulong seed, long firstStep = 0, long firstImage = 0)
 {
     private (long Epoch, int[] Order)? current;
     private readonly Lock gate = new();
 
     /// <summary>Epochs that are complete after <paramref name="steps"/> steps.</summary>
-    public long WholeEpochsAfter(long steps) => steps * batchSize * shards / images;
+    public long WholeEpochsAfter(long steps) => UsedAfter(steps) / images;
 
     /// <summary>Steps that complete <paramref name="epochs"/> epochs.</summary>
-    public long StepsFor(int epochs) => (((long)epochs * images) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards);
+    public long StepsFor(int epochs) => firstStep + ((Math.Max(0, ((long)epochs * images) - firstImage) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards));
 
     /// <summary>Images used when <paramref name="steps"/> steps are done, in epochs.</summary>
-    public double EpochsAfter(long steps) => (double)steps * batchSize * shards / images;
+    public double EpochsAfter(long steps) => (double)UsedAfter(steps) / images;
 
     /// <summary>Positions in the training set, in order; as many as a batch holds.</summary>
     public int[] ImagesOf(long step, int shard)
     {
-        long first = ((step * shards) + shard) * batchSize;
+        long first = UsedAfter(step) + ((long)shard * batchSize);
         return [.. Enumerable.Range(0, batchSize).Select(i => ImageAt(first + i))];
     }
+
+    private long UsedAfter(long steps) => firstImage + ((steps - firstStep) * batchSize * shards);
 
     private int ImageAt(long position)
     {

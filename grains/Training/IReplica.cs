@@ -25,6 +25,9 @@ public interface IReplica : IDisposable
     /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>
     int SkippedInARow { get; }
 
+    /// <summary>Images that the steps have used.</summary>
+    long Images { get; }
+
     /// <summary>Makes the run's state from the newest whole checkpoint, or afresh.</summary>
     /// <param name="newerThan">Steps of the state that is here and stays unless a whole checkpoint has more; null when there is none.</param>
     /// <param name="mustLoad">The run has written checkpoints, so it does not begin afresh.</param>
@@ -54,7 +57,7 @@ public interface IReplica : IDisposable
     void WriteState(long offset, ReadOnlySpan<byte> bytes);
 
     /// <summary>Begins at a step with a state that was written from outside.</summary>
-    void StartAt(long step, int skippedInARow);
+    void StartAt(long step, int skippedInARow, long images);
 
     /// <summary>Loss of each test batch of a range with the Polyak average, summed over its images; nats, or the energy distance.</summary>
     double[] Evaluate(int firstBatch, int endBatch);

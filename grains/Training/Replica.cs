@@ -16,7 +16,7 @@ public sealed class Replica : IReplica
     private readonly RunSpec spec;
     private readonly ImageData data;
     private readonly DeviceThreads threads;
-    private readonly DataOrder order;
+    private DataOrder order;
     private readonly ShardGradients gradients;
     private readonly bool isOnGpu;
 
@@ -32,7 +32,7 @@ public sealed class Replica : IReplica
         Network = new(NetworkShape.From(spec, data.Train.Channels, data.Train.Size, data.Train.Classes));
         State = new(Network.Layout, spec, threads.Device);
         GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
-        order = new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
+        order = Order();
         gradients = new(spec, Network, State.Values, threads);
         isOnGpu = threads.Device.type != DeviceType.CPU;
         snapshots = isOnGpu ? new((int)Network.Layout.Length, NewVector) : null;
@@ -57,6 +57,8 @@ public sealed class Replica : IReplica
     public long Step => State.Step;
 
     public int SkippedInARow => State.SkippedInARow;
+
+    public long Images => State.Images;
 
     public IReadOnlyList<string> Start(long? newerThan, bool mustLoad)
     {
@@ -99,7 +101,7 @@ public sealed class Replica : IReplica
         State.Average.copy_(State.Values);
         State.FirstMoment.zero_();
         State.SecondMoment.zero_();
-        StartAt(0, skippedInARow: 0);
+        StartAt(0, skippedInARow: 0, images: 0);
     }
 
     public double[] ComputeShards(ShardRange range, GradientRound round)
@@ -193,7 +195,8 @@ public sealed class Replica : IReplica
         Checkpoint.Read(path).Fill(State, path);
         // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
         if (spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
-            StartAt(Step, skippedInARow: 0);
+            State.StartAt(Step, skippedInARow: 0, State.Images);
+        Follow();
     }
 
     public string Hash() => State.Hash();
@@ -204,11 +207,15 @@ public sealed class Replica : IReplica
 
     public void WriteState(long offset, ReadOnlySpan<byte> bytes) => State.Write(offset, bytes);
 
-    public void StartAt(long step, int skippedInARow) => State.StartAt(step, skippedInARow);
+    public void StartAt(long step, int skippedInARow, long images)
+    {
+        State.StartAt(step, skippedInARow, images);
+        Follow();
+    }
 
     public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, snapshots);
+        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, (double)State.Images / data.Train.Count, snapshots);
         return () =>
         {
             using (copy)
@@ -222,6 +229,11 @@ public sealed class Replica : IReplica
         whole?.Dispose();
         State.Dispose();
     }
+
+    /// <summary>The images go on where those of the state end.</summary>
+    private void Follow() => order = Order();
+
+    private DataOrder Order() => new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed, State.Step, State.Images);
 
     private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientParts.Take(part).Sum(), GradientParts[part]);
 

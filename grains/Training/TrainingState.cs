@@ -52,6 +52,9 @@ public sealed class TrainingState : IDisposable
     /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>
     public int SkippedInARow { get; private set; }
 
+    /// <summary>Images that the steps have used; the steps before a checkpoint that was taken over may have had batches of another size.</summary>
+    public long Images { get; private set; }
+
     /// <summary>The vectors by the name that a checkpoint gives them.</summary>
     public IEnumerable<(string Name, Tensor Vector)> Vectors =>
         [("parameters", Values), (AverageName, Average), ("moment1", FirstMoment), ("moment2", SecondMoment)];
@@ -81,10 +84,11 @@ public sealed class TrainingState : IDisposable
     {
         SkippedInARow = isFinite ? 0 : SkippedInARow + 1;
         Step++;
+        Images += spec.ImagesPerStep;
     }
 
     /// <summary>Begins at a step with vectors that were filled from outside.</summary>
-    public void StartAt(long step, int skippedInARow) => (Step, SkippedInARow) = (step, skippedInARow);
+    public void StartAt(long step, int skippedInARow, long images) => (Step, SkippedInARow, Images) = (step, skippedInARow, images);
 
     /// <summary>The vectors' bytes, one after the other, cut into slices of at most <paramref name="longest"/> bytes.</summary>
     public IEnumerable<(long Offset, int Length)> Slices(int longest)

@@ -94,7 +94,7 @@ internal sealed class PretendedClusterGrain(PretendedRuns runs) : Grain, ICluste
 
     public Task TendAsync() => Task.CompletedTask;
 
-    public Task RetireAsync(string worker) => Task.CompletedTask;
+    public Task RetireAsync(string worker, string process) => Task.CompletedTask;
 }
 
 internal sealed class PretendedRunGrain(PretendedRuns runs) : Grain, ITrainingRunGrain

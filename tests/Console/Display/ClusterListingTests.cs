@@ -73,8 +73,8 @@ public sealed class ClusterListingTests : IDisposable
 
         Assert.Equal(
             [
-                """{"run":"a-run","state":"training","data_set":"fashion_mnist","save_dir":"/runs/a-run","submitted":"2026-01-02T03:00:00+00:00","step":120,"total_steps":1000,"bits_per_dim":3.21,"workers":["worker-0","worker-2"],"workers_wanted":3,"generation":2}""",
-                """{"worker":"worker-0","device":"cpu","generation":0,"step":0,"phase":"unreachable"}""",
+                """{"run":"a-run","state":"training","data_set":"fashion_mnist","save_dir":"/runs/a-run","submitted":"2026-01-02T03:00:00+00:00","step":120,"total_steps":1000,"bits_per_dim":3.21,"workers":["worker-0","worker-2"],"workers_wanted":3,"generation":2,"unfit":[]}""",
+                """{"worker":"worker-0","device":"cpu","generation":0,"step":0,"phase":"unreachable","busy_seconds":0}""",
             ],
             Lines.Skip(1));
     }

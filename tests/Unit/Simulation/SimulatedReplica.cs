@@ -102,7 +102,9 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public void WriteState(long offset, ReadOnlySpan<byte> bytes) => state[offset] = BitConverter.ToUInt64(bytes);
 
-    public void StartAt(long step, int skippedInARow)
+    public long Images => Step * Schedule.Spec.ImagesPerStep;
+
+    public void StartAt(long step, int skippedInARow, long images)
     {
         (Step, SkippedInARow) = (step, skippedInARow);
         changed(this);

@@ -44,6 +44,20 @@ public sealed class DataOrderTests
         },
         iter: 100);
 
+    /// <summary>As when a run goes on from a checkpoint with batches of another size.</summary>
+    [Fact]
+    public void The_order_goes_on_behind_the_images_that_were_used()
+    {
+        DataOrder before = new(50, 2, 4, seed: 5), after = new(50, 3, 6, seed: 5, firstStep: 10, firstImage: 80), ones = new(50, 1, 1, seed: 5);
+
+        Assert.Equal([.. Enumerable.Range(80, 3).SelectMany(i => ones.ImagesOf(i, 0))], after.ImagesOf(10, 0));
+        Assert.Equal([.. Enumerable.Range(98 + 15, 3).SelectMany(i => ones.ImagesOf(i, 0))], after.ImagesOf(11, 5));
+        Assert.Equal(before.EpochsAfter(10), after.EpochsAfter(10));
+        Assert.Equal((80 + 18) / 50, after.WholeEpochsAfter(11));
+        // 70 images are left of three epochs, 18 a step.
+        Assert.Equal(14, after.StepsFor(3));
+    }
+
     [Fact]
     public void Several_threads_may_ask_at_once()
     {

@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Training;
@@ -78,6 +80,37 @@ public sealed class ReplicaTests
         resumed.Steps(1);
         Assert.Equal(whole.Hash, resumed.Hash);
         Assert.NotEqual(half.Hash, resumed.Hash);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Resuming_with_another_batch_goes_on_behind_the_images_that_were_used(bool isOfAnOlderVersion)
+    {
+        using var folder = new TempFolder();
+        string path = Path.Combine(folder.Path, "given.safetensors");
+        using TinyRun given = TinyRun.Start(TinyRun.Small);
+        given.Steps(3);
+        given.Checkpoint().Write(path);
+        if (isOfAnOlderVersion)
+            RemoveImages(path);
+
+        using TinyRun wider = TinyRun.Start(TinyRun.Small with { BatchSize = 3, Shards = 5, LoadParams = path, SaveDir = folder.Path });
+        wider.On(() => wider.Replica.Start(newerThan: null, mustLoad: false));
+        Assert.Equal((3L, 24L), (wider.Replica.Step, wider.Replica.Images));
+
+        wider.Steps(2);
+        Assert.Equal((5L, 54L), (wider.Replica.Step, wider.Replica.Images));
+
+        static void RemoveImages(string path)
+        {
+            byte[] file = File.ReadAllBytes(path);
+            "nobody"u8.CopyTo(file.AsSpan(file.AsSpan().IndexOf("\"images\":\""u8) + 1));
+            Span<byte> checksum = file.AsSpan(file.AsSpan().IndexOf("\"checksum\":\""u8) + 12, 32);
+            checksum.Fill((byte)'0');
+            Encoding.ASCII.GetBytes(Convert.ToHexStringLower(XxHash128.Hash(file)), checksum);
+            File.WriteAllBytes(path, file);
+        }
     }
 
     [Fact]

@@ -108,9 +108,9 @@ public sealed class TrainingStateTests
             }
         }
 
-        state.StartAt(5, skippedInARow: 0);
+        state.StartAt(5, skippedInARow: 0, images: 0);
         Assert.True(hashes.Add(state.Hash()));
-        state.StartAt(1, skippedInARow: 0);
+        state.StartAt(1, skippedInARow: 0, images: 0);
         Assert.False(hashes.Add(state.Hash()));
         Assert.All(hashes, hash => Assert.Equal(32, hash.Length));
     }

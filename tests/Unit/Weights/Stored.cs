@@ -26,7 +26,7 @@ internal static class Stored
         change?.Invoke(network.Parameters, network.Network.Layout);
         using var state = new TrainingState(network.Network.Layout, spec);
         state.Average.copy_(network.Parameters.Values);
-        state.StartAt(7, 0);
+        state.StartAt(7, 0, 7 * spec.ImagesPerStep);
         Directory.CreateDirectory(folder);
         return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
     }

@@ -1,0 +1,180 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Tests.Simulation;
+
+namespace PixelCnnCluster.Tests.Actors;
+
+/// <summary>The list of runs and the sharing of workers, with runs that answer late or never.</summary>
+public sealed class WorkerSchedulerTests : IRunRegisterStore
+{
+    private readonly World world = new(1);
+    private readonly Dictionary<string, PretendedRun> runs = [];
+    private readonly Dictionary<string, string> processes = new() { ["worker-0"] = "1", ["worker-1"] = "1" };
+    private readonly WorkerScheduler scheduler;
+
+    public WorkerSchedulerTests() => scheduler = new(
+        this, new(run => runs[run], () => [.. processes.Keys.Order()], processes.GetValueOrDefault), _ => { }, world.ClockOf(() => true), NullLogger.Instance);
+
+    RunRegister IRunRegisterStore.Register { get; set; } = new();
+
+    Task IRunRegisterStore.WriteAsync() => world.Delay(TimeSpan.FromMilliseconds(1));
+
+    [Fact]
+    public void A_run_that_never_answers_holds_nobody_up() => Run(async () =>
+    {
+        await BeginAsync("silent");
+        runs["silent"].IsSilent = true;
+        Task[] callers = [.. Enumerable.Range(0, 12).Select(_ => scheduler.ReconcileAsync())];
+        TimeSpan asked = world.Elapsed;
+
+        await BeginAsync("mine");
+        await Task.WhenAll(callers);
+        Assert.InRange(world.Elapsed - asked, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+
+        // It is not waited for again until it has answered.
+        asked = world.Elapsed;
+        await scheduler.ReconcileAsync();
+        Assert.InRange(world.Elapsed - asked, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.Equal(["worker-1"], runs["mine"].Workers);
+    });
+
+    [Fact]
+    public void All_who_ask_meanwhile_share_the_next_reconciliation() => Run(async () =>
+    {
+        await BeginAsync("mine");
+        int before = runs["mine"].Asked;
+
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => scheduler.ReconcileAsync()));
+
+        Assert.Equal(2, runs["mine"].Asked - before);
+    });
+
+    /// <summary>Its answer was lost, and the caller was told of a failure.</summary>
+    [Fact]
+    public void A_run_that_went_on_without_a_word_gets_its_workers() => Run(async () =>
+    {
+        await BeginAsync("mine");
+        runs["mine"].State = RunState.Stopped;
+        await scheduler.ReconcileAsync();
+        Assert.True(scheduler.Runs.Single().IsOver);
+        runs["mine"].Workers = [];
+
+        await Assert.ThrowsAsync<TimeoutException>(() => scheduler.BeginAsync(new("mine", "/runs/mine", 1, [], IsOver: false), () =>
+        {
+            runs["mine"].State = RunState.Queued;
+            throw new TimeoutException();
+        }));
+        await scheduler.ReconcileAsync();
+
+        Assert.False(scheduler.Runs.Single().IsOver);
+        Assert.Equal(["worker-0"], runs["mine"].Workers);
+    });
+
+    [Fact]
+    public void A_run_that_is_only_a_name_is_dropped_but_not_while_it_begins() => Run(async () =>
+    {
+        var begins = new TaskCompletionSource<long>();
+        runs["mine"] = new(world) { IsUnknown = true };
+        Task<long> beginning = scheduler.BeginAsync(new("mine", "/runs/mine", 1, [], IsOver: false), () => begins.Task);
+        await scheduler.ReconcileAsync();
+        Assert.Single(scheduler.Runs);
+
+        begins.SetException(new UserErrorException("no"));
+        await Assert.ThrowsAsync<UserErrorException>(() => beginning);
+        await scheduler.ReconcileAsync();
+
+        Assert.Empty(scheduler.Runs);
+    });
+
+    [Fact]
+    public void A_worker_is_drained_by_its_process_and_not_its_name() => Run(async () =>
+    {
+        await BeginAsync("mine");
+        Assert.Equal(["worker-0"], runs["mine"].Workers);
+
+        await scheduler.DrainAsync("worker-0", "1");
+        Assert.Equal(["worker-1"], runs["mine"].Workers);
+
+        processes["worker-0"] = "2";
+        processes.Remove("worker-1");
+        // Of the process before, as one that has waited in a queue.
+        await scheduler.DrainAsync("worker-0", "1");
+        Assert.Equal(["worker-0"], runs["mine"].Workers);
+    });
+
+    [Fact]
+    public void Unfit_workers_are_for_other_runs() => Run(async () =>
+    {
+        await BeginAsync("mine");
+        runs["mine"].Unfit = ["worker-0"];
+        await scheduler.ReconcileAsync();
+        await BeginAsync("other");
+        Assert.Equal(["worker-1"], runs["mine"].Workers);
+        Assert.Equal(["worker-0"], runs["mine"].PassedOver);
+        Assert.Equal(["worker-0"], runs["other"].Workers);
+    });
+
+    private void Run(Func<Task> work) => world.Run(
+        async () =>
+        {
+            await work();
+            return true;
+        },
+        TimeSpan.FromMinutes(1),
+        awaited: "end of the test");
+
+    private async Task BeginAsync(string run)
+    {
+        runs[run] = new(world);
+        await scheduler.BeginAsync(new(run, $"/runs/{run}", 1, [], IsOver: false), () => Task.FromResult(0L));
+        await scheduler.ReconcileAsync();
+        await world.Delay(TimeSpan.FromMilliseconds(1));
+    }
+
+    private sealed class PretendedRun(World world) : ITrainingRunGrain
+    {
+        public RunState State { get; set; } = RunState.Training;
+
+        public IReadOnlyList<string> Workers { get; set; } = [];
+
+        public IReadOnlyList<string> PassedOver { get; private set; } = [];
+
+        public IReadOnlyList<string> Unfit { get; set; } = [];
+
+        public bool IsSilent { get; set; }
+
+        public bool IsUnknown { get; set; }
+
+        public int Asked { get; private set; }
+
+        public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
+        {
+            (Workers, PassedOver) = (workers, unfit);
+            return Task.CompletedTask;
+        }
+
+        public async Task<RunOverview> OverviewAsync()
+        {
+            Asked++;
+            await world.Delay(TimeSpan.FromMilliseconds(10));
+            if (IsSilent)
+                await new TaskCompletionSource().Task;
+            return IsUnknown
+                ? throw new UserErrorException("There is no such run.")
+                : new("", State, DataSet.Digits, "", default, 0, null, null, null, Workers, 1, 1, null) { Unfit = Unfit };
+        }
+
+        public Task<long> BeginAsync(RunSpec spec) => throw new NotSupportedException();
+
+        public Task<long> GoOnAsync() => throw new NotSupportedException();
+
+        public Task<RunProgress> ReadAsync(long from) => throw new NotSupportedException();
+
+        public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
+
+        public Task<string> CheckpointAsync() => throw new NotSupportedException();
+
+        public Task StopAsync() => throw new NotSupportedException();
+    }
+}
