@@ -147,6 +147,7 @@ internal static partial class SiloHost
             if (certificates is not null)
                 silo.UseTls(certificates.Secure);
         });
+        builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<StoreMirror>(services, redis, settings.ClusterId));
         // The worker leaves its run before anything stops: the cluster still hears it, and the connections of its exchange stand.
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName()));
     }

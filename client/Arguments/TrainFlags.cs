@@ -62,6 +62,7 @@ public static class TrainFlags
         SpecFlag.Of(new Valued<int>("--init-batch-size", Whole<int>(), "Images that set the scales before the first step. Default: 16.", "-u"), (s, v) => s with { InitBatchSize = v }),
         SpecFlag.Of(new Valued<int>("--shards", Whole<int>(), "Shards of one step, the original's GPUs; --workers says how many processes share them. Default: 8.", "-g", "--nr-gpu"), (s, v) => s with { Shards = v }),
         SpecFlag.Of(new Valued<Precision>("--precision", Choice<Precision>("tf32", "float32", "bf16"), "What the network computes with: tf32 (float32, whose products GPUs round), float32, or bf16 (faster on GPUs, slower on CPUs). Parameters, scores and drawings are float32. Default: tf32."), (s, v) => s with { Precision = v }),
+        SpecFlag.Of(new Switch("--mixed-workers", "Let workers train together that round differently: other processors, cards or libtorch. Another run like this then ends with other bits."), s => s with { MixedWorkers = true }),
         SpecFlag.Of(new Valued<WireFormat>("--wire", Choice<WireFormat>("float32", "bf16"), "How gradients travel between workers: float32, or bf16 in half the bytes, rounded. Default: float32."), (s, v) => s with { Wire = v }),
         SpecFlag.Of(new Valued<int>("--max-epochs", Whole<int>(), "Epochs after which the run ends. Default: 5000.", "-x"), (s, v) => s with { MaxEpochs = v }),
         SpecFlag.Of(new Valued<long>("--max-steps", Whole<long>(), "Steps after which the run ends. Default: no limit."), (s, v) => s with { MaxSteps = v }),

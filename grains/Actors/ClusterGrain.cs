@@ -57,6 +57,8 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
 
     private bool IsFull => Runs.Count(other => !other.IsOver) >= MostRuns;
 
+    Task IRunRegisterStore.ReadAsync() => stored.ReadStateAsync();
+
     Task IRunRegisterStore.WriteAsync() => stored.WriteStateAsync();
 
     public async Task<long> SubmitAsync(string run, RunSpec spec)

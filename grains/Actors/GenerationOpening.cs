@@ -21,6 +21,9 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>The newest generation that workers had heard of; a store that has lost writes may know of older ones only.</summary>
     private int newestHeard;
 
+    /// <summary>How the workers round that train the run.</summary>
+    private string? arithmetic = lease.Record.Arithmetic;
+
     /// <summary>It was told that the newest checkpoint is missing.</summary>
     private bool isMissingTold;
 
@@ -54,6 +57,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
                 continue;
             }
 
+            holdings = Admit(holdings, step);
             if (holdings.Length == 0)
             {
                 if (candidates.Count == 0)
@@ -80,7 +84,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
 
             isMissingTold = false;
             // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
-            await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], Holders = [.. crew.Workers.Union(holders)], State = RunState.Training });
+            await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], Holders = [.. crew.Workers.Union(holders)], State = RunState.Training, Arithmetic = arithmetic });
             holders = [.. crew.Workers];
             LogOpened(log, run, number, string.Join(", ", crew.Workers), Reports[0].Step, Reports[0].StateHash);
             return crew;
@@ -93,6 +97,8 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>Tells a fault, and does without the worker from now on unless it was merely lost.</summary>
     public void Blame(long step, WorkerFaultException fault)
     {
+        if (fault.InnerException is PeerLostException)
+            roster.NoteGone(fault.Worker);
         if (fault.IsLoss)
             history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
         else
@@ -149,6 +155,32 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         }
 
         return null;
+    }
+
+    /// <summary>
+    /// Leaves out workers that round differently from those that have trained the run since it began or was resumed, or from most of those that
+    /// begin it: a step would not be the same whoever did it.
+    /// </summary>
+    private Holding[] Admit(Holding[] holdings, long step)
+    {
+        if (spec.MixedWorkers || holdings.Length == 0)
+            return holdings;
+        string most = holdings.CountBy(holding => holding.Arithmetic).MaxBy(pair => pair.Value).Key;
+        if (lease.Record.State != RunState.Training && arithmetic is not null && arithmetic != most)
+        {
+            history.Add(new FaultNoticed(
+                step, null, "The workers round differently from those that have trained the run so far; from here on it has the bits of their kind."));
+        }
+
+        if (lease.Record.State != RunState.Training || arithmetic is null)
+            arithmetic = most;
+        foreach (string other in holdings.Where(holding => holding.Arithmetic != arithmetic).Select(holding => holding.Worker))
+        {
+            roster.DeclareUnfit(other, new UserErrorException(
+                $"{other} rounds differently from the run's other workers: its processor, card or libtorch is of another kind. Train on one kind, or give --mixed-workers, and the run's bits depend on who did what."));
+        }
+
+        return [.. holdings.Where(holding => holding.Arithmetic == arithmetic)];
     }
 
     /// <summary>

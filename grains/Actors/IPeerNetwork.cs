@@ -9,6 +9,12 @@ public interface IPeerNetwork
     /// <summary>Connects and greets.</summary>
     /// <exception cref="Exception">The worker cannot be reached now.</exception>
     Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel);
+
+    /// <summary>
+    /// Whether nobody listens any more where a worker was reached last, as after its process has ended. False if it cannot be told: a worker that is
+    /// busy listens, and one that is cut off does not answer.
+    /// </summary>
+    Task<bool> IsGoneAsync(string worker, CancellationToken cancel);
 }
 
 /// <summary>A connection to one worker, which takes chunks and says nothing.</summary>

@@ -9,11 +9,12 @@ namespace PixelCnnCluster.Actors;
 /// <param name="onUnfit">Told each worker whose work failed.</param>
 internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<string, Exception> onUnfit)
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), FarewellPatience = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), FarewellPatience = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1), GoneFor = TimeSpan.FromSeconds(5);
 
     private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
     private readonly Dictionary<string, Task> preparing = [];
     private readonly HashSet<string> engaged = [], known = [];
+    private readonly Dictionary<string, (string? Process, long At)> gone = [];
     private IReadOnlyList<string> allotted = [], passedOver = [];
     private TimeSpan? patience;
     private TaskCompletionSource changed = new();
@@ -24,7 +25,7 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
     /// <summary>A worker can serve the run, or is about to.</summary>
     public bool HasFit => Fit.Any();
 
-    private IEnumerable<string> Fit => allotted.Where(worker => !unfit.Contains(worker));
+    private IEnumerable<string> Fit => allotted.Where(worker => !unfit.Contains(worker) && !IsGone(worker));
 
     /// <summary>No worker of the run is merely away, and the cluster has no other to try.</summary>
     private bool IsHopeless => Unfit is [_, ..] names && !known.Except(names).Any() && !names.Except(passedOver).Any();
@@ -67,6 +68,12 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
             _ = DismissAsync(worker, run, generation);
         }
     }
+
+    /// <summary>A worker's process has ended, though the cluster may not know it yet. One that lives after all is let in again.</summary>
+    public void NoteGone(string worker) => gone[worker] = (cluster.ProcessOf(worker), time.GetTimestamp());
+
+    private bool IsGone(string worker) =>
+        gone.TryGetValue(worker, out var known) && cluster.ProcessOf(worker) == known.Process && time.GetElapsedTime(known.At) < GoneFor;
 
     public bool IsAllotted(string worker) => allotted.Contains(worker);
 

@@ -33,6 +33,9 @@ public sealed record RunRecord
     /// </summary>
     public long? SavedStep { get; init; }
 
+    /// <summary>How the workers round that train the run; null before the first have begun.</summary>
+    public string? Arithmetic { get; init; }
+
     public long? TotalSteps { get; init; }
 
     public double? BitsPerDim { get; init; }

@@ -76,6 +76,8 @@ internal sealed class Tenancy(string run) : IDisposable
 /// <summary>A worker's part in a generation.</summary>
 internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange, JoinReport Report)
 {
+    public PeerLoss PeerLoss { get; } = new();
+
     /// <summary>When the newest step was applied.</summary>
     public long? Applied { get; set; }
 

@@ -28,7 +28,7 @@ public sealed partial class TrainingRunGrain(
 
     private IClusterGrain Cluster => GrainFactory.GetGrain<IClusterGrain>(0);
 
-    private RunSpec Spec => Record.Spec ?? throw new UserErrorException($"There is no run named {Run}; the command runs lists them.");
+    private RunSpec Spec => Record.Spec ?? throw Unknown();
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -167,6 +167,13 @@ public sealed partial class TrainingRunGrain(
         {
             throw new IOException($"{Spec.SaveDir} does not answer within {HistoryTimeout.TotalSeconds} s; see that the silos' volume is there.", late);
         }
+    }
+
+    /// <summary>The next call reads the record again: the store may have been empty for a moment.</summary>
+    private UserErrorException Unknown()
+    {
+        DeactivateOnIdle();
+        return new($"There is no run named {Run}; the command runs lists them.");
     }
 
     /// <returns>Position of the first event from now on.</returns>

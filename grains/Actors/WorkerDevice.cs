@@ -61,7 +61,7 @@ public sealed class WorkerDevice(
                     metrics.AddLoad(order.Run, time.GetElapsedTime(begun));
                 }
 
-                return new Holding(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(order.Spec));
+                return new Holding(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(order.Spec)) { Arithmetic = replicas.Arithmetic(order.Spec) };
             }));
         }
     }
@@ -172,7 +172,8 @@ public sealed class WorkerDevice(
                     throw Left(order.Run);
                 mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire, replica.NewVector, mine.Over), report);
                 PeerLink.Start(
-                    mine.Member.Exchange, new(order.Run, order.Generation.Number, name, order.Generation.Nonce), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes), time, log, mine.Over);
+                    mine.Member.Exchange, new(order.Run, order.Generation.Number, name, order.Generation.Nonce), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes),
+                    mine.Member.PeerLoss.Tell, time, log, mine.Over);
             }
 
             phase = WorkerPhase.Waiting;
@@ -203,8 +204,9 @@ public sealed class WorkerDevice(
         long begun = Math.Max(ordered, computed.Ended);
         if (computed.Idle is { } idle)
             metrics.AddPhase(order.Run, StepPhase.Wait, idle + time.GetElapsedTime(computed.Ended, begun));
-        await round.Reduced;
+        await member.PeerLoss.UnlessAsync(round.Reduced);
         long summed = time.GetTimestamp();
+        await member.PeerLoss.UnlessAsync(round.Whole);
         IReadOnlyList<ReadOnlyMemory<float>> gradient = await round.Whole;
         metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(begun, summed));
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));

@@ -5,13 +5,13 @@ namespace PixelCnnCluster.Actors;
 public sealed class WorkerFaultException : Exception
 {
     public WorkerFaultException(string worker, Exception inner) : base($"{worker}: {inner.Message}", inner) =>
-        (Worker, IsLoss) = (worker, inner is OrleansException or TimeoutException or IOException or StaleOrderException or OperationCanceledException);
+        (Worker, IsLoss) = ((inner as PeerLostException)?.Peer ?? worker, inner is OrleansException or TimeoutException or IOException or StaleOrderException or PeerLostException or OperationCanceledException);
 
     public WorkerFaultException(string message) : base(message) { }
 
     public WorkerFaultException() { }
 
-    /// <summary>Name of the worker.</summary>
+    /// <summary>Name of the worker, or of the peer that it has lost.</summary>
     [Id(0)]
     public string Worker { get; private set; } = "";
 

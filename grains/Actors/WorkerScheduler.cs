@@ -15,6 +15,9 @@ internal interface IRunRegisterStore
 {
     RunRegister Register { get; set; }
 
+    /// <summary>Reads the register again.</summary>
+    Task ReadAsync();
+
     /// <summary>Stores the register.</summary>
     Task WriteAsync();
 }
@@ -87,6 +90,9 @@ internal sealed partial class WorkerScheduler
 
     private async Task ReconcileNowAsync()
     {
+        // A store that was empty when the list was read may have been filled again.
+        if (Runs.Count == 0)
+            await store.ReadAsync();
         await Task.WhenAll(Runs.Where(run => !run.IsOver).Select(LookAsync));
         await ChangeAsync(() =>
         {
@@ -134,8 +140,8 @@ internal sealed partial class WorkerScheduler
 
     private bool HasEnded(RegisteredRun run) => Newest(run) is { } overview && overview.State.IsOver();
 
-    /// <summary>It is only a name.</summary>
-    private bool IsGone(RegisteredRun run) => !run.IsOver && !beginning.Contains(run.Run) && looks.TryGetValue(run.Run, out Look? look) && look.IsGone;
+    /// <summary>It is only a name, and was never more: a store that comes back empty takes no run off the list.</summary>
+    private bool IsGone(RegisteredRun run) => !run.IsOver && !beginning.Contains(run.Run) && looks.TryGetValue(run.Run, out Look? look) && look is { IsGone: true, Before: null };
 
     /// <summary>Changes the register, one change after another. A store that does not answer is no reason to let runs go without workers: what is kept here goes on.</summary>
     private Task ChangeAsync(Func<RegisteredRun[]> change) => newestChange = ChangeAfterAsync(newestChange, change);

@@ -134,6 +134,9 @@ public sealed record RunSpec
     /// <summary>Workers that the run wants; it trains with fewer while there are not so many.</summary>
     public int Workers { get; init; } = 1;
 
+    /// <summary>Workers that round differently may train together: the parameters then depend on who did what.</summary>
+    public bool MixedWorkers { get; init; }
+
     /// <summary>Checkpoint file that the run continues; null to start afresh.</summary>
     public string? LoadParams { get; init; }
 

@@ -22,7 +22,12 @@ public sealed record EnrolOrder(string Run, GenerationId Generation, RunSpec Spe
 /// <param name="Step">Steps that its state has applied; null if it has no state.</param>
 /// <param name="Checkpoint">Steps of the newest checkpoint that it finds in the run's folder; null when there is none.</param>
 [GenerateSerializer, Immutable]
-public sealed record Holding(string Worker, long? Step, long? Checkpoint);
+public sealed record Holding(string Worker, long? Step, long? Checkpoint)
+{
+    /// <summary>How the worker rounds: those whose gradients have the same bits say the same.</summary>
+    [Id(0)]
+    public string Arithmetic { get; init; } = "";
+}
 
 /// <summary>
 /// Who takes part in a generation. The position in <paramref name="Workers"/> decides which shards are whose.

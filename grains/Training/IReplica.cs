@@ -81,6 +81,9 @@ public interface IReplicaSource
     /// <summary>Step of the newest checkpoint in the run's folder; null when it has none.</summary>
     long? NewestCheckpoint(RunSpec spec);
 
+    /// <summary>How the device rounds what a run like this computes; the same for all workers whose gradients have the same bits.</summary>
+    string Arithmetic(RunSpec spec);
+
     /// <summary>A replica without a state.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used.</exception>
     IReplica Build(RunSpec spec);

@@ -6,7 +6,17 @@ namespace PixelCnnCluster.Training;
 /// <summary>Builds replicas.</summary>
 public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFolders folders) : IReplicaSource
 {
+    private readonly Dictionary<RunSpec, string> fingerprints = [];
+
     public void Load(RunSpec spec) => DataOf(spec);
+
+    public string Arithmetic(RunSpec spec)
+    {
+        RunSpec probe = ArithmeticProbe.SpecFor(spec);
+        if (!fingerprints.TryGetValue(probe, out string? known))
+            fingerprints.Add(probe, known = ArithmeticProbe.Fingerprint(probe, threads));
+        return known;
+    }
 
     public long? NewestCheckpoint(RunSpec spec)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -11,6 +12,12 @@ namespace PixelCnnCluster.Silo.Peers;
 /// <param name="locate">Where a worker listens, address:port; null while its silo starts.</param>
 public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCertificates? certificates) : IPeerNetwork
 {
+    /// <summary>On one machine and in one data centre the answer comes in less than a millisecond.</summary>
+    private static readonly TimeSpan RefusalTimeout = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Where workers were reached last.</summary>
+    private readonly ConcurrentDictionary<string, IPEndPoint> reached = new();
+
     /// <inheritdoc/>
     public async Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel)
     {
@@ -30,6 +37,7 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
             }
 
             await stream.WriteAsync(greeting.ToBytes(), cancel);
+            reached[worker] = endpoint;
             return new Connection(stream);
         }
         catch
@@ -38,6 +46,29 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
             if (stream is not null)
                 await stream.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> IsGoneAsync(string worker, CancellationToken cancel)
+    {
+        if (!reached.TryGetValue(worker, out IPEndPoint? endpoint))
+            return false;
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        timeout.CancelAfter(RefusalTimeout);
+        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(endpoint, timeout.Token);
+            return false;
+        }
+        catch (SocketException fault)
+        {
+            return fault.SocketErrorCode == SocketError.ConnectionRefused;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 

@@ -42,7 +42,7 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
         string[][] peers = [.. Console.ReadLine()!.Split(' ').Select(addresses => addresses.Split(','))];
         var network = new PeerNetwork(worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), certificates: null);
         using var over = new CancellationTokenSource();
-        PeerLink.Start(exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
+        PeerLink.Start(exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
         rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];
         rawFrom = [.. Enumerable.Range(0, silos - 1).Select(_ => rawListener.AcceptSocket())];
         Console.WriteLine("connected");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
@@ -112,6 +113,29 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         }
 
         Assert.Equal((ends[0].Step, ends[0].StateHash), (ends[1].Step, ends[1].StateHash));
+    }
+
+    /// <summary>As one does that keeps nothing on disk.</summary>
+    [Fact]
+    public async Task Redis_comes_back_empty_and_the_run_goes_on()
+    {
+        await Cluster.HealAsync(Three);
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless);
+        await run.StepAsync(5);
+        await Cluster.Redis.KillAsync();
+        Cluster.Redis.Empty();
+        await Cluster.Redis.StartAsync();
+
+        await run.StepAsync(run.NewestStep + 20);
+        await using (ClusterConnection newcomer = await ClusterConnection.OpenAsync(new(Cluster.Redis.Address), ClusterAccess.Open, TestContext.Current.CancellationToken)
+            .WithinAsync(Deadline.Generous, "a console that comes now"))
+        {
+            await Deadline.UntilAsync(async () => (await newcomer.Grains.Cluster.RunsAsync()).Any(listed => listed.Run == run.Name), $"{run.Name} in the list of runs");
+            Assert.Equal(3, (await newcomer.Grains.Cluster.WorkersAsync()).Count);
+        }
+
+        await run.StopAsync();
+        await undisturbed.AssertSameEndAsync(run);
     }
 
     private async Task<FollowedRun> LoseRedisAsync(TimeSpan time)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using PixelCnnCluster.Faults;
 
 var minutes = new Option<double>("--minutes") { Description = "How long the run is disturbed.", DefaultValueFactory = _ => 5 };
@@ -18,4 +19,15 @@ command.SetAction(async (result, _) =>
     Directory.Delete(folder, recursive: true);
     return 0;
 });
+
+var times = new Option<int>("--times") { Description = "How many workers are killed.", DefaultValueFactory = _ => 20 };
+var kills = new Command("kills", "Kills workers, one after another, and tells how soon the others train again.") { times };
+kills.SetAction(async (result, _) =>
+{
+    string folder = Directory.CreateTempSubdirectory("pixelcnn-kills-").FullName;
+    double[] seconds = [.. (await new KillTimes(folder, Path.Combine(folder, "logs")).MeasureAsync(result.GetValue(times))).Select(time => time.TotalSeconds).Order()];
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{seconds.Length} kills: {seconds[seconds.Length / 2]:F2} s median, {seconds[0]:F2} to {seconds[^1]:F2} s"));
+    Directory.Delete(folder, recursive: true);
+});
+command.Subcommands.Add(kills);
 return await command.Parse(args).InvokeAsync();

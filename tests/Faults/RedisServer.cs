@@ -52,6 +52,13 @@ public sealed class RedisServer : IAsyncDisposable
         process = null;
     }
 
+    /// <summary>Takes away what it has kept, while it does not run.</summary>
+    public void Empty()
+    {
+        Directory.Delete(folder, recursive: true);
+        Directory.CreateDirectory(folder);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (process is not null)

@@ -31,6 +31,7 @@ public sealed class SpellingTests
             (["--shards", "--nr-gpu", "--nr_gpu", "-g"], "16", s => s with { Shards = 16 }),
             (["--precision"], "bf16", s => s with { Precision = Precision.Bf16 }),
             (["--precision"], "float32", s => s with { Precision = Precision.Float32 }),
+            (["--mixed-workers"], null, s => s with { MixedWorkers = true }),
             (["--wire"], "bf16", s => s with { Wire = WireFormat.Bf16 }),
             (["--max-epochs", "--max_epochs", "-x"], "11", s => s with { MaxEpochs = 11 }),
             (["--max-steps", "--max_steps"], "5000000000", s => s with { MaxSteps = 5_000_000_000 }),

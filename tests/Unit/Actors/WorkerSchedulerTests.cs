@@ -18,6 +18,8 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
 
     RunRegister IRunRegisterStore.Register { get; set; } = new();
 
+    Task IRunRegisterStore.ReadAsync() => Task.CompletedTask;
+
     Task IRunRegisterStore.WriteAsync() => world.Delay(TimeSpan.FromMilliseconds(1));
 
     [Fact]

@@ -52,7 +52,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
                 await each.StartAsync(TestContext.Current.CancellationToken);
             var network = new PeerNetwork(worker => Task.FromResult(listeners[worker[0] - '0'].Address), certificates: null);
             for (int rank = 0; rank < 2; rank++)
-                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
+                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
             for (long step = 0; step < 3; step++)
             {
                 GradientRound[] rounds = [.. exchanges.Select((exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];

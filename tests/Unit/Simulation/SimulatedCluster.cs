@@ -22,7 +22,11 @@ internal sealed class SimulatedCluster
     private readonly HashSet<(SimulatedNode, SimulatedNode)> cuts = [];
     private readonly List<(RunCoordinator Coordinator, SimulatedNode Node)> coordinators = [];
     private readonly TaskCompletionSource<RunEnded> ended = new();
+    private readonly List<(GenerationOpened, TimeSpan)> generations = [];
     private int incarnations;
+
+    /// <summary>The newest that has committed a step.</summary>
+    private int newestGeneration;
     private long announced;
 
     public SimulatedCluster(World world, RunSpec spec, string[] reference)
@@ -49,15 +53,18 @@ internal sealed class SimulatedCluster
     /// <summary>Those of all coordinators, as they were told.</summary>
     public List<RunEvent> Events { get; } = [];
 
+    /// <summary>All that were opened, and when.</summary>
+    public IReadOnlyList<(GenerationOpened Opened, TimeSpan At)> Generations => generations;
+
+    /// <summary>The run's coordinator is on this node.</summary>
+    public bool HasCoordinator(SimulatedNode node) => coordinators.Any(one => one.Node == node);
+
     /// <summary>All that were given.</summary>
     public List<StepOrder> Orders { get; } = [];
 
     public IEnumerable<SimulatedNode> Living => Nodes.Where(node => node.IsAlive);
 
     public Task<RunEnded> Ended => ended.Task;
-
-    /// <summary>The newest that has committed a step.</summary>
-    public int Generations { get; private set; }
 
     public SimulatedNode StartNode(string? name = null)
     {
@@ -72,7 +79,7 @@ internal sealed class SimulatedCluster
     public async Task KillAsync(SimulatedNode node, bool hangs = false)
     {
         World.Note($"{node.Name} is killed{(hangs ? " and hangs" : "")}");
-        node.Die();
+        node.Die(isSilent: hangs);
         await World.Delay(hangs ? World.Between(3000, 4000) : World.Between(900, 1500));
         node.Notice();
         Tell();
@@ -223,6 +230,8 @@ internal sealed class SimulatedCluster
     private void Check(RunEvent happened)
     {
         Events.Add(happened);
+        if (happened is GenerationOpened begun)
+            generations.Add((begun, World.Elapsed));
         World.Note(happened is GenerationOpened { Workers: var workers } ? $"{string.Join(", ", workers)}: {happened}" : happened.ToString());
         switch (happened)
         {
@@ -236,15 +245,15 @@ internal sealed class SimulatedCluster
                 Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
                 announced = opened.Step;
                 // Where the store has lost writes as well, nobody is left who knows the numbers that were given.
-                Generations = Math.Min(Generations, opened.Generation);
+                newestGeneration = Math.Min(newestGeneration, opened.Generation);
                 break;
-            case StepCommitted committed when committed.Generation < Generations:
+            case StepCommitted committed when committed.Generation < newestGeneration:
                 // A coordinator that has been replaced may learn late that its last step was complete, but of nothing that the new one did not know.
-                Assert.True(committed.Step <= announced, $"Generation {committed.Generation} commits step {committed.Step} after generation {Generations} has committed {announced}.");
+                Assert.True(committed.Step <= announced, $"Generation {committed.Generation} commits step {committed.Step} after generation {newestGeneration} has committed {announced}.");
                 break;
             case StepCommitted committed:
                 Assert.True(committed.Step > announced, $"Step {committed.Step} is committed again; {announced} were.");
-                (Generations, announced) = (committed.Generation, committed.Step);
+                (newestGeneration, announced) = (committed.Generation, committed.Step);
                 break;
         }
     }

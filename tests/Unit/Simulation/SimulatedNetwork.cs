@@ -9,13 +9,22 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// </summary>
 internal sealed class SimulatedNetwork(SimulatedCluster cluster, SimulatedNode from) : IPeerNetwork
 {
+    private readonly Dictionary<string, SimulatedNode> reached = [];
+
     public async Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel)
     {
         SimulatedNode target = cluster.Nodes.LastOrDefault(node => node.Name == worker) ?? throw new IOException($"no {worker}");
         await Task.Delay(cluster.World.Between(1, 4), from.Clock, cancel);
-        return target.IsAlive && !cluster.IsCut(from, target) && target.Worker.ExchangeFor(greeting) is { } exchange
-            ? new Connection(cluster, from, target, exchange)
-            : throw new IOException($"{worker} hangs up");
+        if (!target.IsAlive || cluster.IsCut(from, target) || target.Worker.ExchangeFor(greeting) is not { } exchange)
+            throw new IOException($"{worker} hangs up");
+        reached[worker] = target;
+        return new Connection(cluster, from, target, exchange);
+    }
+
+    public async Task<bool> IsGoneAsync(string worker, CancellationToken cancel)
+    {
+        await Task.Delay(cluster.World.Between(1, 4), from.Clock, cancel);
+        return reached.TryGetValue(worker, out SimulatedNode? target) && !target.IsAlive && !cluster.IsCut(from, target);
     }
 
     private sealed class Connection : IPeerConnection

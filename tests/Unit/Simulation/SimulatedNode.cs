@@ -32,7 +32,7 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     /// <summary>Raised when others have noticed that it is dead.</summary>
     public event Action? Noticed;
 
-    /// <summary>Raised when its process ends, which resets its connections.</summary>
+    /// <summary>Raised when connections to it are reset, as by the end of its process.</summary>
     public event Action? Died;
 
     /// <summary>It has been told to stop, and gets no work any more.</summary>
@@ -55,11 +55,16 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     /// <summary>Thrown when the data set is read, as where a volume is missing.</summary>
     public UserErrorException? Mistake { get; set; }
 
-    public void Die()
+    /// <param name="isSilent">Its connections stay, as when a machine stands still.</param>
+    public void Die(bool isSilent = false)
     {
         IsAlive = false;
-        Died?.Invoke();
+        if (!isSilent)
+            Died?.Invoke();
     }
+
+    /// <summary>Ends the connections to it, as a network may; its process goes on.</summary>
+    public void BreakConnections() => Died?.Invoke();
 
     public void Notice()
     {
@@ -116,12 +121,17 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
             throw Mistake;
     }
 
+    /// <summary>Its gradients differ from others' in their last bits.</summary>
+    public bool RoundsDifferently { get; set; }
+
+    public string Arithmetic(RunSpec spec) => RoundsDifferently ? "another kind" : "the usual kind";
+
     public long? NewestCheckpoint(RunSpec spec) => cluster.Disk.Newest;
 
     public IReplica Build(RunSpec spec)
     {
         Load(spec);
-        return Replica = new(cluster.Disk, cluster.Check) { Computing = () => ThrowIf(Fault) };
+        return Replica = new(cluster.Disk, cluster.Check) { Computing = () => ThrowIf(Fault), RoundsDifferently = RoundsDifferently };
     }
 
     private static void ThrowIf(Exception? fault)

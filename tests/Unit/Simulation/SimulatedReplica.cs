@@ -25,6 +25,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public int SkippedInARow { get; private set; }
 
+    public bool RoundsDifferently { get; init; }
+
     /// <summary>Called before shards are computed.</summary>
     public Action Computing { get; init; } = () => { };
 
@@ -74,7 +76,10 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
             for (int shard = range.First; shard < range.End; shard++)
             {
                 Memory<float> vector = round.Rent(part);
-                Gradient(Step, shard).AsSpan(GradientParts.Take(part).Sum(), GradientParts[part]).CopyTo(vector.Span);
+                float[] gradient = Gradient(Step, shard);
+                if (RoundsDifferently)
+                    gradient = [.. gradient.Select(MathF.BitIncrement)];
+                gradient.AsSpan(GradientParts.Take(part).Sum(), GradientParts[part]).CopyTo(vector.Span);
                 round.Add(part, shard, vector);
             }
         }

@@ -164,6 +164,8 @@ public sealed class WorkerDeviceTests : IDisposable
 
         public void Load(RunSpec spec) { }
 
+        public string Arithmetic(RunSpec spec) => "";
+
         public long? NewestCheckpoint(RunSpec spec) => null;
 
         public SimulatedReplica? Newest { get; private set; }
@@ -179,5 +181,7 @@ public sealed class WorkerDeviceTests : IDisposable
     private sealed class NoNetwork : IPeerNetwork
     {
         public Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel) => throw new NotSupportedException();
+
+        public Task<bool> IsGoneAsync(string worker, CancellationToken cancel) => throw new NotSupportedException();
     }
 }

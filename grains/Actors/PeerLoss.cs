@@ -1,0 +1,50 @@
+namespace PixelCnnCluster.Actors;
+
+/// <summary>Lets a wait for the exchange of a generation end when one of its workers is gone, for then no step can be finished.</summary>
+internal sealed class PeerLoss
+{
+    private readonly Lock gate = new();
+    private PeerLostException? loss;
+    private TaskCompletionSource? waiting;
+
+    public void Tell(string peer)
+    {
+        lock (gate)
+        {
+            loss ??= new(peer);
+            waiting?.TrySetException(loss);
+        }
+    }
+
+    /// <summary>Waits for one thing at a time. What a lost peer has sent may be all that was missing.</summary>
+    /// <exception cref="PeerLostException">A worker is gone, and it has not come.</exception>
+    public async Task UnlessAsync(Task awaited)
+    {
+        if (awaited.IsCompletedSuccessfully)
+            return;
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            waiting = done;
+            if (loss is not null)
+                done.SetException(loss);
+        }
+
+        _ = PassAsync();
+        await done.Task;
+
+        // Awaited itself: a combination of tasks would go on somewhere on the thread pool first.
+        async Task PassAsync()
+        {
+            try
+            {
+                await awaited;
+                done.TrySetResult();
+            }
+            catch (Exception fault)
+            {
+                done.TrySetException(fault);
+            }
+        }
+    }
+}

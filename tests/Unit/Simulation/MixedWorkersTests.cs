@@ -1,0 +1,54 @@
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Tests.Simulation;
+
+/// <summary>Workers whose gradients differ in the last bit do not train together, unless they may.</summary>
+public sealed class MixedWorkersTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_worker_that_rounds_differently_is_left_out_by_name(bool joinsLater)
+    {
+        SimulatedCluster after = Schedule.Run(seed: 1, workers: 3, async (cluster, _) =>
+        {
+            SimulatedNode other = joinsLater ? await JoinAsync(cluster) : cluster.Nodes[1];
+            other.RoundsDifferently = true;
+        });
+
+        FaultNoticed told = after.Events.OfType<FaultNoticed>().First();
+        Assert.Contains($"{told.Worker} rounds differently", told.Message, StringComparison.Ordinal);
+        Assert.Contains("--mixed-workers", told.Message, StringComparison.Ordinal);
+        Assert.Equal(joinsLater ? 3 : 2, after.Generations[^1].Opened.Workers.Count);
+    }
+
+    /// <summary>The state is then another than that of an undisturbed run, which is what the flag says.</summary>
+    [Fact]
+    public void Workers_that_round_differently_train_together_where_they_may()
+    {
+        var world = new World(1);
+        SimulatedCluster cluster = null!;
+
+        RunEnded ended = world.Run(
+            () =>
+            {
+                cluster = new SimulatedCluster(world, Schedule.Spec with { MixedWorkers = true }, Schedule.Reference);
+                cluster.StartNode();
+                cluster.StartNode().RoundsDifferently = true;
+                cluster.StartCoordinator();
+                return cluster.Ended;
+            },
+            Schedule.Deadline,
+            awaited: "end of the run");
+
+        Assert.Contains("A state after 1 steps is", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(2, cluster.Generations[0].Opened.Workers.Count);
+    }
+
+    private static async Task<SimulatedNode> JoinAsync(SimulatedCluster cluster)
+    {
+        while (!cluster.Events.OfType<StepCommitted>().Any())
+            await cluster.World.Delay(TimeSpan.FromMilliseconds(1));
+        return cluster.StartNode();
+    }
+}
