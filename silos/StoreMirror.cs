@@ -39,9 +39,10 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
             {
                 await LookAsync(store);
             }
-            catch (Exception fault) when (fault is RedisException or TimeoutException)
+            catch (Exception fault)
             {
-                // It is away. What matters is how it comes back.
+                // It is away, or half filled by another silo. What matters is how it comes back.
+                LogNotSeen(log, fault);
             }
 
             await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -97,6 +98,9 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
             await keys.HashSetAsync(members, row.Name, row.Value, When.NotExists);
         await keys.ScriptEvaluateAsync(RaiseVersion, [members], [(long)membership.Single(row => row.Name == Version).Value + 1]);
     }
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Redis could not be looked at")]
+    private static partial void LogNotSeen(ILogger log, Exception fault);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Redis has lost the cluster; its {Count} keys are written again as they were a second ago. See that Redis keeps what it acknowledges (appendfsync always)")]
     private static partial void LogEmpty(ILogger log, int count);

@@ -21,9 +21,6 @@ internal sealed class Crew(
     /// <summary>None of its workers has been taken from the run.</summary>
     public bool IsComplete => workers.All(roster.IsAllotted);
 
-    /// <summary>The worker that writes checkpoints; all hold the same state.</summary>
-    public string First => workers[0];
-
     /// <summary>Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.</summary>
     /// <param name="timeout">After which it counts as hung; null for the usual.</param>
     /// <param name="outlives">The answer is wanted even when the next generation has begun.</param>
@@ -42,7 +39,7 @@ internal sealed class Crew(
             catch (TimeoutException) when (roster.IsEngaged(worker) && (outlives || roster.Generation == id.Number))
             {
                 if (time.GetElapsedTime(asked) >= most)
-                    throw Late(worker, $"it has not answered within {most.TotalSeconds:F0} s");
+                    throw Late(worker, $"it has not answered within {most.TotalSeconds:F0} s", isLeftOut: !outlives);
             }
             catch (Exception fault) when (fault is not (UserErrorException or WorkerFaultException))
             {
@@ -98,6 +95,6 @@ internal sealed class Crew(
     }
 
     /// <summary>A worker that hangs is left out; one that is alone is only lost, for there is nobody to go on without it.</summary>
-    private WorkerFaultException Late(string worker, string what) =>
-        new(worker, workers.Count == 1 ? new TimeoutException(what) : new InvalidOperationException($"{what}, and is left out"));
+    private WorkerFaultException Late(string worker, string what, bool isLeftOut = true) =>
+        new(worker, workers.Count == 1 || !isLeftOut ? new TimeoutException(what) : new InvalidOperationException($"{what}, and is left out"));
 }

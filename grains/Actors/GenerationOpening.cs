@@ -24,6 +24,9 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>How the workers round that train the run.</summary>
     private string? arithmetic = lease.Record.Arithmetic;
 
+    /// <summary>Since when no worker has answered.</summary>
+    private long? silentSince;
+
     /// <summary>It was told that the newest checkpoint is missing.</summary>
     private bool isMissingTold;
 
@@ -60,12 +63,16 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             holdings = Admit(holdings, step);
             if (holdings.Length == 0)
             {
+                silentSince ??= time.GetTimestamp();
+                if (isStopping() && time.GetElapsedTime(silentSince.Value) > Timeouts.LastWrite)
+                    return null;
                 if (candidates.Count == 0)
                     holders = [];
                 await Task.Delay(RetryDelay, time);
                 continue;
             }
 
+            silentSince = null;
             if (IsStateMissing(holdings, step))
             {
                 if (isStopping())
@@ -138,6 +145,10 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         try
         {
             return await crew.AskAsync(worker, grain => grain.EnrolAsync(new(run, crew.Id, spec, ifHeld)), timeout);
+        }
+        catch (Exception fault) when (ifHeld && fault is (UserErrorException or WorkerFaultException { IsLoss: false }))
+        {
+            // It is asked for its state alone, and has none that can be used.
         }
         catch (UserErrorException mistake)
         {

@@ -17,10 +17,13 @@ internal sealed class JobCoordinator(
     /// <summary>How often to look for samplers that have come, and how long one that was lost is left alone.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    /// <summary>A sampler that is away for longer is not awaited where all others have failed.</summary>
+    private static readonly TimeSpan Away = TimeSpan.FromMinutes(1);
+
     private readonly PriorityQueue<Part, int> pending = new();
     private readonly Dictionary<string, Task> busy = [];
     private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
-    private readonly HashSet<string> known = [];
+    private readonly Dictionary<string, long> seen = [];
     private bool isAwaiting, isOver;
 
     /// <summary>Does the job; its last event says how it ended.</summary>
@@ -66,14 +69,15 @@ internal sealed class JobCoordinator(
     {
         CheckWanted();
         IReadOnlyList<string> all = cluster.Samplers();
-        known.UnionWith(all);
+        foreach (string sampler in all)
+            seen[sampler] = time.GetTimestamp();
         foreach (string sampler in all.Where(sampler => !busy.ContainsKey(sampler) && !unfit.Contains(sampler)))
         {
             if (pending.TryDequeue(out Part? part, out _))
                 busy.Add(sampler, TryAsync(sampler, part, work));
         }
 
-        if (busy.Count == 0 && known.Count > 0 && known.All(unfit.Contains))
+        if (busy.Count == 0 && IsHopeless)
             throw unfit.Fault;
         if (busy.Count == 0 && !isAwaiting)
             Tell(new SamplersAwaited());
@@ -85,6 +89,9 @@ internal sealed class JobCoordinator(
             await done;
         }
     }
+
+    /// <summary>All that there are, or were a while ago, have failed.</summary>
+    private bool IsHopeless => seen.Keys.Any(unfit.Contains) && seen.All(one => unfit.Contains(one.Key) || time.GetElapsedTime(one.Value) > Away);
 
     private async Task TryAsync(string sampler, Part part, Func<string, Part, Task> work)
     {
@@ -98,7 +105,7 @@ internal sealed class JobCoordinator(
             // Another may have the files that this one lacks. If none has, the job's end tells the mistake.
             pending.Enqueue(part, part.First);
             unfit.Add(sampler, mistake);
-            if (!known.All(unfit.Contains))
+            if (!IsHopeless)
                 Tell(new SamplerLost(sampler, mistake.Message));
         }
         catch (WorkerFaultException fault)

@@ -77,6 +77,8 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
 
     public bool IsAllotted(string worker) => allotted.Contains(worker);
 
+    public bool IsFit(string worker) => Fit.Contains(worker);
+
     public bool IsUnfit(string worker) => unfit.Contains(worker);
 
     /// <summary>The run does without the worker for a while.</summary>
@@ -92,7 +94,7 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
     /// <summary>The workers to open a generation with, as soon as there is one; none if the wait was ended. One that still reads the data comes later if there is another.</summary>
     /// <param name="onWait">Called if there is none for a while.</param>
     /// <param name="mayGiveUp">End the wait then.</param>
-    /// <exception cref="Exception">A worker's fault, when all that there are were declared unfit.</exception>
+    /// <exception cref="Exception">A worker's fault, when all that there are were declared unfit and the wait must not end otherwise.</exception>
     public async Task<IReadOnlyList<string>> CandidatesAsync(Action onWait, bool mayGiveUp)
     {
         long begun = time.GetTimestamp();
@@ -102,7 +104,7 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
             if (fit.Length > 0)
                 return ready.Length > 0 ? ready : fit;
             if (IsHopeless)
-                throw unfit.Fault;
+                return mayGiveUp ? [] : throw unfit.Fault;
             if (time.GetElapsedTime(begun) >= patience)
                 return [];
             // A coordinator that has just come back is told its workers at once.

@@ -145,7 +145,7 @@ internal sealed partial class RunCoordinator
                 if (!goesOn)
                 {
                     history.Add(new RunStarted(
-                        run, spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step, 1 / order.EpochsAfter(1), totalSteps.Value));
+                        run, spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step, (double)facts.TrainImages / spec.ImagesPerStep, totalSteps.Value));
                     firstStep = step = facts.Step;
                 }
 
@@ -208,11 +208,11 @@ internal sealed partial class RunCoordinator
         {
             if (roster.ReasonToRegroup(crew.Workers, spec) is { } reason)
             {
-                // Who leaves is let go when the next generation has the state. If there is none to come, the state must be saved first.
+                // Who leaves is let go when the next generation has the state. If nobody who has it stays, it must be saved first: who comes may have data to read.
+                if (step > 0 && !crew.Workers.Any(roster.IsFit))
+                    await upkeep.SaveWholeAsync(crew, step, Timeouts.Write);
                 if (!roster.HasFit)
                 {
-                    if (step > 0)
-                        await upkeep.SaveWholeAsync(crew, step, Timeouts.Write);
                     roster.Dismiss(run, crew.Generation, but: []);
                     opening.LetGo();
                 }

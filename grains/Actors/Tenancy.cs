@@ -24,6 +24,9 @@ internal sealed class Tenancy(string run) : IDisposable
 
     public bool IsOver { get; private set; }
 
+    /// <summary>The newest checkpoint that is being written.</summary>
+    public Task Writing { get; set; } = Task.CompletedTask;
+
     /// <summary>Why a gradient could not be applied whose step was reported before: nobody knows what the state is now.</summary>
     public Exception? Fault { get; set; }
 

@@ -20,6 +20,7 @@ public sealed partial class TrainingRunGrain(
     private RunCoordinator? coordinator;
     private Task training = Task.CompletedTask;
     private IReadOnlyList<string> allotted = [], unfit = [];
+    private bool isEnding;
 
     /// <summary>As it was stored last.</summary>
     public RunRecord Record { get; private set; } = new();
@@ -46,11 +47,13 @@ public sealed partial class TrainingRunGrain(
             return;
         }
 
-        await StartAsync();
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        _ = StartAgainAsync();
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        isEnding = true;
         coordinator?.Leave();
         await Task.WhenAny(training, Task.Delay(LeavePatience, time, cancellationToken));
         // A folder that does not answer holds no silo's stop.
@@ -64,8 +67,9 @@ public sealed partial class TrainingRunGrain(
         folders.Check(spec);
         if (Record.Spec is not null)
             throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
+        RunHistory events = await OpenHistoryAsync(spec);
         await WriteAsync(new() { Spec = spec, Submitted = time.GetUtcNow() });
-        return await StartAsync();
+        return Start(events);
     }
 
     public async Task<long> GoOnAsync()
@@ -78,8 +82,9 @@ public sealed partial class TrainingRunGrain(
         folders.Check(Spec);
         // The coordinator before may be about to end.
         await training;
+        RunHistory events = await OpenHistoryAsync(Spec);
         await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
-        return await StartAsync();
+        return Start(events);
     }
 
     public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
@@ -99,13 +104,13 @@ public sealed partial class TrainingRunGrain(
     public async Task<RunProgress> ReadAsync(long from)
     {
         _ = Spec;
-        return await (await HistoryAsync()).ReadAsync(from, ReadPatience, over: () => Record.IsOver);
+        return await (await OpenHistoryAsync(Spec)).ReadAsync(from, ReadPatience, over: () => Record.IsOver);
     }
 
     public async Task<SamplesDrawn?> SamplesAsync()
     {
         _ = Spec;
-        return (await HistoryAsync()).Last<SamplesDrawn>();
+        return (await OpenHistoryAsync(Spec)).Last<SamplesDrawn>();
     }
 
     public async Task<string> CheckpointAsync()
@@ -155,18 +160,29 @@ public sealed partial class TrainingRunGrain(
     }
 
     /// <summary>Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.</summary>
-    /// <exception cref="IOException">The run's folder does not answer.</exception>
-    private async Task<RunHistory> HistoryAsync()
+    private Task<RunHistory> HistoryAsync(RunSpec spec) =>
+        history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
+
+    /// <exception cref="UserErrorException">The run's folder does not answer.</exception>
+    private async Task<RunHistory> OpenHistoryAsync(RunSpec spec)
     {
-        history ??= RunHistory.OpenAsync(Spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
         try
         {
-            return await history.WaitAsync(HistoryTimeout, time);
+            return await HistoryAsync(spec).WaitAsync(HistoryTimeout, time);
         }
         catch (TimeoutException late)
         {
-            throw new IOException($"{Spec.SaveDir} does not answer within {HistoryTimeout.TotalSeconds} s; see that the silos' volume is there.", late);
+            throw new UserErrorException(
+                $"{spec.SaveDir} does not answer within {HistoryTimeout.TotalSeconds} s; see that the silos' volume is there, and try again.", late);
         }
+    }
+
+    /// <summary>Goes on with the run as soon as its folder answers, however long that takes; the activation does not wait for it.</summary>
+    private async Task StartAgainAsync()
+    {
+        RunHistory events = await HistoryAsync(Spec);
+        if (!isEnding)
+            Start(events);
     }
 
     /// <summary>The next call reads the record again: the store may have been empty for a moment.</summary>
@@ -177,9 +193,8 @@ public sealed partial class TrainingRunGrain(
     }
 
     /// <returns>Position of the first event from now on.</returns>
-    private async Task<long> StartAsync()
+    private long Start(RunHistory events)
     {
-        RunHistory events = await HistoryAsync();
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         metrics.Follow(Run, Spec, events.Last<Evaluated>());
         events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());

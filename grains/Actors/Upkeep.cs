@@ -13,10 +13,15 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
     private static readonly TimeSpan SaveRetryDelay = TimeSpan.FromSeconds(2), HastePeriod = TimeSpan.FromSeconds(1);
 
     private Task writing = Task.CompletedTask;
+    private TimeSpan longestWrite;
+    private int failedWrites;
     private CheckpointSaved? saved;
 
     /// <summary>The newest test score.</summary>
     public Evaluated? Score { get; private set; } = history.Last<Evaluated>();
+
+    /// <summary>The write in progress and the last one, on a disk as slow as it has been.</summary>
+    private TimeSpan LastWriteTimeout => longestWrite * 3 > Timeouts.LastWrite ? longestWrite * 3 : Timeouts.LastWrite;
 
     /// <summary>Whether something is due when so many steps are committed.</summary>
     public static bool IsDueAfter(DataOrder order, long step) => order.WholeEpochsAfter(step) > order.WholeEpochsAfter(step - 1);
@@ -41,7 +46,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
     {
         if (!inHaste && Score?.Step != step && !await EvaluateAsync(crew, facts, order, step, () => !crew.IsComplete))
             throw new RegroupException(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
-        CheckpointSaved last = await SaveWholeAsync(crew, step, inHaste ? Timeouts.LastWrite : Timeouts.Write);
+        CheckpointSaved last = await SaveWholeAsync(crew, step, inHaste ? LastWriteTimeout : Timeouts.Write);
         if (!inHaste)
             await DrawAsync(crew, facts, step);
         string[] hashes = await crew.AskAllAsync((_, worker) => worker.HashAsync(new(run, crew.Id, step)));
@@ -94,24 +99,31 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         if (saved?.Step == step)
             return;
         var order = new CheckpointOrder(run, crew.Id, step, Score?.Step == step ? Score.TestBitsPerDim : null);
-        await crew.AskAsync(crew.First, async worker =>
+        string writer = crew.Workers[failedWrites % crew.Workers.Count];
+        await crew.AskAsync(writer, async worker =>
         {
             await worker.SnapshotAsync(order);
             return true;
         });
+        long begun = time.GetTimestamp();
         writing = WriteAsync();
 
         async Task WriteAsync()
         {
             try
             {
-                CheckpointReport report = await crew.AskAsync(crew.First, worker => worker.WriteSnapshotAsync(order), Timeouts.Write, outlives: true);
-                await lease.WriteAsync(record => record with { SavedStep = Math.Max(step, record.SavedStep ?? 0) });
+                CheckpointReport report = await crew.AskAsync(writer, worker => worker.WriteSnapshotAsync(order), Timeouts.Write, outlives: true);
+                TimeSpan took = time.GetElapsedTime(begun);
+                longestWrite = took > longestWrite ? took : longestWrite;
                 saved = new(step, report.Path, report.Bytes, report.StateHash);
                 history.Add(saved);
+                // A store that is away must not make the file count as missing.
+                _ = lease.WriteAsync(record => record with { SavedStep = Math.Max(step, record.SavedStep ?? 0) });
             }
             catch (WorkerFaultException fault)
             {
+                // All have the same state, and another's folder may answer.
+                failedWrites++;
                 history.Add(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} was not written: {fault.Message}"));
             }
         }

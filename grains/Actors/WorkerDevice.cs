@@ -21,11 +21,10 @@ public sealed class WorkerDevice(
     private Tenancy? tenancy;
     private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
     private WorkerPhase phase;
-    private Task writing = Task.CompletedTask;
     private long heard;
 
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
-    public bool IsNeeded => tenancy is not null && time.GetElapsedTime(heard) < Silence;
+    public bool IsNeeded => tenancy is { } mine && (time.GetElapsedTime(heard) < Silence || !mine.Writing.IsCompleted);
 
     public Task PrepareAsync(RunSpec spec) => device.RunAsync(() => replicas.Load(spec));
 
@@ -114,9 +113,9 @@ public sealed class WorkerDevice(
 
     public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => writes.Once(order, () =>
     {
-        if (!writing.IsCompleted)
+        if (tenancy is { Writing.IsCompleted: false })
             throw new IOException($"{name} has not written the checkpoint before this one yet; see that the folder of run {order.Run} answers.");
-        if (snapshot is not { } taken || taken.Order != order)
+        if (tenancy is not { } mine || snapshot is not { } taken || taken.Order != order)
             throw new StaleOrderException($"{name} has no snapshot of step {order.Step} of run {order.Run}.");
         snapshot = null;
         Task<CheckpointReport> written = device.RunAsideAsync(() =>
@@ -126,7 +125,7 @@ public sealed class WorkerDevice(
             metrics.AddCheckpoint(order.Run, time.GetElapsedTime(begun));
             return report;
         });
-        writing = written;
+        mine.Writing = written;
         return written;
     });
 

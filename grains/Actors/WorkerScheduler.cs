@@ -92,7 +92,7 @@ internal sealed partial class WorkerScheduler
     {
         // A store that was empty when the list was read may have been filled again.
         if (Runs.Count == 0)
-            await store.ReadAsync();
+            await (newestChange = ReadAfterAsync(newestChange));
         await Task.WhenAll(Runs.Where(run => !run.IsOver).Select(LookAsync));
         await ChangeAsync(() =>
         {
@@ -113,7 +113,7 @@ internal sealed partial class WorkerScheduler
     {
         if (looks.TryGetValue(run.Run, out Look? look) && !look.Done.IsCompleted)
             return;
-        look = new() { Before = look?.Overview };
+        look = new() { Before = look?.Overview ?? look?.Before };
         looks[run.Run] = look;
         look.Done = AskAsync(run.Run, look);
         await Task.WhenAny(look.Done, Task.Delay(AnswerTimeout, time));
@@ -142,6 +142,13 @@ internal sealed partial class WorkerScheduler
 
     /// <summary>It is only a name, and was never more: a store that comes back empty takes no run off the list.</summary>
     private bool IsGone(RegisteredRun run) => !run.IsOver && !beginning.Contains(run.Run) && looks.TryGetValue(run.Run, out Look? look) && look is { IsGone: true, Before: null };
+
+    private async Task ReadAfterAsync(Task before)
+    {
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (Runs.Count == 0)
+            await store.ReadAsync();
+    }
 
     /// <summary>Changes the register, one change after another. A store that does not answer is no reason to let runs go without workers: what is kept here goes on.</summary>
     private Task ChangeAsync(Func<RegisteredRun[]> change) => newestChange = ChangeAfterAsync(newestChange, change);
@@ -181,7 +188,7 @@ internal sealed partial class WorkerScheduler
 
         public RunOverview? Overview { get; set; }
 
-        /// <summary>The answer to the question before.</summary>
+        /// <summary>The newest answer to the questions before.</summary>
         public RunOverview? Before { get; init; }
 
         public bool IsGone { get; set; }

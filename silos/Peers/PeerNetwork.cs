@@ -56,9 +56,9 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
             return false;
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(RefusalTimeout);
-        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
+            using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(endpoint, timeout.Token);
             return false;
         }

@@ -12,15 +12,25 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
     private readonly Dictionary<string, PretendedRun> runs = [];
     private readonly Dictionary<string, string> processes = new() { ["worker-0"] = "1", ["worker-1"] = "1" };
     private readonly WorkerScheduler scheduler;
+    private RunRegister stored = new();
 
     public WorkerSchedulerTests() => scheduler = new(
         this, new(run => runs[run], () => [.. processes.Keys.Order()], processes.GetValueOrDefault), _ => { }, world.ClockOf(() => true), NullLogger.Instance);
 
     RunRegister IRunRegisterStore.Register { get; set; } = new();
 
-    Task IRunRegisterStore.ReadAsync() => Task.CompletedTask;
+    async Task IRunRegisterStore.ReadAsync()
+    {
+        RunRegister read = stored;
+        await world.Delay(TimeSpan.FromMilliseconds(20));
+        ((IRunRegisterStore)this).Register = read;
+    }
 
-    Task IRunRegisterStore.WriteAsync() => world.Delay(TimeSpan.FromMilliseconds(1));
+    async Task IRunRegisterStore.WriteAsync()
+    {
+        await world.Delay(TimeSpan.FromMilliseconds(1));
+        stored = ((IRunRegisterStore)this).Register;
+    }
 
     [Fact]
     public void A_run_that_never_answers_holds_nobody_up() => Run(async () =>
@@ -87,6 +97,30 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
         await scheduler.ReconcileAsync();
 
         Assert.Empty(scheduler.Runs);
+    });
+
+    [Fact]
+    public void A_list_that_is_read_again_while_a_run_begins_keeps_the_run() => Run(async () =>
+    {
+        Task reading = scheduler.ReconcileAsync();
+        await BeginAsync("mine");
+        await reading;
+        await scheduler.ReconcileAsync();
+
+        Assert.Equal("mine", scheduler.Runs.Single().Run);
+        Assert.Equal(["worker-0"], runs["mine"].Workers);
+    });
+
+    /// <summary>As when the store is empty for a moment.</summary>
+    [Fact]
+    public void A_run_that_is_unknown_for_a_while_stays_on_the_list() => Run(async () =>
+    {
+        await BeginAsync("mine");
+        runs["mine"].IsUnknown = true;
+        for (int i = 0; i < 3; i++)
+            await scheduler.ReconcileAsync();
+
+        Assert.Equal("mine", scheduler.Runs.Single().Run);
     });
 
     [Fact]

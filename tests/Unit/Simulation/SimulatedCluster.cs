@@ -173,7 +173,7 @@ internal sealed class SimulatedCluster
         {
             RunEnded? end = await coordinator.RunAsync();
             coordinators.RemoveAll(one => one.Coordinator == coordinator);
-            if (end is { Outcome: RunOutcome.Failed } && MayFail)
+            if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsRetiring || one.Fault is not null || one.Mistake is not null))
             {
                 // As somebody does who has seen to the workers.
                 Store.Write(Store.Record with { State = RunState.Queued, Error = null });

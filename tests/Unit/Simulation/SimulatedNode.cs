@@ -94,6 +94,8 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
             await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             begun = world.Elapsed;
             await Task.Delay(world.Chance(0.005) ? world.Between(1000, 12_000) : world.Between(1, 30), Clock);
+            if (Replica is null && ReadingTime > TimeSpan.Zero)
+                await Task.Delay(ReadingTime, Clock);
             if (Hangs)
                 await new TaskCompletionSource().Task;
             try
@@ -123,6 +125,9 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     /// <summary>Its gradients differ from others' in their last bits.</summary>
     public bool RoundsDifferently { get; set; }
+
+    /// <summary>That its device takes to read the data set.</summary>
+    public TimeSpan ReadingTime { get; set; }
 
     public string Arithmetic(RunSpec spec) => RoundsDifferently ? "another kind" : "the usual kind";
 
