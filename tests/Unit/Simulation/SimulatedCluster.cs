@@ -137,7 +137,7 @@ internal sealed class SimulatedCluster
     public void StartCoordinator()
     {
         SimulatedNode[] living = [.. Living.Where(node => !node.IsNoticed)];
-        if (living.Length == 0 || Store.Record.IsOver)
+        if (living.Length == 0 || Store.IsEmpty || Store.Record.IsOver)
             return;
         SimulatedNode node = living[World.Random.Next(living.Length)];
         RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();

@@ -16,6 +16,9 @@ internal sealed class SimulatedStore
 
     public bool IsOut { get; set; }
 
+    /// <summary>It has come back without what it held, and nobody has filled it again yet.</summary>
+    public bool IsEmpty { get; set; }
+
     public int Write(RunRecord record)
     {
         writes.Add((record, ++issued));
@@ -43,7 +46,7 @@ internal sealed class SimulatedLedger(SimulatedCluster cluster, SimulatedNode no
     public async Task WriteAsync(RunRecord record)
     {
         await TravelAsync();
-        if (cluster.Store.Version != version)
+        if (cluster.Store.IsEmpty || cluster.Store.Version != version)
             throw new LedgerLostException("Someone else has written.");
         int written = cluster.Store.Write(record);
         await TravelAsync();

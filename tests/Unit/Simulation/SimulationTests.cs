@@ -108,7 +108,7 @@ public sealed class SimulationTests
             SimulatedNode[] living = [.. cluster.Living.Where(node => node.Island is null)];
             SimulatedNode[] Some() => world.Chance(0.5) ? living : [.. living.Where(_ => world.Chance(0.5))];
             SimulatedNode? Any() => living.Length == 0 ? null : living[world.Random.Next(living.Length)];
-            switch (world.Random.Next(18))
+            switch (world.Random.Next(19))
             {
                 case 0 or 1 when Any() is { } victim:
                     await cluster.KillAsync(victim, hangs: world.Chance(0.3));
@@ -162,6 +162,14 @@ public sealed class SimulationTests
                     cluster.Disk.IsMissing = true;
                     await world.Delay(world.Between(100, 8000));
                     cluster.Disk.IsMissing = false;
+                    break;
+                case 18:
+                    cluster.Store.IsEmpty = true;
+                    await world.Delay(world.Between(100, 2000));
+                    // The silos fill it with what they have seen of it.
+                    cluster.Store.GoBack(world.Random.Next(3));
+                    cluster.Store.IsEmpty = false;
+                    cluster.StartCoordinator();
                     break;
                 case 16 or 17:
                     cluster.Store.GoBack(world.Random.Next(1, 4));
