@@ -8,11 +8,15 @@ internal static class FolderWork
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <exception cref="UserErrorException">The folder does not answer.</exception>
-    public static async Task<T> DoAsync<T>(string folder, Func<T> work, TimeProvider time)
+    public static Task<T> DoAsync<T>(string folder, Func<T> work, TimeProvider time) => AwaitAsync(folder, Task.Run(work), time);
+
+    /// <summary>Waits for work that may be waited for again.</summary>
+    /// <exception cref="UserErrorException">The folder does not answer.</exception>
+    public static async Task<T> AwaitAsync<T>(string folder, Task<T> work, TimeProvider time)
     {
         try
         {
-            return await Task.Run(work).WaitAsync(Patience, time);
+            return await work.WaitAsync(Patience, time);
         }
         catch (TimeoutException fault)
         {

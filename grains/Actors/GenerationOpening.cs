@@ -132,7 +132,9 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
                 break;
         }
 
-        await Task.WhenAny(Task.WhenAll(answers.Values), Task.Delay(Timeouts.Newcomer, time));
+        var all = Task.WhenAll(answers.Values);
+        if (!all.IsCompleted)
+            await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, time));
         foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))
             roster.Prepare(late, spec);
         return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<Holding>()];

@@ -14,7 +14,7 @@ public sealed partial class TrainingRunGrain(
     [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
     : Grain, ITrainingRunGrain, IRunLedger
 {
-    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5), HistoryTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
 
     private Task<RunHistory>? history;
     private RunCoordinator? coordinator;
@@ -164,18 +164,7 @@ public sealed partial class TrainingRunGrain(
         history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
 
     /// <exception cref="UserErrorException">The run's folder does not answer.</exception>
-    private async Task<RunHistory> OpenHistoryAsync(RunSpec spec)
-    {
-        try
-        {
-            return await HistoryAsync(spec).WaitAsync(HistoryTimeout, time);
-        }
-        catch (TimeoutException late)
-        {
-            throw new UserErrorException(
-                $"{spec.SaveDir} does not answer within {HistoryTimeout.TotalSeconds} s; see that the silos' volume is there, and try again.", late);
-        }
-    }
+    private Task<RunHistory> OpenHistoryAsync(RunSpec spec) => FolderWork.AwaitAsync(spec.SaveDir, HistoryAsync(spec), time);
 
     /// <summary>Goes on with the run as soon as its folder answers, however long that takes; the activation does not wait for it.</summary>
     private async Task StartAgainAsync()

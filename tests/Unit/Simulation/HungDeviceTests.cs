@@ -25,7 +25,7 @@ public sealed class HungDeviceTests
         {
             SimulatedNode hung = cluster.Nodes[2];
             if (moment != Moment.Preparing)
-                await ReachAsync(cluster, moment == Moment.Evaluating ? 30 : 33);
+                await cluster.ReachAsync(moment == Moment.Evaluating ? 30 : 33);
             hung.Hangs = true;
             if (moment == Moment.AtWorkOfOthers)
                 _ = hung.RunAsync(() => true);
@@ -49,7 +49,7 @@ public sealed class HungDeviceTests
                 var cluster = new SimulatedCluster(world, Schedule.Spec with { MaxSteps = null }, Schedule.Endless);
                 cluster.StartNode().WritingHangs = true;
                 cluster.StartCoordinator();
-                await ReachAsync(cluster, 20);
+                await cluster.ReachAsync(20);
                 long stopped = world.Now;
                 await cluster.StopAsync();
                 RunEnded end = await cluster.Ended;
@@ -60,11 +60,5 @@ public sealed class HungDeviceTests
             awaited: "end of the run");
         Assert.Equal(RunOutcome.Failed, ended.Outcome);
         Assert.Contains("could not be written", ended.Error, StringComparison.Ordinal);
-    }
-
-    private static async Task ReachAsync(SimulatedCluster cluster, long step)
-    {
-        while (cluster.Events.OfType<StepCommitted>().LastOrDefault() is not { } newest || newest.Step < step)
-            await cluster.World.Delay(TimeSpan.FromMilliseconds(1));
     }
 }

@@ -15,7 +15,7 @@ public sealed class LostPeerTests
             TimeSpan killed = default;
             SimulatedCluster after = Schedule.Run(seed, workers: 3, async (cluster, _) =>
             {
-                await ReachAsync(cluster, 23);
+                await cluster.ReachAsync(23);
                 killed = cluster.World.Elapsed;
                 await cluster.KillAsync(cluster.Nodes.First(node => !cluster.HasCoordinator(node)));
             });
@@ -41,11 +41,5 @@ public sealed class LostPeerTests
         });
 
         Assert.Single(after.Generations);
-    }
-
-    private static async Task ReachAsync(SimulatedCluster cluster, long step)
-    {
-        while (cluster.Events.OfType<StepCommitted>().LastOrDefault() is not { } newest || newest.Step < step)
-            await cluster.World.Delay(TimeSpan.FromMilliseconds(1));
     }
 }

@@ -47,8 +47,7 @@ public sealed class MixedWorkersTests
 
     private static async Task<SimulatedNode> JoinAsync(SimulatedCluster cluster)
     {
-        while (!cluster.Events.OfType<StepCommitted>().Any())
-            await cluster.World.Delay(TimeSpan.FromMilliseconds(1));
+        await cluster.ReachAsync(1);
         return cluster.StartNode();
     }
 }

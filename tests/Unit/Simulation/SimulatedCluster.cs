@@ -150,6 +150,13 @@ internal sealed class SimulatedCluster
         _ = RunAsync(coordinator, node);
     }
 
+    /// <summary>Waits until a step is committed.</summary>
+    public async Task ReachAsync(long step)
+    {
+        while (Events.OfType<StepCommitted>().LastOrDefault() is not { } newest || newest.Step < step)
+            await World.Delay(TimeSpan.FromMilliseconds(1));
+    }
+
     /// <summary>Asks the coordinator that holds the lease to end the run, and waits until the wish is stored.</summary>
     public Task StopAsync() => coordinators.Last().Coordinator.StopAsync();
 
