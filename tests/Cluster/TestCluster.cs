@@ -11,12 +11,7 @@ namespace PixelCnnCluster.Tests;
 /// </summary>
 public sealed class TestCluster : IAsyncLifetime
 {
-    /// <summary>Folder of all results, as the runner of the tests sets it.</summary>
-    private const string ResultsVariable = "PIXELCNN_TEST_RESULTS";
-
     private const int TailLines = 15;
-
-    private static int clusters;
 
     private readonly string logs;
     private readonly string dataDir;
@@ -29,7 +24,7 @@ public sealed class TestCluster : IAsyncLifetime
     public TestCluster()
     {
         Folder = Directory.CreateTempSubdirectory("pixelcnn-tests-").FullName;
-        logs = LogsFor(Folder);
+        logs = TestLogs.FolderFor(Folder);
         dataDir = SmallDigits.Write(Folder);
     }
 
@@ -182,16 +177,4 @@ public sealed class TestCluster : IAsyncLifetime
     }
 
     private static InvalidOperationException NotStarted() => new("The cluster was not started; HealAsync does it.");
-
-    /// <summary>Where logs of silos go that belong to the test, class or collection that is about to run.</summary>
-    /// <param name="folder">Of a test that nobody collects results of.</param>
-    public static string LogsFor(string folder)
-    {
-        if (System.Environment.GetEnvironmentVariable(ResultsVariable) is not { } results)
-            return Path.Combine(folder, "logs");
-        ITestContext context = TestContext.Current;
-        string name = context.TestClass is { } type ? type.TestClassName.Split('.')[^1] + (context.TestMethod is { } method ? "." + method.MethodName : "")
-            : context.TestCollection?.TestCollectionDisplayName ?? "assembly";
-        return Path.Combine(results, "logs", string.Create(CultureInfo.InvariantCulture, $"{name}-{Interlocked.Increment(ref clusters)}"));
-    }
 }

@@ -28,14 +28,14 @@ internal sealed class ConsoleProcess : IDisposable
     public async Task<JsonElement> EventAsync(string kind) =>
         JsonDocument.Parse(await LineAsync($"{{\"event\":\"{kind}\"")).RootElement;
 
-    /// <summary>Reads lines up to the first with this beginning.</summary>
-    public async Task<string> LineAsync(string beginning)
+    /// <summary>Reads lines up to the first with this beginning that fits.</summary>
+    public async Task<string> LineAsync(string beginning, Func<string, bool>? fits = null)
     {
         try
         {
             while (await _process.StandardOutput.ReadLineAsync(_deadline.Token) is { } line)
             {
-                if (line.StartsWith(beginning, StringComparison.Ordinal))
+                if (line.StartsWith(beginning, StringComparison.Ordinal) && fits?.Invoke(line) != false)
                     return line;
             }
         }

@@ -97,11 +97,10 @@ public sealed class TrainProcessTests : IDisposable
             await console.EventAsync("step");
             console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal)).Kill();
 
-            var generation = await console.EventAsync("generation");
+            // Either silo may have held the coordinator. A starved machine may cause more generations, before and afterwards.
+            await console.LineAsync("{\"event\":\"generation\"", line => line.Contains("worker-1 was lost", StringComparison.Ordinal) || line.Contains("another coordinator took over", StringComparison.Ordinal));
             var ended = await console.EventAsync("ended");
 
-            // Either silo may have held the coordinator.
-            Assert.Matches("worker-1 was lost|another coordinator took over", generation.GetProperty("cause").GetString());
             Assert.Equal(("completed", 40L, undisturbed), (ended.GetProperty("outcome").GetString(), ended.GetProperty("step").GetInt64(), ended.GetProperty("state_hash").GetString()));
             Assert.Equal(0, (await console.EndAsync()).ExitCode);
         }

@@ -24,6 +24,8 @@ internal sealed class ContainerProcess : IDisposable
 
     public int Id => process.Id;
 
+    public Task Exited => process.WaitForExitAsync();
+
     /// <summary>Waits until the readiness probe succeeds.</summary>
     public async Task ReadyAsync(Func<Task<bool>> probe)
     {

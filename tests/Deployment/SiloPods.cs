@@ -7,13 +7,14 @@ namespace PixelCnnCluster.Tests;
 internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, string certificates) : IDisposable
 {
     private readonly HttpClient http = new();
+    private readonly Lock gate = new();
     private readonly Dictionary<int, ContainerProcess> pods = [];
     private readonly V1Container container = set.Pod().Containers.Single();
     private int address = 10;
 
     public int Count => set.Spec.Replicas!.Value;
 
-    /// <summary>Starts the pod of an ordinal and waits until it is ready.</summary>
+    /// <summary>Starts the pod of an ordinal and waits until it is ready. Its container is started again when it ends though nobody asked it to.</summary>
     public async Task StartAsync(int ordinal)
     {
         string name = $"{set.Name()}-{ordinal}", port = $"{FreePorts.Find(1)[0]}";
@@ -26,12 +27,9 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
             ["Folders"] = folder,
             ["HttpPort"] = port,
         };
-        var pod = new ContainerProcess(
-            name,
-            ["dotnet", SiloProgram.Find(AppContext.BaseDirectory)],
-            settings.Select(pair => KeyValuePair.Create(SiloProgramSettings.Prefix + pair.Key, pair.Value)),
-            Path.Combine(folder, $"{name}.log"));
-        pods[ordinal] = pod;
+        ContainerProcess pod;
+        lock (gate)
+            pods[ordinal] = pod = Launch();
         await pod.ReadyAsync(async () =>
         {
             try
@@ -44,20 +42,49 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
                 return false;
             }
         });
+
+        _ = KeepAsync();
+
+        ContainerProcess Launch() => new(
+            name,
+            ["dotnet", SiloProgram.Find(AppContext.BaseDirectory)],
+            settings.Select(pair => KeyValuePair.Create(SiloProgramSettings.Prefix + pair.Key, pair.Value)),
+            Path.Combine(folder, $"{name}.log"));
+
+        async Task KeepAsync()
+        {
+            while (true)
+            {
+                await pod.Exited;
+                lock (gate)
+                {
+                    if (pods.GetValueOrDefault(ordinal) != pod)
+                        return;
+                    pods[ordinal] = pod = Launch();
+                }
+            }
+        }
     }
 
     /// <summary>Asks the pod of an ordinal to end, as before a new one takes its place, and gives its exit code.</summary>
     public async Task<int> TerminateAsync(int ordinal)
     {
-        using ContainerProcess pod = pods[ordinal];
-        pods.Remove(ordinal);
-        return await pod.TerminateAsync(TimeSpan.FromSeconds(set.Pod().TerminationGracePeriodSeconds!.Value));
+        ContainerProcess? pod;
+        lock (gate)
+            pods.Remove(ordinal, out pod);
+        using ContainerProcess ended = pod!;
+        return await ended.TerminateAsync(TimeSpan.FromSeconds(set.Pod().TerminationGracePeriodSeconds!.Value));
     }
 
     public void Dispose()
     {
-        foreach (ContainerProcess pod in pods.Values)
-            pod.Dispose();
+        lock (gate)
+        {
+            foreach (ContainerProcess pod in pods.Values)
+                pod.Dispose();
+            pods.Clear();
+        }
+
         http.Dispose();
     }
 }

@@ -9,6 +9,9 @@ public sealed record Selection(bool IsFast, bool IsLong, IReadOnlyList<string> W
     /// <summary>How many schedules are simulated, as FIRST:COUNT. Fast tests have their own number.</summary>
     public string? Seeds => IsLong ? "1:10000" : IsFast ? null : "1:2000";
 
+    /// <summary>Seconds that each test with random input goes on for; null for its own number of inputs.</summary>
+    public string? FuzzingSeconds => IsLong ? "60" : null;
+
     /// <summary>Flags of the test programs. Filters of one kind are alternatives.</summary>
     public IReadOnlyList<string> Flags => [.. IsLong ? ["-explicit", "on"] : Array.Empty<string>(), .. Words.SelectMany(word => new[] { "-method", $"*{word.Trim('*')}*" })];
 }

@@ -28,6 +28,9 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
             environment["DOTNET_TC_CallCountThreshold"] = RecompileAfter;
         if (selection.Seeds is { } seeds)
             environment["PIXELCNN_SIMULATION_SEEDS"] = seeds;
+        // CsCheck reads it.
+        if (selection.FuzzingSeconds is { } seconds)
+            environment["CsCheck_Time"] = seconds;
         var watch = Stopwatch.StartNew();
         ChildEnd end;
         await using (var log = new StreamWriter(Path.Combine(results, $"{run.FileName}.log")))
