@@ -76,7 +76,7 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
             throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
-        await FolderWork.DoAsync(spec.SaveDir, () => TryFolder(spec.SaveDir), time);
+        await FolderWork.DoAsync(spec.SaveDir, () => MakeFolder(spec.SaveDir), time);
         long position = await scheduler.BeginAsync(
             new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false), () => TrainingRun(run).BeginAsync(spec));
         await scheduler.ReconcileAsync();
@@ -144,13 +144,13 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     }
 
     /// <summary>Sees before the run is taken in that it will be able to save.</summary>
-    private static DirectoryInfo TryFolder(string folder)
+    private static bool MakeFolder(string folder)
     {
         try
         {
-            DirectoryInfo made = Directory.CreateDirectory(folder);
+            RunFolder.Make(folder);
             File.Create(Path.Combine(folder, $".{Guid.NewGuid():N}"), 1, FileOptions.DeleteOnClose).Dispose();
-            return made;
+            return true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

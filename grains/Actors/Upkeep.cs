@@ -182,7 +182,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
             var drawn = new SamplesDrawn(step, path, spec.Samples, facts.Channels, facts.Size, pixels);
             await Task.Run(() =>
             {
-                CheckpointFolder.Require(spec.SaveDir);
+                RunFolder.Require(spec.SaveDir);
                 PictureGrid.Write(path, drawn.Images());
             });
             history.Add(drawn);

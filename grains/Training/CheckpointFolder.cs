@@ -28,21 +28,13 @@ public static class CheckpointFolder
     }
 
     /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
-    /// <exception cref="IOException">The disk refused, or the folder is not there: made anew, it might lie where a volume is not mounted.</exception>
+    /// <exception cref="IOException">The disk refused.</exception>
     public static CheckpointReport Save(Checkpoint checkpoint, string folder, int keep)
     {
-        Require(folder);
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
         var report = new CheckpointReport(path, checkpoint.Write(path), checkpoint.StateHash);
         Prune(folder, keep, checkpoint.Step);
         return report;
-    }
-
-    /// <exception cref="DirectoryNotFoundException">The run's folder is not there.</exception>
-    public static void Require(string folder)
-    {
-        if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"{folder} is not there; see that its volume is mounted");
     }
 
     /// <summary>

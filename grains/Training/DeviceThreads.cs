@@ -149,9 +149,10 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     /// <summary>
     /// Lets the threads that answer membership probes go first when there are more threads than cores: a worker that computes is not
-    /// taken for dead. Linux keeps a nice value for each thread; where the system refuses, nothing is lost.
+    /// taken for dead. A little less weight is enough: with much less, any other program on the machine would leave training a tenth of a core.
+    /// Linux keeps a nice value for each thread; where the system refuses, nothing is lost.
     /// </summary>
-    private static void YieldToTheCluster() => _ = setpriority(which: 0, who: 0, priority: 10);
+    private static void YieldToTheCluster() => _ = setpriority(which: 0, who: 0, priority: 2);
 
     [LibraryImport("libc")]
     private static partial int setpriority(int which, uint who, int priority);

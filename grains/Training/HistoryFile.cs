@@ -41,8 +41,8 @@ internal sealed class HistoryFile(string folder)
         }
 
         writer.Flush();
-        CheckpointFolder.Require(folder);
-        if (!endIsWhole && File.Exists(path))
+        RunFolder.Require(folder);
+        if (!endIsWhole)
             CutTornEnd();
         endIsWhole = false;
         using (FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))

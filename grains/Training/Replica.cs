@@ -219,7 +219,10 @@ public sealed class Replica : IReplica
         return () =>
         {
             using (copy)
+            {
+                RunFolder.Require(spec.SaveDir);
                 return CheckpointFolder.Save(copy, spec.SaveDir, spec.KeepCheckpoints);
+            }
         };
     }
 

@@ -39,6 +39,7 @@ internal static class CheckpointStall
         var worker = new LoneWorker(replica, spec);
         List<double> stalls = [], steps = [], writes = [];
         long bytes = 0;
+        RunFolder.Make(spec.SaveDir);
         threads.RunAsync(() =>
         {
             replica.Initialise();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
@@ -6,6 +7,25 @@ namespace PixelCnnCluster.Tests;
 /// <summary>A cluster whose operator takes a folder away.</summary>
 public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
 {
+    /// <summary>A pipe that nobody reads is a file that takes whatever is opened to write to it and never answers.</summary>
+    [Fact]
+    public async Task A_silo_ends_in_order_though_the_history_of_its_run_hangs()
+    {
+        await Cluster.HealAsync("worker-0");
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1000 });
+        await run.NextAsync<StepCommitted>(_ => true, "a step");
+        string history = Path.Combine(run.Spec.SaveDir, "history.msgpack");
+        File.Delete(history);
+        using (Process made = Process.Start("mkfifo", [history]))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await run.StepAsync(run.NewestStep + 20);
+
+        Cluster.Fleet.Signal("worker-0", "TERM");
+
+        await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(TimeSpan.FromSeconds(40), "the end of worker-0");
+        Assert.NotNull(CheckpointHeader.Newest(run.Spec.SaveDir));
+    }
+
     [Fact]
     public async Task A_run_in_a_folder_that_is_allowed_no_longer_fails_with_a_sentence_and_goes_on_when_it_is_again()
     {

@@ -11,20 +11,42 @@ public sealed class FolderWorkTests
     {
         using var answer = new ManualResetEventSlim();
         var clock = new HandClock();
-        Task<bool> asked = FolderWork.DoAsync(
-            "/volume/run",
-            () =>
-            {
-                answer.Wait();
-                return true;
-            },
-            clock);
+        int threads = 0;
+        Task<bool> asked = AskAsync();
         clock.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(asked.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(0.1));
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => asked.Soon("answer about the folder"));
+        Assert.Equal("/volume/hung does not answer within 5 s; see that the silos' volume is there, or name another folder.", mistake.Message);
+        // No second thread waits for it, and nobody waits 5 s again.
+        Assert.Equal(mistake.Message, (await Assert.ThrowsAsync<UserErrorException>(() => AskAsync().Soon("answer about the folder"))).Message);
+        Assert.Equal(1, threads);
+
         answer.Set();
-        Assert.Equal("/volume/run does not answer within 5 s; see that the silos' volume is there, or name another folder.", mistake.Message);
+        while (await Answered() is false)
+            await Task.Yield();
+
+        Task<bool> AskAsync() => FolderWork.DoAsync(
+            "/volume/hung",
+            () =>
+            {
+                threads++;
+                answer.Wait();
+                return true;
+            },
+            clock);
+
+        async Task<bool> Answered()
+        {
+            try
+            {
+                return await AskAsync().Soon("answer about the folder");
+            }
+            catch (UserErrorException)
+            {
+                return false;
+            }
+        }
     }
 
     [Fact]

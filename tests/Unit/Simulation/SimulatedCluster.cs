@@ -95,7 +95,7 @@ internal sealed class SimulatedCluster
         Tell();
         for (TimeSpan begun = World.Elapsed; node.IsAlive && node.Worker.IsNeeded && World.Elapsed - begun < TimeSpan.FromMinutes(5);)
             await World.Delay(TimeSpan.FromMilliseconds(100));
-        Assert.True(!node.IsAlive || !node.Worker.IsNeeded || coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
+        Assert.True(!node.IsAlive || Nodes.Any(one => one.Hangs) || !node.Worker.IsNeeded || coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
         foreach (RunCoordinator coordinator in coordinators.Where(one => one.Node == node).Select(one => one.Coordinator).ToList())
             coordinator.Leave();
         await World.Delay(World.Between(50, 500));
@@ -180,9 +180,16 @@ internal sealed class SimulatedCluster
         {
             RunEnded? end = await coordinator.RunAsync();
             coordinators.RemoveAll(one => one.Coordinator == coordinator);
-            if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsRetiring || one.Fault is not null || one.Mistake is not null))
+            if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsRetiring || one.WasUnfit || one.Hangs || one.RoundsDifferently))
             {
                 // As somebody does who has seen to the workers.
+                foreach (SimulatedNode other in Living.Where(one => one.Hangs || one.RoundsDifferently).ToList())
+                {
+                    other.Die();
+                    other.Notice();
+                    StartNode(other.Name);
+                }
+
                 Store.Write(Store.Record with { State = RunState.Queued, Error = null });
             }
             else if (end is not null)
@@ -247,7 +254,7 @@ internal sealed class SimulatedCluster
                 break;
             case GenerationOpened opened when opened.Step < announced:
                 // A store that has lost the names of those who leave cannot tell whom to ask.
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && !(Store.HasGoneBack && node.IsRetiring) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsRetiring) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
                     .Select(node => node.Name);
                 Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
                 announced = opened.Step;

@@ -50,10 +50,21 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     public string Description => "simulated";
 
     /// <summary>Thrown by the work on shards, as when a card has no memory left.</summary>
-    public Exception? Fault { get; set; }
+    public Exception? Fault
+    {
+        get;
+        set => (field, WasUnfit) = (value, WasUnfit || value is not null);
+    }
 
     /// <summary>Thrown when the data set is read, as where a volume is missing.</summary>
-    public UserErrorException? Mistake { get; set; }
+    public UserErrorException? Mistake
+    {
+        get;
+        set => (field, WasUnfit) = (value, WasUnfit || value is not null);
+    }
+
+    /// <summary>Its work may have failed, even if it would succeed now.</summary>
+    public bool WasUnfit { get; private set; }
 
     /// <param name="isSilent">Its connections stay, as when a machine stands still.</param>
     public void Die(bool isSilent = false)

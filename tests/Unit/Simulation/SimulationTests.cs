@@ -99,7 +99,7 @@ public sealed class SimulationTests
         foreach (SimulatedNode node in cluster.Nodes)
             (node.Fault, node.Mistake) = (null, null);
         (cluster.Disk.IsFull, cluster.Disk.IsMissing, cluster.Store.IsOut) = (false, false, false);
-        if (cluster.Living.All(node => node.Island is not null))
+        if (cluster.Living.All(node => node.Island is not null || node.Hangs || node.RoundsDifferently))
             cluster.StartNode();
         cluster.StartCoordinator();
 
@@ -108,7 +108,7 @@ public sealed class SimulationTests
             SimulatedNode[] living = [.. cluster.Living.Where(node => node.Island is null)];
             SimulatedNode[] Some() => world.Chance(0.5) ? living : [.. living.Where(_ => world.Chance(0.5))];
             SimulatedNode? Any() => living.Length == 0 ? null : living[world.Random.Next(living.Length)];
-            switch (world.Random.Next(19))
+            switch (world.Random.Next(22))
             {
                 case 0 or 1 when Any() is { } victim:
                     await cluster.KillAsync(victim, hangs: world.Chance(0.3));
@@ -162,6 +162,17 @@ public sealed class SimulationTests
                     cluster.Disk.IsMissing = true;
                     await world.Delay(world.Between(100, 8000));
                     cluster.Disk.IsMissing = false;
+                    break;
+                case 19 when living.Length > 1 && !cluster.Nodes.Any(node => node.Hangs):
+                    cluster.MayFail = true;
+                    SimulatedNode hung = living[world.Random.Next(living.Length)];
+                    hung.Hangs = true;
+                    if (world.Chance(0.5))
+                        _ = hung.RunAsync(() => true);
+                    break;
+                case 20 or 21 when cluster.Events.OfType<StepCommitted>().Any() && living.Any(node => !node.RoundsDifferently):
+                    cluster.MayFail = true;
+                    cluster.StartNode().RoundsDifferently = true;
                     break;
                 case 18:
                     cluster.Store.IsEmpty = true;

@@ -177,14 +177,23 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     }
 
     [Fact]
-    public void A_checkpoint_is_not_written_to_a_folder_that_is_not_there()
+    public void Nothing_is_written_where_the_volume_of_the_folder_is_not_mounted()
     {
-        string missing = Path.Combine(folder.Path, "missing");
+        string mounted = Path.Combine(folder.Path, "mounted"), missing = Path.Combine(folder.Path, "missing"), mountPoint = folder.Path;
+        RunFolder.Make(mounted);
 
-        IOException fault = Assert.ThrowsAny<IOException>(() => CheckpointFolder.Save(run.Checkpoint(), missing, keep: 1));
+        foreach (string empty in new[] { missing, mountPoint })
+        {
+            using TinyRun other = TinyRun.Start(TinyRun.Small with { SaveDir = empty });
+            Func<CheckpointReport> write = other.On(() => other.Replica.Snapshot("run", null));
+            Assert.Contains("mounted", Assert.ThrowsAny<IOException>(write).Message, StringComparison.Ordinal);
+            Assert.ThrowsAny<IOException>(() => new HistoryFile(empty).Append([new(0, new WorkersAwaited(0))]));
+        }
 
-        Assert.Contains("mounted", fault.Message, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(missing));
+        Assert.Equal([mounted], Directory.GetFileSystemEntries(folder.Path));
+        using TinyRun there = TinyRun.Start(TinyRun.Small with { SaveDir = mounted });
+        Assert.True(File.Exists(there.On(() => there.Replica.Snapshot("run", null))().Path));
+        new HistoryFile(mounted).Append([new(0, new WorkersAwaited(0))]);
     }
 
     /// <summary>As when a volume that was away comes back under a run that has gone on from an older state.</summary>

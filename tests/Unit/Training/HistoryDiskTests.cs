@@ -15,7 +15,11 @@ public sealed class HistoryDiskTests : IDisposable
     private readonly ConcurrentQueue<Exception> failures = [];
     private readonly bool mounted;
 
-    public HistoryDiskTests() => mounted = Done("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", temp.Path);
+    public HistoryDiskTests()
+    {
+        mounted = Done("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", temp.Path);
+        RunFolder.Make(temp.Path);
+    }
 
     private string Filler => Path.Combine(temp.Path, "filler");
 

@@ -16,6 +16,8 @@ public sealed class HistoryFileTests : IDisposable
 
     private string File1 => Path.Combine(Folder, HistoryFile.Name);
 
+    public HistoryFileTests() => RunFolder.Make(temp.Path);
+
     [Fact]
     public void Every_kind_of_event_comes_back_as_it_was()
     {

@@ -15,6 +15,8 @@ public sealed class RunHistoryTests : IAsyncDisposable
     private readonly HandClock clock = new();
     private readonly List<RunHistory> opened = [];
 
+    public RunHistoryTests() => RunFolder.Make(temp.Path);
+
     [Fact]
     public async Task Positions_go_on_after_what_the_file_holds_or_at_the_first_one_given()
     {

@@ -16,6 +16,8 @@ public sealed class TensorBoardHistoryTests : IDisposable
     private readonly TempFolder temp = new();
     private readonly HandClock clock = new();
 
+    public TensorBoardHistoryTests() => RunFolder.Make(temp.Path);
+
     [Fact]
     public async Task Curves_and_pictures_are_in_the_event_file()
     {

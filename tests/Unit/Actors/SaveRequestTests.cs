@@ -1,0 +1,40 @@
+using PixelCnnCluster.Actors;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Tests.Training;
+
+namespace PixelCnnCluster.Tests.Actors;
+
+/// <summary>Whoever asks for a checkpoint is answered, whatever becomes of it.</summary>
+public sealed class SaveRequestTests
+{
+    private static readonly CheckpointSaved Saved = new(7, "step-7", 100, "hash");
+
+    private readonly SaveRequest request = new();
+
+    [Fact]
+    public async Task All_who_ask_before_it_is_taken_up_get_one_answer_and_later_ones_the_next()
+    {
+        Task<CheckpointSaved?> first = request.AskAsync(), second = request.AskAsync();
+        var saving = new TaskCompletionSource<CheckpointSaved?>();
+        Assert.True(request.IsPending);
+
+        Task answering = request.AnswerAsync(saving.Task);
+        Assert.False(request.IsPending);
+        Task<CheckpointSaved?> third = request.AskAsync();
+        saving.SetResult(Saved);
+        await answering.Soon("answer");
+
+        Assert.Equal([Saved, Saved], await Task.WhenAll(first, second).Soon("answers"));
+        Assert.False(third.IsCompleted);
+    }
+
+    [Fact]
+    public async Task Who_asks_is_told_when_the_checkpoint_could_not_be_made()
+    {
+        Task<CheckpointSaved?> asked = request.AskAsync();
+
+        await request.AnswerAsync(Task.FromException<CheckpointSaved?>(new IOException("No space left on device"))).Soon("answer");
+
+        Assert.Null(await asked.Soon("answer"));
+    }
+}
