@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Client.Cluster;
 public static class SharedCluster
 {
     private static readonly TimeSpan RedisPatience = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan SiloPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SiloPatience = TimeSpan.FromSeconds(30);
 
     /// <exception cref="UserErrorException">There is no such cluster, it is of another version, or none of its silos answers.</exception>
     public static async Task<ClusterConnection> ConnectAsync(ClusterAddress address, CancellationToken cancel)

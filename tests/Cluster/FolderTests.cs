@@ -56,18 +56,6 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
         }
 
         Task<RunOverview> UntilAsync(Func<RunOverview, bool> holds, string awaited) => Deadline.UntilAsync(
-            async () =>
-            {
-                try
-                {
-                    return (await Cluster.Fleet.Grains.Cluster.RunsAsync()).SingleOrDefault(holds);
-                }
-                catch (Exception fault) when (fault is OrleansException or TimeoutException)
-                {
-                    // The client is yet to find the new silo.
-                    return null;
-                }
-            },
-            awaited);
+            async () => (await Deadline.AnswerAsync(Cluster.Fleet.Grains.Cluster.RunsAsync, "the list of runs")).SingleOrDefault(holds), awaited);
     }
 }

@@ -29,6 +29,25 @@ public static class Deadline
     /// <inheritdoc cref="UntilAsync{T}"/>
     public static Task UntilAsync(Func<Task<bool>> holds, string awaited) => UntilAsync(async () => await holds() ? awaited : null, awaited);
 
+    /// <summary>Asks a grain until it answers: one whose silo was lost comes back on another, when the cluster has noticed.</summary>
+    public static Task<T> AnswerAsync<T>(Func<Task<T>> ask, string awaited)
+        where T : class
+    {
+        return UntilAsync(TryAsync, awaited);
+
+        async Task<T?> TryAsync()
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (Exception fault) when (fault is OrleansException or TimeoutException)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <exception cref="TimeoutException">It did not come in time; the message says what was awaited.</exception>
     public static async Task<T> WithinAsync<T>(this Task<T> task, TimeSpan patience, string awaited)
     {

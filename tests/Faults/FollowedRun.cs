@@ -64,19 +64,13 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
     /// <summary>Tells the run to stop and waits for its end.</summary>
     public async Task<RunEnded> StopAsync()
     {
-        await Deadline.UntilAsync(async () =>
-        {
-            try
+        await Deadline.AnswerAsync(
+            async () =>
             {
                 await run.StopAsync();
-                return true;
-            }
-            catch (Exception fault) when (fault is OrleansException or TimeoutException)
-            {
-                // It is between two coordinators.
-                return false;
-            }
-        }, $"an answer of {name} to the wish that it stops");
+                return name;
+            },
+            $"an answer of {name} to the wish that it stops");
         return await EndAsync();
     }
 
