@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Client;
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
 public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDisplay display, Task lost, TimeProvider time)
 {
-    private readonly ClusterPatience _patience = new(lost, time);
+    private readonly ClusterTimeouts _patience = new(lost, time);
 
     /// <summary>Returns when the run is over.</summary>
     /// <param name="from">Position of the first event to show.</param>
@@ -56,7 +56,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                 if (progress is { Over: true, Events: [] })
                     throw new ClusterFaultException("The run is over, but the cluster does not know how it ended.");
             }
-            catch (Exception e) when (!leave.IsCancellationRequested && ClusterPatience.MayPass(e))
+            catch (Exception e) when (!leave.IsCancellationRequested && ClusterTimeouts.MayPass(e))
             {
                 await _patience.BearAsync(e, leave);
             }

@@ -10,7 +10,7 @@ namespace PixelCnnCluster.Silo;
 internal sealed class InputLifetime(IHostApplicationLifetime application) : IHostLifetime, IDisposable
 {
     /// <summary>A stop that takes longer ends the process at once.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
 
     private readonly List<PosixSignalRegistration> signals = [];
 
@@ -39,7 +39,7 @@ internal sealed class InputLifetime(IHostApplicationLifetime application) : IHos
         }
 
         application.StopApplication();
-        new ManualResetEventSlim().Wait(Grace);
+        new ManualResetEventSlim().Wait(EndTimeout);
         using var self = Process.GetCurrentProcess();
         self.Kill();
     }

@@ -77,7 +77,7 @@ internal static partial class SiloHost
     private static void AddPeers(WebApplicationBuilder builder, SiloSettings settings, ClusterCertificates? certificates)
     {
         builder.Services.AddSingleton(services => new PeerListener(
-            new(IPAddress.Parse(settings.Address), settings.DataPort), certificates, greeting => services.GetRequiredService<WorkerDevice>().ExchangeFor(greeting),
+            new(IPAddress.Parse(settings.Address), settings.DataPort), certificates, greeting => services.GetRequiredService<WorkerService>().ExchangeFor(greeting),
             services.GetRequiredService<ILogger<PeerListener>>()));
         builder.Services.AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>()).AddHostedService(services => services.GetRequiredService<PeerListener>());
         builder.Services.AddSingleton<IPeerNetwork>(services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), certificates));
@@ -105,10 +105,10 @@ internal static partial class SiloHost
         services.AddSingleton<Replicas>();
         services.AddSingleton<TrainedModels>();
         services.AddSingleton<ClusterWorkers>();
-        services.AddSingleton(services => new WorkerDevice(
+        services.AddSingleton(services => new WorkerService(
             settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(), services.GetRequiredService<ClusterWorkers>().Find,
-            services.GetRequiredService<IPeerNetwork>(), deviceMetrics, TimeProvider.System, services.GetRequiredService<ILogger<WorkerDevice>>()));
-        services.AddSingleton(services => new SamplerDevice(
+            services.GetRequiredService<IPeerNetwork>(), deviceMetrics, TimeProvider.System, services.GetRequiredService<ILogger<WorkerService>>()));
+        services.AddSingleton(services => new SamplerService(
             services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<TrainedModels>(), deviceMetrics, TimeProvider.System));
     }
 
@@ -149,7 +149,7 @@ internal static partial class SiloHost
         });
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<StoreMirror>(services, redis, settings.ClusterId));
         // The worker leaves its run before anything stops: the cluster still hears it, and the connections of its exchange stand.
-        builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunKeeper>(services, settings.SiloName()));
+        builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunSupervisor>(services, settings.SiloName()));
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "This machine's clock is {Seconds:F0} s {Side} that of Redis at {Redis}; set both by NTP: silos may be taken for dead and certificates for expired")]

@@ -56,11 +56,11 @@ public static class ModelFlags
 
     private static readonly Flag[] Common = [Model, CommonFlags.Cluster, CommonFlags.Json];
 
-    private static readonly Flag[] Drawing = [Seed, Class, MixtureTemperature, LogisticTemperature, Batch, Output, .. Common];
+    private static readonly Flag[] Sampling = [Seed, Class, MixtureTemperature, LogisticTemperature, Batch, Output, .. Common];
 
-    public static IReadOnlyList<Flag> OfSample { get; } = [Count, .. Drawing];
+    public static IReadOnlyList<Flag> OfSample { get; } = [Count, .. Sampling];
 
-    public static IReadOnlyList<Flag> OfComplete { get; } = [Keep, Completions, .. Drawing];
+    public static IReadOnlyList<Flag> OfComplete { get; } = [Keep, Completions, .. Sampling];
 
     public static IReadOnlyList<Flag> OfScore { get; } = [DataSet, DataDir, Train, Limit, ScoredClass, Batch, Map, Csv, .. Common];
 

@@ -7,8 +7,8 @@ namespace PixelCnnCluster.Client.Cluster;
 /// <summary>A cluster that runs whether a console looks or not.</summary>
 public static class SharedCluster
 {
-    private static readonly TimeSpan RedisPatience = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan SiloPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RedisTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan SiloTimeout = TimeSpan.FromSeconds(30);
 
     /// <exception cref="UserErrorException">There is no such cluster, it is of another version, or none of its silos answers.</exception>
     public static async Task<ClusterConnection> ConnectAsync(ClusterAddress address, CancellationToken cancel)
@@ -16,7 +16,7 @@ public static class SharedCluster
         var access = ClusterAccess.FromEnvironment();
         CheckVersion(address, await ReadVersionAsync(address, access, cancel));
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        patience.CancelAfter(SiloPatience);
+        patience.CancelAfter(SiloTimeout);
         try
         {
             return await ClusterConnection.OpenAsync(address, access, patience.Token);
@@ -31,11 +31,11 @@ public static class SharedCluster
     private static async Task<string?> ReadVersionAsync(ClusterAddress address, ClusterAccess access, CancellationToken cancel)
     {
         var options = access.Options(address);
-        (options.ConnectTimeout, options.ConnectRetry) = ((int)RedisPatience.TotalMilliseconds, 1);
+        (options.ConnectTimeout, options.ConnectRetry) = ((int)RedisTimeout.TotalMilliseconds, 1);
         try
         {
-            await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(2 * RedisPatience, cancel);
-            return await redis.GetDatabase().StringGetAsync(ClusterNames.VersionKey(address.Id)).WaitAsync(RedisPatience, cancel);
+            await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(2 * RedisTimeout, cancel);
+            return await redis.GetDatabase().StringGetAsync(ClusterNames.VersionKey(address.Id)).WaitAsync(RedisTimeout, cancel);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or SocketException)
         {

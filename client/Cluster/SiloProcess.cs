@@ -19,7 +19,7 @@ public sealed class SiloProcess : IAsyncDisposable
     /// </summary>
     private const string AllocatorVariable = "GLIBC_TUNABLES", LargePages = "glibc.malloc.hugetlb=1";
 
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
     private readonly TextWriter _log;
@@ -106,7 +106,7 @@ public sealed class SiloProcess : IAsyncDisposable
         _process.StandardInput.Close();
         try
         {
-            await _process.WaitForExitAsync().WaitAsync(Grace);
+            await _process.WaitForExitAsync().WaitAsync(EndTimeout);
         }
         catch (TimeoutException)
         {

@@ -26,7 +26,7 @@ public static class EventText
 
     public static string Saved(CheckpointSaved e) => FormattableString.Invariant($"checkpoint {e.Path} ({e.Bytes / 1e6:0.0} MB)");
 
-    public static string Drawn(SamplesDrawn e) => $"samples {e.Path}";
+    public static string SamplesOf(SamplesWritten e) => $"samples {e.Path}";
 
     public static string Fault(FaultNoticed e) => FormattableString.Invariant($"fault at step {e.Step:N0}{(e.Worker is null ? "" : $" on {e.Worker}")}: {e.Message}");
 
@@ -41,7 +41,7 @@ public static class EventText
         GenerationOpened opened => Opened(opened),
         Evaluated evaluated => Evaluated(evaluated),
         CheckpointSaved saved => Saved(saved),
-        SamplesDrawn drawn => Drawn(drawn),
+        SamplesWritten drawn => SamplesOf(drawn),
         FaultNoticed fault => Fault(fault),
         RunEnded ended => Ended(ended),
         _ => null,

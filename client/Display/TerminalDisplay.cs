@@ -32,9 +32,9 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
             case FaultNoticed or WorkersAwaited:
                 console.MarkupLineInterpolated($"[yellow]{EventText.Of(e)}[/]");
                 break;
-            case SamplesDrawn samples:
+            case SamplesWritten samples:
                 console.Write(HalfBlocks.Render(HalfBlocks.Grid(samples.Images(), console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
-                console.WriteLine(EventText.Drawn(samples));
+                console.WriteLine(EventText.SamplesOf(samples));
                 break;
             case GenerationOpened or Evaluated or CheckpointSaved or RunEnded:
                 console.WriteLine(EventText.Of(e)!);

@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Client.Models;
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
 public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Task lost, TimeProvider time)
 {
-    private readonly ClusterPatience _patience = new(lost, time);
+    private readonly ClusterTimeouts _patience = new(lost, time);
 
     /// <summary>Returns when the job is complete.</summary>
     /// <exception cref="UserErrorException">The job found a mistake of the user's.</exception>
@@ -48,7 +48,7 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
                     return;
                 }
             }
-            catch (Exception e) when (!stop.IsCancellationRequested && ClusterPatience.MayPass(e))
+            catch (Exception e) when (!stop.IsCancellationRequested && ClusterTimeouts.MayPass(e))
             {
                 await _patience.BearAsync(e, stop);
             }

@@ -34,7 +34,7 @@ public static class KeptPart
     }
 
     /// <summary>A row for each image: as it was, what was kept of it, and the completions.</summary>
-    public static (ImageStack Images, int? Columns) Grid(ModelCard model, GivenPixels given, ImageStack completed)
+    public static (ImageStack Images, int? Columns) Grid(ModelInfo model, GivenPixels given, ImageStack completed)
     {
         var originals = new ImageStack(given.Images, given.Images.Length / model.ImageBytes, model.Channels, model.Size);
         var pixels = new List<byte>();

@@ -16,12 +16,12 @@ internal static class ModelSession
     /// <param name="work">Does it.</param>
     /// <returns>The exit code.</returns>
     public static Task<int> UseAsync<TOptions, TPlan>(
-        ParseResult result, Func<ModelRequest, List<string>, TOptions> read, Func<ModelCard, TOptions, TPlan> plan, Func<ClusterSession, ModelCard, TOptions, TPlan, CancellationToken, Task> work) =>
+        ParseResult result, Func<ModelRequest, List<string>, TOptions> read, Func<ModelInfo, TOptions, TPlan> plan, Func<ClusterSession, ModelInfo, TOptions, TPlan, CancellationToken, Task> work) =>
         RunAsync(result, read, async (request, options, stop) =>
         {
             if (request.Cluster is null)
             {
-                var card = ModelCard.Find(Path.GetFullPath(request.Model ?? NewestHere()));
+                var card = ModelInfo.Find(Path.GetFullPath(request.Model ?? NewestHere()));
                 var planned = plan(card, options);
                 await using var session = await ClusterSession.OpenAsync(null, stop);
                 await work(session, card, options, planned, stop);

@@ -15,7 +15,7 @@ public static class SampleCommand
         result,
         (_, mistakes) => Options.Read(result, mistakes, "samples", ModelFlags.Count, 16),
         (card, options) => options.Job(card, options.Count, given: null),
-        DrawAsync);
+        RunAsync);
 
     public static Task<int> CompleteAsync(ParseResult result) => ModelSession.UseAsync(
         result,
@@ -34,11 +34,11 @@ public static class SampleCommand
             var mask = KeptPart.Read(options.Keep, card.Size);
             return options.Job(card, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
         },
-        DrawAsync);
+        RunAsync);
 
-    private static async Task DrawAsync(Cluster.ClusterSession session, ModelCard card, Options options, DrawJob job, CancellationToken stop)
+    private static async Task RunAsync(Cluster.ClusterSession session, ModelInfo card, Options options, SampleJob job, CancellationToken stop)
     {
-        var drawn = new DrawnImages(card, job.Count);
+        var drawn = new SampledImages(card, job.Count);
         using (var display = new JobDisplay(options.Json, TimeProvider.System))
         {
             display.Note(string.Create(CultureInfo.InvariantCulture, $"Drawing {job.Count} images of {card.Size}x{card.Size} from {card.Path}, step {card.Step:N0}."));
@@ -56,7 +56,7 @@ public static class SampleCommand
 
             void Show(JobEvent e)
             {
-                if (e is RowDrawn row)
+                if (e is RowSampled row)
                 {
                     drawn.Add(row);
                     display.Show("Drawing", drawn.Done, drawn.Images);
@@ -82,9 +82,9 @@ public static class SampleCommand
             ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name) : PictureOutput.Default(what, DateTimeOffset.Now),
             CommonFlags.Json.IsGiven(result));
 
-        public DrawJob Job(ModelCard card, int count, GivenPixels? given)
+        public SampleJob Job(ModelInfo card, int count, GivenPixels? given)
         {
-            var job = new DrawJob(card, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
+            var job = new SampleJob(card, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
             Output.Check(count);
             return job;
         }

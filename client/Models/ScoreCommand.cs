@@ -69,7 +69,7 @@ public static class ScoreCommand
             WriteMean(await RunAsync(session, card, job, display, stop), job, options.Json, display.Elapsed);
         });
 
-    private static ScoreJob Job(ModelCard card, Options options)
+    private static ScoreJob Job(ModelInfo card, Options options)
     {
         options.Map?.Check(MostMapped);
         byte[]? images = null;
@@ -87,7 +87,7 @@ public static class ScoreCommand
         return new ScoreJob(card, half is null ? options.Paths.Count : options.Count ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
     }
 
-    private static async Task<Scores> RunAsync(ClusterSession session, ModelCard card, ScoreJob job, JobDisplay display, CancellationToken stop)
+    private static async Task<Scores> RunAsync(ClusterSession session, ModelInfo card, ScoreJob job, JobDisplay display, CancellationToken stop)
     {
         if (session.IsLocal && job.DataSet is { } half)
             await DataSetDownload.EnsureAsync(half.DataSet, half.DataDir, new DownloadReporter(ShowDownload), stop);

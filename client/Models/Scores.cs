@@ -4,7 +4,7 @@ using PixelCnnCluster.Pictures;
 namespace PixelCnnCluster.Client.Models;
 
 /// <summary>The scores of a job while they come in, in any order and possibly more than once.</summary>
-public sealed class Scores(ModelCard model)
+public sealed class Scores(ModelInfo model)
 {
     /// <summary>What a pixel's channel costs a model that knows nothing, and the map's brightest colour.</summary>
     private const int BitsOfByte = 8;

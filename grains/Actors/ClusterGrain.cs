@@ -91,9 +91,9 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         RunOverview overview = await TrainingRun(run).OverviewAsync();
         // The run itself says why it does not go on.
         if (overview.State is not (RunState.Stopped or RunState.Failed))
-            return await TrainingRun(run).GoOnAsync();
+            return await TrainingRun(run).ContinueAsync();
         long position = await scheduler.BeginAsync(
-            new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false), () => TrainingRun(run).GoOnAsync());
+            new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false), () => TrainingRun(run).ContinueAsync());
         await scheduler.ReconcileAsync();
         return position;
     }
@@ -118,7 +118,7 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         }
     }))];
 
-    public Task TendAsync() => scheduler.ReconcileAsync();
+    public Task ReconcileAsync() => scheduler.ReconcileAsync();
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
@@ -126,7 +126,7 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         return Task.CompletedTask;
     }
 
-    public Task RetireAsync(string worker, string process) => scheduler.DrainAsync(worker, process);
+    public Task DrainAsync(string worker, string process) => scheduler.DrainAsync(worker, process);
 
     private void CheckRoom()
     {

@@ -12,7 +12,7 @@ public sealed class DeviceMetrics(Meter meter)
     private readonly Counter<long> exchanged = meter.CreateCounter<long>("pixelcnn.worker.exchanged", "By", "Bytes of gradients that this worker sent to others.");
     private readonly Histogram<double> checkpoints = Meters.Seconds(meter, "pixelcnn.worker.checkpoint.duration", "Writing of a checkpoint, while training goes on.");
     private readonly Histogram<double> loads = Meters.Seconds(meter, "pixelcnn.worker.load.duration", "What a generation waited for this worker to read the run's data and build its replica.");
-    private readonly Counter<long> drawn = meter.CreateCounter<long>("pixelcnn.sampler.drawn", "{image}", "Images drawn for jobs.");
+    private readonly Counter<long> sampled = meter.CreateCounter<long>("pixelcnn.sampler.drawn", "{image}", "Images drawn for jobs.");
     private readonly Counter<long> scored = meter.CreateCounter<long>("pixelcnn.sampler.scored", "{image}", "Images scored for jobs.");
     private readonly UpDownCounter<long> busy = meter.CreateUpDownCounter<long>("pixelcnn.sampler.parts", "{part}", "Parts of jobs that this sampler has begun and not finished.");
     private readonly UpDownCounter<long> queued = meter.CreateUpDownCounter<long>("pixelcnn.job.queue", "{image}", "Images of the jobs kept on this silo that are yet to be finished.");
@@ -28,7 +28,7 @@ public sealed class DeviceMetrics(Meter meter)
 
     public void AddLoad(string run, TimeSpan time) => loads.Record(time.TotalSeconds, new KeyValuePair<string, object?>("run", run));
 
-    public void AddDrawn(int images) => drawn.Add(images);
+    public void AddSampled(int images) => sampled.Add(images);
 
     public void AddScored(int images) => scored.Add(images);
 

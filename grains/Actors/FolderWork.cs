@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 internal static class FolderWork
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     /// <summary>What did not end in time, by folder.</summary>
     private static readonly ConcurrentDictionary<string, Task> Hanging = new();
@@ -28,7 +28,7 @@ internal static class FolderWork
     {
         try
         {
-            return await work.WaitAsync(Patience, time);
+            return await work.WaitAsync(Timeout, time);
         }
         catch (TimeoutException)
         {
@@ -38,5 +38,5 @@ internal static class FolderWork
     }
 
     private static UserErrorException Mistake(string folder) =>
-        new($"{folder} does not answer within {Patience.TotalSeconds} s; see that the silos' volume is there, or name another folder.");
+        new($"{folder} does not answer within {Timeout.TotalSeconds} s; see that the silos' volume is there, or name another folder.");
 }

@@ -40,7 +40,7 @@ internal sealed class JobCoordinator(
             for (int first = 0; first < count; first += atOnce)
                 pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
             while (pending.Count > 0 || busy.Count > 0)
-                await AdvanceAsync((sampler, part) => job is DrawJob draw ? DrawAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
+                await AdvanceAsync((sampler, part) => job is SampleJob draw ? SampleAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
             Tell(new JobEnded(Error: null, UserError: false));
         }
         catch (Exception fault)
@@ -119,23 +119,23 @@ internal sealed class JobCoordinator(
         }
     }
 
-    private async Task DrawAsync(DrawJob draw, string sampler, Part part)
+    private async Task SampleAsync(SampleJob draw, string sampler, Part part)
     {
-        DrawOrder order = new(
+        SampleRowsRequest order = new(
             id, draw.Model, part.First, part.End, draw.Seed, draw.Class, draw.MixtureTemperature, draw.LogisticTemperature,
             draw.Given is { } given ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))] : null, draw.Given?.Mask);
         while (part.Rows < draw.Model.Size)
         {
-            DrawnRows drawn = await AskAsync(sampler, grain => grain.DrawAsync(order, part.Rows));
+            SampleRowsResponse drawn = await AskAsync(sampler, grain => grain.SampleAsync(order, part.Rows));
             foreach (byte[] row in drawn.Rows)
-                Tell(new RowDrawn(part.First, part.End, part.Rows++, row));
+                Tell(new RowSampled(part.First, part.End, part.Rows++, row));
         }
     }
 
     private async Task ScoreAsync(ScoreJob score, string sampler, Part part)
     {
         int bytes = score.Model.ImageBytes;
-        ScoreOrder order = new(
+        ScoreRequest order = new(
             id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet, score.Maps);
         Tell(await AskAsync(sampler, grain => grain.ScoreAsync(order)));
     }

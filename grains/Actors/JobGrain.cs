@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Actors;
 [GrainDirectory(StoreNames.Directory)]
 public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, DeviceMetrics metrics, TimeProvider time, ILogger<JobGrain> log) : Grain, IJobGrain
 {
-    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), Silence = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), IdleTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Those that nobody has said to have read: asking for later ones says it.</summary>
     private readonly List<JobEvent> events = [];
@@ -28,7 +28,7 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
             heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
             _ = new JobCoordinator(this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time, isWanted: () => !isOver).RunAsync();
-            this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = Silence, Period = Silence, Interleave = true });
+            this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = IdleTimeout, Period = IdleTimeout, Interleave = true });
         }
 
         return Task.CompletedTask;
@@ -40,7 +40,7 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
             return null;
         heard = time.GetTimestamp();
         if (from >= first + events.Count)
-            await Task.WhenAny(news.Task, Task.Delay(ReadPatience, time));
+            await Task.WhenAny(news.Task, Task.Delay(ReadTimeout, time));
         int read = Math.Clamp(from - first, 0, events.Count);
         events.RemoveRange(0, read);
         first += read;
@@ -70,7 +70,7 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
         Queue(e switch
         {
             JobStarted started => started.Count,
-            RowDrawn drawn when drawn.Row == rows - 1 => drawn.First - drawn.End,
+            RowSampled drawn when drawn.Row == rows - 1 => drawn.First - drawn.End,
             ImagesScored scored => -scored.Bits.Length,
             JobEnded => -queued,
             _ => 0,
@@ -85,7 +85,7 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
         metrics.AddQueued(images);
     }
 
-    private Task EndIfForgottenAsync() => time.GetElapsedTime(heard) > Silence ? EndAsync() : Task.CompletedTask;
+    private Task EndIfForgottenAsync() => time.GetElapsedTime(heard) > IdleTimeout ? EndAsync() : Task.CompletedTask;
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -9,29 +9,29 @@ namespace PixelCnnCluster.Actors;
 [StatelessWorker]
 public sealed class ModelsGrain(AllowedFolders folders) : Grain, IModelsGrain
 {
-    public async Task<ModelCard> FindAsync(string model)
+    public async Task<ModelInfo> FindAsync(string model)
     {
         // Whether something lies there or not, so that a name means the same on every silo.
         if (model.Contains('/', StringComparison.Ordinal) || model.EndsWith(".safetensors", StringComparison.Ordinal))
         {
             folders.Check(model, "--model");
-            return ModelCard.Find(model);
+            return ModelInfo.Find(model);
         }
 
-        return ModelCard.Read(await GrainFactory.GetGrain<ITrainingRunGrain>(model).CheckpointAsync());
+        return ModelInfo.Read(await GrainFactory.GetGrain<ITrainingRunGrain>(model).CheckpointAsync());
     }
 
-    public Task<ExportedWeights> ExportAsync(ModelCard model, string path)
+    public Task<ExportedWeights> ExportAsync(ModelInfo model, string path)
     {
         folders.Check(model.Path, "--model");
         folders.Check(path, "--output");
         return Task.Run(() => WeightFiles.Export(model, Path.GetFullPath(path)));
     }
 
-    public Task<ModelCard> ImportAsync(string path, string saveDir, int? imageSize)
+    public Task<ModelInfo> ImportAsync(string path, string saveDir, int? imageSize)
     {
         folders.Check(path, "The file");
         folders.Check(saveDir, "--save-dir");
-        return Task.Run(() => ModelCard.Read(WeightFiles.Import(path, Path.GetFullPath(saveDir), imageSize)));
+        return Task.Run(() => ModelInfo.Read(WeightFiles.Import(path, Path.GetFullPath(saveDir), imageSize)));
     }
 }

@@ -15,7 +15,7 @@ public sealed partial class PeerLink
     private readonly IPeerNetwork network;
     private readonly PeerGreeting greeting;
     private readonly string to;
-    private readonly Outbox outbox;
+    private readonly SendQueue outbox;
     private readonly WireFormat wire;
     private readonly Action<int> sent;
     private readonly Action<string> gone;
@@ -24,7 +24,7 @@ public sealed partial class PeerLink
     private readonly CancellationToken over;
 
     private PeerLink(
-        IPeerNetwork network, PeerGreeting greeting, string to, Outbox outbox, WireFormat wire, Action<int> sent, Action<string> gone, TimeProvider time, ILogger log, CancellationToken over)
+        IPeerNetwork network, PeerGreeting greeting, string to, SendQueue outbox, WireFormat wire, Action<int> sent, Action<string> gone, TimeProvider time, ILogger log, CancellationToken over)
     {
         this.network = network;
         this.greeting = greeting;
@@ -49,7 +49,7 @@ public sealed partial class PeerLink
         TimeProvider time, ILogger log, CancellationToken over)
     {
         foreach ((int number, string worker) in workers.Index().Where(other => other.Item != greeting.Worker))
-            _ = new PeerLink(network, greeting, worker, exchange.Outboxes[number], exchange.Wire, sent, gone, time, log, over).RunAsync();
+            _ = new PeerLink(network, greeting, worker, exchange.SendQueues[number], exchange.Wire, sent, gone, time, log, over).RunAsync();
     }
 
     private async Task RunAsync()

@@ -11,17 +11,17 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 internal sealed partial class RunCoordinator
 {
-    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1), StopPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1), StopTimeout = TimeSpan.FromSeconds(10);
 
     private readonly string run;
     private readonly RunSpec spec;
     private readonly RunLease lease;
-    private readonly Roster roster;
+    private readonly WorkerPool roster;
     private readonly RunHistory history;
     private readonly TimeProvider time;
     private readonly ILogger log;
-    private readonly GenerationOpening opening;
-    private readonly StepClock clock;
+    private readonly GenerationStarter opening;
+    private readonly StepRunner clock;
     private readonly Upkeep upkeep;
     private double seconds;
     private long? since;
@@ -33,7 +33,7 @@ internal sealed partial class RunCoordinator
     private int skippedInARow;
     private readonly SaveRequest saveRequest = new();
 
-    public RunCoordinator(string run, IRunLedger ledger, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
+    public RunCoordinator(string run, IRunStore ledger, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
     {
         (this.run, this.history, this.time, this.log) = (run, history, time, log);
         spec = ledger.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(ledger));
@@ -64,7 +64,7 @@ internal sealed partial class RunCoordinator
 
     /// <summary>Says which workers the run has from now on.</summary>
     /// <param name="unfit">Those that were passed over, as <see cref="Unfit"/> had told.</param>
-    public void Allot(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => roster.Allot(workers, unfit);
+    public void AssignWorkers(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => roster.Assign(workers, unfit);
 
     /// <summary>Ends the run after the step in progress, with a checkpoint.</summary>
     /// <returns>Completes when the wish is stored, so that it outlives this coordinator.</returns>
@@ -89,7 +89,7 @@ internal sealed partial class RunCoordinator
     private void Stop()
     {
         stopping = true;
-        roster.Close(after: lease.Record.State == RunState.Training ? StopPatience : TimeSpan.Zero);
+        roster.Close(after: lease.Record.State == RunState.Training ? StopTimeout : TimeSpan.Zero);
     }
 
     /// <returns>The run's end; null if this coordinator's came first, because it left or another has taken over.</returns>
@@ -98,12 +98,12 @@ internal sealed partial class RunCoordinator
         // Whoever began the run would have all of it in one trace; each step is one of its own.
         Activity.Current = null;
         using var over = new CancellationTokenSource();
-        Task beating = BeatAsync(over.Token);
+        Task beating = HeartbeatAsync(over.Token);
         try
         {
             return await TrainAsync();
         }
-        catch (LedgerLostException)
+        catch (LeaseLostException)
         {
             LogSuperseded(log, run, step);
             return null;
@@ -130,7 +130,7 @@ internal sealed partial class RunCoordinator
             try
             {
                 long begun = time.GetTimestamp();
-                if (await opening.OpenAsync(step) is not { } crew)
+                if (await opening.StartAsync(step) is not { } crew)
                 {
                     if (leaving)
                         continue;
@@ -138,8 +138,8 @@ internal sealed partial class RunCoordinator
                     break;
                 }
 
-                roster.Dismiss(run, crew.Generation, but: crew.Workers);
-                JoinReport facts = opening.Reports[0];
+                roster.ReleaseAllBut(run, crew.Number, but: crew.Workers);
+                JoinResponse facts = opening.Reports[0];
                 var order = new DataOrder(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed, facts.Step, facts.Images);
                 totalSteps = Math.Min(spec.MaxSteps ?? long.MaxValue, order.StepsFor(spec.MaxEpochs));
                 if (!goesOn)
@@ -151,7 +151,7 @@ internal sealed partial class RunCoordinator
 
                 goesOn = true;
                 history.Add(new GenerationOpened(
-                    facts.Step, crew.Generation, crew.Workers, spec.Workers, cause.Text, clock.Regroup(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
+                    facts.Step, crew.Number, crew.Workers, spec.Workers, cause.Text, clock.Regroup(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
                 (step, skippedInARow) = (facts.Step, facts.SkippedInARow);
                 since = time.GetTimestamp();
                 await TrainAsync(crew, facts, order);
@@ -171,9 +171,9 @@ internal sealed partial class RunCoordinator
             {
                 cause = fault.IsLoss ? (GenerationCause.WorkerLost, $"{fault.Worker} was lost") : (GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
                 LogFault(log, fault, run, step, fault.Worker);
-                opening.Blame(step, fault);
+                opening.HandleFault(step, fault);
             }
-            catch (Exception fault) when (fault is not LedgerLostException)
+            catch (Exception fault) when (fault is not LeaseLostException)
             {
                 LogFailed(log, fault, run, step);
                 ended = End(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException };
@@ -192,13 +192,13 @@ internal sealed partial class RunCoordinator
             Error = ended.Error,
             State = ended.Outcome switch { RunOutcome.Completed => RunState.Completed, RunOutcome.Stopped => RunState.Stopped, _ => RunState.Failed },
         });
-        roster.Dismiss(run, lease.Record.Generation, but: []);
+        roster.ReleaseAllBut(run, lease.Record.Generation, but: []);
         LogEnded(log, run, step, ended.Outcome, ended.StateHash);
         return ended;
     }
 
     /// <summary>The steps of one generation: returns when the run is finished or this coordinator is to leave.</summary>
-    private async Task TrainAsync(Crew crew, JoinReport facts, DataOrder order)
+    private async Task TrainAsync(Generation crew, JoinResponse facts, DataOrder order)
     {
         // What was due after the newest step may have been cut short by the end of the generation before.
         if (step > firstStep)
@@ -213,8 +213,8 @@ internal sealed partial class RunCoordinator
                     await upkeep.SaveWholeAsync(crew, step, Timeouts.Write);
                 if (!roster.HasFit)
                 {
-                    roster.Dismiss(run, crew.Generation, but: []);
-                    opening.LetGo();
+                    roster.ReleaseAllBut(run, crew.Number, but: []);
+                    opening.ForgetHolders();
                 }
 
                 throw reason;
@@ -228,11 +228,11 @@ internal sealed partial class RunCoordinator
                 await saving;
             }
 
-            await HeldAsync();
+            await ConfirmLeaseAsync();
             await StepAsync(crew, facts, order);
             await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
             if (Upkeep.IsDueAfter(order, step))
-                LogEpoch(log, run, crew.Generation, step, order.WholeEpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
+                LogEpoch(log, run, crew.Number, step, order.WholeEpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
         }
 
         async Task<CheckpointSaved?> WrittenAsync(Task saving, long step)
@@ -244,41 +244,41 @@ internal sealed partial class RunCoordinator
         bool InHaste() => stopping || leaving || !crew.IsComplete;
     }
 
-    private async Task StepAsync(Crew crew, JoinReport facts, DataOrder order)
+    private async Task StepAsync(Generation crew, JoinResponse facts, DataOrder order)
     {
-        using Activity? span = Traces.Begin("step", ("run", run), ("generation", crew.Generation), ("step", step + 1));
-        StepReport[] reports = await clock.TimeAsync(crew, step, goesOn: step + 1 < totalSteps && !Upkeep.IsDueAfter(order, step + 1));
+        using Activity? span = Traces.Begin("step", ("run", run), ("generation", crew.Number), ("step", step + 1));
+        StepResponse[] reports = await clock.RunAsync(crew, step, goesOn: step + 1 < totalSteps && !Upkeep.IsDueAfter(order, step + 1));
         // Whoever has taken over meanwhile commits in this one's place.
-        await HeldAsync();
+        await ConfirmLeaseAsync();
         double loss = reports.SelectMany(report => report.ShardLosses).Sum() / spec.ImagesPerStep;
         double norm = reports[0].GradientNorm;
         skippedInARow = reports[0].SkippedInARow;
         bitsPerDim = upkeep.BitsPerDim(facts, loss);
         history.Add(new StepCommitted(
             step + 1, order.EpochsAfter(step + 1), bitsPerDim, loss, norm, TrainingState.LearningRate(spec, step),
-            spec.ImagesPerStep / clock.Newest.TotalSeconds, crew.Workers.Count, crew.Generation, Skipped: skippedInARow > 0));
+            spec.ImagesPerStep / clock.Newest.TotalSeconds, crew.Workers.Count, crew.Number, Skipped: skippedInARow > 0));
         step++;
     }
 
-    private Task HeldAsync()
+    private Task ConfirmLeaseAsync()
     {
         if (!lease.IsHeld)
             clock.Interrupt();
-        return lease.HeldAsync();
+        return lease.ConfirmAsync();
     }
 
     /// <summary>Renews the lease, and lets others see in the record how far the run is.</summary>
-    private async Task BeatAsync(CancellationToken over)
+    private async Task HeartbeatAsync(CancellationToken over)
     {
         try
         {
             while (true)
             {
-                await Task.Delay(Beat, time, over);
+                await Task.Delay(HeartbeatInterval, time, over);
                 await lease.WriteAsync(Progress);
             }
         }
-        catch (LedgerLostException)
+        catch (LeaseLostException)
         {
             // The workers are the other coordinator's: nothing more is asked of them.
             roster.Forget();
@@ -300,7 +300,7 @@ internal sealed partial class RunCoordinator
 
     private RunEnded End(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
         outcome, step, saved?.StateHash, upkeep.Score?.Step == step ? upkeep.Score.TestBitsPerDim : null,
-        clock.StepsPerSecond * spec.ImagesPerStep, (saved ?? history.Last<CheckpointSaved>())?.Path, history.Last<SamplesDrawn>()?.Path, error, UserError: false);
+        clock.StepsPerSecond * spec.ImagesPerStep, (saved ?? history.Last<CheckpointSaved>())?.Path, history.Last<SamplesWritten>()?.Path, error, UserError: false);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
     private static partial void LogEpoch(ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Actors;
 /// A coordinator's right to command: it may order a step while its newest write to the run's record is not older than
 /// <see cref="Duration"/>. One that takes over without reaching any worker of the generation before waits that long, so that never two train.
 /// </summary>
-internal sealed partial class RunLease(IRunLedger ledger, TimeProvider time, ILogger log)
+internal sealed partial class RunLease(IRunStore ledger, TimeProvider time, ILogger log)
 {
     public static readonly TimeSpan Duration = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
@@ -21,12 +21,12 @@ internal sealed partial class RunLease(IRunLedger ledger, TimeProvider time, ILo
     public bool IsHeld => confirmed is { } at && time.GetElapsedTime(at) <= Duration;
 
     /// <summary>Changes the record, after the changes asked for before; a store that does not answer is tried again until it does.</summary>
-    /// <exception cref="LedgerLostException">Another coordinator has taken over.</exception>
+    /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
     public Task WriteAsync(Func<RunRecord, RunRecord> change) => newest = WriteAfterAsync(newest, change);
 
     /// <summary>Completes as soon as the lease is held.</summary>
-    /// <exception cref="LedgerLostException">Another coordinator has taken over.</exception>
-    public async Task HeldAsync()
+    /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
+    public async Task ConfirmAsync()
     {
         while (!IsHeld)
         {
@@ -50,7 +50,7 @@ internal sealed partial class RunLease(IRunLedger ledger, TimeProvider time, ILo
                 confirmed = begun;
                 return;
             }
-            catch (LedgerLostException)
+            catch (LeaseLostException)
             {
                 IsLost = true;
                 throw;
@@ -66,7 +66,7 @@ internal sealed partial class RunLease(IRunLedger ledger, TimeProvider time, ILo
     private void ThrowIfLost()
     {
         if (IsLost)
-            throw new LedgerLostException("Another coordinator has taken the run over.");
+            throw new LeaseLostException("Another coordinator has taken the run over.");
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The run's record could not be stored; trying again")]

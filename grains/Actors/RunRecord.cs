@@ -55,20 +55,20 @@ public sealed record RunRecord
 }
 
 /// <summary>Keeps a run's record by compare-and-set.</summary>
-public interface IRunLedger
+public interface IRunStore
 {
     RunRecord Record { get; }
 
-    /// <exception cref="LedgerLostException">Someone else has written since: another coordinator has taken over.</exception>
+    /// <exception cref="LeaseLostException">Someone else has written since: another coordinator has taken over.</exception>
     Task WriteAsync(RunRecord record);
 }
 
 /// <summary>Another coordinator has taken the run over.</summary>
-public sealed class LedgerLostException : Exception
+public sealed class LeaseLostException : Exception
 {
-    public LedgerLostException(string message) : base(message) { }
+    public LeaseLostException(string message) : base(message) { }
 
-    public LedgerLostException(string message, Exception inner) : base(message, inner) { }
+    public LeaseLostException(string message, Exception inner) : base(message, inner) { }
 
-    public LedgerLostException() { }
+    public LeaseLostException() { }
 }

@@ -3,13 +3,13 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors;
 
-/// <summary>The address of a <see cref="SamplerDevice"/>.</summary>
+/// <summary>The address of a <see cref="SamplerService"/>.</summary>
 [WorkerPlacement, GrainDirectory(StoreNames.Directory)]
-public sealed class SamplerGrain(SamplerDevice device) : Grain, ISamplerGrain
+public sealed class SamplerGrain(SamplerService device) : Grain, ISamplerGrain
 {
-    public Task<DrawnRows> DrawAsync(DrawOrder order, int from) => device.DrawAsync(order, from);
+    public Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from) => device.SampleAsync(order, from);
 
-    public Task<ImagesScored> ScoreAsync(ScoreOrder order) => device.ScoreAsync(order);
+    public Task<ImagesScored> ScoreAsync(ScoreRequest order) => device.ScoreAsync(order);
 
-    public Task<int> CountAsync(DataSetHalf half, ModelCard model) => device.CountAsync(half, model);
+    public Task<int> CountAsync(DataSetHalf half, ModelInfo model) => device.CountAsync(half, model);
 }

@@ -4,7 +4,7 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>Copies a run's state from a peer in slices. Until the last has come the worker has none.</summary>
-internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrain source, IDevice device)
+internal sealed class StateCopy(WorkerSession mine, JoinRequest order, IWorkerGrain source, IDevice device)
 {
     private const int SliceBytes = 1 << 20;
     private const int SlicesInFlight = 4;
@@ -34,9 +34,9 @@ internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrai
         });
     }
 
-    private async Task CopyAsync(StateOrder slice)
+    private async Task CopyAsync(StateRequest slice)
     {
-        StateSlice copy = await ReadAsync(slice);
+        StateResponse copy = await ReadAsync(slice);
         await OnDeviceAsync(() =>
         {
             mine.Replica!.WriteState(slice.Offset, copy.Data.Span);
@@ -45,7 +45,7 @@ internal sealed class StateCopy(Tenancy mine, GenerationOrder order, IWorkerGrai
     }
 
     /// <summary>Asks again while the source is busy; when it is lost, the copy fails and another generation finds another source.</summary>
-    private async Task<StateSlice> ReadAsync(StateOrder slice)
+    private async Task<StateResponse> ReadAsync(StateRequest slice)
     {
         while (true)
         {

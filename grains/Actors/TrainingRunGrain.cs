@@ -12,14 +12,14 @@ namespace PixelCnnCluster.Actors;
 [GrainDirectory(StoreNames.Directory)]
 public sealed partial class TrainingRunGrain(
     [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
-    : Grain, ITrainingRunGrain, IRunLedger
+    : Grain, ITrainingRunGrain, IRunStore
 {
-    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1), LeavePatience = TimeSpan.FromSeconds(20), SavePatience = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), LeaveTimeout = TimeSpan.FromSeconds(20), SaveTimeout = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
 
     private Task<RunHistory>? history;
     private RunCoordinator? coordinator;
     private Task training = Task.CompletedTask;
-    private IReadOnlyList<string> allotted = [], unfit = [];
+    private IReadOnlyList<string> assigned = [], unfit = [];
     private bool isEnding;
 
     /// <summary>As it was stored last.</summary>
@@ -55,7 +55,7 @@ public sealed partial class TrainingRunGrain(
     {
         isEnding = true;
         coordinator?.Leave();
-        await Task.WhenAny(training, Task.Delay(LeavePatience, time, cancellationToken));
+        await Task.WhenAny(training, Task.Delay(LeaveTimeout, time, cancellationToken));
         // A folder that does not answer holds no silo's stop.
         if (history is { IsCompletedSuccessfully: true })
             await Task.WhenAny(history.Result.FlushAsync(), Task.Delay(FlushTimeout, time, cancellationToken));
@@ -72,7 +72,7 @@ public sealed partial class TrainingRunGrain(
         return Start(events);
     }
 
-    public async Task<long> GoOnAsync()
+    public async Task<long> ContinueAsync()
     {
         _ = Spec;
         if (!Record.IsOver)
@@ -87,10 +87,10 @@ public sealed partial class TrainingRunGrain(
         return Start(events);
     }
 
-    public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
+    public Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
     {
-        (allotted, this.unfit) = (workers, unfit);
-        coordinator?.Allot(workers, unfit);
+        (assigned, this.unfit) = (workers, unfit);
+        coordinator?.AssignWorkers(workers, unfit);
         return Task.CompletedTask;
     }
 
@@ -104,13 +104,13 @@ public sealed partial class TrainingRunGrain(
     public async Task<RunProgress> ReadAsync(long from)
     {
         _ = Spec;
-        return await (await OpenHistoryAsync(Spec)).ReadAsync(from, ReadPatience, over: () => Record.IsOver);
+        return await (await OpenHistoryAsync(Spec)).ReadAsync(from, ReadTimeout, over: () => Record.IsOver);
     }
 
-    public async Task<SamplesDrawn?> SamplesAsync()
+    public async Task<SamplesWritten?> SamplesAsync()
     {
         _ = Spec;
-        return (await OpenHistoryAsync(Spec)).Last<SamplesDrawn>();
+        return (await OpenHistoryAsync(Spec)).Last<SamplesWritten>();
     }
 
     public async Task<string> CheckpointAsync()
@@ -120,7 +120,7 @@ public sealed partial class TrainingRunGrain(
         if (coordinator is not null)
         {
             Task<CheckpointSaved?> asked = coordinator.SaveAsync();
-            if (await Task.WhenAny(asked, training, Task.Delay(SavePatience, time)) == asked)
+            if (await Task.WhenAny(asked, training, Task.Delay(SaveTimeout, time)) == asked)
                 saved = await asked;
         }
 
@@ -154,7 +154,7 @@ public sealed partial class TrainingRunGrain(
                 DeactivateOnIdle();
             // Storage providers' own exceptions mean nothing to consoles, which lack their types.
             throw fault is InconsistentStateException
-                ? new LedgerLostException($"The record of run {Run} was written by another coordinator.", fault)
+                ? new LeaseLostException($"The record of run {Run} was written by another coordinator.", fault)
                 : new IOException($"The record of run {Run} could not be stored: {fault.Message}");
         }
     }
@@ -187,8 +187,8 @@ public sealed partial class TrainingRunGrain(
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         metrics.Follow(Run, Spec, events.Last<Evaluated>());
         events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());
-        coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.TendAsync().Ignore()), time, log);
-        coordinator.Allot(allotted, unfit);
+        coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.ReconcileAsync().Ignore()), time, log);
+        coordinator.AssignWorkers(assigned, unfit);
         long position = events.Next;
         training = TrainAsync(coordinator);
         return position;
@@ -198,7 +198,7 @@ public sealed partial class TrainingRunGrain(
     {
         RunEnded? ended = await trainer.RunAsync();
         if (coordinator == trainer)
-            (coordinator, allotted) = (null, []);
+            (coordinator, assigned) = (null, []);
         metrics.Forget(Run);
         if (ended is null)
         {
@@ -208,7 +208,7 @@ public sealed partial class TrainingRunGrain(
 
         DelayDeactivation(TimeSpan.Zero);
         // Its workers are for the next run.
-        Cluster.TendAsync().Ignore();
+        Cluster.ReconcileAsync().Ignore();
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}: the history could not be written; trying again with the next event")]

@@ -28,7 +28,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
 
     /// <summary>Does what is due when so many steps are committed.</summary>
     /// <param name="inHaste">Whether the generation is to end: what is due is left to the next, or left out if the run stops.</param>
-    public async Task AfterStepAsync(Crew crew, JoinReport facts, DataOrder order, long step, Func<bool> inHaste)
+    public async Task AfterStepAsync(Generation crew, JoinResponse facts, DataOrder order, long step, Func<bool> inHaste)
     {
         if (!IsDueAfter(order, step))
             return;
@@ -42,7 +42,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
     }
 
     /// <summary>Scores, saves and draws for the last time, and compares the workers' states.</summary>
-    public async Task<CheckpointSaved> FinishAsync(Crew crew, JoinReport facts, DataOrder order, long step, bool inHaste)
+    public async Task<CheckpointSaved> FinishAsync(Generation crew, JoinResponse facts, DataOrder order, long step, bool inHaste)
     {
         if (!inHaste && Score?.Step != step && !await EvaluateAsync(crew, facts, order, step, () => !crew.IsComplete))
             throw new RegroupException(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
@@ -57,7 +57,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
 
     /// <summary>Saves, and again when that fails, until the checkpoint is whole.</summary>
     /// <exception cref="IOException">It could not be written in time.</exception>
-    public async Task<CheckpointSaved> SaveWholeAsync(Crew crew, long step, TimeSpan timeout)
+    public async Task<CheckpointSaved> SaveWholeAsync(Generation crew, long step, TimeSpan timeout)
     {
         bool isOver = false;
         try
@@ -86,7 +86,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
 
     /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on. The checkpoint before is awaited first.</summary>
     /// <param name="inHaste">Whether this one need not be written any more, where the one before takes long.</param>
-    public async Task SaveAsync(Crew crew, long step, Func<bool> inHaste)
+    public async Task SaveAsync(Generation crew, long step, Func<bool> inHaste)
     {
         while (!writing.IsCompleted)
         {
@@ -98,7 +98,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         await writing;
         if (saved?.Step == step)
             return;
-        var order = new CheckpointOrder(run, crew.Id, step, Score?.Step == step ? Score.TestBitsPerDim : null);
+        var order = new CheckpointRequest(run, crew.Id, step, Score?.Step == step ? Score.TestBitsPerDim : null);
         string writer = crew.Workers[failedWrites % crew.Workers.Count];
         await crew.AskAsync(writer, async worker =>
         {
@@ -112,7 +112,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         {
             try
             {
-                CheckpointReport report = await crew.AskAsync(writer, worker => worker.WriteSnapshotAsync(order), Timeouts.Write, outlives: true);
+                CheckpointResponse report = await crew.AskAsync(writer, worker => worker.WriteSnapshotAsync(order), Timeouts.Write, outlives: true);
                 TimeSpan took = time.GetElapsedTime(begun);
                 longestWrite = took > longestWrite ? took : longestWrite;
                 saved = new(step, report.Path, report.Bytes, report.StateHash);
@@ -137,7 +137,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
     }
 
     /// <summary>Loss in bits/dim; null for energy distance, which has none.</summary>
-    public double? BitsPerDim(JoinReport facts, double lossPerImage) => spec.Objective == Objective.EnergyDistance
+    public double? BitsPerDim(JoinResponse facts, double lossPerImage) => spec.Objective == Objective.EnergyDistance
         ? null
         : lossPerImage / (Math.Log(2) * facts.Channels * facts.Size * facts.Size);
 
@@ -146,7 +146,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
     /// for a few at a time, because a run that is told to stop leaves the score out.
     /// </summary>
     /// <returns>False if it was left out.</returns>
-    private async Task<bool> EvaluateAsync(Crew crew, JoinReport facts, DataOrder order, long step, Func<bool> inHaste)
+    private async Task<bool> EvaluateAsync(Generation crew, JoinResponse facts, DataOrder order, long step, Func<bool> inHaste)
     {
         long begun = time.GetTimestamp();
         int batches = (facts.TestImages + spec.BatchSize - 1) / spec.BatchSize, atOnce = BatchesAtOnce * crew.Workers.Count;
@@ -156,7 +156,7 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
             if (inHaste())
                 return false;
             int from = first;
-            EvaluationReport[] reports = await crew.ShareAsync(
+            EvaluateResponse[] reports = await crew.ShareAsync(
                 Math.Min(atOnce, batches - first),
                 (worker, share) => worker.EvaluateAsync(new(run, crew.Id, step, from + share.First, from + share.End)));
             foreach (double loss in reports.SelectMany(report => report.BatchLosses))
@@ -169,17 +169,17 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         return true;
     }
 
-    private async Task DrawAsync(Crew crew, JoinReport facts, long step)
+    private async Task DrawAsync(Generation crew, JoinResponse facts, long step)
     {
-        if (spec.Samples == 0 || history.Last<SamplesDrawn>()?.Step == step)
+        if (spec.Samples == 0 || history.Last<SamplesWritten>()?.Step == step)
             return;
-        SampleReport[] reports = await crew.ShareAsync(
+        SampleResponse[] reports = await crew.ShareAsync(
             spec.Samples, (worker, share) => worker.SampleAsync(new(run, crew.Id, step, share.First, share.End)));
         byte[] pixels = [.. reports.SelectMany(report => report.Pixels)];
         string path = Path.Combine(spec.SaveDir, $"samples-{step:D9}.png");
         try
         {
-            var drawn = new SamplesDrawn(step, path, spec.Samples, facts.Channels, facts.Size, pixels);
+            var drawn = new SamplesWritten(step, path, spec.Samples, facts.Channels, facts.Size, pixels);
             await Task.Run(() =>
             {
                 RunFolder.Require(spec.SaveDir);

@@ -3,29 +3,29 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors;
 
-/// <summary>The address of a <see cref="WorkerDevice"/>. It holds nothing itself: the device must not notice when an activation goes.</summary>
+/// <summary>The address of a <see cref="WorkerService"/>. It holds nothing itself: the device must not notice when an activation goes.</summary>
 [WorkerPlacement, GrainDirectory(StoreNames.Directory)]
-public sealed class WorkerGrain(WorkerDevice device, IDataEndpoint endpoint) : Grain, IWorkerGrain
+public sealed class WorkerGrain(WorkerService device, IDataEndpoint endpoint) : Grain, IWorkerGrain
 {
-    public Task PrepareAsync(RunSpec spec) => device.PrepareAsync(spec);
+    public Task LoadDataAsync(RunSpec spec) => device.LoadDataAsync(spec);
 
-    public Task<Holding> EnrolAsync(EnrolOrder order) => device.EnrolAsync(order);
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest order) => device.PrepareAsync(order);
 
-    public Task<JoinReport> JoinAsync(GenerationOrder order) => device.JoinAsync(order);
+    public Task<JoinResponse> JoinAsync(JoinRequest order) => device.JoinAsync(order);
 
-    public Task<StepReport> StepAsync(StepOrder order) => device.StepAsync(order);
+    public Task<StepResponse> StepAsync(StepRequest order) => device.StepAsync(order);
 
-    public Task<StateSlice> ReadStateAsync(StateOrder order) => device.ReadStateAsync(order);
+    public Task<StateResponse> ReadStateAsync(StateRequest order) => device.ReadStateAsync(order);
 
-    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => device.EvaluateAsync(order);
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => device.EvaluateAsync(order);
 
-    public Task SnapshotAsync(CheckpointOrder order) => device.SnapshotAsync(order);
+    public Task SnapshotAsync(CheckpointRequest order) => device.SnapshotAsync(order);
 
-    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => device.WriteSnapshotAsync(order);
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => device.WriteSnapshotAsync(order);
 
-    public Task<SampleReport> SampleAsync(SampleOrder order) => device.SampleAsync(order);
+    public Task<SampleResponse> SampleAsync(SampleRequest order) => device.SampleAsync(order);
 
-    public Task<string> HashAsync(StepOrder order) => device.HashAsync(order);
+    public Task<string> HashAsync(StepRequest order) => device.HashAsync(order);
 
     public Task LeaveAsync(string run, int generation) => device.LeaveAsync(run, generation);
 

@@ -99,10 +99,10 @@ internal sealed partial class WorkerScheduler
             drained.RemoveWhere(one => cluster.ProcessOf(one.Worker) != one.Process);
             string[] workers = [.. cluster.Trainers().Except(drained.Select(one => one.Worker))];
             RegisteredRun[] runs = [.. Runs.Where(run => !IsGone(run)).Select(run => run with { IsOver = run.IsOver || HasEnded(run) })];
-            IReadOnlyList<Claim> claims = Allotment.Share(
-                workers, [.. runs.Where(run => !run.IsOver).Select(run => new Claim(run.Run, run.Wanted, run.Workers, Newest(run)?.Unfit ?? []))]);
-            foreach (Claim claim in claims)
-                cluster.Run(claim.Run).AllotAsync(claim.Workers, claim.Unfit).Ignore();
+            IReadOnlyList<RunDemand> claims = WorkerAssignment.Share(
+                workers, [.. runs.Where(run => !run.IsOver).Select(run => new RunDemand(run.Run, run.Wanted, run.Workers, Newest(run)?.Unfit ?? []))]);
+            foreach (RunDemand claim in claims)
+                cluster.Run(claim.Run).AssignWorkersAsync(claim.Workers, claim.Unfit).Ignore();
             onSpare(workers.Except(claims.SelectMany(claim => claim.Workers)).Count());
             return [.. runs.Select(run => run with { Workers = [.. claims.FirstOrDefault(claim => claim.Run == run.Run)?.Workers ?? []] })];
         });

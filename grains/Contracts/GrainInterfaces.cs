@@ -26,12 +26,12 @@ public interface IClusterGrain : IGrainWithIntegerKey
 
     /// <summary>Shares the workers out anew. Silos call it now and then and when one of them came or went, so that no run is left without a coordinator.</summary>
     [AlwaysInterleave]
-    Task TendAsync();
+    Task ReconcileAsync();
 
     /// <summary>Takes a worker from its run for good; its silo is about to stop.</summary>
     /// <param name="process">Identity of the silo's process: a later one of the same name is another worker.</param>
     [AlwaysInterleave]
-    Task RetireAsync(string worker, string process);
+    Task DrainAsync(string worker, string process);
 }
 
 /// <summary>Coordinator of one run; the key is the run's name.</summary>
@@ -42,12 +42,12 @@ public interface ITrainingRunGrain : IGrainWithStringKey
     Task<long> BeginAsync(RunSpec spec);
 
     /// <summary>Makes a run that has ended go on; for <see cref="IClusterGrain"/>, which consoles call.</summary>
-    Task<long> GoOnAsync();
+    Task<long> ContinueAsync();
 
     /// <summary>Says which workers the run has from now on.</summary>
     /// <param name="unfit">Those that were passed over, because the run does without them.</param>
     [AlwaysInterleave]
-    Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit);
+    Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit);
 
     [AlwaysInterleave]
     Task<RunOverview> OverviewAsync();
@@ -60,7 +60,7 @@ public interface ITrainingRunGrain : IGrainWithStringKey
     /// <summary>The images that the run drew last; null before the first.</summary>
     /// <exception cref="UserErrorException">There is no such run.</exception>
     [AlwaysInterleave]
-    Task<SamplesDrawn?> SamplesAsync();
+    Task<SamplesWritten?> SamplesAsync();
 
     /// <summary>Path of a checkpoint of the run as it is now; of its newest, if it does not train at the moment.</summary>
     /// <exception cref="UserErrorException">There is no such run, or it has no checkpoint.</exception>
@@ -83,44 +83,44 @@ public interface IWorkerGrain : IGrainWithStringKey
     /// <summary>Reads the run's data set, so that joining takes no time; for a worker that comes while the run trains.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task PrepareAsync(RunSpec spec);
+    Task LoadDataAsync(RunSpec spec);
 
     /// <summary>Ends what the worker did in earlier generations of the run, refuses them from now on, and tells what it holds.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<Holding> EnrolAsync(EnrolOrder order);
+    Task<PrepareResponse> PrepareAsync(PrepareRequest order);
 
     /// <summary>Brings the worker's state to where the generation begins.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<JoinReport> JoinAsync(GenerationOrder order);
+    Task<JoinResponse> JoinAsync(JoinRequest order);
 
     /// <summary>Computes and exchanges the gradient of the step; answers when it is whole, and applies it then.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<StepReport> StepAsync(StepOrder order);
+    Task<StepResponse> StepAsync(StepRequest order);
 
     /// <summary>A slice of the state, for a peer that joins.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<StateSlice> ReadStateAsync(StateOrder order);
+    Task<StateResponse> ReadStateAsync(StateRequest order);
 
     /// <summary>Scores a range of test batches with the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<EvaluationReport> EvaluateAsync(EvaluationOrder order);
+    Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order);
 
     /// <summary>Copies the state for a checkpoint; the next step may follow at once.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task SnapshotAsync(CheckpointOrder order);
+    Task SnapshotAsync(CheckpointRequest order);
 
     /// <summary>Writes the copy while training goes on; the report comes when the file is whole.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order);
+    Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order);
 
     /// <summary>Draws images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<SampleReport> SampleAsync(SampleOrder order);
+    Task<SampleResponse> SampleAsync(SampleRequest order);
 
     /// <summary>Hash of the whole state after the committed steps.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<string> HashAsync(StepOrder order);
+    Task<string> HashAsync(StepRequest order);
 
     /// <summary>Forgets the run, also in the middle of a step, and frees the device, unless the worker has heard of a generation after <paramref name="generation"/>.</summary>
     [AlwaysInterleave]
@@ -141,16 +141,16 @@ public interface ISamplerGrain : IGrainWithStringKey
     /// <summary>Draws images, and answers as soon as row number <paramref name="from"/> of them is finished.</summary>
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<DrawnRows> DrawAsync(DrawOrder order, int from);
+    Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from);
 
     /// <exception cref="UserErrorException">The model or the data set cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<ImagesScored> ScoreAsync(ScoreOrder order);
+    Task<ImagesScored> ScoreAsync(ScoreRequest order);
 
     /// <summary>Images of a half of a data set that is to be scored.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<int> CountAsync(DataSetHalf half, ModelCard model);
+    Task<int> CountAsync(DataSetHalf half, ModelInfo model);
 }
 
 /// <summary>
@@ -179,18 +179,18 @@ public interface IModelsGrain : IGrainWithIntegerKey
     /// <summary>The model of a run, as it is now, or at a path, which has a / or ends in .safetensors: a checkpoint's, or a folder's whose newest is taken.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     [ResponseTimeout(Deadlines.File)]
-    Task<ModelCard> FindAsync(string model);
+    Task<ModelInfo> FindAsync(string model);
 
     /// <summary>Writes a model's weights to a file: .safetensors, or .pth as PyTorch reads it.</summary>
     /// <exception cref="UserErrorException">The model cannot be written so, or the file not at all.</exception>
     [ResponseTimeout(Deadlines.File)]
-    Task<ExportedWeights> ExportAsync(ModelCard model, string path);
+    Task<ExportedWeights> ExportAsync(ModelInfo model, string path);
 
     /// <summary>Makes a checkpoint of a file of weights.</summary>
     /// <param name="imageSize">Side of the model's images, which weights alone do not tell; null for what the file says, or what is usual.</param>
     /// <exception cref="UserErrorException">The file does not hold the weights of one whole network, or the folder holds a checkpoint already.</exception>
     [ResponseTimeout(Deadlines.File)]
-    Task<ModelCard> ImportAsync(string path, string saveDir, int? imageSize);
+    Task<ModelInfo> ImportAsync(string path, string saveDir, int? imageSize);
 }
 
 /// <summary>How long a call may take before its outcome counts as unknown.</summary>

@@ -33,7 +33,7 @@ public static class JobValidation
         string ofModel = $"of {job.Model.Size}x{job.Model.Size} pixels with {job.Model.Channels} channels; begin again with the model that is there now.";
         switch (job)
         {
-            case DrawJob draw:
+            case SampleJob draw:
                 CheckClass(draw.Class);
                 CheckTemperature(draw.MixtureTemperature, "--mixture-temperature");
                 CheckTemperature(draw.LogisticTemperature, "--logistic-temperature");

@@ -4,7 +4,7 @@ namespace PixelCnnCluster.Contracts;
 /// <param name="Count">Images.</param>
 /// <param name="Batch">Images that a sampler takes at once; null leaves it to the cluster. The results do not depend on it.</param>
 [GenerateSerializer, Immutable]
-public abstract record Job(ModelCard Model, int Count, int? Batch);
+public abstract record Job(ModelInfo Model, int Count, int? Batch);
 
 /// <summary>
 /// Images to draw. Image number i is a function of the model, the seed, i, its class and the temperatures.
@@ -14,8 +14,8 @@ public abstract record Job(ModelCard Model, int Count, int? Batch);
 /// <param name="LogisticTemperature">Factor on the spread of each component; 0 takes its mean.</param>
 /// <param name="Given">Pixels that are not drawn; null draws whole images.</param>
 [GenerateSerializer, Immutable]
-public sealed record DrawJob(
-    ModelCard Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature, GivenPixels? Given) : Job(Model, Count, Batch);
+public sealed record SampleJob(
+    ModelInfo Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature, GivenPixels? Given) : Job(Model, Count, Batch);
 
 /// <summary>Parts of images to complete.</summary>
 /// <param name="Images">[M, C, H, W] bytes; image number i of the job completes number i / <paramref name="Each"/> of them.</param>
@@ -30,7 +30,7 @@ public sealed record GivenPixels(byte[] Images, bool[] Mask, int Each);
 /// <param name="Class">Class of <paramref name="Images"/>, for a class-conditional model; a data set has labels.</param>
 /// <param name="Maps">To tell the images and the bits of each pixel too.</param>
 [GenerateSerializer, Immutable]
-public sealed record ScoreJob(ModelCard Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps) : Job(Model, Count, Batch);
+public sealed record ScoreJob(ModelInfo Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps) : Job(Model, Count, Batch);
 
 /// <summary>Training or test images of a data set.</summary>
 [GenerateSerializer, Immutable]
@@ -47,7 +47,7 @@ public sealed record JobStarted(int Count) : JobEvent;
 /// <summary>A row of images number [<paramref name="First"/>, <paramref name="End"/>) is finished.</summary>
 /// <param name="Pixels">[End - First, C, W] bytes.</param>
 [GenerateSerializer, Immutable]
-public sealed record RowDrawn(int First, int End, int Row, byte[] Pixels) : JobEvent;
+public sealed record RowSampled(int First, int End, int Row, byte[] Pixels) : JobEvent;
 
 /// <summary>Images from number <paramref name="First"/> on are scored.</summary>
 /// <param name="Bits">Of each whole image.</param>

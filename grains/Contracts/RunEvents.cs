@@ -12,7 +12,7 @@ namespace PixelCnnCluster.Contracts;
 [JsonDerivedType(typeof(StepCommitted), "step")]
 [JsonDerivedType(typeof(Evaluated), "evaluated")]
 [JsonDerivedType(typeof(CheckpointSaved), "checkpoint")]
-[JsonDerivedType(typeof(SamplesDrawn), "samples")]
+[JsonDerivedType(typeof(SamplesWritten), "samples")]
 [JsonDerivedType(typeof(FaultNoticed), "fault")]
 [JsonDerivedType(typeof(RunEnded), "ended")]
 [Union(0, typeof(RunStarted))]
@@ -21,7 +21,7 @@ namespace PixelCnnCluster.Contracts;
 [Union(3, typeof(StepCommitted))]
 [Union(4, typeof(Evaluated))]
 [Union(5, typeof(CheckpointSaved))]
-[Union(6, typeof(SamplesDrawn))]
+[Union(6, typeof(SamplesWritten))]
 [Union(7, typeof(FaultNoticed))]
 [Union(8, typeof(RunEnded))]
 public abstract record RunEvent;
@@ -72,7 +72,7 @@ public sealed record CheckpointSaved(long Step, string Path, long Bytes, string 
 /// <summary>Images were drawn and their picture written to <paramref name="Path"/>.</summary>
 /// <param name="Pixels">The images, [Count, Channels, Size, Size] bytes; not part of the JSON form.</param>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
-public sealed record SamplesDrawn(
+public sealed record SamplesWritten(
     long Step, string Path, int Count, int Channels, int Size, [property: JsonIgnore] byte[] Pixels) : RunEvent
 {
     public ImageStack Images() => new(Pixels, Count, Channels, Size);

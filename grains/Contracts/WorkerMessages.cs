@@ -14,15 +14,15 @@ public readonly record struct GenerationId(int Number, Guid Nonce)
 }
 
 /// <summary>A generation is about to begin: say what you hold.</summary>
-/// <param name="IfHeld">For a worker that leaves the run, and whose state is still needed: refuse if you do not serve the run any more.</param>
+/// <param name="OnlyIfServing">For a worker that leaves the run, and whose state is still needed: refuse if you do not serve the run any more.</param>
 [GenerateSerializer, Immutable]
-public sealed record EnrolOrder(string Run, GenerationId Generation, RunSpec Spec, bool IfHeld);
+public sealed record PrepareRequest(string Run, GenerationId Generation, RunSpec Spec, bool OnlyIfServing);
 
 /// <summary>What a worker holds of a run.</summary>
 /// <param name="Step">Steps that its state has applied; null if it has no state.</param>
 /// <param name="Checkpoint">Steps of the newest checkpoint that it finds in the run's folder; null when there is none.</param>
 [GenerateSerializer, Immutable]
-public sealed record Holding(string Worker, long? Step, long? Checkpoint)
+public sealed record PrepareResponse(string Worker, long? Step, long? Checkpoint)
 {
     /// <summary>How the worker rounds: those whose gradients have the same bits say the same.</summary>
     [Id(0)]
@@ -36,15 +36,15 @@ public sealed record Holding(string Worker, long? Step, long? Checkpoint)
 /// <param name="Source">Worker to copy the state from; null for one that has it or makes it.</param>
 /// <param name="MustLoad">The run has written checkpoints: without one, the worker does not begin afresh.</param>
 [GenerateSerializer, Immutable]
-public sealed record GenerationOrder(
+public sealed record JoinRequest(
     string Run, GenerationId Generation, IReadOnlyList<string> Workers, RunSpec Spec, long? Step, string? Source, bool MustLoad);
 
 /// <summary>What a worker holds when it has joined.</summary>
-/// <param name="SkippedInARow">See <see cref="StepReport"/>.</param>
+/// <param name="SkippedInARow">See <see cref="StepResponse"/>.</param>
 /// <param name="StateHash">Of the whole state; the same for all workers of a generation.</param>
 /// <param name="Refused">Checkpoints that were damaged, with the reason.</param>
 [GenerateSerializer, Immutable]
-public sealed record JoinReport(
+public sealed record JoinResponse(
     string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size, string StateHash, IReadOnlyList<string> Refused)
 {
     /// <summary>That the steps have used.</summary>
@@ -54,49 +54,49 @@ public sealed record JoinReport(
 
 /// <summary>Which bytes of the state after <paramref name="Step"/> committed steps a peer wants.</summary>
 [GenerateSerializer, Immutable]
-public sealed record StateOrder(string Run, GenerationId Generation, long Step, long Offset, int Length);
+public sealed record StateRequest(string Run, GenerationId Generation, long Step, long Offset, int Length);
 
-/// <param name="SkippedInARow">See <see cref="StepReport"/>; belongs to the state like its bytes.</param>
+/// <param name="SkippedInARow">See <see cref="StepResponse"/>; belongs to the state like its bytes.</param>
 /// <param name="Images">That the steps have used; belongs to the state as well.</param>
 [GenerateSerializer, Immutable]
-public sealed record StateSlice([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow, long Images);
+public sealed record StateResponse([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow, long Images);
 
 /// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
-/// <param name="GoesOn">The next step's order is to follow at once: the worker computes its shards of that step before the order comes.</param>
+/// <param name="PrefetchNext">The next step's order is to follow at once: the worker computes its shards of that step before the order comes.</param>
 [GenerateSerializer, Immutable]
-public sealed record StepOrder(string Run, GenerationId Generation, long Step, bool GoesOn = false);
+public sealed record StepRequest(string Run, GenerationId Generation, long Step, bool PrefetchNext = false);
 
 /// <summary>The worker holds the whole gradient of the step, and applies it now.</summary>
 /// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>
 /// <param name="SkippedInARow">Steps up to and including this one whose gradient was not finite, counted back to the last that was.</param>
 /// <param name="ShardLosses">Loss of each of the worker's shards in shard order, nats (or energy distance), summed over the shard's images.</param>
 [GenerateSerializer, Immutable]
-public sealed record StepReport(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm, int SkippedInARow);
+public sealed record StepResponse(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm, int SkippedInARow);
 
 /// <summary>Score test batches [<paramref name="FirstBatch"/>, <paramref name="EndBatch"/>) after <paramref name="Step"/> committed steps.</summary>
 [GenerateSerializer, Immutable]
-public sealed record EvaluationOrder(string Run, GenerationId Generation, long Step, int FirstBatch, int EndBatch);
+public sealed record EvaluateRequest(string Run, GenerationId Generation, long Step, int FirstBatch, int EndBatch);
 
 /// <param name="BatchLosses">Loss of each batch, summed over its images.</param>
 [GenerateSerializer, Immutable]
-public sealed record EvaluationReport(IReadOnlyList<double> BatchLosses);
+public sealed record EvaluateResponse(IReadOnlyList<double> BatchLosses);
 
 [GenerateSerializer, Immutable]
-public sealed record CheckpointOrder(string Run, GenerationId Generation, long Step, double? TestBitsPerDim);
+public sealed record CheckpointRequest(string Run, GenerationId Generation, long Step, double? TestBitsPerDim);
 
 [GenerateSerializer, Immutable]
-public sealed record CheckpointReport(string Path, long Bytes, string StateHash);
+public sealed record CheckpointResponse(string Path, long Bytes, string StateHash);
 
 /// <summary>Draw images number [<paramref name="First"/>, <paramref name="End"/>) of the run's sample picture.</summary>
 [GenerateSerializer, Immutable]
-public sealed record SampleOrder(string Run, GenerationId Generation, long Step, int First, int End);
+public sealed record SampleRequest(string Run, GenerationId Generation, long Step, int First, int End);
 
 /// <param name="Pixels">[End - First, Channels, Size, Size] bytes.</param>
 [GenerateSerializer, Immutable]
-public sealed record SampleReport(byte[] Pixels);
+public sealed record SampleResponse(byte[] Pixels);
 
 /// <summary>What a worker is at.</summary>
-public enum WorkerPhase { Idle, Loading, Waiting, Computing, Exchanging, Scoring, Drawing, Unreachable }
+public enum WorkerPhase { Idle, Loading, Waiting, Computing, Exchanging, Evaluating, Sampling, Unreachable }
 
 /// <param name="Device">What the worker computes on.</param>
 /// <param name="Run">The run that it is allotted to or holds a replica of; null when it stands by.</param>

@@ -15,7 +15,7 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
 
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, C x <see cref="Expansion"/>].</summary>
     /// <param name="mayDrop">Dropout follows this use, if the pass is one that drops.</param>
-    public Tensor Apply(Pass pass, Tensor input, Padding padding, bool mayDrop = false)
+    public Tensor Apply(ForwardContext pass, Tensor input, Padding padding, bool mayDrop = false)
     {
         double rate = mayDrop && pass.Dropout ? dropout : 0;
         if (nonlinearity == Nonlinearity.ConcatElu && FusedConcatElu.Takes(input))

@@ -15,42 +15,42 @@ public readonly record struct Padding(int Top, int Left, int Right)
 /// How far a filter sees. Both kinds see no row below; <see cref="DownRight"/> sees no column to the right either.
 /// Tensors inside the network are [N, H, W, C], which is what the convolutions and matrix products are fastest with.
 /// </summary>
-internal sealed record Reach(int Height, int Width, Padding Padding)
+internal sealed record CausalKernel(int Height, int Width, Padding Padding)
 {
     /// <summary>The pixel's own row and those above, to both sides.</summary>
-    public static Reach Down(int height = 2, int width = 3) => new(height, width, new((height - 1), (width - 1) / 2, (width - 1) / 2));
+    public static CausalKernel Down(int height = 2, int width = 3) => new(height, width, new((height - 1), (width - 1) / 2, (width - 1) / 2));
 
     /// <summary>The pixel's own row up to itself and the rows above, to the left.</summary>
-    public static Reach DownRight(int height = 2, int width = 2) => new(height, width, new(height - 1, width - 1, 0));
+    public static CausalKernel DownRight(int height = 2, int width = 2) => new(height, width, new(height - 1, width - 1, 0));
 }
 
 /// <summary>Shifted convolution: output (i, j) depends on what <see cref="Reach"/> sees from input (stride i, stride j).</summary>
 internal sealed class ShiftedConvolution(
-    ParameterLayout layout, string name, int inputs, int outputs, Reach reach, int stride = 1, double initialScale = 1)
+    ParameterLayout layout, string name, int inputs, int outputs, CausalKernel reach, int stride = 1, double initialScale = 1)
 {
     private readonly long[] strides = [stride, stride];
 
     /// <summary>[out, in, height, width]</summary>
     public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
 
-    public Reach Reach => reach;
+    public CausalKernel Reach => reach;
 
     public int Stride => stride;
 
     public Padding Padding => reach.Padding;
 
     /// <summary>[N, H, W, in] to [N, H / stride, W / stride, out].</summary>
-    public Tensor Forward(Pass pass, Tensor input) => ForwardPadded(pass, reach.Padding.Apply(input));
+    public Tensor Forward(ForwardContext pass, Tensor input) => ForwardPadded(pass, reach.Padding.Apply(input));
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
-    public Tensor ForwardPadded(Pass pass, Tensor input) => Weights.Apply(
+    public Tensor ForwardPadded(ForwardContext pass, Tensor input) => Weights.Apply(
         pass, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, outputs)
             ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), reach.Padding)
             : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
 }
 
 /// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>
-internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int filters, Reach reach)
+internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int filters, CausalKernel reach)
 {
     /// <summary>[in, out, height, width]</summary>
     public WeightNormalised Weights { get; } = new(layout, name, [filters, filters, reach.Height, reach.Width], outputDimension: 1);
@@ -59,7 +59,7 @@ internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int
     public int Crop => (reach.Width - 1) / 2;
 
     /// <summary>[N, H, W, C] to [N, 2 H, 2 W, C].</summary>
-    public Tensor Forward(Pass pass, Tensor input)
+    public Tensor Forward(ForwardContext pass, Tensor input)
     {
         long height = 2 * input.shape[1], width = 2 * input.shape[2];
         return Weights.Apply(pass, input, (x, weight, bias) =>
@@ -75,7 +75,7 @@ internal sealed class Pointwise(ParameterLayout layout, string name, int inputs,
     public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
 
     /// <summary>[..., in] to [..., out].</summary>
-    public Tensor Forward(Pass pass, Tensor input) => Weights.Apply(
+    public Tensor Forward(ForwardContext pass, Tensor input) => Weights.Apply(
         pass, input, (x, weight, bias) => DirectConvolution.Takes(x, outputs)
             ? DirectConvolution.Apply(x, weight.view(outputs, inputs, 1, 1), bias ?? zeros(outputs), Padding.None)
             : F.linear(x, weight, bias));

@@ -14,7 +14,7 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
     /// <summary>Whether it is the faster one for such an input [N, H, W, in] and as many outputs; channels must come in whole blocks.</summary>
     public static bool Takes(Tensor input, int outputs) =>
         Fma.IsSupported && !Avx512F.IsSupported && FusedConcatElu.IsOnCpu(input) && input.dtype == ScalarType.Float32
-        && input.shape.Length == 4 && input.shape[3] % Products.Block == 0 && outputs % Products.Block == 0;
+        && input.shape.Length == 4 && input.shape[3] % MatrixProduct.Block == 0 && outputs % MatrixProduct.Block == 0;
 
     /// <summary>[N, H + top, W + left + right, in], whose zeros around the image are no variables and get no gradient, to [N, H, W, out].</summary>
     /// <param name="weight">[out, in, height, width], of a height of 1 + top and a width of 1 + left + right.</param>
@@ -65,7 +65,7 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
     /// <summary>[out, in, height, width] to blocks of outputs, each [height, width, in, block].</summary>
     private static Tensor Blocks(Tensor weight)
     {
-        using Tensor blocks = weight.unflatten(0, [-1, Products.Block]), permuted = blocks.permute(0, 3, 4, 2, 1);
+        using Tensor blocks = weight.unflatten(0, [-1, MatrixProduct.Block]), permuted = blocks.permute(0, 3, 4, 2, 1);
         return permuted.contiguous();
     }
 
@@ -103,18 +103,18 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         public void Apply(float* image, int inputs, float* filters, float* bias, float* output, int outputWidth, int outputs)
         {
             int inner = FilterWidth * inputs;
-            for (int block = 0; block < outputs; block += Products.Block)
+            for (int block = 0; block < outputs; block += MatrixProduct.Block)
             {
                 float* target = output + block;
                 // A filter's row at a time: it stays in the nearest cache.
                 for (int above = 0; above < FilterHeight; above++)
                 {
-                    float* row = filters + (((block * FilterHeight) + (above * Products.Block)) * inner);
+                    float* row = filters + (((block * FilterHeight) + (above * MatrixProduct.Block)) * inner);
                     for (int y = 0; y < Height; y++)
                     {
                         float* source = image + ((above + y) * PaddedWidth * inputs), to = target + (y * outputWidth * outputs);
                         float* start = above == 0 ? bias + block : to;
-                        Products.AddBlock(source, inputs, 1, row, Products.Block, inner, start, above == 0 ? 0 : outputs, to, outputs, Width);
+                        MatrixProduct.AddBlock(source, inputs, 1, row, MatrixProduct.Block, inner, start, above == 0 ? 0 : outputs, to, outputs, Width);
                     }
                 }
             }
@@ -145,7 +145,7 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
             {
                 for (int above = 0; above < FilterHeight; above++)
                 {
-                    Products.AddTransposed(
+                    MatrixProduct.AddTransposed(
                         image + (((above * PaddedWidth) + first) * Inputs), Inputs, framed + ((first + padding.Right) * Outputs), Math.Min(Run, pixels - first),
                         result + (above * rows * Outputs), rows, Outputs);
                 }

@@ -26,7 +26,7 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
     public Pointwise Colour { get; } = new(layout, "energy.out", 2 * Width, channels, initialScale: 0.1);
 
     /// <summary>[N, H, W, filters] to [Samples, N, C, H, W] in [-1, 1].</summary>
-    public Tensor Forward(Pass pass, Tensor input)
+    public Tensor Forward(ForwardContext pass, Tensor input)
     {
         long[] shape = input.shape;
         using Generator generator = pass.NextGenerator(CPU);
@@ -36,7 +36,7 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
     }
 
     /// <summary>Embedded features [N, H, W, <see cref="Width"/>] and noise [N, H, W, <see cref="NoiseChannels"/>] to colours [N, H, W, C].</summary>
-    public Tensor Colours(Pass pass, Tensor embedded, Tensor uniform)
+    public Tensor Colours(ForwardContext pass, Tensor embedded, Tensor uniform)
     {
         Tensor x = embedded.Plus(Noise.Forward(pass, uniform));
         x = Hidden.Forward(pass, activation.Apply(pass, x, Padding.None));

@@ -112,7 +112,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         private void ForwardPixel(ReadOnlySpan<float> x, Span<float> y, uint position, uint key)
         {
             int c = 0;
-            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+            for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
             {
                 (Vector512<float> positive, Vector512<float> negative) = Activate(Vector512.Create(x[c..]), position + (uint)c, key);
                 positive.CopyTo(y[c..]);
@@ -121,25 +121,25 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
 
             if (c < channels)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Activate(Lanes.Load(x[c..]), position + (uint)c, key);
-                Lanes.Store(positive, y[c..channels]);
-                Lanes.Store(negative, y[(channels + c)..]);
+                (Vector512<float> positive, Vector512<float> negative) = Activate(VectorMath.Load(x[c..]), position + (uint)c, key);
+                VectorMath.Store(positive, y[c..channels]);
+                VectorMath.Store(negative, y[(channels + c)..]);
             }
         }
 
         private void BackwardPixel(ReadOnlySpan<float> x, ReadOnlySpan<float> gradient, Span<float> result, uint position, uint key)
         {
             int c = 0;
-            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+            for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
                 Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c, key).CopyTo(result[c..]);
             if (c < channels)
-                Lanes.Store(Gradient(Lanes.Load(x[c..]), Lanes.Load(gradient[c..channels]), Lanes.Load(gradient[(channels + c)..]), position + (uint)c, key), result[c..]);
+                VectorMath.Store(Gradient(VectorMath.Load(x[c..]), VectorMath.Load(gradient[c..channels]), VectorMath.Load(gradient[(channels + c)..]), position + (uint)c, key), result[c..]);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private (Vector512<float> Positive, Vector512<float> Negative) Activate(Vector512<float> x, uint position, uint key)
         {
-            (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(x);
+            (Vector512<float> positive, Vector512<float> negative) = VectorMath.ConcatElu(x);
             return dropout > 0 ? (positive * Mask(position, 0, key), negative * Mask(position, 1, key)) : (positive, negative);
         }
 
@@ -151,7 +151,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                 negative *= Mask(position, 1, key);
             }
 
-            Vector512<float> slope = Lanes.Exp(-Vector512.Abs(x));
+            Vector512<float> slope = VectorMath.Exp(-Vector512.Abs(x));
             Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
             return Vector512.ConditionalSelect(isPositive, positive - negative * slope, positive * slope - negative);
         }
@@ -159,7 +159,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         /// <summary>0 or 1 / (1 - rate) for each of 16 activations: a hash of the key and the position decides.</summary>
         private Vector512<float> Mask(uint position, uint half, uint key)
         {
-            Vector512<uint> bits = Lanes.Hash(Vector512.Create(2 * position + half) + Lanes.Even, key);
+            Vector512<uint> bits = VectorMath.Hash(Vector512.Create(2 * position + half) + VectorMath.Even, key);
             return Vector512.ConditionalSelect(
                 Vector512.GreaterThanOrEqual(bits, Vector512.Create(threshold)).AsSingle(), Vector512.Create(keptScale), Vector512<float>.Zero);
         }
@@ -207,10 +207,10 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
         {
             ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels);
             int c = 0;
-            for (; c <= channels - Lanes.Count; c += Lanes.Count)
-                (Vector512.Create(x[(at + c)..]) + Vector512.Create(a[c..]) * Lanes.Sigmoid(Vector512.Create(b[c..]))).CopyTo(output[(at + c)..]);
+            for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
+                (Vector512.Create(x[(at + c)..]) + Vector512.Create(a[c..]) * VectorMath.Sigmoid(Vector512.Create(b[c..]))).CopyTo(output[(at + c)..]);
             if (c < channels)
-                Lanes.Store(Lanes.Load(x[(at + c)..(at + channels)]) + Lanes.Load(a[c..]) * Lanes.Sigmoid(Lanes.Load(b[c..])), output[(at + c)..(at + channels)]);
+                VectorMath.Store(VectorMath.Load(x[(at + c)..(at + channels)]) + VectorMath.Load(a[c..]) * VectorMath.Sigmoid(VectorMath.Load(b[c..])), output[(at + c)..(at + channels)]);
         }
     }
 
@@ -221,18 +221,18 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
             ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels), g = gradient.Slice(at, channels);
             Span<float> toA = result.Slice(2 * at, channels), toB = result.Slice(2 * at + channels, channels);
             int c = 0;
-            for (; c <= channels - Lanes.Count; c += Lanes.Count)
+            for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
             {
-                Vector512<float> slope = Vector512.Create(g[c..]), gate = Lanes.Sigmoid(Vector512.Create(b[c..]));
+                Vector512<float> slope = Vector512.Create(g[c..]), gate = VectorMath.Sigmoid(Vector512.Create(b[c..]));
                 (slope * gate).CopyTo(toA[c..]);
                 (slope * Vector512.Create(a[c..]) * gate * (Vector512<float>.One - gate)).CopyTo(toB[c..]);
             }
 
             if (c < channels)
             {
-                Vector512<float> slope = Lanes.Load(g[c..]), gate = Lanes.Sigmoid(Lanes.Load(b[c..]));
-                Lanes.Store(slope * gate, toA[c..]);
-                Lanes.Store(slope * Lanes.Load(a[c..]) * gate * (Vector512<float>.One - gate), toB[c..]);
+                Vector512<float> slope = VectorMath.Load(g[c..]), gate = VectorMath.Sigmoid(VectorMath.Load(b[c..]));
+                VectorMath.Store(slope * gate, toA[c..]);
+                VectorMath.Store(slope * VectorMath.Load(a[c..]) * gate * (Vector512<float>.One - gate), toB[c..]);
             }
         }
     }

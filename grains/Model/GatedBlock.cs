@@ -11,7 +11,7 @@ internal sealed class GatedBlock
     private readonly Activation activation;
 
     /// <param name="shortcutChannels">Channels of the shortcut's input; 0 for a block without.</param>
-    public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, Reach reach, int shortcutChannels)
+    public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, CausalKernel reach, int shortcutChannels)
     {
         activation = new Activation(shape.Nonlinearity, shape.Dropout);
         int activated = activation.Expansion * shape.Filters;
@@ -33,7 +33,7 @@ internal sealed class GatedBlock
     public Slot? ClassBias { get; }
 
     /// <summary>[N, H, W, filters] to the same; <paramref name="aside"/> is the shortcut's input [N, H, W, shortcut channels].</summary>
-    public Tensor Forward(Pass pass, Tensor input, Tensor? aside = null)
+    public Tensor Forward(ForwardContext pass, Tensor input, Tensor? aside = null)
     {
         // What the backward pass needs it holds by itself; the rest is freed at once.
         using var scope = NewDisposeScope();

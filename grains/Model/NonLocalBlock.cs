@@ -21,7 +21,7 @@ internal sealed class NonLocalBlock(ParameterLayout layout, string name, int fil
     public int Embedded => filters / 2;
 
     /// <summary>[N, H, W, C] to the same.</summary>
-    public Tensor Forward(Pass pass, Tensor input)
+    public Tensor Forward(ForwardContext pass, Tensor input)
     {
         Tensor positions = input.flatten(1, 2);
         long length = positions.shape[1];

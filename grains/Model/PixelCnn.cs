@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Model;
 /// <summary>
 /// The PixelCNN++ network (Salimans et al. 2017, arXiv 1701.05517). The vertical stream u sees the rows above a pixel, the
 /// horizontal stream ul those and the pixels to its left; both go up through three stages at full, half and quarter size and
-/// back down, with shortcuts between the stages. It holds no tensors: the parameters come with each <see cref="Pass"/>.
+/// back down, with shortcuts between the stages. It holds no tensors: the parameters come with each <see cref="ForwardContext"/>.
 /// </summary>
 public sealed class PixelCnn
 {
@@ -18,19 +18,19 @@ public sealed class PixelCnn
         Shape = shape;
         int filters = shape.Filters;
         int planes = shape.Channels + 1 + (shape.CoordinateChannels ? 2 : 0);
-        FirstAbove = new(Layout, "u_init", planes, filters, Reach.Down());
-        FirstAboveForUl = new(Layout, "ul_init.0", planes, filters, Reach.Down(1, 3));
-        FirstLeft = new(Layout, "ul_init.1", planes, filters, Reach.DownRight(2, 1));
+        FirstAbove = new(Layout, "u_init", planes, filters, CausalKernel.Down());
+        FirstAboveForUl = new(Layout, "ul_init.0", planes, filters, CausalKernel.Down(1, 3));
+        FirstLeft = new(Layout, "ul_init.1", planes, filters, CausalKernel.DownRight(2, 1));
         Up = Blocks("up", _ => shape.Blocks, shortcut: 0);
         Downsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
-            new ShiftedConvolution(Layout, $"downsize.{s}.u", filters, filters, Reach.Down(), stride: 2),
-            new ShiftedConvolution(Layout, $"downsize.{s}.ul", filters, filters, Reach.DownRight(), stride: 2)))];
+            new ShiftedConvolution(Layout, $"downsize.{s}.u", filters, filters, CausalKernel.Down(), stride: 2),
+            new ShiftedConvolution(Layout, $"downsize.{s}.ul", filters, filters, CausalKernel.DownRight(), stride: 2)))];
         for (int stage = 1; shape.NonLocal && stage < Stages; stage++)
             NonLocal[stage] = new(Layout, $"non_local.{stage}", filters);
-        WayDown = Layout.Length;
+        DownPassStart = Layout.Length;
         Upsize = [.. Enumerable.Range(0, Stages - 1).Select(s => (
-            new ShiftedUpsampling(Layout, $"upsize.{s}.u", filters, Reach.Down()),
-            new ShiftedUpsampling(Layout, $"upsize.{s}.ul", filters, Reach.DownRight())))];
+            new ShiftedUpsampling(Layout, $"upsize.{s}.u", filters, CausalKernel.Down()),
+            new ShiftedUpsampling(Layout, $"upsize.{s}.ul", filters, CausalKernel.DownRight())))];
         Down = Blocks("down", stage => stage == 0 ? shape.Blocks : shape.Blocks + 1, shortcut: filters);
         if (shape.EnergyDistance)
             EnergyHead = new(Layout, filters, shape.Channels);
@@ -67,7 +67,7 @@ public sealed class PixelCnn
     public ParameterLayout Layout { get; } = new();
 
     /// <summary>Where the parameters of the way down begin in the flat vector; those of the way up come before.</summary>
-    public long WayDown { get; }
+    public long DownPassStart { get; }
 
     /// <summary>Dropout masks of a pass.</summary>
     public int Masks => Up.Concat(Down).Sum(stage => 2 * stage.Length);
@@ -76,7 +76,7 @@ public sealed class PixelCnn
     public long ForwardOperations => OperationCount.OfForward(Layout, Shape);
 
     /// <summary>Directions v from N(0, 0.05) and class weights likewise (Salimans and Kingma 2016); the rest is set by an initialising pass.</summary>
-    public void DrawParameters(Parameters parameters, ulong seed)
+    public void SampleParameters(Parameters parameters, ulong seed)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
@@ -92,14 +92,14 @@ public sealed class PixelCnn
     /// Images [N, C, H, W] in [-1, 1] to mixture parameters [N, <see cref="NetworkShape.Logits"/>, H, W], or for energy distance
     /// to samples [S, N, C, H, W]. H may be any multiple of 4 up to the size: rows below never matter to those above.
     /// </summary>
-    public Tensor Forward(Pass pass, Tensor images)
+    public Tensor Forward(ForwardContext pass, Tensor images)
     {
         Tensor features = Features(pass, images);
         return EnergyHead?.Forward(pass, features) ?? Output!.Forward(pass, features).permute(0, 3, 1, 2);
     }
 
     /// <summary>What the last layer sees, [N, H, W, filters], float32: a colour's mean and spread need more digits than bfloat16 has.</summary>
-    internal Tensor Features(Pass pass, Tensor images)
+    internal Tensor Features(ForwardContext pass, Tensor images)
     {
         ProductRounding.Set(pass.Precision, images.device);
         Tensor input = WithPlanes(images).As(pass.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32);
@@ -125,8 +125,8 @@ public sealed class PixelCnn
         }
 
         Tensor u = us.Pop(), ul = uls.Pop();
-        if (pass.WayDownDone is { } done)
-            ul = Milestone.Apply(ul, done);
+        if (pass.DownPassDone is { } done)
+            ul = BackwardHook.Apply(ul, done);
         for (int stage = 0; stage < Stages; stage++)
         {
             if (stage > 0)
@@ -150,8 +150,8 @@ public sealed class PixelCnn
 
     private (GatedBlock U, GatedBlock Ul)[][] Blocks(string name, Func<int, int> count, int shortcut) =>
         [.. Enumerable.Range(0, Stages).Select(stage => Enumerable.Range(0, count(stage)).Select(i => (
-            new GatedBlock(Layout, $"{name}.{stage}.u.{i}", Shape, Reach.Down(), shortcut),
-            new GatedBlock(Layout, $"{name}.{stage}.ul.{i}", Shape, Reach.DownRight(), shortcut + Shape.Filters))).ToArray())];
+            new GatedBlock(Layout, $"{name}.{stage}.u.{i}", Shape, CausalKernel.Down(), shortcut),
+            new GatedBlock(Layout, $"{name}.{stage}.ul.{i}", Shape, CausalKernel.DownRight(), shortcut + Shape.Filters))).ToArray())];
 
     /// <summary>
     /// [N, H, W, C + planes]: after the image a plane of ones, which tells it from padding, and, if asked for, the columns' and the

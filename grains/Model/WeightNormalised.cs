@@ -33,7 +33,7 @@ internal sealed class WeightNormalised
     public Slot Bias { get; }
 
     /// <summary>Applies <paramref name="linear"/> (input, weight, bias) to [..., in]; outputs have their filters last. The weight is made in float32 and then of the input's type.</summary>
-    public Tensor Apply(Pass pass, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
+    public Tensor Apply(ForwardContext pass, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
     {
         if (pass.Initialising)
             Initialise(pass.Parameters, input, linear);

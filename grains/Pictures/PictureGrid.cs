@@ -15,19 +15,19 @@ public static class PictureGrid
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
     public static void Write(string path, ImageStack images, int? columns = null)
     {
-        using SKBitmap bitmap = Draw(images, columns);
+        using SKBitmap bitmap = Render(images, columns);
         OutputFile.WritePng(path, bitmap);
     }
 
     /// <summary>The bytes of such a PNG, as square as can be.</summary>
     public static byte[] Png(ImageStack images)
     {
-        using SKBitmap bitmap = Draw(images, columns: null);
+        using SKBitmap bitmap = Render(images, columns: null);
         using SKData png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
         return png.ToArray();
     }
 
-    private static SKBitmap Draw(ImageStack images, int? columns)
+    private static SKBitmap Render(ImageStack images, int? columns)
     {
         int across = columns ?? (int)Math.Ceiling(Math.Sqrt(images.Count)), down = (images.Count + across - 1) / across;
         int size = images.Size, scale = Math.Max(1, LeastSide / (across * size));

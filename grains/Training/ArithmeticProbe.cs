@@ -33,10 +33,10 @@ internal static class ArithmeticProbe
     {
         using var replica = new Replica(spec, new(MakeImages(), MakeImages()), threads);
         replica.Initialise();
-        var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, WireFormat.Float32);
+        var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, WireFormat.Float32);
         for (int step = 0; step < Steps; step++)
         {
-            GradientRound round = alone.Begin(step);
+            AllReduceStep round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
             replica.Apply(round.Whole.GetAwaiter().GetResult(), _ => { });
         }

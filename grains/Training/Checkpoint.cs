@@ -128,7 +128,7 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
     /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than its settings say.</exception>
-    public static void ReadAverage(ModelCard card, Tensor average, ParameterLayout layout)
+    public static void ReadAverage(ModelInfo card, Tensor average, ParameterLayout layout)
     {
         Checkpoint checkpoint = Read(card.Path);
         if (checkpoint.StateHash != card.StateHash)

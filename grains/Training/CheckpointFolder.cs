@@ -29,10 +29,10 @@ public static class CheckpointFolder
 
     /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
     /// <exception cref="IOException">The disk refused.</exception>
-    public static CheckpointReport Save(Checkpoint checkpoint, string folder, int keep)
+    public static CheckpointResponse Save(Checkpoint checkpoint, string folder, int keep)
     {
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
-        var report = new CheckpointReport(path, checkpoint.Write(path), checkpoint.StateHash);
+        var report = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash);
         Prune(folder, keep, checkpoint.Step);
         return report;
     }

@@ -14,7 +14,7 @@ public interface IReplica : IDisposable
     ReplicaFacts Facts { get; }
 
     /// <summary>Floats of each part of a gradient, from the one that is known last to the one that is known first.</summary>
-    IReadOnlyList<int> GradientParts { get; }
+    IReadOnlyList<int> GradientBuckets { get; }
 
     /// <summary>Host memory for floats, of a kind that the device copies from and to fast.</summary>
     Memory<float> NewVector(int length);
@@ -39,10 +39,10 @@ public interface IReplica : IDisposable
     /// <summary>Computes the gradients of a range of shards and adds them to the round, each part as soon as it is known.</summary>
     /// <returns>Loss of each shard, summed over its images.</returns>
     /// <exception cref="OperationCanceledException">The round was over before the last shard was begun.</exception>
-    double[] ComputeShards(ShardRange range, GradientRound round);
+    double[] ComputeShards(ShardRange range, AllReduceStep round);
 
     /// <summary>Applies the whole gradient of the step in progress, which ends the step.</summary>
-    /// <param name="gradient">See <see cref="GradientParts"/>.</param>
+    /// <param name="gradient">See <see cref="GradientBuckets"/>.</param>
     /// <param name="measured">Told the gradient's Euclidean norm before the state changes; it is not finite if any part of the gradient is not.</param>
     void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured);
 
@@ -68,7 +68,7 @@ public interface IReplica : IDisposable
 
     /// <summary>Copies the state.</summary>
     /// <returns>Writes the copy; may be called on another thread while training goes on.</returns>
-    Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim);
+    Func<CheckpointResponse> Snapshot(string run, double? testBitsPerDim);
 }
 
 /// <summary>Where a worker's replicas come from. Called on the device.</summary>

@@ -31,7 +31,7 @@ public sealed class Replica : IReplica
         (this.spec, this.data, this.threads) = (spec, data, threads);
         Network = new(NetworkShape.From(spec, data.Train.Channels, data.Train.Size, data.Train.Classes));
         State = new(Network.Layout, spec, threads.Device);
-        GradientParts = [(int)Network.WayDown, (int)(Network.Layout.Length - Network.WayDown)];
+        GradientBuckets = [(int)Network.DownPassStart, (int)(Network.Layout.Length - Network.DownPassStart)];
         order = Order();
         gradients = new(spec, Network, State.Values, threads);
         isOnGpu = threads.Device.type != DeviceType.CPU;
@@ -44,7 +44,7 @@ public sealed class Replica : IReplica
 
     public ReplicaFacts Facts => new(Network.Layout.Count, data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size);
 
-    public IReadOnlyList<int> GradientParts { get; }
+    public IReadOnlyList<int> GradientBuckets { get; }
 
     public Memory<float> NewVector(int length)
     {
@@ -94,17 +94,17 @@ public sealed class Replica : IReplica
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        Network.DrawParameters(gradients.Of(thread: 0), Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
+        Network.SampleParameters(gradients.Of(thread: 0), Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
         int[] first = new DataOrder(data.Train.Count, Math.Min(spec.InitBatchSize, data.Train.Count), 1, spec.Seed).ImagesOf(0, 0);
         (Tensor images, Tensor? labels) = Batch(data.Train, first);
-        Network.Forward(new Pass(gradients.Of(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
+        Network.Forward(new ForwardContext(gradients.Of(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
         State.Average.copy_(State.Values);
         State.FirstMoment.zero_();
         State.SecondMoment.zero_();
         StartAt(0, skippedInARow: 0, images: 0);
     }
 
-    public double[] ComputeShards(ShardRange range, GradientRound round)
+    public double[] ComputeShards(ShardRange range, AllReduceStep round)
     {
         double[] losses = new double[range.Count];
         threads.ForEach(range.Count, (thread, i) =>
@@ -177,7 +177,7 @@ public sealed class Replica : IReplica
             using var none = no_grad();
             int first = (firstBatch + i) * spec.BatchSize;
             (Tensor images, Tensor? labels) = Batch(data.Test, [.. Enumerable.Range(first, Math.Min(spec.BatchSize, data.Test.Count - first))]);
-            var pass = new Pass(State.AverageParameters) { Labels = labels, Seed = Seeds.Derive(spec.Seed, SeedUse.Evaluation, (ulong)first) };
+            var pass = new ForwardContext(State.AverageParameters) { Labels = labels, Seed = Seeds.Derive(spec.Seed, SeedUse.Evaluation, (ulong)first) };
             losses[i] = Losses.Sum(objective, Network.Forward(pass, images), images, spec.FocalGamma).Value<float>();
         });
         return losses;
@@ -186,8 +186,8 @@ public sealed class Replica : IReplica
     /// <remarks>Classes take turns.</remarks>
     public byte[] Sample(int first, int end)
     {
-        using var drawing = new Drawing(Network, State.AverageParameters, threads, first, end, spec.Seed, i => i % Network.Shape.Classes);
-        return drawing.DrawAll();
+        using var drawing = new ImageSampling(Network, State.AverageParameters, threads, first, end, spec.Seed, i => i % Network.Shape.Classes);
+        return drawing.SampleAll();
     }
 
     private void Load(string path)
@@ -213,7 +213,7 @@ public sealed class Replica : IReplica
         Follow();
     }
 
-    public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
+    public Func<CheckpointResponse> Snapshot(string run, double? testBitsPerDim)
     {
         var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, (double)State.Images / data.Train.Count, snapshots);
         return () =>
@@ -238,7 +238,7 @@ public sealed class Replica : IReplica
 
     private DataOrder Order() => new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed, State.Step, State.Images);
 
-    private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientParts.Take(part).Sum(), GradientParts[part]);
+    private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientBuckets.Take(part).Sum(), GradientBuckets[part]);
 
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)

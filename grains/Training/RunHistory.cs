@@ -101,7 +101,7 @@ public sealed class RunHistory
 
     private void Keep(HistoryEntry entry)
     {
-        if (entry.Event is SamplesDrawn)
+        if (entry.Event is SamplesWritten)
             FreePixels();
         events.Add(entry);
         next = entry.Position + 1;
@@ -112,9 +112,9 @@ public sealed class RunHistory
     /// <summary>The newest picture alone keeps its images.</summary>
     private void FreePixels()
     {
-        int last = events.FindLastIndex(entry => entry.Event is SamplesDrawn);
+        int last = events.FindLastIndex(entry => entry.Event is SamplesWritten);
         if (last >= 0)
-            events[last] = events[last] with { Event = (SamplesDrawn)events[last].Event with { Pixels = [] } };
+            events[last] = events[last] with { Event = (SamplesWritten)events[last].Event with { Pixels = [] } };
     }
 
     /// <summary>Drops every second step of the older half.</summary>

@@ -17,13 +17,13 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
         new(network.Layout, values, zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     /// <summary>A shard's loss. Its gradient takes the place of the thread's one before.</summary>
-    /// <param name="wayDownDone">See <see cref="Pass.WayDownDone"/>. On GPUs both passes may be one launch: then it is called when they are recorded, and what it gives the card to do is repeated.</param>
+    /// <param name="wayDownDone">See <see cref="ForwardContext.DownPassDone"/>. On GPUs both passes may be one launch: then it is called when they are recorded, and what it gives the card to do is repeated.</param>
     public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action wayDownDone)
     {
         Parameters own = Of(thread);
         if (isToBeRecorded || recorded is not null)
         {
-            Tensor keys = Pass.MaskKeysOf(seed, network.Masks).MovedTo(threads.Device);
+            Tensor keys = ForwardContext.MaskKeysOf(seed, network.Masks).MovedTo(threads.Device);
             recorded ??= RecordedShard.TryRecord((images, labels, keys) => Loss(images, PassOf(labels, keys)), images, labels, keys);
             isToBeRecorded = false;
             if (recorded is not null)
@@ -32,8 +32,8 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
 
         return Loss(images, PassOf(labels, keys: null));
 
-        Pass PassOf(Tensor? labels, Tensor? keys) =>
-            new(own) { Labels = labels, Dropout = true, Precision = spec.Precision, Seed = seed, MaskKeys = keys, WayDownDone = wayDownDone };
+        ForwardContext PassOf(Tensor? labels, Tensor? keys) =>
+            new(own) { Labels = labels, Dropout = true, Precision = spec.Precision, Seed = seed, MaskKeys = keys, DownPassDone = wayDownDone };
     }
 
     public void Dispose()
@@ -46,7 +46,7 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
         }
     }
 
-    private Tensor Loss(Tensor images, Pass pass)
+    private Tensor Loss(Tensor images, ForwardContext pass)
     {
         pass.Parameters.Gradient!.zero_();
         Tensor loss = Losses.Sum(spec.Objective, network.Forward(pass, images), images, spec.FocalGamma);

@@ -21,7 +21,7 @@ internal sealed class TensorBoardLog(string folder, TimeProvider time)
         {
             foreach ((string tag, long step, double value) in Scalars(entry.Event))
                 current.add_scalar(tag, (float)value, checked((int)step), now);
-            if (entry.Event is SamplesDrawn drawn && File.Exists(drawn.Path))
+            if (entry.Event is SamplesWritten drawn && File.Exists(drawn.Path))
                 current.add_img("samples", drawn.Path, checked((int)drawn.Step), now);
         }
 

@@ -17,7 +17,7 @@ public sealed class TrainedModel : IDisposable
     private readonly Tensor values;
     private readonly Parameters parameters;
 
-    private TrainedModel(ModelCard card, DeviceThreads threads)
+    private TrainedModel(ModelInfo card, DeviceThreads threads)
     {
         (Card, this.threads) = (card, threads);
         network = new(NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes));
@@ -25,10 +25,10 @@ public sealed class TrainedModel : IDisposable
         parameters = new(network.Layout, values);
     }
 
-    public ModelCard Card { get; }
+    public ModelInfo Card { get; }
 
     /// <exception cref="UserErrorException">The checkpoint is damaged, or is not the one that the card is of.</exception>
-    public static TrainedModel Load(ModelCard card, DeviceThreads threads)
+    public static TrainedModel Load(ModelInfo card, DeviceThreads threads)
     {
         var model = new TrainedModel(card, threads);
         try
@@ -44,7 +44,7 @@ public sealed class TrainedModel : IDisposable
     }
 
     /// <summary>Begins to draw; the drawing does not need the model any more.</summary>
-    public Drawing Draw(DrawOrder order) => new(
+    public ImageSampling Sample(SampleRowsRequest order) => new(
         network, parameters, threads, order.First, order.End, order.Seed, i => order.Class ?? i % Card.Classes,
         order.Given is null ? null : (order.Given, order.Mask!), new(order.MixtureTemperature, order.LogisticTemperature));
 
@@ -64,7 +64,7 @@ public sealed class TrainedModel : IDisposable
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
             Tensor pixels = images.ToTensor(positions, threads.Device);
             Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(threads.Device);
-            Tensor nats = MixtureLikelihood.LogProbability(network.Forward(new Pass(parameters) { Labels = labels }, pixels), pixels);
+            Tensor nats = MixtureLikelihood.LogProbability(network.Forward(new ForwardContext(parameters) { Labels = labels }, pixels), pixels);
             Tensor each = nats.Over(-Math.Log(2)).contiguous();
             HostBytes.Read(each.sum([1, 2], type: ScalarType.Float64), sums => sums.CopyTo(MemoryMarshal.AsBytes(bits.AsSpan(from))));
             if (pixelBits is not null)

@@ -12,10 +12,10 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
     public int ScoredAtOnce => threads.Count * TrainedModel.Batch;
 
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
-    public Drawing Draw(DrawOrder order) => Load(order.Model).Draw(order);
+    public ImageSampling Sample(SampleRowsRequest order) => Load(order.Model).Sample(order);
 
     /// <exception cref="UserErrorException">The model or the data set cannot be used.</exception>
-    public ImagesScored Score(ScoreOrder order)
+    public ImagesScored Score(ScoreRequest order)
     {
         TrainedModel model = Load(order.Model);
         (double[] bits, ScoreMaps? maps) = order.DataSet is { } half
@@ -25,7 +25,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
     }
 
     /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
-    public ImageSet ImagesOf(DataSetHalf half, ModelCard model)
+    public ImageSet ImagesOf(DataSetHalf half, ModelInfo model)
     {
         if (half.DataSet != DataSet.Digits)
             folders.Check(half.DataDir, "--data-dir");
@@ -41,7 +41,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
             $"The {half.DataSet} data set has labels of {images.Classes} classes, and {model.Path} is conditioned on {model.Classes}; name another with --data-set.");
     }
 
-    private static ImageSet ImagesIn(ScoreOrder order)
+    private static ImageSet ImagesIn(ScoreRequest order)
     {
         var images = new ImageSetBuilder(order.Model.Channels, order.Model.Size, classes: 0);
         foreach (byte[] image in order.Images!.Chunk(order.Model.ImageBytes))
@@ -49,7 +49,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
         return images.Build();
     }
 
-    private TrainedModel Load(ModelCard card)
+    private TrainedModel Load(ModelInfo card)
     {
         folders.Check(card.Path, "--model");
         CheckpointFolder.HoldOn(card.Path);

@@ -14,7 +14,7 @@ namespace PixelCnnCluster.Silo.Peers;
 public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificates? certificates, Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log)
     : BackgroundService, IDataEndpoint
 {
-    private static readonly TimeSpan GreetingPatience = TimeSpan.FromSeconds(10), AcceptPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan GreetingTimeout = TimeSpan.FromSeconds(10), AcceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Socket listener = new(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
     private readonly Dictionary<PeerGreeting, Incoming> newest = [];
@@ -70,12 +70,12 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
     {
         EndPoint? peer = socket.RemoteEndPoint;
         PeerGreeting? greeting = null;
-        Stream stream = new PatientStream(socket);
+        Stream stream = new BatchingStream(socket);
         try
         {
             using (var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping))
             {
-                patience.CancelAfter(GreetingPatience);
+                patience.CancelAfter(GreetingTimeout);
                 if (certificates is not null)
                 {
                     var secured = new SslStream(stream);

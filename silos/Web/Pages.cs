@@ -22,7 +22,7 @@ internal static class Pages
     /// <summary>Training steps of one answer; of more, every so-many-th, for no screen shows them.</summary>
     private const int MostSteps = 2000;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     public static void AddTo(WebApplicationBuilder builder, SiloSettings settings)
     {
@@ -66,21 +66,21 @@ internal static class Pages
     {
         IClusterGrain cluster = grains.GetGrain<IClusterGrain>(0);
         Task<IReadOnlyList<RunOverview>> runs = cluster.RunsAsync();
-        IReadOnlyList<WorkerStatus> workers = await cluster.WorkersAsync().WaitAsync(Patience, time);
-        return Json(new ClusterPage(silo.ClusterId, silo.Name, time.GetUtcNow(), await runs.WaitAsync(Patience, time), workers));
+        IReadOnlyList<WorkerStatus> workers = await cluster.WorkersAsync().WaitAsync(Timeout, time);
+        return Json(new ClusterPage(silo.ClusterId, silo.Name, time.GetUtcNow(), await runs.WaitAsync(Timeout, time), workers));
     }
 
     /// <summary>Events of a run from a position on; waits up to a second for the first of them.</summary>
     private static async Task<IResult> EventsAsync(string run, long from, IGrainFactory grains, TimeProvider time)
     {
-        RunProgress progress = await grains.GetGrain<ITrainingRunGrain>(run).ReadAsync(from).WaitAsync(Patience, time);
+        RunProgress progress = await grains.GetGrain<ITrainingRunGrain>(run).ReadAsync(from).WaitAsync(Timeout, time);
         return Json(new EventsPage(Thin(progress.Events), $"{progress.Next}", progress.Over));
     }
 
     /// <summary>The images that a run drew last.</summary>
     private static async Task<IResult> SamplesAsync(string run, IGrainFactory grains, TimeProvider time)
     {
-        SamplesDrawn drawn = await grains.GetGrain<ITrainingRunGrain>(run).SamplesAsync().WaitAsync(Patience, time)
+        SamplesWritten drawn = await grains.GetGrain<ITrainingRunGrain>(run).SamplesAsync().WaitAsync(Timeout, time)
             ?? throw new UserErrorException($"Run {run} has drawn no images yet.");
         return Results.Bytes(PictureGrid.Png(drawn.Images()), "image/png");
     }

@@ -17,7 +17,7 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
     private readonly GradientExchange exchange = new(new(silos), silos, number, [floats], wire);
     private readonly byte[] rawOut = new byte[(long)floats * 4], rawIn = new byte[(long)floats * 4];
     private Socket[] rawTo = [], rawFrom = [];
-    private GradientRound? round;
+    private AllReduceStep? round;
     private Memory<float> own;
     private long step;
 

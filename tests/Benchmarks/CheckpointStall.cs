@@ -46,7 +46,7 @@ internal static class CheckpointStall
             for (int round = -1; round < rounds; round++)
             {
                 double step = Timed(worker.Step);
-                Func<CheckpointReport> write = () => throw new InvalidOperationException();
+                Func<CheckpointResponse> write = () => throw new InvalidOperationException();
                 double stall = Timed(() => write = replica.Snapshot("run", testBitsPerDim: null)), written = Timed(() => bytes = write().Bytes);
                 if (round < 0)
                     continue;

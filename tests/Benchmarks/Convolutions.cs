@@ -23,8 +23,8 @@ internal static class Convolutions
         var command = new Command("convolutions", "A block's convolutions, ours and the tensor library's, against matrix products.") { filters, size, batch };
         command.Validators.Add(parsed =>
         {
-            if (parsed.GetValue(filters) % Products.Block != 0 || parsed.GetValue(size) % 4 != 0)
-                parsed.AddError($"--filters must be a multiple of {Products.Block} and --size of 4.");
+            if (parsed.GetValue(filters) % MatrixProduct.Block != 0 || parsed.GetValue(size) % 4 != 0)
+                parsed.AddError($"--filters must be a multiple of {MatrixProduct.Block} and --size of 4.");
         });
         command.SetAction(parsed =>
         {

@@ -54,7 +54,7 @@ internal static class CoordinatorStep
                 busy = self.TotalProcessorTime - busy;
         };
         var coordinator = new RunCoordinator("run", new Ledger(spec), history, new(name => grains.GetGrain<IWorkerGrain>(name, typeof(SimulatedWorkerGrain).FullName), name => name, () => { }), TimeProvider.System, NullLogger.Instance);
-        coordinator.Allot([.. Enumerable.Range(0, workers).Select(worker => $"worker-{worker}")], []);
+        coordinator.AssignWorkers([.. Enumerable.Range(0, workers).Select(worker => $"worker-{worker}")], []);
         if (await coordinator.RunAsync() is not { Error: null } ended)
             throw new InvalidOperationException("The run did not end well: " + history.Last<RunEnded>()?.Error);
         double[] measured = [.. milliseconds.Skip(steps / 2).Order()];
@@ -69,7 +69,7 @@ internal static class CoordinatorStep
         await host.StopAsync();
     }
 
-    private sealed class Ledger(RunSpec spec) : IRunLedger
+    private sealed class Ledger(RunSpec spec) : IRunStore
     {
         public RunRecord Record { get; private set; } = new() { Spec = spec };
 

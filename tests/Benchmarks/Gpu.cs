@@ -49,7 +49,7 @@ internal static class Gpu
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
                 Tell(rows, $"logits, {precision}", () => Logits(shape, precision, threads));
             Tell(rows, "gradient", () => Gradient(shape, threads));
-            Tell(rows, "drawings against the CPU's", () => Drawings(shape, threads));
+            Tell(rows, "drawings against the CPU's", () => Samples(shape, threads));
             Console.WriteLine(string.Join('\n', ["| what | figures |", "| --- | --- |", .. rows]));
         });
         return command;
@@ -110,13 +110,13 @@ internal static class Gpu
         RunSpec spec = Spec(shape, batch, Precision.Tf32) with { Shards = 2 };
         using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep, shape.Channels, shape.Size), threads);
         replica.Initialise();
-        var exchange = new GradientExchange(new(spec.Shards), workers: 2, rank: 0, replica.GradientParts, spec.Wire, replica.NewVector);
+        var exchange = new GradientExchange(new(spec.Shards), workers: 2, rank: 0, replica.GradientBuckets, spec.Wire, replica.NewVector);
         List<double> first = [], last = [];
         for (int step = -3; step < steps; step++)
         {
-            GradientRound round = exchange.Begin(step);
+            AllReduceStep round = exchange.Begin(step);
             var clock = Stopwatch.StartNew();
-            Task<double> departed = exchange.Outboxes[1].NewsAsync(CancellationToken.None)
+            Task<double> departed = exchange.SendQueues[1].NewsAsync(CancellationToken.None)
                 .ContinueWith(_ => clock.Elapsed.TotalMilliseconds, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             replica.ComputeShards(exchange.Share, round);
             if (step < 0)
@@ -132,8 +132,8 @@ internal static class Gpu
     {
         var network = new PixelCnn(shape);
         using Parameters parameters = Sample.Initialised(network, threads.Device);
-        Sample.Draw(network, parameters, threads, 1);
-        return new Dictionary<string, double> { ["images_per_s"] = count / Sample.Draw(network, parameters, threads, count) };
+        Sample.SampleImages(network, parameters, threads, 1);
+        return new Dictionary<string, double> { ["images_per_s"] = count / Sample.SampleImages(network, parameters, threads, count) };
     });
 
     /// <summary>The same parameters and images on the CPU in float32 and on the device.</summary>
@@ -143,8 +143,8 @@ internal static class Gpu
         var network = new PixelCnn(shape);
         using Parameters onHost = Sample.Initialised(network, CPU), onDevice = new(network.Layout, onHost.Values.to(threads.Device));
         Tensor images = Sample.RandomImages(shape, 4);
-        Tensor expected = network.Forward(new Pass(onHost), images);
-        Tensor found = network.Forward(new Pass(onDevice) { Precision = precision }, images.to(threads.Device)).cpu();
+        Tensor expected = network.Forward(new ForwardContext(onHost), images);
+        Tensor found = network.Forward(new ForwardContext(onDevice) { Precision = precision }, images.to(threads.Device)).cpu();
         return new Dictionary<string, double> { ["greatest_difference"] = (found - expected).abs().max().Value<float>(), ["greatest_logit"] = expected.abs().max().Value<float>() };
     });
 
@@ -161,7 +161,7 @@ internal static class Gpu
 
         Tensor GradientOn(Device device, bool record)
         {
-            Tensor values = start.Values.to(device), images = Sample.RandomImages(shape, 2).to(device), keys = Pass.MaskKeysOf(seed: 1, network.Masks).to(device);
+            Tensor values = start.Values.to(device), images = Sample.RandomImages(shape, 2).to(device), keys = ForwardContext.MaskKeysOf(seed: 1, network.Masks).to(device);
             using Parameters parameters = new(network.Layout, values, zeros_like(values));
             using RecordedShard? recorded = record ? RecordedShard.TryRecord(Compute, images, null, keys) ?? throw new InvalidOperationException("The card cannot record a shard.") : null;
             _ = recorded?.Compute(images, null, keys) ?? Compute(images, null, keys);
@@ -170,7 +170,7 @@ internal static class Gpu
             Tensor Compute(Tensor images, Tensor? labels, Tensor keys)
             {
                 parameters.Gradient!.zero_();
-                Tensor loss = Losses.Sum(Objective.Likelihood, network.Forward(new Pass(parameters) { Dropout = true, MaskKeys = keys }, images), images, focalGamma: 0);
+                Tensor loss = Losses.Sum(Objective.Likelihood, network.Forward(new ForwardContext(parameters) { Dropout = true, MaskKeys = keys }, images), images, focalGamma: 0);
                 loss.backward();
                 return loss;
             }
@@ -178,11 +178,11 @@ internal static class Gpu
     });
 
     /// <summary>The same images drawn on the CPU and on the device: a value that rounds to the other side changes those that follow it.</summary>
-    private static Dictionary<string, double> Drawings(NetworkShape shape, DeviceThreads threads) => On(threads, () =>
+    private static Dictionary<string, double> Samples(NetworkShape shape, DeviceThreads threads) => On(threads, () =>
     {
         var network = new PixelCnn(shape);
         using Parameters onHost = Sample.Initialised(network, CPU), onDevice = new(network.Layout, onHost.Values.to(threads.Device));
-        byte[] expected = PixelSampler.Draw(network, onHost, labels: null, [1, 2]), found = PixelSampler.Draw(network, onDevice, labels: null, [1, 2]);
+        byte[] expected = PixelSampler.Sample(network, onHost, labels: null, [1, 2]), found = PixelSampler.Sample(network, onDevice, labels: null, [1, 2]);
         return new Dictionary<string, double> { ["equal_values"] = expected.Zip(found).Count(pair => pair.First == pair.Second) / (double)expected.Length };
     });
 

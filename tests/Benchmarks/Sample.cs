@@ -38,8 +38,8 @@ internal static class Sample
         {
             var network = new PixelCnn(shape);
             using Parameters parameters = Initialised(network, threads.Device);
-            Draw(network, parameters, threads, threads.Count);
-            return (Draw(network, parameters, threads, images), Naive(network, parameters, threads, images, naivePixels));
+            SampleImages(network, parameters, threads, threads.Count);
+            return (SampleImages(network, parameters, threads, images), Naive(network, parameters, threads, images, naivePixels));
         }).GetAwaiter().GetResult();
         int pixels = shape.Size * shape.Size;
         Console.WriteLine(JsonSerializer.Serialize(new
@@ -58,9 +58,9 @@ internal static class Sample
     {
         NetworkShape shape = network.Shape;
         var parameters = new Parameters(network.Layout, zeros(network.Layout.Length, device: device));
-        network.DrawParameters(parameters, seed: 1);
+        network.SampleParameters(parameters, seed: 1);
         using var none = no_grad();
-        network.Forward(new Pass(parameters) { Initialising = true }, RandomImages(shape, 16).to(device));
+        network.Forward(new ForwardContext(parameters) { Initialising = true }, RandomImages(shape, 16).to(device));
         return parameters;
     }
 
@@ -72,13 +72,13 @@ internal static class Sample
     }
 
     /// <summary>Seconds for whole images.</summary>
-    public static double Draw(PixelCnn network, Parameters parameters, DeviceThreads threads, int images)
+    public static double SampleImages(PixelCnn network, Parameters parameters, DeviceThreads threads, int images)
     {
         var clock = Stopwatch.StartNew();
         Share(threads, images, (first, count) =>
         {
             ulong[] seeds = [.. Enumerable.Range(first, count).Select(i => (ulong)i)];
-            PixelSampler.Draw(network, parameters, labels: null, seeds);
+            PixelSampler.Sample(network, parameters, labels: null, seeds);
         });
         return clock.Elapsed.TotalSeconds;
     }

@@ -33,25 +33,25 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
 
     private string Name => this.GetPrimaryKeyString();
 
-    public Task PrepareAsync(RunSpec spec) => Task.CompletedTask;
+    public Task LoadDataAsync(RunSpec spec) => Task.CompletedTask;
 
-    public Task<Holding> EnrolAsync(EnrolOrder order) => Task.FromResult(new Holding(Name, null, null));
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest order) => Task.FromResult(new PrepareResponse(Name, null, null));
 
-    public Task<JoinReport> JoinAsync(GenerationOrder order) => Task.FromResult(new JoinReport(Name, order.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
+    public Task<JoinResponse> JoinAsync(JoinRequest order) => Task.FromResult(new JoinResponse(Name, order.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
 
-    public Task<StepReport> StepAsync(StepOrder order) => Task.FromResult(new StepReport(Name, order.Step, [1.0], 1.0, 0));
+    public Task<StepResponse> StepAsync(StepRequest order) => Task.FromResult(new StepResponse(Name, order.Step, [1.0], 1.0, 0));
 
-    public Task<StateSlice> ReadStateAsync(StateOrder order) => throw new NotSupportedException();
+    public Task<StateResponse> ReadStateAsync(StateRequest order) => throw new NotSupportedException();
 
-    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => Task.FromResult(new EvaluationReport(new double[order.EndBatch - order.FirstBatch]));
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => Task.FromResult(new EvaluateResponse(new double[order.EndBatch - order.FirstBatch]));
 
-    public Task SnapshotAsync(CheckpointOrder order) => Task.CompletedTask;
+    public Task SnapshotAsync(CheckpointRequest order) => Task.CompletedTask;
 
-    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => Task.FromResult(new CheckpointReport("", 0, Hash));
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => Task.FromResult(new CheckpointResponse("", 0, Hash));
 
-    public Task<SampleReport> SampleAsync(SampleOrder order) => throw new NotSupportedException();
+    public Task<SampleResponse> SampleAsync(SampleRequest order) => throw new NotSupportedException();
 
-    public Task<string> HashAsync(StepOrder order) => Task.FromResult(Hash);
+    public Task<string> HashAsync(StepRequest order) => Task.FromResult(Hash);
 
     public Task LeaveAsync(string run, int generation) => Task.CompletedTask;
 

@@ -55,8 +55,8 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         figures = await ScrapeAsync(survivor);
         Assert.Equal((1, 1), (figures.Sum("pixelcnn_run_generations_total", "cause=\"WorkerLost\""), figures.Sum("pixelcnn_run_workers")));
 
-        ModelCard model = await Deadline.AnswerAsync(() => Cluster.Fleet.Grains.Models().FindAsync(run.Name), "the run's checkpoint");
-        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
+        ModelInfo model = await Deadline.AnswerAsync(() => Cluster.Fleet.Grains.Models().FindAsync(run.Name), "the run's checkpoint");
+        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new SampleJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
         await run.StopAsync();
         figures = await ScrapeAsync(survivor);
         Assert.Equal((5, 0), (figures.Sum("pixelcnn_sampler_drawn_total"), figures.Sum("pixelcnn_sampler_parts")));

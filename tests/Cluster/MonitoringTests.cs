@@ -45,7 +45,7 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         await PrometheusServer.UntilAsync(async () => await prometheus.CountAsync("pixelcnn_run_workers") > 0 ? null : "the run's workers");
         await Cluster.Fleet.StartAsync("worker-2");
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 3, "a generation of three workers");
-        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync("run");
+        ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync("run");
 
         string[] panels = [.. Directory.GetFiles(Path.Combine(Monitoring, "dashboards"), "*.json").SelectMany(Queries)];
         Assert.InRange(panels.Length, 30, 1000);
@@ -55,7 +55,7 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         List<string> left = [.. panels, .. rules.Where(rule => !rule.IsAlert).Select(rule => rule.Name), .. figures.Distinct()];
         await PrometheusServer.UntilAsync(async () =>
         {
-            await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+            await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new SampleJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
             await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new ScoreJob(model, 2, Batch: 1, new byte[2 * model.ImageBytes], Class: null, DataSet: null, Maps: false)).EndAsync();
             foreach (string query in left.ToList())
             {

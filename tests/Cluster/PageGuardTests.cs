@@ -95,7 +95,7 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
             await run.EndAsync();
             Directory.CreateSymbolicLink(Path.Combine(Cluster.Folder, "link"), folder);
             Grains grains = Cluster.Fleet.Grains;
-            ModelCard model = await grains.Models().FindAsync("run");
+            ModelInfo model = await grains.Models().FindAsync("run");
             foreach (string outside in new[] { folder, Path.Combine(Cluster.Folder, "..", Path.GetFileName(folder)), Path.Combine(Cluster.Folder, "link") })
             {
                 await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with { SaveDir = Path.Combine(outside, "other") }));

@@ -57,7 +57,7 @@ public sealed class ReproducibilityTests(TestCluster cluster) : ClusterTests(clu
             IReadOnlyList<RunEvent> events = await Cluster.TrainAsync(all with { Objective = objective });
             Assert.Equal(RunOutcome.Completed, Assert.IsType<RunEnded>(events[^1]).Outcome);
             Assert.All(events.OfType<StepCommitted>(), step => Assert.True(double.IsFinite(step.Loss)));
-            Assert.True(File.Exists(Assert.Single(events.OfType<SamplesDrawn>()).Path));
+            Assert.True(File.Exists(Assert.Single(events.OfType<SamplesWritten>()).Path));
         }
     }
 

@@ -14,9 +14,9 @@ public sealed class SampleOnlyTests(TestCluster cluster, UndisturbedRun undistur
         await Cluster.HealAsync("worker-0", Sampler);
         FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { KeepCheckpoints = 1 });
         await run.StepAsync(10);
-        ModelCard now = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
+        ModelInfo now = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
         Assert.InRange(now.Step, 10, int.MaxValue);
-        DrawJob draw = new(now, Count: 12, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
+        SampleJob draw = new(now, Count: 12, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
         byte[] together = await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), draw).PixelsAsync();
         Assert.Equal(["sampler/extra", "worker-0"], (await Cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
         await run.StepAsync(now.Step + 30);

@@ -15,7 +15,7 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
     public async Task Any_samplers_and_any_batch_give_the_same_pixels_also_when_one_of_them_is_killed()
     {
         await Cluster.HealAsync(Three);
-        DrawJob job = Draw(await TrainAsync());
+        SampleJob job = SampleJobOf(await TrainAsync());
         // All images are one part, which one sampler draws.
         byte[] alone = await Begin(job with { Batch = Count }).Job.PixelsAsync();
         Assert.Equal(Count, alone.Chunk(job.Model.ImageBytes).DistinctBy(Convert.ToHexString).Count());
@@ -25,7 +25,7 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
         Assert.NotEqual(alone, await Begin(job with { Seed = 2 }).Job.PixelsAsync());
 
         (Guid id, FollowedJob disturbed) = Begin(job with { Batch = 1, Count = 3 * Count });
-        await disturbed.NextAsync<RowDrawn>(row => row.Row > 2, "a few rows");
+        await disturbed.NextAsync<RowSampled>(row => row.Row > 2, "a few rows");
         string victim = Three.First(name => name != Cluster.Fleet.HolderOf(id));
         Cluster.Fleet.Kill(victim);
         byte[] pixels = await disturbed.PixelsAsync();
@@ -38,28 +38,28 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
     public async Task A_job_that_is_lost_with_its_silo_is_begun_again_and_gives_the_same_pixels()
     {
         await Cluster.HealAsync(Three);
-        DrawJob job = Draw(await TrainAsync()) with { Count = 3 * Count };
+        SampleJob job = SampleJobOf(await TrainAsync()) with { Count = 3 * Count };
         byte[] undisturbedPixels = await Begin(job).Job.PixelsAsync();
         // On two samplers the job is cut at other places than on three.
         (Guid id, FollowedJob lost) = Begin(job);
-        await lost.NextAsync<RowDrawn>(row => row.Row > 2, "a few rows");
+        await lost.NextAsync<RowSampled>(row => row.Row > 2, "a few rows");
         Cluster.Fleet.Kill(Cluster.Fleet.HolderOf(id));
         Assert.Equal(undisturbedPixels, await lost.PixelsAsync());
         Assert.InRange(lost.Beginnings, 2, int.MaxValue);
     }
 
-    private async Task<ModelCard> TrainAsync()
+    private async Task<ModelInfo> TrainAsync()
     {
         FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Spec with { MaxSteps = 10 });
         Assert.Equal(RunOutcome.Completed, (await run.EndAsync()).Outcome);
-        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
+        ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
         Assert.Equal(10, model.Step);
         return model;
     }
 
-    private static DrawJob Draw(ModelCard model) => new(model, Count, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
+    private static SampleJob SampleJobOf(ModelInfo model) => new(model, Count, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
 
-    private (Guid Id, FollowedJob Job) Begin(DrawJob job)
+    private (Guid Id, FollowedJob Job) Begin(SampleJob job)
     {
         Guid id = Guid.NewGuid();
         return (id, new(Cluster.Fleet.Grains.Job(id), job));

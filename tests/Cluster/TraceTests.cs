@@ -27,8 +27,8 @@ public sealed partial class TraceTests() : ClusterTests(new(), isOwn: true)
         await Cluster.HealAsync("worker-0", "worker-1");
         FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = Steps, Workers = 2 });
         await run.EndAsync();
-        ModelCard model = await Cluster.Fleet.Grains.Models().FindAsync("run");
-        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new DrawJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+        ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync("run");
+        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new SampleJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
         IReadOnlyList<string> traces = await received.WithinAsync(Deadline.Generous, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
         // One of a whole run would be too much for anybody who looks at it.
         Assert.Distinct(traces);

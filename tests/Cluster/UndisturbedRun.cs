@@ -65,10 +65,10 @@ public sealed class UndisturbedRun : IAsyncLifetime
             hashes.Add(replica.Hash());
         }
 
-        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, replica.GradientParts, Spec.Wire);
+        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, Spec.Wire);
         while (hashes.Count <= steps)
         {
-            GradientRound round = alone.Begin(replica.Step);
+            AllReduceStep round = alone.Begin(replica.Step);
             replica.ComputeShards(alone.Share, round);
             replica.Apply(round.Whole.Result, _ => { });
             hashes.Add(replica.Hash());

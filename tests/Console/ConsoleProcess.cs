@@ -8,10 +8,10 @@ namespace PixelCnnCluster.Console.Tests;
 /// <summary>The console as a process of its own, as it was built along with these tests.</summary>
 internal sealed class ConsoleProcess : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
 
     private readonly Process _process;
-    private readonly CancellationTokenSource _deadline = new(Patience);
+    private readonly CancellationTokenSource _deadline = new(Timeout);
     private readonly Task<string> _error;
 
     public ConsoleProcess(params string[] args)
@@ -41,7 +41,7 @@ internal sealed class ConsoleProcess : IDisposable
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException($"no line {beginning} came within {Patience}");
+            throw new TimeoutException($"no line {beginning} came within {Timeout}");
         }
 
         throw new InvalidOperationException($"the console ended without a line {beginning}: {await _error}");

@@ -23,11 +23,11 @@ internal sealed class PretendedRun : ITrainingRunGrain
 
     public Task<long> BeginAsync(RunSpec spec) => throw new NotSupportedException();
 
-    public Task<long> GoOnAsync() => throw new NotSupportedException();
+    public Task<long> ContinueAsync() => throw new NotSupportedException();
 
-    public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => throw new NotSupportedException();
+    public Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => throw new NotSupportedException();
 
-    public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
+    public Task<SamplesWritten?> SamplesAsync() => throw new NotSupportedException();
 
     public Task<string> CheckpointAsync() => throw new NotSupportedException();
 

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Faults;
 public sealed class FollowedJob(IJobGrain grain, Job job)
 {
     /// <summary>No event for so long is a hang.</summary>
-    private static readonly TimeSpan Silence = Deadline.Generous;
+    private static readonly TimeSpan IdleTimeout = Deadline.Generous;
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
@@ -23,7 +23,7 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
     public async Task<T> NextAsync<T>(Func<T, bool> fits, string awaited)
         where T : JobEvent
     {
-        using var deadline = new CancellationTokenSource(Silence);
+        using var deadline = new CancellationTokenSource(IdleTimeout);
         while (true)
         {
             int known = events.Count, beginnings = Beginnings;
@@ -31,11 +31,11 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
             if (events.OfType<T>().FirstOrDefault(fits) is { } found)
                 return found;
             if (events.Count > known || Beginnings > beginnings)
-                deadline.CancelAfter(Silence);
+                deadline.CancelAfter(IdleTimeout);
             if (events is [.., JobEnded end])
                 throw new InvalidOperationException($"The job ended without {awaited}: {end}");
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"The job was silent for {Silence.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
+                throw new TimeoutException($"The job was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
         }
     }
 
@@ -56,7 +56,7 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
         int size = job.Model.Size, planes = job.Model.Channels;
         byte[] pixels = new byte[job.Count * job.Model.ImageBytes];
         bool[] isDrawn = new bool[job.Count * size];
-        foreach (RowDrawn row in events.OfType<RowDrawn>())
+        foreach (RowSampled row in events.OfType<RowSampled>())
         {
             for (int image = row.First; image < row.End; image++)
             {

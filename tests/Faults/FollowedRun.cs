@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Faults;
 public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run, long position)
 {
     /// <summary>No event for so long is a hang.</summary>
-    private static readonly TimeSpan Silence = Deadline.Generous;
+    private static readonly TimeSpan IdleTimeout = Deadline.Generous;
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
@@ -28,7 +28,7 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
     public async Task<T> NextAsync<T>(Func<T, bool> fits, string awaited)
         where T : RunEvent
     {
-        using var deadline = new CancellationTokenSource(Silence);
+        using var deadline = new CancellationTokenSource(IdleTimeout);
         while (true)
         {
             int known = events.Count;
@@ -36,11 +36,11 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
             if (events.Skip(known).OfType<T>().FirstOrDefault(fits) is { } found)
                 return found;
             if (events.Count > known)
-                deadline.CancelAfter(Silence);
+                deadline.CancelAfter(IdleTimeout);
             if (over)
                 throw new InvalidOperationException($"{name} ended without {awaited}: {events[^1]}");
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{name} was silent for {Silence.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
+                throw new TimeoutException($"{name} was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
         }
     }
 
@@ -50,11 +50,11 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
     public async Task<RunEnded> EndAsync()
     {
         RunEnded end = events is [.., RunEnded known] ? known : await NextAsync<RunEnded>(_ => true, "its end");
-        using var deadline = new CancellationTokenSource(Silence);
+        using var deadline = new CancellationTokenSource(IdleTimeout);
         while (!over)
         {
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{name} told its end, but did not count as ended within {Silence.TotalSeconds} s.");
+                throw new TimeoutException($"{name} told its end, but did not count as ended within {IdleTimeout.TotalSeconds} s.");
             await ReadAsync();
         }
 

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Runner;
 /// </summary>
 public sealed class Coverage(string root, string folder, TextWriter output)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
     private string Report => Path.Combine(folder, "report");
 
@@ -65,7 +65,7 @@ public sealed class Coverage(string root, string folder, TextWriter output)
     private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellation)
     {
         var lines = new List<string>();
-        ChildEnd end = await ChildProgram.RunAsync(command, new Dictionary<string, string?> { ["TMPDIR"] = Temporary }, lines.Add, Patience, cancellation);
+        ChildEnd end = await ChildProgram.RunAsync(command, new Dictionary<string, string?> { ["TMPDIR"] = Temporary }, lines.Add, Timeout, cancellation);
         cancellation.ThrowIfCancellationRequested();
         if (end.Code != 0)
             throw new UsageException($"Coverage cannot be counted: {string.Join(' ', command)} ended with code {end.Code}.\n{string.Join('\n', lines)}");

@@ -4,7 +4,7 @@ namespace PixelCnnCluster.Runner;
 public sealed record Selection(bool IsFast, bool IsLong, IReadOnlyList<string> Words)
 {
     /// <summary>A program with nothing to say for so long hangs. A long test may be silent for longer.</summary>
-    public TimeSpan Patience => TimeSpan.FromMinutes(IsLong ? 60 : 10);
+    public TimeSpan SilenceTimeout => TimeSpan.FromMinutes(IsLong ? 60 : 10);
 
     /// <summary>How many schedules are simulated, as FIRST:COUNT. Fast tests have their own number.</summary>
     public string? Seeds => IsLong ? "1:10000" : IsFast ? null : "1:2000";

@@ -3,7 +3,7 @@ namespace PixelCnnCluster.Runner;
 /// <summary>Lists the tests, starts their programs lane beside lane and prints one line for each program that ends.</summary>
 public sealed class Session(string root, Selection selection, TextWriter output)
 {
-    private static readonly TimeSpan ListPatience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan ListTimeout = TimeSpan.FromMinutes(2);
 
     public async Task<IReadOnlyList<PlannedRun>> PlanAsync(CancellationToken cancellation)
     {
@@ -51,7 +51,7 @@ public sealed class Session(string root, Selection selection, TextWriter output)
     private async Task<IReadOnlyList<ListedTest>> ListAsync(TestProject project, CancellationToken cancellation)
     {
         var lines = new List<string>();
-        await ChildProgram.RunAsync(["dotnet", project.Program, "-list", "full/json", .. selection.Flags], new Dictionary<string, string?>(), lines.Add, ListPatience, cancellation);
+        await ChildProgram.RunAsync(["dotnet", project.Program, "-list", "full/json", .. selection.Flags], new Dictionary<string, string?>(), lines.Add, ListTimeout, cancellation);
         cancellation.ThrowIfCancellationRequested();
         return ListedTest.Read(project, string.Join('\n', lines));
     }

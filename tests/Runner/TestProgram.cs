@@ -34,7 +34,7 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         var watch = Stopwatch.StartNew();
         ChildEnd end;
         await using (var log = new StreamWriter(Path.Combine(results, $"{run.FileName}.log")))
-            end = await ChildProgram.RunAsync(command, environment, line => Read(line, log), selection.Patience, cancellation);
+            end = await ChildProgram.RunAsync(command, environment, line => Read(line, log), selection.SilenceTimeout, cancellation);
         var report = new RunReport(run, watch.Elapsed, Results(end, selection, cancellation));
         await output.WriteLineAsync(report.ToString());
         return report;
@@ -55,7 +55,7 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         IReadOnlyList<EndedTest>? tests = end.Code is 0 or 1 && File.Exists(_file) ? ResultsFile.Read(run.Project.Name, _file) : null;
         string? fault = end switch
         {
-            { WasSilent: true } => $"It hung: no line for {selection.Patience.TotalMinutes} minutes.",
+            { WasSilent: true } => $"It hung: no line for {selection.SilenceTimeout.TotalMinutes} minutes.",
             _ when tests is null => $"It ended with code {end.Code} and left no results.",
             _ when tests.Count == 0 => "It ran no test.",
             { Code: 1 } when tests.All(test => test.Outcome != Outcome.Failed) => "It ended with code 1, but no test failed.",

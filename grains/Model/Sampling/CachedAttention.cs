@@ -5,11 +5,11 @@ namespace PixelCnnCluster.Model.Sampling;
 /// <summary>The non-local block with the keys and values of all positions so far.</summary>
 internal sealed unsafe class CachedAttention : ICachedLayer
 {
-    private readonly RowSpace space;
-    private readonly Rows input;
-    private readonly Rows output;
-    private readonly Rows mixed;
-    private readonly Rows projected;
+    private readonly RowAllocator space;
+    private readonly RowCache input;
+    private readonly RowCache output;
+    private readonly RowCache mixed;
+    private readonly RowCache projected;
     private readonly Projection query;
     private readonly Projection key;
     private readonly Projection value;
@@ -24,7 +24,7 @@ internal sealed unsafe class CachedAttention : ICachedLayer
     private readonly (float[]? Host, Tensor? Device) values;
     private int row;
 
-    public CachedAttention(RowSpace space, NonLocalBlock block, int filters, Rows input, Rows output)
+    public CachedAttention(RowAllocator space, NonLocalBlock block, int filters, RowCache input, RowCache output)
     {
         (this.space, this.input, this.output) = (space, input, output);
         query = new(space, block.Query, block.Embedded);
@@ -33,8 +33,8 @@ internal sealed unsafe class CachedAttention : ICachedLayer
         project = new(space, block.Project, filters);
         mixed = space.Rows(1, block.Embedded);
         projected = project.Output;
-        embedded = RowSpace.Padded(block.Embedded);
-        length = RowSpace.Padded(input.Width * input.Width);
+        embedded = RowAllocator.Padded(block.Embedded);
+        length = RowAllocator.Padded(input.Width * input.Width);
         scale = 1 / MathF.Sqrt(block.Embedded);
         scores = new float[length];
         keys = space.Memory(length, embedded);
@@ -68,7 +68,7 @@ internal sealed unsafe class CachedAttention : ICachedLayer
 
     private void Attend(int image, int position)
     {
-        const int block = Products.Block;
+        const int block = MatrixProduct.Block;
         Span<float> itsKeys = keys.Host.AsSpan(image * length * embedded, length * embedded);
         Span<float> itsValues = values.Host.AsSpan(image * length * embedded, length * embedded);
         Span<float> newKey = key.Output.Host(image, 0, 1), newValue = value.Output.Host(image, 0, 1), result = mixed.Host(image, 0, 1);
@@ -80,9 +80,9 @@ internal sealed unsafe class CachedAttention : ICachedLayer
         scores.AsSpan(0, (position / block * block) + block).Clear();
         fixed (float* q = query.Output.Host(image, 0, 1), k = itsKeys, v = itsValues, weights = scores, y = result)
         {
-            Products.Add(q, 0, k, embedded, embedded * block, (position / block) + 1, weights, 0, rows: 1);
+            MatrixProduct.Add(q, 0, k, embedded, embedded * block, (position / block) + 1, weights, 0, rows: 1);
             Softmax(scores.AsSpan(0, position + 1));
-            Products.Add(weights, 0, v, position + 1, length * block, embedded / block, y, 0, rows: 1);
+            MatrixProduct.Add(weights, 0, v, position + 1, length * block, embedded / block, y, 0, rows: 1);
         }
     }
 
@@ -109,11 +109,11 @@ internal sealed unsafe class CachedAttention : ICachedLayer
 /// <summary>A pointwise layer at one position.</summary>
 internal sealed class Projection
 {
-    private readonly Rows start;
+    private readonly RowCache start;
     private readonly Matrix weights;
 
     /// <param name="inputGroups">Groups in which the input's channels come.</param>
-    public Projection(RowSpace space, Pointwise layer, int outputs, int inputGroups = 1)
+    public Projection(RowAllocator space, Pointwise layer, int outputs, int inputGroups = 1)
     {
         start = space.Start(space.Parameters[layer.Weights.Bias]);
         weights = space.Matrix(layer.Weights.Weight(space.Parameters).unsqueeze(-1), inputGroups);
@@ -121,9 +121,9 @@ internal sealed class Projection
     }
 
     /// <summary>One column.</summary>
-    public Rows Output { get; }
+    public RowCache Output { get; }
 
-    public void Apply(Rows input, Columns column)
+    public void Apply(RowCache input, Columns column)
     {
         Output.Fill(start);
         Output.AddProduct(weights, input, column, Output.All);

@@ -8,16 +8,16 @@ internal interface ICachedHead
     /// <param name="features">Before the last nonlinearity.</param>
     /// <param name="noise">[N, noise channels]; not used by a head without.</param>
     /// <param name="output">[N, outputs]</param>
-    void Evaluate(Rows features, int column, ReadOnlySpan<float> noise, Span<float> output);
+    void Evaluate(RowCache features, int column, ReadOnlySpan<float> noise, Span<float> output);
 }
 
 /// <summary>Mixture parameters.</summary>
-internal sealed class CachedMixtureHead(RowSpace space, Pointwise layer, NetworkShape shape) : ICachedHead
+internal sealed class CachedMixtureHead(RowAllocator space, Pointwise layer, NetworkShape shape) : ICachedHead
 {
-    private readonly Rows activated = space.Rows(1, shape.Filters);
+    private readonly RowCache activated = space.Rows(1, shape.Filters);
     private readonly Projection logits = new(space, layer, shape.Logits);
 
-    public void Evaluate(Rows features, int column, ReadOnlySpan<float> noise, Span<float> output)
+    public void Evaluate(RowCache features, int column, ReadOnlySpan<float> noise, Span<float> output)
     {
         activated.Activate(Nonlinearity.Elu, features, column, 0, 1);
         logits.Apply(activated, activated.All);
@@ -26,17 +26,17 @@ internal sealed class CachedMixtureHead(RowSpace space, Pointwise layer, Network
 }
 
 /// <summary>One sample of the pixel's colour.</summary>
-internal sealed class CachedEnergyHead(RowSpace space, EnergyHead head, NetworkShape shape) : ICachedHead
+internal sealed class CachedEnergyHead(RowAllocator space, EnergyHead head, NetworkShape shape) : ICachedHead
 {
-    private readonly Rows activated = space.Rows(1, shape.Filters);
-    private readonly Rows uniform = space.Rows(1, EnergyHead.NoiseChannels);
-    private readonly Rows wide = space.Rows(1, EnergyHead.Width, 2);
+    private readonly RowCache activated = space.Rows(1, shape.Filters);
+    private readonly RowCache uniform = space.Rows(1, EnergyHead.NoiseChannels);
+    private readonly RowCache wide = space.Rows(1, EnergyHead.Width, 2);
     private readonly Projection embedded = new(space, head.Features, EnergyHead.Width);
     private readonly Projection noisy = new(space, head.Noise, EnergyHead.Width);
     private readonly Projection hidden = new(space, head.Hidden, EnergyHead.Width, inputGroups: 2);
     private readonly Projection colour = new(space, head.Colour, shape.Channels, inputGroups: 2);
 
-    public void Evaluate(Rows features, int column, ReadOnlySpan<float> noise, Span<float> output)
+    public void Evaluate(RowCache features, int column, ReadOnlySpan<float> noise, Span<float> output)
     {
         activated.Activate(Nonlinearity.Elu, features, column, 0, 1);
         uniform.Write(0, noise);

@@ -20,8 +20,8 @@ internal interface ICachedLayer
 internal sealed class CachedConvolution : ICachedLayer
 {
     private readonly ShiftedConvolution layer;
-    private readonly Rows input;
-    private readonly Rows start;
+    private readonly RowCache input;
+    private readonly RowCache start;
     private readonly Matrix? above;
     private readonly Matrix own;
     private readonly bool activate;
@@ -30,7 +30,7 @@ internal sealed class CachedConvolution : ICachedLayer
     /// <param name="bias">[out] or [N, out]; the layer's own if null.</param>
     /// <param name="activate">A column is activated when it has been advanced to.</param>
     public CachedConvolution(
-        RowSpace space, ShiftedConvolution layer, Rows input, Rows output, int inputGroups = 1, int outputGroups = 1, Tensor? bias = null, bool activate = false)
+        RowAllocator space, ShiftedConvolution layer, RowCache input, RowCache output, int inputGroups = 1, int outputGroups = 1, Tensor? bias = null, bool activate = false)
     {
         (this.layer, this.input, Output, this.activate) = (layer, input, output, activate);
         Tensor weights = layer.Weights.Weight(space.Parameters);
@@ -39,7 +39,7 @@ internal sealed class CachedConvolution : ICachedLayer
         own = space.Matrix(weights.select(2, layer.Reach.Height - 1), inputGroups, outputGroups);
     }
 
-    public Rows Output { get; }
+    public RowCache Output { get; }
 
     public void BeginRow(int row)
     {
@@ -55,7 +55,7 @@ internal sealed class CachedConvolution : ICachedLayer
 }
 
 /// <summary>What the first layer of a stream sees of the rows above: the convolution's row before, zeros in the first.</summary>
-internal sealed class CachedShiftDown(CachedConvolution convolution, Rows output) : ICachedLayer
+internal sealed class CachedShiftDown(CachedConvolution convolution, RowCache output) : ICachedLayer
 {
     public void BeginRow(int row)
     {
@@ -69,7 +69,7 @@ internal sealed class CachedShiftDown(CachedConvolution convolution, Rows output
 }
 
 /// <summary>The horizontal stream's first layer: the rows above, and the pixel to the left, of which the first column has none.</summary>
-internal sealed class CachedFirstLeft(CachedShiftDown above, CachedConvolution left, Rows output) : ICachedLayer
+internal sealed class CachedFirstLeft(CachedShiftDown above, CachedConvolution left, RowCache output) : ICachedLayer
 {
     public void BeginRow(int row)
     {
@@ -92,10 +92,10 @@ internal sealed class CachedFirstLeft(CachedShiftDown above, CachedConvolution l
 /// <summary>A gated block of either stream.</summary>
 internal sealed class CachedBlock : ICachedLayer
 {
-    private readonly Rows input;
-    private readonly Rows output;
-    private readonly Rows hidden;
-    private readonly Rows gated;
+    private readonly RowCache input;
+    private readonly RowCache output;
+    private readonly RowCache hidden;
+    private readonly RowCache gated;
     private readonly CachedConvolution first;
     private readonly CachedConvolution second;
     private readonly Shortcut? vertical;
@@ -103,7 +103,7 @@ internal sealed class CachedBlock : ICachedLayer
 
     /// <param name="vertical">For the horizontal stream: the vertical stream's row, known when the row begins.</param>
     /// <param name="across">On the way down: the same stream's row on the way up.</param>
-    public CachedBlock(RowSpace space, GatedBlock block, int filters, Tensor? labels, Rows input, Rows output, Rows? vertical, Rows? across)
+    public CachedBlock(RowAllocator space, GatedBlock block, int filters, Tensor? labels, RowCache input, RowCache output, RowCache? vertical, RowCache? across)
     {
         (this.input, this.output) = (input, output);
         hidden = space.ActivatedRows(input.Width, filters);
@@ -113,9 +113,9 @@ internal sealed class CachedBlock : ICachedLayer
         if (block.Shortcut is { } shortcut)
         {
             firstBias = firstBias.Plus(space.Parameters[shortcut.Weights.Bias]);
-            Rows[] sources = [.. new[] { vertical, across }.OfType<Rows>()];
+            RowCache[] sources = [.. new[] { vertical, across }.OfType<RowCache>()];
             Tensor weights = shortcut.Weights.Weight(space.Parameters).view(filters, space.Expansion, sources.Length, filters);
-            Shortcut From(Rows source) => new(
+            Shortcut From(RowCache source) => new(
                 source.Activated!, space.Matrix(weights.select(2, Array.IndexOf(sources, source)).reshape(filters, -1, 1), space.Expansion));
             (this.vertical, this.across) = (vertical is null ? null : From(vertical), across is null ? null : From(across));
         }
@@ -148,19 +148,19 @@ internal sealed class CachedBlock : ICachedLayer
     }
 
     /// <param name="Source">Activated.</param>
-    private sealed record Shortcut(Rows Source, Matrix Weights);
+    private sealed record Shortcut(RowCache Source, Matrix Weights);
 }
 
 /// <summary>A transposed convolution, which takes the position's parity and the coarse pixels that reach there.</summary>
 internal sealed class CachedUpsampling : ICachedLayer
 {
-    private readonly Rows input;
-    private readonly Rows output;
-    private readonly Rows start;
+    private readonly RowCache input;
+    private readonly RowCache output;
+    private readonly RowCache start;
     private readonly Matrix[][] weights;
     private int rowParity;
 
-    public CachedUpsampling(RowSpace space, ShiftedUpsampling layer, Rows input, Rows output)
+    public CachedUpsampling(RowAllocator space, ShiftedUpsampling layer, RowCache input, RowCache output)
     {
         (this.input, this.output) = (input, output);
         start = space.Start(space.Parameters[layer.Weights.Bias]);

@@ -12,9 +12,9 @@ namespace PixelCnnCluster.Model.Sampling;
 public sealed class CachedNetwork : IPixelNetwork
 {
     private readonly NetworkShape shape;
-    private readonly RowSpace space;
-    private readonly Rows image;
-    private readonly Rows features;
+    private readonly RowAllocator space;
+    private readonly RowCache image;
+    private readonly RowCache features;
     private readonly ICachedHead head;
     private readonly List<(int Stage, ICachedLayer Layer)> vertical = [];
     private readonly List<(int Stage, ICachedLayer Layer)> horizontal = [];
@@ -31,7 +31,7 @@ public sealed class CachedNetwork : IPixelNetwork
     {
     }
 
-    /// <param name="kernels">Null computes on the host, with <see cref="RowKernels"/> and <see cref="Products"/>.</param>
+    /// <param name="kernels">Null computes on the host, with <see cref="RowKernels"/> and <see cref="MatrixProduct"/>.</param>
     internal CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images, KernelLibrary? kernels)
     {
         using var scope = NewDisposeScope();
@@ -96,9 +96,9 @@ public sealed class CachedNetwork : IPixelNetwork
 
     /// <summary>Goes the way that <see cref="PixelCnn.Forward"/> goes, with rows in place of tensors.</summary>
     /// <returns>The horizontal stream's end.</returns>
-    private Rows Follow(PixelCnn network, Tensor? labels)
+    private RowCache Follow(PixelCnn network, Tensor? labels)
     {
-        Stack<Rows> us = new(), uls = new();
+        Stack<RowCache> us = new(), uls = new();
         us.Push(NewRows(0));
         vertical.Add((0, ShiftDown(network.FirstAbove, us.Peek())));
         uls.Push(NewRows(0));
@@ -122,7 +122,7 @@ public sealed class CachedNetwork : IPixelNetwork
                 uls.Push(Add(horizontal, stage, output => new CachedAttention(space, attention, shape.Filters, uls.Pop(), output)));
         }
 
-        Rows u = us.Pop(), ul = uls.Pop();
+        RowCache u = us.Pop(), ul = uls.Pop();
         for (int down = 0; down < PixelCnn.Stages; down++)
         {
             int stage = PixelCnn.Stages - 1 - down;
@@ -141,16 +141,16 @@ public sealed class CachedNetwork : IPixelNetwork
 
         return ul;
 
-        Rows NewRows(int stage) => space.ActivatedRows(shape.Size >> stage, shape.Filters);
+        RowCache NewRows(int stage) => space.ActivatedRows(shape.Size >> stage, shape.Filters);
 
-        CachedShiftDown ShiftDown(ShiftedConvolution layer, Rows output) => new(new(space, layer, image, space.Rows(shape.Size, shape.Filters)), output);
+        CachedShiftDown ShiftDown(ShiftedConvolution layer, RowCache output) => new(new(space, layer, image, space.Rows(shape.Size, shape.Filters)), output);
 
-        CachedBlock Block(GatedBlock block, Rows input, Rows output, Rows? aside, Rows? across) =>
+        CachedBlock Block(GatedBlock block, RowCache input, RowCache output, RowCache? aside, RowCache? across) =>
             new(space, block, shape.Filters, labels, input, output, aside, across);
 
-        Rows Add(List<(int Stage, ICachedLayer Layer)> stream, int stage, Func<Rows, ICachedLayer> layer)
+        RowCache Add(List<(int Stage, ICachedLayer Layer)> stream, int stage, Func<RowCache, ICachedLayer> layer)
         {
-            Rows output = NewRows(stage);
+            RowCache output = NewRows(stage);
             stream.Add((stage, layer(output)));
             return output;
         }

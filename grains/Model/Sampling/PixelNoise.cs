@@ -16,7 +16,7 @@ internal sealed class PixelNoise
         this.shape = shape;
         images = new float[seeds.Length][];
         for (int i = 0; i < seeds.Length; i++)
-            images[i] = Draw(seeds[i]);
+            images[i] = SampleImage(seeds[i]);
     }
 
     /// <summary>Numbers for each pixel of each image.</summary>
@@ -32,7 +32,7 @@ internal sealed class PixelNoise
             images[n].AsSpan(((y * shape.Size) + x) * Length, Length).CopyTo(noise[(n * Length)..]);
     }
 
-    private float[] Draw(ulong seed)
+    private float[] SampleImage(ulong seed)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(seed >> 1, CPU);

@@ -45,25 +45,25 @@ public sealed class PixelSampler
     /// <param name="labels">int64 [N], or null for an unconditional network.</param>
     /// <returns>uint8 [N, C, H, W]</returns>
     /// <inheritdoc cref="PixelSampler(IPixelNetwork, NetworkShape, ReadOnlySpan{ulong}, ValueTuple{Tensor, Tensor}?, Temperatures?)"/>
-    public static byte[] Draw(
+    public static byte[] Sample(
         PixelCnn network, Parameters parameters, Tensor? labels, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null, Temperatures? temperatures = null)
     {
         using var cached = new CachedNetwork(network, parameters, labels, seeds.Length);
-        return new PixelSampler(cached, network.Shape, seeds, given, temperatures).DrawAll();
+        return new PixelSampler(cached, network.Shape, seeds, given, temperatures).SampleAll();
     }
 
     /// <summary>Draws the rows that are left.</summary>
     /// <returns><see cref="Pixels"/></returns>
-    public byte[] DrawAll()
+    public byte[] SampleAll()
     {
         while (Rows < shape.Size)
-            DrawRow();
+            SampleRow();
         return Pixels;
     }
 
     /// <summary>Draws the next row.</summary>
     /// <returns>[N, C, W]</returns>
-    public byte[] DrawRow()
+    public byte[] SampleRow()
     {
         int y = Rows, count = colours.Length / shape.Channels;
         network.BeginRow(y);

@@ -11,10 +11,10 @@ internal static unsafe class RowKernels
     {
         if (nonlinearity != Nonlinearity.ConcatElu)
         {
-            for (int i = 0; i < channels * count; i += Lanes.Count)
+            for (int i = 0; i < channels * count; i += VectorMath.Count)
             {
                 Vector512<float> x = Vector512.Load(input + i);
-                (nonlinearity == Nonlinearity.Elu ? Lanes.ConcatElu(x).Positive : Vector512.Max(x, Vector512<float>.Zero)).Store(output + i);
+                (nonlinearity == Nonlinearity.Elu ? VectorMath.ConcatElu(x).Positive : Vector512.Max(x, Vector512<float>.Zero)).Store(output + i);
             }
 
             return;
@@ -22,9 +22,9 @@ internal static unsafe class RowKernels
 
         for (int column = 0; column < count; column++, input += channels, output += 2 * channels)
         {
-            for (int c = 0; c < channels; c += Lanes.Count)
+            for (int c = 0; c < channels; c += VectorMath.Count)
             {
-                (Vector512<float> positive, Vector512<float> negative) = Lanes.ConcatElu(Vector512.Load(input + c));
+                (Vector512<float> positive, Vector512<float> negative) = VectorMath.ConcatElu(Vector512.Load(input + c));
                 positive.Store(output + c);
                 negative.Store(output + channels + c);
             }
@@ -36,8 +36,8 @@ internal static unsafe class RowKernels
     {
         for (int column = 0; column < count; column++, x += channels, gated += 2 * channels, output += channels)
         {
-            for (int c = 0; c < channels; c += Lanes.Count)
-                (Vector512.Load(x + c) + (Vector512.Load(gated + c) * Lanes.Sigmoid(Vector512.Load(gated + channels + c)))).Store(output + c);
+            for (int c = 0; c < channels; c += VectorMath.Count)
+                (Vector512.Load(x + c) + (Vector512.Load(gated + c) * VectorMath.Sigmoid(Vector512.Load(gated + channels + c)))).Store(output + c);
         }
     }
 }

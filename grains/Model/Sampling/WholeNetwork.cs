@@ -20,16 +20,16 @@ public sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tensor
         using var scope = NewDisposeScope();
         using var none = no_grad();
         column = x;
-        var pass = new Pass(parameters) { Labels = labels };
+        var pass = new ForwardContext(parameters) { Labels = labels };
         if (network.EnergyHead is { } head)
         {
             Tensor features = At(network.Features(pass, pixels).permute(0, 3, 1, 2)).permute(0, 2, 3, 1);
             Tensor uniform = tensor(noise.ToArray(), [images, 1, 1, EnergyHead.NoiseChannels], device: pixels.device);
-            RowSpace.Floats(head.Colours(pass, head.Features.Forward(pass, features), uniform)).CopyTo(output);
+            RowAllocator.Floats(head.Colours(pass, head.Features.Forward(pass, features), uniform)).CopyTo(output);
         }
         else
         {
-            RowSpace.Floats(At(network.Forward(pass, pixels))).CopyTo(output);
+            RowAllocator.Floats(At(network.Forward(pass, pixels))).CopyTo(output);
         }
     }
 

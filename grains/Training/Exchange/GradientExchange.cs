@@ -20,8 +20,8 @@ public sealed class GradientExchange
     private readonly Lock gate = new();
 
     /// <summary>Rounds whose sums this worker may still read.</summary>
-    private readonly List<GradientRound> past = [];
-    private GradientRound? round, prepared;
+    private readonly List<AllReduceStep> past = [];
+    private AllReduceStep? round, prepared;
 
     /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
@@ -36,7 +36,7 @@ public sealed class GradientExchange
         Places = [.. parts.SelectMany((length, part) => Cut(part, length, workers))];
         Pools = [.. parts.Select(length => new VectorPool(length, allocate))];
         Blocks = new(Places.Max(place => place.Length));
-        Outboxes = [.. Enumerable.Range(0, workers).Select(_ => new Outbox())];
+        SendQueues = [.. Enumerable.Range(0, workers).Select(_ => new SendQueue())];
         over.Register(() =>
         {
             lock (gate)
@@ -53,7 +53,7 @@ public sealed class GradientExchange
     public CancellationToken Over { get; }
 
     /// <summary>What goes to each worker, by number; nothing to this one.</summary>
-    public IReadOnlyList<Outbox> Outboxes { get; }
+    public IReadOnlyList<SendQueue> SendQueues { get; }
 
     internal ReductionTree Tree { get; }
 
@@ -72,7 +72,7 @@ public sealed class GradientExchange
 
     /// <summary>The round of a step that is to come, for this worker's shards: nothing of theirs is sent before <see cref="Begin"/>.</summary>
     /// <exception cref="OperationCanceledException">See <see cref="Begin"/>.</exception>
-    public GradientRound Prepare(long step)
+    public AllReduceStep Prepare(long step)
     {
         lock (gate)
         {
@@ -84,9 +84,9 @@ public sealed class GradientExchange
 
     /// <summary>Begins a step's exchange. Every worker has the whole sum of the step before, and nobody reads that of this worker any more.</summary>
     /// <exception cref="OperationCanceledException">The generation is over, or a chunk of a later step came: the generation went on without this worker.</exception>
-    public GradientRound Begin(long step)
+    public AllReduceStep Begin(long step)
     {
-        GradientRound current;
+        AllReduceStep current;
         lock (gate)
         {
             current = RoundOf(step) ?? throw IsOver(step);
@@ -104,7 +104,7 @@ public sealed class GradientExchange
     {
         bool isRight = header.Chunk >= 0 && header.Chunk < Places.Length && header.Kind switch
         {
-            ChunkKind.Partial => OwnerOf(header.Chunk) == Rank && (header.Node == Tree.Root || Tree.Above(header.Node) is not null),
+            ChunkKind.Partial => OwnerOf(header.Chunk) == Rank && (header.Node == Tree.Root || Tree.Parent(header.Node) is not null),
             ChunkKind.Finished => OwnerOf(header.Chunk) != Rank && header.Node == Tree.Root,
             _ => false,
         };
@@ -126,7 +126,7 @@ public sealed class GradientExchange
     internal int OwnerOf(int chunk) => chunk % Workers;
 
     /// <summary>The state of a step's exchange, begun if the step is new; null if it is over.</summary>
-    private GradientRound? RoundOf(long step)
+    private AllReduceStep? RoundOf(long step)
     {
         lock (gate)
         {
@@ -140,7 +140,7 @@ public sealed class GradientExchange
                     past.Add(round);
                 }
 
-                foreach (Outbox outbox in Outboxes)
+                foreach (SendQueue outbox in SendQueues)
                     outbox.Clear();
                 (round, prepared) = (prepared?.Step == step ? prepared : new(this, step), null);
             }

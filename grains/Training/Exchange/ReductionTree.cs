@@ -21,7 +21,7 @@ public sealed class ReductionTree(int shards)
     public ShardRange Root { get; } = new(0, shards);
 
     /// <summary>The node whose sum is this node's plus its sibling's; null for the root.</summary>
-    public (ShardRange Parent, ShardRange Sibling)? Above(ShardRange node)
+    public (ShardRange Parent, ShardRange Sibling)? Parent(ShardRange node)
     {
         for (ShardRange parent = Root; parent != node && parent.Count > 1;)
         {
@@ -35,7 +35,7 @@ public sealed class ReductionTree(int shards)
     }
 
     /// <summary>The fewest nodes that together cover a range.</summary>
-    public IEnumerable<ShardRange> Cover(ShardRange range)
+    public IEnumerable<ShardRange> MinimalCover(ShardRange range)
     {
         var pending = new Stack<ShardRange>([Root]);
         while (pending.TryPop(out ShardRange node))

@@ -31,7 +31,7 @@ public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire
             ShardRange parent;
             lock (sums)
             {
-                if (tree.Above(node) is not { } above || !sums.Remove(above.Sibling, out sibling))
+                if (tree.Parent(node) is not { } above || !sums.Remove(above.Sibling, out sibling))
                 {
                     sums.Add(node, sum);
                     return;

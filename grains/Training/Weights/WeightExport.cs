@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Training.Weights;
 /// <summary>See <see cref="WeightFiles.Export"/>.</summary>
 internal static class WeightExport
 {
-    public static ExportedWeights Write(ModelCard card, string outputPath)
+    public static ExportedWeights Write(ModelInfo card, string outputPath)
     {
         bool torch = Path.GetExtension(outputPath) switch
         {
@@ -59,7 +59,7 @@ internal static class WeightExport
         return tensors;
     }
 
-    private static float[] AverageOf(ModelCard card, ParameterLayout layout)
+    private static float[] AverageOf(ModelInfo card, ParameterLayout layout)
     {
         using Tensor vector = zeros(layout.Length);
         Checkpoint.ReadAverage(card, vector, layout);

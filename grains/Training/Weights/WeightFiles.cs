@@ -12,7 +12,7 @@ public static class WeightFiles
 
     /// <summary>Writes the Polyak average of a checkpoint; the output's ending, `.safetensors` or `.pth`, says which kind of file it becomes. The file is whole or absent.</summary>
     /// <exception cref="UserErrorException">The checkpoint cannot be used, the ending is another, the port has no such network, or the file cannot be written.</exception>
-    public static ExportedWeights Export(ModelCard model, string outputPath) => WeightExport.Write(model, outputPath);
+    public static ExportedWeights Export(ModelInfo model, string outputPath) => WeightExport.Write(model, outputPath);
 
     /// <summary>
     /// Makes a checkpoint at step 0 whose parameters and average are the weights in a file of either kind. What the tensors do not tell is

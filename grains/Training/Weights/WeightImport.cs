@@ -109,7 +109,7 @@ internal static class WeightImport
         TensorCheck.Fit(layers.SelectMany(format.Tensors), tensors);
         using var state = new TrainingState(network.Layout, spec);
         // A zero filter has no direction of its own; it keeps that of a fresh network.
-        network.DrawParameters(state.AverageParameters, Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
+        network.SampleParameters(state.AverageParameters, Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
         float[] parameters = new float[network.Layout.Length];
         HostBytes.Read(state.Average, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(parameters.AsSpan())));
         foreach (Layer layer in layers)

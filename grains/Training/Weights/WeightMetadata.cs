@@ -11,7 +11,7 @@ internal static class WeightMetadata
     private const string Format = "pixelcnn-weights-1";
 
     /// <remarks>Without the places that mean something on one machine alone.</remarks>
-    public static Dictionary<string, string> Of(ModelCard card) => new()
+    public static Dictionary<string, string> Of(ModelInfo card) => new()
     {
         ["format"] = Format,
         ["spec"] = (card.Spec with { SaveDir = "", LoadParams = null }).ToJson(),

@@ -92,9 +92,9 @@ internal sealed class PretendedClusterGrain(PretendedRuns runs) : Grain, ICluste
     public Task<IReadOnlyList<WorkerStatus>> WorkersAsync() =>
         Task.FromResult<IReadOnlyList<WorkerStatus>>([new("worker-0", "cpu", null, 0, 0, WorkerPhase.Idle)]);
 
-    public Task TendAsync() => Task.CompletedTask;
+    public Task ReconcileAsync() => Task.CompletedTask;
 
-    public Task RetireAsync(string worker, string process) => Task.CompletedTask;
+    public Task DrainAsync(string worker, string process) => Task.CompletedTask;
 }
 
 internal sealed class PretendedRunGrain(PretendedRuns runs) : Grain, ITrainingRunGrain
@@ -103,11 +103,11 @@ internal sealed class PretendedRunGrain(PretendedRuns runs) : Grain, ITrainingRu
 
     public Task<long> BeginAsync(RunSpec spec) => throw new NotSupportedException();
 
-    public Task<long> GoOnAsync() => throw new NotSupportedException();
+    public Task<long> ContinueAsync() => throw new NotSupportedException();
 
-    public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => throw new NotSupportedException();
+    public Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => throw new NotSupportedException();
 
-    public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
+    public Task<SamplesWritten?> SamplesAsync() => throw new NotSupportedException();
 
     public Task<string> CheckpointAsync() => throw new NotSupportedException();
 

@@ -52,7 +52,7 @@ public sealed class DisplayTests : IDisposable
     {
         using var display = new PlainDisplay(_output, _status, _summary, _time);
         Show(display, Events.Started(), new Evaluated(125, 1, 3.21, 0, 1000, 1.5), new Evaluated(125, 1, null, 7.5, 1000, 1.5),
-            new CheckpointSaved(125, "/runs/a-run/step.safetensors", 5_200_000, "ab"), new SamplesDrawn(125, "/runs/a-run/p.png", 1, 1, 1, [0]),
+            new CheckpointSaved(125, "/runs/a-run/step.safetensors", 5_200_000, "ab"), new SamplesWritten(125, "/runs/a-run/p.png", 1, 1, 1, [0]),
             new FaultNoticed(130, "worker-1", "it is gone"), new FaultNoticed(131, null, "no quorum"),
             Events.Generation(1), Events.Generation(3, 130, "worker-1 was lost", redone: 1), Events.Generation(4, 130, "all workers were lost", redone: 30),
             new WorkersAwaited(130), Events.Ended(RunOutcome.Stopped), Events.Ended(RunOutcome.Failed, "the disk is full"));
@@ -98,7 +98,7 @@ public sealed class DisplayTests : IDisposable
     {
         using var display = new JsonLinesDisplay(_output);
         display.Note("for people");
-        RunEvent[] events = [Events.Started(), Events.Step(1), new SamplesDrawn(1, "p.png", 1, 1, 1, [7]), Events.Ended()];
+        RunEvent[] events = [Events.Started(), Events.Step(1), new SamplesWritten(1, "p.png", 1, 1, 1, [7]), Events.Ended()];
         Show(display, events);
 
         Assert.Equal(["started", "step", "samples", "ended"], Lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()!));
@@ -192,7 +192,7 @@ public sealed class DisplayTests : IDisposable
         console.Profile.Width = 60;
         console.Profile.Height = 30;
         using var display = new TerminalDisplay(console, _status, _summary);
-        Show(display, Events.Started(), Events.Step(500), new SamplesDrawn(500, "p.png", 1, 1, 2, [1, 2, 3, 4]));
+        Show(display, Events.Started(), Events.Step(500), new SamplesWritten(500, "p.png", 1, 1, 2, [1, 2, 3, 4]));
         Show(display, new WorkersAwaited(500), Events.Generation(3, 500, "worker-1 was lost"), new FaultNoticed(500, "worker-1", "it is gone"));
         _status.Add(Events.Ended());
         display.End(Events.Ended());

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Console.Tests.Models;
 /// <summary>What stays of an image that is completed, and how that is shown.</summary>
 public sealed class KeptPartTests
 {
-    private static readonly ModelCard Model = new("/model", "run", 1, "hash", Channels: 3, Size: 2, Classes: 0, Presets.Quick, null);
+    private static readonly ModelInfo Model = new("/model", "run", 1, "hash", Channels: 3, Size: 2, Classes: 0, Presets.Quick, null);
 
     [Theory]
     [InlineData("top", "1111111100000000")]
@@ -34,7 +34,7 @@ public sealed class KeptPartTests
     [Fact]
     public void Rows_find_their_images_in_whatever_order_and_however_often_they_come()
     {
-        var drawn = new DrawnImages(Model, count: 3);
+        var drawn = new SampledImages(Model, count: 3);
         // [images, C, W]
         drawn.Add(new(1, 3, Row: 0, [.. Enumerable.Range(1, 12).Select(i => (byte)i)]));
         drawn.Add(new(1, 3, Row: 0, [.. Enumerable.Range(1, 12).Select(i => (byte)i)]));

@@ -184,7 +184,7 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
 
         public int Asked { get; private set; }
 
-        public Task AllotAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
+        public Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
         {
             (Workers, PassedOver) = (workers, unfit);
             return Task.CompletedTask;
@@ -203,11 +203,11 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
 
         public Task<long> BeginAsync(RunSpec spec) => throw new NotSupportedException();
 
-        public Task<long> GoOnAsync() => throw new NotSupportedException();
+        public Task<long> ContinueAsync() => throw new NotSupportedException();
 
         public Task<RunProgress> ReadAsync(long from) => throw new NotSupportedException();
 
-        public Task<SamplesDrawn?> SamplesAsync() => throw new NotSupportedException();
+        public Task<SamplesWritten?> SamplesAsync() => throw new NotSupportedException();
 
         public Task<string> CheckpointAsync() => throw new NotSupportedException();
 

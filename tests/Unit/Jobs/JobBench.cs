@@ -11,7 +11,7 @@ internal sealed class JobBench(int seed)
 
     private readonly Dictionary<string, PretendedSampler> samplers = [];
 
-    public static ModelCard Model { get; } = new("/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
+    public static ModelInfo Model { get; } = new("/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
 
     public World World { get; } = new(seed);
 
@@ -29,7 +29,7 @@ internal sealed class JobBench(int seed)
 
     public PretendedSampler this[string name] => samplers[name];
 
-    public static DrawJob Draw(int count, int? batch = null) => new(Model, count, batch, Seed: 5, Class: null, 1, 1, Given: null);
+    public static SampleJob Sample(int count, int? batch = null) => new(Model, count, batch, Seed: 5, Class: null, 1, 1, Given: null);
 
     public static ScoreJob Score(int count, int? batch = null) =>
         new(Model, count, batch, [.. Enumerable.Range(0, count * Model.ImageBytes).Select(i => (byte)(i / Model.ImageBytes))], Class: null, DataSet: null, Maps: false);
@@ -70,7 +70,7 @@ internal sealed class JobBench(int seed)
         Assert.Equal(new JobEnded(Error: null, UserError: false), End);
         Assert.Equal(new JobStarted(count), Assert.Single(Events.OfType<JobStarted>()));
         int next = 0;
-        foreach (IGrouping<(int First, int End), RowDrawn> part in Events.OfType<RowDrawn>().GroupBy(row => (row.First, row.End)).OrderBy(part => part.Key.First))
+        foreach (IGrouping<(int First, int End), RowSampled> part in Events.OfType<RowSampled>().GroupBy(row => (row.First, row.End)).OrderBy(part => part.Key.First))
         {
             Assert.Equal(next, part.Key.First);
             next = part.Key.End;
@@ -117,7 +117,7 @@ internal sealed class PretendedSampler(World world) : ISamplerGrain
     /// <summary>Most milliseconds that an answer takes.</summary>
     public int Patience { get; set; } = 300;
 
-    public async Task<DrawnRows> DrawAsync(DrawOrder order, int from)
+    public async Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from)
     {
         await AnswerAsync();
         int end = Math.Min(world.Random.Next(from, order.Model.Size), from + MostRows - 1) + 1;
@@ -125,7 +125,7 @@ internal sealed class PretendedSampler(World world) : ISamplerGrain
     }
 
     /// <remarks>The images of a job are made of their numbers.</remarks>
-    public async Task<ImagesScored> ScoreAsync(ScoreOrder order)
+    public async Task<ImagesScored> ScoreAsync(ScoreRequest order)
     {
         await AnswerAsync();
         IEnumerable<double> bits = order.Images is { } images
@@ -134,7 +134,7 @@ internal sealed class PretendedSampler(World world) : ISamplerGrain
         return new(order.First, [.. bits], Maps: null);
     }
 
-    public async Task<int> CountAsync(DataSetHalf half, ModelCard model)
+    public async Task<int> CountAsync(DataSetHalf half, ModelInfo model)
     {
         await AnswerAsync();
         return DataSetImages;

@@ -20,15 +20,15 @@ public sealed class JobCoordinatorTests
     [InlineData(3, 7, 4096)]
     public void Any_number_of_samplers_and_any_batch_gives_every_image(int samplers, int count, int? batch)
     {
-        new JobBench(1).With(Three[..samplers]).Run(JobBench.Draw(count, batch)).AssertDrawn(count);
+        new JobBench(1).With(Three[..samplers]).Run(JobBench.Sample(count, batch)).AssertDrawn(count);
         new JobBench(1).With(Three[..samplers]).Run(JobBench.Score(count, batch)).AssertScored(count);
     }
 
     [Fact]
     public void Every_sampler_gets_a_share()
     {
-        JobBench bench = new JobBench(1).With(Three).Run(JobBench.Draw(7));
-        Assert.Equal([3, 3, 1], bench.Events.OfType<RowDrawn>().GroupBy(row => row.First).OrderBy(part => part.Key).Select(part => part.First().End - part.Key));
+        JobBench bench = new JobBench(1).With(Three).Run(JobBench.Sample(7));
+        Assert.Equal([3, 3, 1], bench.Events.OfType<RowSampled>().GroupBy(row => row.First).OrderBy(part => part.Key).Select(part => part.First().End - part.Key));
         Assert.All(Three, name => Assert.NotEqual(0, bench[name].Calls));
     }
 
@@ -36,7 +36,7 @@ public sealed class JobCoordinatorTests
     public void Given_images_go_with_the_completions_of_theirs()
     {
         byte[] images = [.. Enumerable.Range(0, 3 * JobBench.Model.ImageBytes).Select(i => (byte)(i / JobBench.Model.ImageBytes))];
-        new JobBench(1).With(Three).Run(JobBench.Draw(6, 4) with { Given = new(images, new bool[16], Each: 2) }).AssertDrawn(6);
+        new JobBench(1).With(Three).Run(JobBench.Sample(6, 4) with { Given = new(images, new bool[16], Each: 2) }).AssertDrawn(6);
     }
 
     /// <summary>Over many schedules of losses that come and go.</summary>
@@ -53,7 +53,7 @@ public sealed class JobCoordinatorTests
             if (seed % 3 == 0)
                 bench.Run(JobBench.Score(count, batch)).AssertScored(count);
             else
-                bench.Run(JobBench.Draw(count, batch)).AssertDrawn(count);
+                bench.Run(JobBench.Sample(count, batch)).AssertDrawn(count);
             losses += bench.Events.OfType<SamplerLost>().Count();
         }
 
@@ -67,10 +67,10 @@ public sealed class JobCoordinatorTests
         bench["a"].MostRows = 1;
         bench.Told = e =>
         {
-            if (e is RowDrawn { First: 0, Row: 1 })
+            if (e is RowSampled { First: 0, Row: 1 })
                 bench.Absent.Add("a");
         };
-        bench.Run(JobBench.Draw(4)).AssertDrawn(4);
+        bench.Run(JobBench.Sample(4)).AssertDrawn(4);
         SamplerLost lost = Assert.Single(bench.Events.OfType<SamplerLost>());
         Assert.Equal(("a", "No silo named a is in the cluster."), (lost.Sampler, lost.Message));
     }
@@ -80,7 +80,7 @@ public sealed class JobCoordinatorTests
     {
         JobBench bench = new JobBench(1).With("a", "b");
         bench["a"].Fault = _ => new InvalidOperationException("out of memory");
-        bench.Run(JobBench.Draw(12, 1)).AssertDrawn(12);
+        bench.Run(JobBench.Sample(12, 1)).AssertDrawn(12);
         Assert.Equal(1, bench["a"].Calls);
         Assert.Equal(new SamplerLost("a", "out of memory"), Assert.Single(bench.Events.OfType<SamplerLost>()));
     }
@@ -91,7 +91,7 @@ public sealed class JobCoordinatorTests
         JobBench bench = new JobBench(1).With("a", "b");
         foreach (string name in new[] { "a", "b" })
             bench[name].Fault = _ => new InvalidOperationException("out of memory");
-        bench.Run(JobBench.Draw(12, 1));
+        bench.Run(JobBench.Sample(12, 1));
         Assert.Contains("out of memory", bench.End.Error, StringComparison.Ordinal);
         Assert.False(bench.End.UserError);
         Assert.Equal((1, 1), (bench["a"].Calls, bench["b"].Calls));
@@ -104,7 +104,7 @@ public sealed class JobCoordinatorTests
         foreach (string name in new[] { "a", "b" })
             bench[name].Fault = call => call < 1 ? null : new UserErrorException("The model is damaged.");
 
-        bench.Run(JobBench.Draw(5000, 1));
+        bench.Run(JobBench.Sample(5000, 1));
 
         Assert.Equal(new JobEnded("The model is damaged.", UserError: true), bench.End);
         Assert.Single(bench.Events.OfType<SamplerLost>());
@@ -117,7 +117,7 @@ public sealed class JobCoordinatorTests
         JobBench bench = new JobBench(1).With("a", "b");
         bench["a"].Fault = _ => new UserErrorException("There is no model.");
 
-        bench.Run(JobBench.Draw(12, 1)).AssertDrawn(12);
+        bench.Run(JobBench.Sample(12, 1)).AssertDrawn(12);
 
         Assert.Equal(new SamplerLost("a", "There is no model."), Assert.Single(bench.Events.OfType<SamplerLost>()));
     }
@@ -130,7 +130,7 @@ public sealed class JobCoordinatorTests
         bench["a"].Fault = _ => new InvalidOperationException("out of memory");
         bench.Told = async e =>
         {
-            if (e is RowDrawn { Row: 0 } && bench.Events.OfType<RowDrawn>().Count() == 1)
+            if (e is RowSampled { Row: 0 } && bench.Events.OfType<RowSampled>().Count() == 1)
             {
                 bench.Absent.Add("b");
                 await bench.World.Delay(TimeSpan.FromSeconds(10));
@@ -138,7 +138,7 @@ public sealed class JobCoordinatorTests
             }
         };
 
-        bench.Run(JobBench.Draw(12, 1)).AssertDrawn(12);
+        bench.Run(JobBench.Sample(12, 1)).AssertDrawn(12);
 
         Assert.Single(bench.Events.OfType<SamplersAwaited>());
     }
@@ -148,7 +148,7 @@ public sealed class JobCoordinatorTests
     {
         JobBench bench = new JobBench(1).With("a");
         bench["a"].Fault = call => call % 4 < 3 ? new TimeoutException() : null;
-        bench.Run(JobBench.Draw(3)).AssertDrawn(3);
+        bench.Run(JobBench.Sample(3)).AssertDrawn(3);
         Assert.Empty(bench.Events.OfType<SamplerLost>());
     }
 
@@ -165,9 +165,9 @@ public sealed class JobCoordinatorTests
                 bench.Absent.Clear();
             }
         };
-        bench.Run(JobBench.Draw(5)).AssertDrawn(5);
+        bench.Run(JobBench.Sample(5)).AssertDrawn(5);
         Assert.Single(bench.Events.OfType<SamplersAwaited>());
-        Assert.Single(bench.Events.OfType<RowDrawn>().GroupBy(row => row.First));
+        Assert.Single(bench.Events.OfType<RowSampled>().GroupBy(row => row.First));
         Assert.InRange(bench.World.Elapsed.TotalSeconds, 20, 90);
     }
 
@@ -175,14 +175,14 @@ public sealed class JobCoordinatorTests
     public void A_job_that_nobody_wants_ends()
     {
         JobBench bench = new JobBench(1).With("a");
-        bench.Told = e => bench.IsWanted &= e is not RowDrawn;
-        bench.Run(JobBench.Draw(5000, 1));
+        bench.Told = e => bench.IsWanted &= e is not RowSampled;
+        bench.Run(JobBench.Sample(5000, 1));
         Assert.Contains("Nobody waits", bench.End.Error, StringComparison.Ordinal);
         Assert.InRange(bench["a"].Calls, 1, 2);
 
         JobBench lonely = new JobBench(1).With();
         lonely.Told = _ => lonely.IsWanted = false;
-        lonely.Run(JobBench.Draw(5));
+        lonely.Run(JobBench.Sample(5));
         Assert.Contains("Nobody waits", lonely.End.Error, StringComparison.Ordinal);
     }
 
@@ -202,7 +202,7 @@ public sealed class JobCoordinatorTests
     [Fact]
     public void A_wrong_job_ends_before_it_begins()
     {
-        JobBench bench = new JobBench(1).With("a").Run(JobBench.Draw(0, 0));
+        JobBench bench = new JobBench(1).With("a").Run(JobBench.Sample(0, 0));
         Assert.Equal(new JobEnded("--count is 0; give 1 or more. --batch is 0; give a number from 1 to 4096.", UserError: true), Assert.Single(bench.Events));
         Assert.Equal(0, bench["a"].Calls);
     }

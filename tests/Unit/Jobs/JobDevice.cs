@@ -20,32 +20,32 @@ internal sealed class JobDevice : IDisposable
         Sampler = new(Watched, new TrainedModels(threads, new DataSets(), AllowedFolders.All), new(new(Meters.Name)), Time);
     }
 
-    public ModelCard Model { get; }
+    public ModelInfo Model { get; }
 
     public WatchedDevice Watched { get; }
 
     public PassingTime Time { get; } = new();
 
-    public SamplerDevice Sampler { get; }
+    public SamplerService Sampler { get; }
 
-    public ModelCard Write(TinyRun run, string name)
+    public ModelInfo Write(TinyRun run, string name)
     {
         string path = Path.Combine(folder.Path, name);
         run.Checkpoint().Write(path);
-        return ModelCard.Read(path);
+        return ModelInfo.Read(path);
     }
 
-    public DrawOrder Order(int first, int end) => new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
+    public SampleRowsRequest Order(int first, int end) => new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
 
     /// <summary>Draws all rows, asking for the next until there is none.</summary>
     /// <returns>[images, C, H, W]</returns>
-    public async Task<byte[]> DrawAsync(DrawOrder order)
+    public async Task<byte[]> SampleAsync(SampleRowsRequest order)
     {
         (int size, int channels) = (order.Model.Size, order.Model.Channels);
         byte[] images = new byte[(order.End - order.First) * order.Model.ImageBytes];
         for (int row = 0; row < size;)
         {
-            foreach (byte[] drawn in (await Sampler.DrawAsync(order, row)).Rows)
+            foreach (byte[] drawn in (await Sampler.SampleAsync(order, row)).Rows)
             {
                 for (int plane = 0; plane < (order.End - order.First) * channels; plane++)
                     drawn.AsSpan(plane * size, size).CopyTo(images.AsSpan(((plane * size) + row) * size));
@@ -76,13 +76,13 @@ internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
     public int Rows => Volatile.Read(ref rows);
 
     /// <summary>Called after each row with the number of rows so far, before anything else can come to the device.</summary>
-    public Action<int> Drawn { get; set; } = _ => { };
+    public Action<int> Sampled { get; set; } = _ => { };
 
     public Task<T> RunAsync<T>(Func<T> work) => threads.RunAsync(() =>
     {
         T result = work();
         if (result is byte[])
-            Drawn(Interlocked.Increment(ref rows));
+            Sampled(Interlocked.Increment(ref rows));
         return result;
     });
 

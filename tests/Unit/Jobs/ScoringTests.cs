@@ -45,7 +45,7 @@ public sealed class ScoringTests
         ImagesScored scored = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 4, 8, Images: null, Class: null, DigitsTest, Maps: false));
         AssertClose(run.On(() => run.Replica.Evaluate(2, 4)).Sum() / Math.Log(2), scored.Bits.Sum());
 
-        ScoreOrder one = new(Guid.NewGuid(), device.Model, 4, 5, digits.Test.Image(4).ToArray(), digits.Test.Label(4), DataSet: null, Maps: false);
+        ScoreRequest one = new(Guid.NewGuid(), device.Model, 4, 5, digits.Test.Image(4).ToArray(), digits.Test.Label(4), DataSet: null, Maps: false);
         AssertClose(scored.Bits[0], (await device.Sampler.ScoreAsync(one)).Bits.Single());
         int other = (digits.Test.Label(4) + 1) % 10;
         Assert.NotEqual(scored.Bits[0], (await device.Sampler.ScoreAsync(one with { Job = Guid.NewGuid(), Class = other })).Bits.Single());
@@ -72,16 +72,16 @@ public sealed class ScoringTests
         string path = device.Model.Path;
 
         await AssertMistakeAsync(
-            () => device.DrawAsync(device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path, "is of another network (", "[6, ", "name another with --model");
+            () => device.SampleAsync(device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path, "is of another network (", "[6, ", "name another with --model");
         byte[] valid = File.ReadAllBytes(path);
         valid[^20] ^= 1;
         File.WriteAllBytes(path, valid);
-        await AssertMistakeAsync(() => device.DrawAsync(device.Order(0, 1)), path, "cannot be");
+        await AssertMistakeAsync(() => device.SampleAsync(device.Order(0, 1)), path, "cannot be");
         run.Steps(1);
         run.Checkpoint().Write(path);
-        await AssertMistakeAsync(() => device.DrawAsync(device.Order(0, 1)), path, "was overwritten while it was in use");
+        await AssertMistakeAsync(() => device.SampleAsync(device.Order(0, 1)), path, "was overwritten while it was in use");
         File.Delete(path);
-        await AssertMistakeAsync(() => device.DrawAsync(device.Order(0, 1)), path);
+        await AssertMistakeAsync(() => device.SampleAsync(device.Order(0, 1)), path);
     }
 
     private static async Task AssertMistakeAsync(Func<Task> work, params string[] parts)

@@ -58,7 +58,7 @@ public sealed class CachedNetworkTests
         using var cached = new CachedNetwork(model.Network, model.Parameters, labels: null, images: 1);
         using var generator = new Generator(2, CPU);
         Tensor image = rand([1, 1, size, size], generator: generator).Times(2).Plus(-1);
-        Tensor expected = model.Network.Forward(new Pass(model.Parameters), image);
+        Tensor expected = model.Network.Forward(new ForwardContext(model.Parameters), image);
         Tensor actual = zeros_like(expected);
         float[] logits = new float[model.Network.Shape.Logits];
         for (int y = 0; y < size; y++)
@@ -83,7 +83,7 @@ public sealed class CachedNetworkTests
         using var model = new SamplingNetwork(Shapes[shapeName]);
         NetworkShape shape = model.Network.Shape;
         using var generator = new Generator(1, CPU);
-        Tensor images = Draw(shape.Channels), noise = Draw(EnergyHead.NoiseChannels);
+        Tensor images = SampleImages(shape.Channels), noise = SampleImages(EnergyHead.NoiseChannels);
         float[] colours = images.Floats(), uniform = noise.Floats(), expected = Outputs(model, images.permute(0, 3, 1, 2), noise).Floats();
         using var cached = new CachedNetwork(model.Network, model.Parameters, model.Labels(0, Images), Images, kernels);
         int outputs = expected.Length / (Images * shape.Size * shape.Size);
@@ -104,7 +104,7 @@ public sealed class CachedNetworkTests
             }
         }
 
-        Tensor Draw(int channels) => rand([Images, shape.Size, shape.Size, channels], generator: generator).Times(2).Plus(-1);
+        Tensor SampleImages(int channels) => rand([Images, shape.Size, shape.Size, channels], generator: generator).Times(2).Plus(-1);
 
         // Of [images, H, W, ...]
         float[] At(float[] values, int y, int x)
@@ -117,7 +117,7 @@ public sealed class CachedNetworkTests
     /// <summary>What the network says of whole images, [images, H, W, outputs].</summary>
     private static Tensor Outputs(SamplingNetwork model, Tensor images, Tensor noise)
     {
-        var pass = new Pass(model.Parameters) { Labels = model.Labels(0, Images) };
+        var pass = new ForwardContext(model.Parameters) { Labels = model.Labels(0, Images) };
         return model.Network.EnergyHead is { } head
             ? head.Colours(pass, head.Features.Forward(pass, model.Network.Features(pass, images)), noise)
             : model.Network.Forward(pass, images).permute(0, 2, 3, 1);

@@ -108,17 +108,17 @@ public sealed class FusedKernelTests
     public void The_exponential_is_right_to_a_few_units_of_the_last_digit_and_has_no_infinity()
     {
         float[] points = [.. Enumerable.Range(-8700, 17500).Select(i => i / 100f), 0, -0f, 1e-30f, -1e-30f];
-        foreach (float[] chunk in points.Chunk(Lanes.Count))
+        foreach (float[] chunk in points.Chunk(VectorMath.Count))
         {
-            Vector512<float> found = Lanes.Exp(Lanes.Load(chunk));
+            Vector512<float> found = VectorMath.Exp(VectorMath.Load(chunk));
             for (int i = 0; i < chunk.Length; i++)
                 Assert.InRange(found[i] / Math.Exp(chunk[i]), 1 - 2e-7, 1 + 2e-7);
         }
 
-        Assert.Equal(1, Lanes.Exp(Vector512<float>.Zero)[0]);
-        Assert.InRange(Lanes.Exp(Vector512.Create(float.NegativeInfinity))[0], 0, 2e-38f);
-        Assert.InRange(Lanes.Exp(Vector512.Create(float.PositiveInfinity))[0], 1e38f, float.PositiveInfinity);
-        Assert.True(float.IsNaN(Lanes.Exp(Vector512.Create(float.NaN))[0]));
+        Assert.Equal(1, VectorMath.Exp(Vector512<float>.Zero)[0]);
+        Assert.InRange(VectorMath.Exp(Vector512.Create(float.NegativeInfinity))[0], 0, 2e-38f);
+        Assert.InRange(VectorMath.Exp(Vector512.Create(float.PositiveInfinity))[0], 1e38f, float.PositiveInfinity);
+        Assert.True(float.IsNaN(VectorMath.Exp(Vector512.Create(float.NaN))[0]));
     }
 
     [Theory]
@@ -159,10 +159,10 @@ public sealed class FusedKernelTests
     public void Dropout_of_one_seed_is_not_that_of_another_at_other_places()
     {
         float[] counters = [.. Enumerable.Range(0, 4096)];
-        float[] Bits(uint key) => [.. counters.Chunk(Lanes.Count).SelectMany(chunk =>
+        float[] Bits(uint key) => [.. counters.Chunk(VectorMath.Count).SelectMany(chunk =>
         {
-            Vector512<uint> hashed = Lanes.Hash(Vector512.Create([.. chunk.Select(c => (uint)c)]), key);
-            return Enumerable.Range(0, Lanes.Count).Select(i => hashed[i] >> 31 == 0 ? 0f : 1f);
+            Vector512<uint> hashed = VectorMath.Hash(Vector512.Create([.. chunk.Select(c => (uint)c)]), key);
+            return Enumerable.Range(0, VectorMath.Count).Select(i => hashed[i] >> 31 == 0 ? 0f : 1f);
         })];
         float[] one = Bits(1), other = Bits(1 ^ 6);
         Assert.InRange(Correlation(one, [.. counters.Select(c => other[(int)c ^ 6])]), -0.1, 0.1);
@@ -198,7 +198,7 @@ public sealed class FusedKernelTests
         var activation = new Activation(nonlinearity, 0.25);
         Tensor input = full([4, 16, 16, 20], 2f);
         Tensor Apply(bool dropping, bool mayDrop) =>
-            activation.Apply(new Pass(parameters) { Dropout = dropping, Seed = 5 }, input, Padding.None, mayDrop);
+            activation.Apply(new ForwardContext(parameters) { Dropout = dropping, Seed = 5 }, input, Padding.None, mayDrop);
         Tensor plain = Apply(dropping: false, mayDrop: true), dropped = Apply(dropping: true, mayDrop: true);
         Assert.Equal(20 * activation.Expansion, plain.shape[3]);
         Assert.Equal(plain.Floats(), Apply(dropping: true, mayDrop: false).Floats());
@@ -209,7 +209,7 @@ public sealed class FusedKernelTests
     }
 
     /// <summary>0 where an activation is dropped and 1 where it is kept, [4, 16, 16, 64].</summary>
-    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), Padding.None, 0.5, TensorMath.Number(Pass.MaskKey(seed), CPU)).abs().IsAbove(0).to_type(ScalarType.Float32);
+    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), Padding.None, 0.5, TensorMath.Number(ForwardContext.MaskKey(seed), CPU)).abs().IsAbove(0).to_type(ScalarType.Float32);
 
     private static double Correlation(float[] a, float[] b)
     {

@@ -15,12 +15,12 @@ public sealed class NetworkTests
         using var trained = new TinyNetwork(TinyNetwork.Shape with { Channels = 3 });
         var network = new PixelCnn(trained.Network.Shape with { NonLocal = true });
         using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
-        network.DrawParameters(parameters, 9);
+        network.SampleParameters(parameters, 9);
         Tensor images = trained.Images(2);
-        network.Forward(new Pass(parameters) { Initialising = true }, images);
+        network.Forward(new ForwardContext(parameters) { Initialising = true }, images);
         foreach (Slot slot in trained.Network.Layout.Slots)
             parameters[network.Layout.Slots.Single(other => other.Name == slot.Name)].copy_(trained.Parameters[slot]);
-        Assert.Equal(trained.Forward(images).Floats(), network.Forward(new Pass(parameters), images).Floats());
+        Assert.Equal(trained.Forward(images).Floats(), network.Forward(new ForwardContext(parameters), images).Floats());
     }
 
     /// <summary>A recorded pass has no seed of its own, but keys in the device's memory.</summary>
@@ -32,8 +32,8 @@ public sealed class NetworkTests
         using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Blocks = 2 });
         Tensor images = network.Images(2);
         float[] Forward(ulong seed, Tensor? keys) =>
-            network.Network.Forward(new Pass(network.Parameters) { Dropout = true, Seed = seed, MaskKeys = keys }, images).Floats();
-        Tensor Keys(ulong seed, int count) => Pass.MaskKeysOf(seed, count);
+            network.Network.Forward(new ForwardContext(network.Parameters) { Dropout = true, Seed = seed, MaskKeys = keys }, images).Floats();
+        Tensor Keys(ulong seed, int count) => ForwardContext.MaskKeysOf(seed, count);
         int masks = network.Network.Masks;
         Assert.Equal(Forward(5, null), Forward(0, Keys(5, masks)));
         Assert.NotEqual(Forward(5, null), Forward(5, Keys(6, masks)));
@@ -49,7 +49,7 @@ public sealed class NetworkTests
         using var scope = NewDisposeScope();
         using var none = no_grad();
         using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Nonlinearity = nonlinearity, EnergyDistance = energyDistance });
-        var pass = new Pass(network.Parameters) { Dropout = true, MaskKeys = Pass.MaskKeysOf(5, network.Network.Masks) };
+        var pass = new ForwardContext(network.Parameters) { Dropout = true, MaskKeys = ForwardContext.MaskKeysOf(5, network.Network.Masks) };
         Assert.Throws<InvalidOperationException>(() => network.Network.Forward(pass, network.Images(1)));
     }
 
@@ -83,7 +83,7 @@ public sealed class NetworkTests
         using var none = no_grad();
         using var network = new TinyNetwork(TinyNetwork.Shape with { Channels = 3, Filters = 8, NonLocal = true, CoordinateChannels = true, Nonlinearity = nonlinearity });
         Tensor images = network.Images(2);
-        Tensor full = network.Forward(images), half = network.Network.Forward(new Pass(network.Parameters) { Precision = Precision.Bf16 }, images);
+        Tensor full = network.Forward(images), half = network.Network.Forward(new ForwardContext(network.Parameters) { Precision = Precision.Bf16 }, images);
         Assert.Equal(ScalarType.Float32, half.dtype);
         Assert.NotEqual(half.Floats(), half.to_type(ScalarType.BFloat16).to_type(ScalarType.Float32).Floats());
         double difference = ((half - full).norm() / full.norm()).Value<float>();
@@ -120,16 +120,16 @@ public sealed class NetworkTests
     {
         using var scope = NewDisposeScope();
         var network = new PixelCnn(TinyNetwork.Shape with { Classes = 2 });
-        float[] Drawn(ulong seed)
+        float[] Sampled(ulong seed)
         {
             using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
-            network.DrawParameters(parameters, seed);
+            network.SampleParameters(parameters, seed);
             return parameters.Values.Floats();
         }
 
-        Assert.Equal(Drawn(1), Drawn(1));
-        Assert.NotEqual(Drawn(1), Drawn(2));
-        float[] drawn = [.. Drawn(3).Where(value => value != 0)];
+        Assert.Equal(Sampled(1), Sampled(1));
+        Assert.NotEqual(Sampled(1), Sampled(2));
+        float[] drawn = [.. Sampled(3).Where(value => value != 0)];
         Assert.Equal(0.05, Math.Sqrt(drawn.Average(value => value * value)), 0.003);
     }
 
@@ -151,6 +151,6 @@ public sealed class NetworkTests
         Assert.Equal(norm, (sides[0] - sides[1]) / (2 * step), 0.02 * norm);
 
         Tensor Loss(Parameters parameters) =>
-            Losses.Sum(Objective.Likelihood, tiny.Network.Forward(new Pass(parameters) { Labels = labels }, images), images, 0);
+            Losses.Sum(Objective.Likelihood, tiny.Network.Forward(new ForwardContext(parameters) { Labels = labels }, images), images, 0);
     }
 }

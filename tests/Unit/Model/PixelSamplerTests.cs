@@ -13,24 +13,24 @@ public sealed class PixelSamplerTests
 
     [Theory]
     [MemberData(nameof(EnergyDistance))]
-    public void DrawsWhatTheWholeNetworkDraws(bool energyDistance)
+    public void SamplesWhatTheWholeNetworkSamples(bool energyDistance)
     {
         using var scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour with { EnergyDistance = energyDistance });
         using var whole = new WholeNetwork(model.Network, model.Parameters, model.Labels(0, 2), images: 2);
-        byte[] expected = new PixelSampler(whole, model.Network.Shape, SamplingNetwork.Seeds(2)).DrawAll();
-        Assert.Equal(expected, model.Draw(0, 2));
+        byte[] expected = new PixelSampler(whole, model.Network.Shape, SamplingNetwork.Seeds(2)).SampleAll();
+        Assert.Equal(expected, model.SampleImages(0, 2));
     }
 
     [Theory]
     [MemberData(nameof(EnergyDistance))]
-    public void DrawsAnImageAlikeInAnyBatch(bool energyDistance)
+    public void SamplesAnImageAlikeInAnyBatch(bool energyDistance)
     {
         using var model = new SamplingNetwork(Colour with { EnergyDistance = energyDistance });
-        byte[] all = model.Draw(0, 16);
+        byte[] all = model.SampleImages(0, 16);
         int image = all.Length / 16;
         foreach ((int first, int count) in new[] { (0, 1), (15, 1), (5, 3), (1, 15) })
-            Assert.Equal(all[(first * image)..((first + count) * image)], model.Draw(first, count));
+            Assert.Equal(all[(first * image)..((first + count) * image)], model.SampleImages(first, count));
         Assert.Equal(16, all.Chunk(image).Select(Convert.ToHexString).Distinct().Count());
     }
 
@@ -41,8 +41,8 @@ public sealed class PixelSamplerTests
         using var model = new SamplingNetwork(Colour);
         Tensor pixels = randint(0, 256, [3, 3, 8, 8]).to_type(ScalarType.Byte);
         Tensor mask = rand(3, 1, 8, 8).IsBelow(0.5);
-        Tensor drawn = tensor(model.Draw(0, 3, (pixels, mask)), [3, 3, 8, 8], ScalarType.Byte);
-        Tensor free = tensor(model.Draw(0, 3), [3, 3, 8, 8], ScalarType.Byte);
+        Tensor drawn = tensor(model.SampleImages(0, 3, (pixels, mask)), [3, 3, 8, 8], ScalarType.Byte);
+        Tensor free = tensor(model.SampleImages(0, 3), [3, 3, 8, 8], ScalarType.Byte);
         Assert.True(where(mask, drawn.eq(pixels), ones_like(drawn, ScalarType.Bool)).all().Value<bool>());
         Assert.False(drawn.eq(pixels).all().Value<bool>());
         Assert.False(where(mask, ones_like(drawn, ScalarType.Bool), drawn.eq(free)).all().Value<bool>());
@@ -54,20 +54,20 @@ public sealed class PixelSamplerTests
     {
         using var scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour);
-        byte[] drawn = model.Draw(0, 2);
+        byte[] drawn = model.SampleImages(0, 2);
         Tensor mask = zeros([1, 1, 8, 8], ScalarType.Bool);
         mask.narrow(2, 0, 4).copy_(ones([1, 1, 4, 8], ScalarType.Bool));
-        Assert.Equal(drawn, model.Draw(0, 2, (tensor(drawn, [2, 3, 8, 8], ScalarType.Byte), mask)));
+        Assert.Equal(drawn, model.SampleImages(0, 2, (tensor(drawn, [2, 3, 8, 8], ScalarType.Byte), mask)));
     }
 
     [Fact]
     public void TemperaturesOfZeroTakeTheMode()
     {
         using var model = new SamplingNetwork(SamplingNetwork.Plain);
-        byte[] images = model.Draw(0, 3, temperatures: new(Mixture: 0, Logistic: 0));
+        byte[] images = model.SampleImages(0, 3, temperatures: new(Mixture: 0, Logistic: 0));
         Assert.Single(images.Chunk(64).Select(Convert.ToHexString).Distinct());
         foreach (Temperatures one in new Temperatures[] { new(Mixture: 0), new(Logistic: 0) })
-            Assert.Equal(3, model.Draw(0, 3, temperatures: one).Chunk(64).Select(Convert.ToHexString).Distinct().Count());
+            Assert.Equal(3, model.SampleImages(0, 3, temperatures: one).Chunk(64).Select(Convert.ToHexString).Distinct().Count());
     }
 
     [Fact]
@@ -87,9 +87,9 @@ public sealed class PixelSamplerTests
     {
         using var model = new SamplingNetwork(SamplingNetwork.Plain);
         using var energy = new SamplingNetwork(SamplingNetwork.Plain with { EnergyDistance = true });
-        Assert.Throws<ArgumentOutOfRangeException>(() => model.Draw(0, 1, temperatures: new(Mixture: -1)));
-        Assert.Throws<ArgumentOutOfRangeException>(() => model.Draw(0, 1, temperatures: new(Logistic: double.NaN)));
-        Assert.Throws<ArgumentException>(() => energy.Draw(0, 1, temperatures: new(Mixture: 0.5)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.SampleImages(0, 1, temperatures: new(Mixture: -1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.SampleImages(0, 1, temperatures: new(Logistic: double.NaN)));
+        Assert.Throws<ArgumentException>(() => energy.SampleImages(0, 1, temperatures: new(Mixture: 0.5)));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class PixelSamplerTests
         using var model = new SamplingNetwork(Colour);
         using var cached = new CachedNetwork(model.Network, model.Parameters, model.Labels(0, 2), 2);
         var sampler = new PixelSampler(cached, Colour, SamplingNetwork.Seeds(2));
-        byte[][] rows = [.. Enumerable.Range(0, 8).Select(_ => sampler.DrawRow())];
+        byte[][] rows = [.. Enumerable.Range(0, 8).Select(_ => sampler.SampleRow())];
         Assert.Equal(8, sampler.Rows);
         for (int plane = 0; plane < 6; plane++)
             Assert.Equal(sampler.Pixels[(plane * 64)..((plane + 1) * 64)], rows.SelectMany(row => row[(plane * 8)..((plane + 1) * 8)]));
@@ -112,15 +112,15 @@ public sealed class PixelSamplerTests
         using var scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour);
         Tensor? labels = model.Labels(0, 2);
-        Draw();
+        SampleImages();
         long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        Draw();
+        SampleImages();
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
 
-        void Draw()
+        void SampleImages()
         {
             using var cached = new CachedNetwork(model.Network, model.Parameters, labels, 2, kernels);
-            new PixelSampler(cached, model.Network.Shape, SamplingNetwork.Seeds(2)).DrawAll();
+            new PixelSampler(cached, model.Network.Shape, SamplingNetwork.Seeds(2)).SampleAll();
         }
     }
 }

@@ -13,7 +13,7 @@ public sealed class ReferenceVectorTests
     {
         using var scope = NewDisposeScope();
         using var vector = ReferenceVector.Load(path);
-        Tensor logits = vector.Network.Forward(new Pass(vector.Parameters), vector.Images);
+        Tensor logits = vector.Network.Forward(new ForwardContext(vector.Parameters), vector.Images);
         Assert.InRange((logits - vector["logits"]).abs().max().Value<float>(), 0, 1e-4f);
     }
 

@@ -14,11 +14,11 @@ public sealed class SamplerTests
     {
         using var scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = channels });
-        byte[] together = Draw(tiny, null, 11, 12, 13);
+        byte[] together = SampleImages(tiny, null, 11, 12, 13);
         int image = together.Length / 3;
-        Assert.Equal(together[..image], Draw(tiny, null, 11));
-        Assert.Equal(together[image..], Draw(tiny, null, 12, 13));
-        Assert.Equal(together[(2 * image)..], Draw(tiny, null, 13));
+        Assert.Equal(together[..image], SampleImages(tiny, null, 11));
+        Assert.Equal(together[image..], SampleImages(tiny, null, 12, 13));
+        Assert.Equal(together[(2 * image)..], SampleImages(tiny, null, 13));
         Assert.NotEqual(together[..image], together[image..(2 * image)]);
     }
 
@@ -27,9 +27,9 @@ public sealed class SamplerTests
     {
         using var scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { EnergyDistance = true });
-        byte[] together = Draw(tiny, null, 11, 12, 13);
-        Assert.Equal(together[..64], Draw(tiny, null, 11));
-        Assert.Equal(together[64..128], Draw(tiny, null, 12));
+        byte[] together = SampleImages(tiny, null, 11, 12, 13);
+        Assert.Equal(together[..64], SampleImages(tiny, null, 11));
+        Assert.Equal(together[64..128], SampleImages(tiny, null, 12));
         Assert.NotEqual(together[..64], together[64..128]);
     }
 
@@ -38,7 +38,7 @@ public sealed class SamplerTests
     {
         using var scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Classes = 3 });
-        byte[] images = Draw(tiny, tensor(new long[] { 0, 2, 0 }), 11, 11, 11);
+        byte[] images = SampleImages(tiny, tensor(new long[] { 0, 2, 0 }), 11, 11, 11);
         Assert.NotEqual(images[..64], images[64..128]);
         Assert.Equal(images[..64], images[128..]);
     }
@@ -130,6 +130,6 @@ public sealed class SamplerTests
         Assert.InRange(square, 0, cells + (6 * Math.Sqrt(2 * cells)));
     }
 
-    private static byte[] Draw(TinyNetwork tiny, Tensor? labels, params ulong[] seeds) =>
-        PixelSampler.Draw(tiny.Network, tiny.Parameters, labels, seeds);
+    private static byte[] SampleImages(TinyNetwork tiny, Tensor? labels, params ulong[] seeds) =>
+        PixelSampler.Sample(tiny.Network, tiny.Parameters, labels, seeds);
 }

@@ -36,10 +36,10 @@ public sealed class SamplingNetwork : IDisposable
     public Tensor? Labels(int first, int count) =>
         Network.Shape.Classes == 0 ? null : tensor(Enumerable.Range(first, count).Select(i => (long)(i % Network.Shape.Classes)).ToArray());
 
-    public byte[] Draw(int first, int count, (Tensor, Tensor)? given = null, Temperatures? temperatures = null)
+    public byte[] SampleImages(int first, int count, (Tensor, Tensor)? given = null, Temperatures? temperatures = null)
     {
         using var scope = NewDisposeScope();
-        return PixelSampler.Draw(Network, Parameters, Labels(first, count), Seeds(first + count).AsSpan(first), given, temperatures);
+        return PixelSampler.Sample(Network, Parameters, Labels(first, count), Seeds(first + count).AsSpan(first), given, temperatures);
     }
 
     public void Dispose()

@@ -12,7 +12,7 @@ internal sealed class TinyNetwork : IDisposable
     {
         Network = new(shape);
         Parameters = new(Network.Layout, zeros(Network.Layout.Length));
-        Network.DrawParameters(Parameters, seed);
+        Network.SampleParameters(Parameters, seed);
         using var generator = new Generator(seed + 1, CPU);
         foreach (Slot slot in Network.Layout.Slots)
         {
@@ -39,7 +39,7 @@ internal sealed class TinyNetwork : IDisposable
     public Tensor Forward(Tensor images, Tensor? labels = null)
     {
         using var none = no_grad();
-        return Network.Forward(new Pass(Parameters) { Labels = labels, Seed = 3 }, images);
+        return Network.Forward(new ForwardContext(Parameters) { Labels = labels, Seed = 3 }, images);
     }
 
     public void Dispose()

@@ -22,11 +22,11 @@ public sealed class WeightNormalisedTests
         using var scope = NewDisposeScope();
         using var none = no_grad();
         var layout = new ParameterLayout();
-        Func<Pass, Tensor, Tensor> layer = Layer(layout, kind);
-        using Parameters parameters = Drawn(layout);
+        Func<ForwardContext, Tensor, Tensor> layer = Layer(layout, kind);
+        using Parameters parameters = Random(layout);
         Tensor input = Input(kind);
-        Tensor first = layer(new Pass(parameters) { Initialising = true }, input);
-        Tensor later = layer(new Pass(parameters), input);
+        Tensor first = layer(new ForwardContext(parameters) { Initialising = true }, input);
+        Tensor later = layer(new ForwardContext(parameters), input);
         Assert.Equal(first.Floats(), later.Floats());
         Tensor filters = later.flatten(0, -2);
         Assert.All(filters.mean([0]).Floats(), mean => Assert.Equal(0, mean, 1e-5f));
@@ -43,14 +43,14 @@ public sealed class WeightNormalisedTests
         using var none = no_grad();
         Assert.InRange(deviation, 0, 1);
         var layout = new ParameterLayout();
-        Func<Pass, Tensor, Tensor> layer = Layer(layout, kind);
-        using Parameters parameters = Drawn(layout);
+        Func<ForwardContext, Tensor, Tensor> layer = Layer(layout, kind);
+        using Parameters parameters = Random(layout);
         Tensor v = parameters[Named(layout, ".v")], g = parameters[Named(layout, ".g")];
         g.copy_(rand(g.shape).Plus(0.5));
         Tensor input = Input(kind);
-        Tensor output = layer(new Pass(parameters), input);
+        Tensor output = layer(new ForwardContext(parameters), input);
         v.copy_(v.Times(37));
-        Assert.InRange(layer(new Pass(parameters), input).DistanceTo(output), 0, 1e-4f);
+        Assert.InRange(layer(new ForwardContext(parameters), input).DistanceTo(output), 0, 1e-4f);
 
         // The layer is linear with zero bias, so unit impulses give its weights back.
         bool up = kind.StartsWith("upsampling", StringComparison.Ordinal);
@@ -71,10 +71,10 @@ public sealed class WeightNormalisedTests
         using var none = no_grad();
         var network = new PixelCnn(TinyNetwork.Shape with { Channels = 3, NonLocal = true, Classes = 2, EnergyDistance = energyDistance });
         using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
-        network.DrawParameters(parameters, 1);
+        network.SampleParameters(parameters, 1);
         Tensor images = TinyNetwork.RandomImages(2, 8, 3, 8, 8), labels = tensor(new long[] { 0, 1, 0, 1, 0, 1, 0, 1 });
-        Tensor first = network.Forward(new Pass(parameters) { Labels = labels, Initialising = true, Seed = 4 }, images);
-        Assert.Equal(first.Floats(), network.Forward(new Pass(parameters) { Labels = labels, Seed = 4 }, images).Floats());
+        Tensor first = network.Forward(new ForwardContext(parameters) { Labels = labels, Initialising = true, Seed = 4 }, images);
+        Assert.Equal(first.Floats(), network.Forward(new ForwardContext(parameters) { Labels = labels, Seed = 4 }, images).Floats());
         foreach (Slot slot in network.Layout.Slots)
         {
             bool startsAsZero = slot.Name.Contains(".project.", StringComparison.Ordinal) && !slot.Name.EndsWith(".v", StringComparison.Ordinal);
@@ -103,16 +103,16 @@ public sealed class WeightNormalisedTests
         Assert.Equal(network.Layout.Slots.Count, network.Layout.Slots.Select(slot => slot.Name).Distinct().Count());
     }
 
-    private static Func<Pass, Tensor, Tensor> Layer(ParameterLayout layout, string kind) => kind switch
+    private static Func<ForwardContext, Tensor, Tensor> Layer(ParameterLayout layout, string kind) => kind switch
     {
-        "down" => new ShiftedConvolution(layout, kind, Inputs, Outputs, Reach.Down()).Forward,
-        "down right" => new ShiftedConvolution(layout, kind, Inputs, Outputs, Reach.DownRight()).Forward,
-        "wide" => new ShiftedConvolution(layout, kind, Inputs, Outputs, Reach.Down(1, 3)).Forward,
-        "strided" => new ShiftedConvolution(layout, kind, Inputs, Outputs, Reach.Down(), stride: 2).Forward,
-        "conv_out" => new ShiftedConvolution(layout, kind, Inputs, Outputs, Reach.DownRight(), initialScale: 0.1).Forward,
+        "down" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down()).Forward,
+        "down right" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.DownRight()).Forward,
+        "wide" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down(1, 3)).Forward,
+        "strided" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down(), stride: 2).Forward,
+        "conv_out" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.DownRight(), initialScale: 0.1).Forward,
         "pointwise" => new Pointwise(layout, kind, Inputs, Outputs).Forward,
-        "upsampling down" => new ShiftedUpsampling(layout, kind, Outputs, Reach.Down()).Forward,
-        _ => new ShiftedUpsampling(layout, kind, Outputs, Reach.DownRight()).Forward,
+        "upsampling down" => new ShiftedUpsampling(layout, kind, Outputs, CausalKernel.Down()).Forward,
+        _ => new ShiftedUpsampling(layout, kind, Outputs, CausalKernel.DownRight()).Forward,
     };
 
     private static Tensor Input(string kind)
@@ -122,7 +122,7 @@ public sealed class WeightNormalisedTests
         return randn([4, 8, 8, channels], generator: generator).Times(3).Plus(0.7);
     }
 
-    private static Parameters Drawn(ParameterLayout layout)
+    private static Parameters Random(ParameterLayout layout)
     {
         var parameters = new Parameters(layout, zeros(layout.Length));
         using var generator = new Generator(8, CPU);

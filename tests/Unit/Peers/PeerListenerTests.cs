@@ -55,7 +55,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
                 PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
             for (long step = 0; step < 3; step++)
             {
-                GradientRound[] rounds = [.. exchanges.Select((exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];
+                AllReduceStep[] rounds = [.. exchanges.Select((exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];
                 foreach (float[] sum in await Task.WhenAll(rounds.Select(SumAsync)))
                     Assert.Equal(gradients[0].Zip(gradients[1], (one, other) => one + other), sum);
             }
@@ -74,7 +74,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
     [Fact]
     public async Task Of_a_peers_connections_the_newest_counts_and_those_before_are_ended()
     {
-        (Socket peer, GradientRound round) = await StuckAsync();
+        (Socket peer, AllReduceStep round) = await StuckAsync();
         using Socket stuck = peer, next = await ConnectAsync();
         await EndAsync(stuck);
         await next.SendAsync(SecondWorker.Sends(WireFormat.Float32), TestContext.Current.CancellationToken);
@@ -106,16 +106,16 @@ public sealed class PeerListenerTests : IAsyncLifetime
     }
 
     /// <summary>A connection on which a step's last byte does not come, and the step that waits for it.</summary>
-    private async Task<(Socket Peer, GradientRound Round)> StuckAsync()
+    private async Task<(Socket Peer, AllReduceStep Round)> StuckAsync()
     {
-        GradientRound round = SecondWorker.Meets(exchange);
+        AllReduceStep round = SecondWorker.Meets(exchange);
         Socket peer = await ConnectAsync();
         await peer.SendAsync(SecondWorker.Sends(WireFormat.Float32).AsMemory(..^1), TestContext.Current.CancellationToken);
         await round.Reduced.Soon("reduced part");
         return (peer, round);
     }
 
-    private static async Task<float[]> SumAsync(GradientRound round) => (await round.Whole.Soon("sum"))[0].ToArray();
+    private static async Task<float[]> SumAsync(AllReduceStep round) => (await round.Whole.Soon("sum"))[0].ToArray();
 
     private Task<Socket> ConnectAsync(PeerGreeting? greeting = null) => ConnectAsync((greeting ?? Greeting).ToBytes());
 

@@ -24,7 +24,7 @@ public sealed class PictureGridTests : IDisposable
         const int size = 300, cell = size + 2;
         ImageStack images = new([.. Enumerable.Range(0, count).SelectMany(i => Enumerable.Repeat((byte)(10 + i), size * size))], count, 1, size);
 
-        using SKBitmap grid = Draw(images, columns);
+        using SKBitmap grid = Render(images, columns);
 
         Assert.Equal(((across * cell) + 2, (down * cell) + 2), (grid.Width, grid.Height));
         for (int i = 0; i < across * down; i++)
@@ -41,7 +41,7 @@ public sealed class PictureGridTests : IDisposable
     [Fact]
     public void Small_images_are_enlarged_by_a_whole_factor()
     {
-        using SKBitmap grid = Draw(new([1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24], Count: 1, Channels: 3, Size: 2), columns: null);
+        using SKBitmap grid = Render(new([1, 2, 3, 4, 11, 12, 13, 14, 21, 22, 23, 24], Count: 1, Channels: 3, Size: 2), columns: null);
 
         Assert.Equal((484, 484), (grid.Width, grid.Height));
         for (int i = 0; i < 4; i++)
@@ -66,7 +66,7 @@ public sealed class PictureGridTests : IDisposable
         Assert.Equal([1, 2, 3, 4], grey.Image(0).ToArray());
     }
 
-    private SKBitmap Draw(ImageStack images, int? columns)
+    private SKBitmap Render(ImageStack images, int? columns)
     {
         string path = Path.Combine(temp.Path, "new/grid.png");
         PictureGrid.Write(path, images, columns);

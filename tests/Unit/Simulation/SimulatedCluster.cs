@@ -60,7 +60,7 @@ internal sealed class SimulatedCluster
     public bool HasCoordinator(SimulatedNode node) => coordinators.Any(one => one.Node == node);
 
     /// <summary>All that were given.</summary>
-    public List<StepOrder> Orders { get; } = [];
+    public List<StepRequest> Orders { get; } = [];
 
     public IEnumerable<SimulatedNode> Living => Nodes.Where(node => node.IsAlive);
 
@@ -88,10 +88,10 @@ internal sealed class SimulatedCluster
     }
 
     /// <summary>Tells a node to stop: it leaves its run first, and must be let go.</summary>
-    public async Task RetireAsync(SimulatedNode node)
+    public async Task DrainAsync(SimulatedNode node)
     {
         World.Note($"{node.Name} is told to stop");
-        node.IsRetiring = true;
+        node.IsDraining = true;
         Tell();
         for (TimeSpan begun = World.Elapsed; node.IsAlive && node.Worker.IsNeeded && World.Elapsed - begun < TimeSpan.FromMinutes(5);)
             await World.Delay(TimeSpan.FromMilliseconds(100));
@@ -142,10 +142,10 @@ internal sealed class SimulatedCluster
         SimulatedNode node = living[World.Random.Next(living.Length)];
         RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();
         var cluster = new RunCluster(name => new SimulatedLink(this, node, name), ProcessOf, () => World.Post(_ => Tell(), null));
-        var coordinator = new RunCoordinator("run", new SimulatedLedger(this, node), history, cluster, node.Clock, NullLogger.Instance);
+        var coordinator = new RunCoordinator("run", new SimulatedRunStore(this, node), history, cluster, node.Clock, NullLogger.Instance);
         coordinators.Add((coordinator, node));
         World.Note($"a coordinator begins on {node.Name}");
-        coordinator.Allot(Allotted([]), []);
+        coordinator.AssignWorkers(Assigned([]), []);
         _ = ListenAsync(history);
         _ = RunAsync(coordinator, node);
     }
@@ -166,7 +166,7 @@ internal sealed class SimulatedCluster
         foreach ((RunCoordinator coordinator, _) in coordinators.Where(one => one.Node.IsAlive && one.Node.Island is null).ToList())
         {
             IReadOnlyList<string> unfit = coordinator.Unfit;
-            coordinator.Allot(Allotted(unfit), unfit);
+            coordinator.AssignWorkers(Assigned(unfit), unfit);
         }
     }
 
@@ -180,7 +180,7 @@ internal sealed class SimulatedCluster
         {
             RunEnded? end = await coordinator.RunAsync();
             coordinators.RemoveAll(one => one.Coordinator == coordinator);
-            if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsRetiring || one.WasUnfit || one.Hangs || one.RoundsDifferently))
+            if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsDraining || one.WasUnfit || one.Hangs || one.RoundsDifferently))
             {
                 // As somebody does who has seen to the workers.
                 foreach (SimulatedNode other in Living.Where(one => one.Hangs || one.RoundsDifferently).ToList())
@@ -208,8 +208,8 @@ internal sealed class SimulatedCluster
         }
     }
 
-    private string[] Allotted(IReadOnlyList<string> unfit) =>
-        [.. Nodes.Where(node => !node.IsNoticed && !node.IsRetiring).Select(node => node.Name).Distinct().Except(unfit).Order().Take(spec.Shards)];
+    private string[] Assigned(IReadOnlyList<string> unfit) =>
+        [.. Nodes.Where(node => !node.IsNoticed && !node.IsDraining).Select(node => node.Name).Distinct().Except(unfit).Order().Take(spec.Shards)];
 
     private string? ProcessOf(string name) => Nodes.FindLastIndex(node => node.Name == name && !node.IsNoticed) is >= 0 and int i ? $"{i}" : null;
 
@@ -254,7 +254,7 @@ internal sealed class SimulatedCluster
                 break;
             case GenerationOpened opened when opened.Step < announced:
                 // A store that has lost the names of those who leave cannot tell whom to ask.
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsRetiring) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsDraining) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
                     .Select(node => node.Name);
                 Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
                 announced = opened.Step;

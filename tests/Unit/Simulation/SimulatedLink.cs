@@ -11,29 +11,29 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
 {
     private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(5);
 
-    public Task PrepareAsync(RunSpec spec) => CallAsync(worker => Answered(worker.PrepareAsync(spec)));
+    public Task LoadDataAsync(RunSpec spec) => CallAsync(worker => Answered(worker.LoadDataAsync(spec)));
 
-    public Task<Holding> EnrolAsync(EnrolOrder order) => CallAsync(worker => worker.EnrolAsync(order));
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest order) => CallAsync(worker => worker.PrepareAsync(order));
 
-    public Task<JoinReport> JoinAsync(GenerationOrder order) => CallAsync(worker => worker.JoinAsync(order));
+    public Task<JoinResponse> JoinAsync(JoinRequest order) => CallAsync(worker => worker.JoinAsync(order));
 
-    public Task<StepReport> StepAsync(StepOrder order)
+    public Task<StepResponse> StepAsync(StepRequest order)
     {
         cluster.Orders.Add(order);
         return CallAsync(worker => worker.StepAsync(order));
     }
 
-    public Task<StateSlice> ReadStateAsync(StateOrder order) => CallAsync(worker => worker.ReadStateAsync(order));
+    public Task<StateResponse> ReadStateAsync(StateRequest order) => CallAsync(worker => worker.ReadStateAsync(order));
 
-    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => CallAsync(worker => worker.EvaluateAsync(order));
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => CallAsync(worker => worker.EvaluateAsync(order));
 
-    public Task SnapshotAsync(CheckpointOrder order) => CallAsync(worker => Answered(worker.SnapshotAsync(order)));
+    public Task SnapshotAsync(CheckpointRequest order) => CallAsync(worker => Answered(worker.SnapshotAsync(order)));
 
-    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => CallAsync(worker => worker.WriteSnapshotAsync(order));
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => CallAsync(worker => worker.WriteSnapshotAsync(order));
 
-    public Task<SampleReport> SampleAsync(SampleOrder order) => CallAsync(worker => worker.SampleAsync(order));
+    public Task<SampleResponse> SampleAsync(SampleRequest order) => CallAsync(worker => worker.SampleAsync(order));
 
-    public Task<string> HashAsync(StepOrder order) => CallAsync(worker => worker.HashAsync(order));
+    public Task<string> HashAsync(StepRequest order) => CallAsync(worker => worker.HashAsync(order));
 
     public Task LeaveAsync(string run, int generation) => CallAsync(worker => Answered(worker.LeaveAsync(run, generation)));
 
@@ -47,7 +47,7 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
         return true;
     }
 
-    private async Task<T> CallAsync<T>(Func<WorkerDevice, Task<T>> call)
+    private async Task<T> CallAsync<T>(Func<WorkerService, Task<T>> call)
     {
         SimulatedNode target = cluster.Nodes.LastOrDefault(node => node.Name == to && (from.Island is null ? !node.IsNoticed : node.Island == from.Island))
             ?? throw new OrleansException($"No silo named {to} is in the cluster.");
@@ -63,7 +63,7 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
         return await answer.Task.WaitAsync(ResponseTimeout, from.Clock);
     }
 
-    private async Task CarryAsync<T>(SimulatedNode target, Func<WorkerDevice, Task<T>> call, TaskCompletionSource<T> answer)
+    private async Task CarryAsync<T>(SimulatedNode target, Func<WorkerService, Task<T>> call, TaskCompletionSource<T> answer)
     {
         if (!await ArrivesAsync(from, target))
             return;

@@ -19,7 +19,7 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     {
         (this.cluster, world, Name) = (cluster, cluster.World, name);
         Clock = world.ClockOf(() => IsAlive);
-        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock, NullLogger<WorkerDevice>.Instance);
+        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock, NullLogger<WorkerService>.Instance);
     }
 
     public string Name { get; }
@@ -36,14 +36,14 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     public event Action? Died;
 
     /// <summary>It has been told to stop, and gets no work any more.</summary>
-    public bool IsRetiring { get; set; }
+    public bool IsDraining { get; set; }
 
     /// <summary>The nodes that it still reaches, when it is cut off from all others.</summary>
     public IReadOnlyCollection<SimulatedNode>? Island { get; set; }
 
     public TimeProvider Clock { get; }
 
-    public WorkerDevice Worker { get; }
+    public WorkerService Worker { get; }
 
     public SimulatedReplica? Replica { get; private set; }
 

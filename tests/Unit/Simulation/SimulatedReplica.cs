@@ -17,7 +17,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8);
 
-    public IReadOnlyList<int> GradientParts { get; } = [2, 3];
+    public IReadOnlyList<int> GradientBuckets { get; } = [2, 3];
 
     public Memory<float> NewVector(int length) => new float[length];
 
@@ -44,8 +44,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         List<string> hashes = [replica.Hash()];
         for (long step = 0; step < steps; step++)
         {
-            var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientParts, spec.Wire);
-            GradientRound round = alone.Begin(step);
+            var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, spec.Wire);
+            AllReduceStep round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
             replica.Apply(round.Whole.GetAwaiter().GetResult(), _ => { });
             hashes.Add(replica.Hash());
@@ -67,11 +67,11 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         return refused;
     }
 
-    public double[] ComputeShards(ShardRange range, GradientRound round)
+    public double[] ComputeShards(ShardRange range, AllReduceStep round)
     {
         Computing();
         Computed++;
-        for (int part = GradientParts.Count - 1; part >= 0; part--)
+        for (int part = GradientBuckets.Count - 1; part >= 0; part--)
         {
             for (int shard = range.First; shard < range.End; shard++)
             {
@@ -79,7 +79,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
                 float[] gradient = Gradient(Step, shard);
                 if (RoundsDifferently)
                     gradient = [.. gradient.Select(MathF.BitIncrement)];
-                gradient.AsSpan(GradientParts.Take(part).Sum(), GradientParts[part]).CopyTo(vector.Span);
+                gradient.AsSpan(GradientBuckets.Take(part).Sum(), GradientBuckets[part]).CopyTo(vector.Span);
                 round.Add(part, shard, vector);
             }
         }
@@ -123,7 +123,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public byte[] Sample(int first, int end) => [];
 
-    public Func<CheckpointReport> Snapshot(string run, double? testBitsPerDim)
+    public Func<CheckpointResponse> Snapshot(string run, double? testBitsPerDim)
     {
         HasKeptWaiting |= Computed > Step;
         var copy = new SavedState(Step, SkippedInARow, [.. state]);
@@ -163,7 +163,7 @@ internal sealed class SimulatedDisk
     /// <summary>Of the newest file that is not damaged, whether or not it can be seen; 0 without one.</summary>
     public long NewestWholeStep => files.LastOrDefault(file => file.Value is not null).Key;
 
-    public CheckpointReport Save(SavedState state, string hash)
+    public CheckpointResponse Save(SavedState state, string hash)
     {
         if (IsMissing)
             throw new DirectoryNotFoundException("The folder is not there.");

@@ -22,7 +22,7 @@ public sealed class SimulationTests
                 return Task.CompletedTask;
             });
             // Scores and copies come after whole epochs and at the end.
-            Assert.All(undisturbed!.Orders, order => Assert.Equal((order.Step + 1) % StepsPerEpoch > 0 && order.Step + 1 < Schedule.Steps, order.GoesOn));
+            Assert.All(undisturbed!.Orders, order => Assert.Equal((order.Step + 1) % StepsPerEpoch > 0 && order.Step + 1 < Schedule.Steps, order.PrefetchNext));
             Assert.All(undisturbed.Nodes, node => Assert.Equal((Schedule.Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
         }
     }
@@ -139,11 +139,11 @@ public sealed class SimulationTests
                     await cluster.IsolateAsync(island, world.Between(0, 12_000));
                     break;
                 case 9 or 10 when Any() is { } leaver:
-                    await cluster.RetireAsync(leaver);
+                    await cluster.DrainAsync(leaver);
                     break;
                 case 11:
                     foreach (SimulatedNode each in living)
-                        going.Add(cluster.RetireAsync(each));
+                        going.Add(cluster.DrainAsync(each));
                     break;
                 case 12:
                     foreach (SimulatedNode each in living)

@@ -30,7 +30,7 @@ public sealed class UnfitWorkerTests
         SimulatedCluster after = Schedule.Run(seed: 1, workers: 2, async (cluster, _) =>
         {
             SimulatedNode fit = await LeaveOutAsync(cluster, lacksData);
-            await cluster.RetireAsync(fit);
+            await cluster.DrainAsync(fit);
             left = fit.Replica!.Step;
             await cluster.World.Delay(Away);
             cluster.StartNode(fit.Name);
@@ -53,7 +53,7 @@ public sealed class UnfitWorkerTests
                 await cluster.World.Delay(TimeSpan.FromMilliseconds(10));
             SimulatedNode next = cluster.StartNode();
             next.ReadingTime = TimeSpan.FromMinutes(3);
-            only.IsRetiring = true;
+            only.IsDraining = true;
             cluster.Tell();
             await cluster.World.Delay(TimeSpan.FromSeconds(1));
             left = only.Replica!.Step;
@@ -93,7 +93,7 @@ public sealed class UnfitWorkerTests
     {
         SimulatedNode fit = await LeaveOutAsync(cluster, lacksData: true);
         cluster.Nodes[0].Mistake = null;
-        await cluster.RetireAsync(fit);
+        await cluster.DrainAsync(fit);
     });
 
     [Fact]

@@ -38,7 +38,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         CheckpointHeader header = CheckpointHeader.Read(File1);
         Assert.Equal(("3.25", $"{Trained.Steps}", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
         ReplicaFacts facts = run.Replica.Facts;
-        Assert.Equal(new ModelCard(File1, "run", Trained.Steps, run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelCard.Read(File1));
+        Assert.Equal(new ModelInfo(File1, "run", Trained.Steps, run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelInfo.Read(File1));
         Assert.Equal([File1], Directory.GetFiles(folder.Path));
     }
 
@@ -185,7 +185,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         foreach (string empty in new[] { missing, mountPoint })
         {
             using TinyRun other = TinyRun.Start(TinyRun.Small with { SaveDir = empty });
-            Func<CheckpointReport> write = other.On(() => other.Replica.Snapshot("run", null));
+            Func<CheckpointResponse> write = other.On(() => other.Replica.Snapshot("run", null));
             Assert.Contains("mounted", Assert.ThrowsAny<IOException>(write).Message, StringComparison.Ordinal);
             Assert.ThrowsAny<IOException>(() => new HistoryFile(empty).Append([new(0, new WorkersAwaited(0))]));
         }

@@ -46,10 +46,10 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(4, 10, 1);
         Mesh mesh = Two(shards: 4, length: 10);
-        GradientRound first = mesh.Start(0, 7, vectors);
+        AllReduceStep first = mesh.Start(0, 7, vectors);
         mesh.Post.Deliver();
         Assert.False(first.Whole.IsCompleted);
-        GradientRound second = mesh.Start(1, 7, vectors);
+        AllReduceStep second = mesh.Start(1, 7, vectors);
         mesh.Post.Deliver();
         uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
         Assert.Equal(expected, Vectors.Bits(Mesh.Result(first)));
@@ -61,12 +61,12 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(2, 10, 1);
         var mesh = new Mesh(2, 2, [6, 4], WireFormat.Float32, seed: 1);
-        GradientRound[] rounds = [mesh.Workers[0].Begin(0), mesh.Workers[1].Begin(0)];
+        AllReduceStep[] rounds = [mesh.Workers[0].Begin(0), mesh.Workers[1].Begin(0)];
         Add(part: 1, first: 6, length: 4);
         mesh.Post.Deliver();
-        Assert.False(mesh.Workers[0].Outboxes[1].TryNext(out _));
+        Assert.False(mesh.Workers[0].SendQueues[1].TryNext(out _));
         mesh.Post.Again();
-        Assert.True(mesh.Workers[0].Outboxes[1].TryNext(out Chunk early) && early.Header.Kind == ChunkKind.Finished, "No chunk of the part that is computed is finished.");
+        Assert.True(mesh.Workers[0].SendQueues[1].TryNext(out Chunk early) && early.Header.Kind == ChunkKind.Finished, "No chunk of the part that is computed is finished.");
         Assert.All(rounds, round => Assert.False(round.Reduced.IsCompleted));
         Add(part: 0, first: 0, length: 6);
         mesh.Post.Deliver();
@@ -88,7 +88,7 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(4, 10, 1), later = Vectors.Random(4, 10, 2);
         Mesh mesh = Two(shards: 4, length: 10);
-        GradientRound[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)], next = [mesh.Prepare(0, 8, later), mesh.Prepare(1, 8, later)];
+        AllReduceStep[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)], next = [mesh.Prepare(0, 8, later), mesh.Prepare(1, 8, later)];
         mesh.Post.Deliver();
         Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
         mesh.Workers[0].Begin(8);
@@ -105,7 +105,7 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(2, 4, 1);
         Mesh mesh = Two(shards: 2, length: 4);
-        GradientRound result = mesh.Start(0, 7, vectors);
+        AllReduceStep result = mesh.Start(0, 7, vectors);
         Assert.Null(mesh.Workers[0].Open(new(6, ChunkKind.Partial, 0, new(1, 2))));
         Assert.Null(mesh.Workers[0].Open(new(6, ChunkKind.Finished, 1, new(0, 2))));
         Assert.False(result.Whole.IsCompleted);
@@ -137,8 +137,8 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(2, 4, 1);
         Mesh mesh = Two(shards: 2, length: 4);
-        GradientRound left = mesh.Start(0, 7, vectors);
-        GradientRound[] next = [mesh.Start(1, 8, vectors), mesh.Start(0, 8, vectors)];
+        AllReduceStep left = mesh.Start(0, 7, vectors);
+        AllReduceStep[] next = [mesh.Start(1, 8, vectors), mesh.Start(0, 8, vectors)];
         mesh.Post.Deliver();
         Assert.True(left.Whole.IsCanceled && left.Reduced.IsCanceled);
         Assert.All(next, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
@@ -151,7 +151,7 @@ public sealed class GradientExchangeTests
         Mesh mesh = Two(shards: 1, length: 4);
         // Who has no shards is soonest to need room for the next step's sum.
         int idle = mesh.Workers.ToList().FindIndex(worker => worker.Share.Count == 0);
-        GradientRound[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)];
+        AllReduceStep[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)];
         mesh.Post.Deliver();
         mesh.Start(1 - idle, 8, Vectors.Random(1, 4, 2));
         mesh.Post.Deliver();
@@ -163,7 +163,7 @@ public sealed class GradientExchangeTests
     {
         using var over = new CancellationTokenSource();
         var mesh = new Mesh(2, 2, [4], WireFormat.Float32, seed: 1, over.Token);
-        GradientRound left = mesh.Start(0, 7, Vectors.Random(2, 4, 1));
+        AllReduceStep left = mesh.Start(0, 7, Vectors.Random(2, 4, 1));
         over.Cancel();
         Assert.True(left.Whole.IsCanceled);
         Assert.ThrowsAny<OperationCanceledException>(() => mesh.Workers[0].Begin(8));
@@ -176,9 +176,9 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(4, 10, 1);
         var mesh = new Mesh(4, 3, [10], WireFormat.Float32, seed: 1);
-        GradientRound[] rounds = [.. Enumerable.Range(0, 3).Select(rank =>
+        AllReduceStep[] rounds = [.. Enumerable.Range(0, 3).Select(rank =>
         {
-            GradientRound round = mesh.Start(rank, 0, vectors);
+            AllReduceStep round = mesh.Start(rank, 0, vectors);
             mesh.Post.Deliver();
             mesh.Post.Again();
             mesh.Post.Deliver();
@@ -212,8 +212,8 @@ public sealed class GradientExchangeTests
         {
             while (true)
             {
-                await mesh.Workers[sender].Outboxes[receiver].NewsAsync(over.Token);
-                while (mesh.Workers[sender].Outboxes[receiver].TryNext(out Chunk chunk))
+                await mesh.Workers[sender].SendQueues[receiver].NewsAsync(over.Token);
+                while (mesh.Workers[sender].SendQueues[receiver].TryNext(out Chunk chunk))
                     Posting.Hand(mesh.Workers[receiver], chunk.Header, chunk.Values.ToArray());
             }
         }
@@ -228,14 +228,14 @@ public sealed class GradientExchangeTests
         var used = new HashSet<object>(ReferenceEqualityComparer.Instance);
         for (long step = 0; step < 6; step++)
         {
-            foreach (GradientRound round in new[] { mesh.Start(0, step, vectors, used), mesh.Start(1, step, vectors, used) })
+            foreach (AllReduceStep round in new[] { mesh.Start(0, step, vectors, used), mesh.Start(1, step, vectors, used) })
                 mesh.Post.Deliver();
         }
 
         Assert.Equal(4, used.Count);
         for (long step = 6; step < 12; step++)
         {
-            GradientRound[] next = [mesh.Prepare(0, step, vectors, used), mesh.Prepare(1, step, vectors, used)];
+            AllReduceStep[] next = [mesh.Prepare(0, step, vectors, used), mesh.Prepare(1, step, vectors, used)];
             Assert.All(mesh.Workers, worker => worker.Begin(step));
             mesh.Post.Deliver();
             Assert.All(next, round => Assert.True(round.Whole.IsCompletedSuccessfully));
@@ -264,19 +264,19 @@ public sealed class GradientExchangeTests
 
         public Posting Post { get; }
 
-        public static float[] Result(GradientRound round)
+        public static float[] Result(AllReduceStep round)
         {
             Assert.True(round.Whole.IsCompletedSuccessfully && round.Reduced.IsCompletedSuccessfully);
             return [.. round.Whole.Result.SelectMany(part => part.ToArray())];
         }
 
         /// <param name="used">Takes down the arrays that the worker's shards are put in.</param>
-        public GradientRound Start(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Begin(step), vectors, used);
+        public AllReduceStep Start(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Begin(step), vectors, used);
 
         /// <summary>Has a worker's shards computed before their step begins.</summary>
-        public GradientRound Prepare(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Prepare(step), vectors, used);
+        public AllReduceStep Prepare(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Prepare(step), vectors, used);
 
-        private GradientRound Add(int rank, GradientRound round, float[][] vectors, HashSet<object>? used)
+        private AllReduceStep Add(int rank, AllReduceStep round, float[][] vectors, HashSet<object>? used)
         {
             for (int part = parts.Length - 1; part >= 0; part--)
             {
@@ -298,7 +298,7 @@ public sealed class GradientExchangeTests
         {
             int[] order = [.. Enumerable.Range(0, Workers.Length)];
             random.Shuffle(order);
-            var rounds = new GradientRound[Workers.Length];
+            var rounds = new AllReduceStep[Workers.Length];
             foreach (int rank in order)
             {
                 rounds[rank] = Start(rank, step, vectors);

@@ -16,18 +16,18 @@ internal static class HistoryEvents
         Step(9),
         new Evaluated(9, 0.75, 3.5, 7000.125, 100, 2.5),
         new CheckpointSaved(9, "/save/step-9.safetensors", 1L << 33, "hash"),
-        Drawn(9),
+        Samples(9),
         new FaultNoticed(9, null, "the disk\nis full"),
         new RunEnded(RunOutcome.Failed, 9, null, null, 1.5, "checkpoint", null, "error", true),
     ];
 
     public static StepCommitted Step(long step, bool skipped = false) => new(step, step / 100.0, 3.25, 6.5, 0.125, 0.001, 250, 2, 1, skipped);
 
-    public static SamplesDrawn Drawn(long step) => new(step, "/save/samples.png", 1, 1, 2, [0, 127, 128, 255]);
+    public static SamplesWritten Samples(long step) => new(step, "/save/samples.png", 1, 1, 2, [0, 127, 128, 255]);
 
     /// <summary>All that an event says; records compare their lists and arrays by reference.</summary>
     public static string Text(RunEvent happened) =>
-        JsonSerializer.Serialize(happened, ContractsJson.Options) + (happened is SamplesDrawn drawn ? Convert.ToHexString(drawn.Pixels) : "");
+        JsonSerializer.Serialize(happened, ContractsJson.Options) + (happened is SamplesWritten drawn ? Convert.ToHexString(drawn.Pixels) : "");
 
     public static IEnumerable<string> Texts(IEnumerable<RunEvent> events) => events.Select(Text);
 

@@ -24,7 +24,7 @@ internal sealed class Posting(IReadOnlyList<GradientExchange> workers, int seed 
     public void Again()
     {
         foreach ((int from, int to) in Pairs())
-            workers[from].Outboxes[to].Rewind();
+            workers[from].SendQueues[to].Rewind();
     }
 
     public static void Hand(GradientExchange worker, ChunkHeader header, float[] values)
@@ -40,7 +40,7 @@ internal sealed class Posting(IReadOnlyList<GradientExchange> workers, int seed 
     {
         foreach ((int from, int to) in Pairs())
         {
-            while (workers[from].Outboxes[to].TryNext(out Chunk chunk))
+            while (workers[from].SendQueues[to].TryNext(out Chunk chunk))
             {
                 (ChunkHeader header, float[] values) = (chunk.Header, chunk.Values.ToArray());
                 onTheWay.Add(() => Hand(workers[to], header, values));

@@ -20,7 +20,7 @@ public sealed class ReductionTreeTests
             {
                 for (int end = first; end <= shards; end++)
                 {
-                    ShardRange[] cover = [.. tree.Cover(new(first, end))];
+                    ShardRange[] cover = [.. tree.MinimalCover(new(first, end))];
                     Assert.Equal(Enumerable.Range(first, end - first), cover.SelectMany(node => Enumerable.Range(node.First, node.Count)));
                     Assert.All(cover, node => Assert.Contains(node, nodes));
                     Assert.Equal(Smallest(nodes, first, end), cover.Length);
@@ -35,13 +35,13 @@ public sealed class ReductionTreeTests
         for (int shards = 1; shards <= MostShards; shards++)
         {
             var tree = new ReductionTree(shards);
-            Assert.Null(tree.Above(tree.Root));
+            Assert.Null(tree.Parent(tree.Root));
             foreach (ShardRange node in Nodes(tree, shards).Where(node => node != tree.Root))
             {
-                (ShardRange parent, ShardRange sibling) = tree.Above(node)!.Value;
+                (ShardRange parent, ShardRange sibling) = tree.Parent(node)!.Value;
                 Assert.Equal(parent.Count, node.Count + sibling.Count);
                 Assert.True(node.End == sibling.First || sibling.End == node.First);
-                Assert.Equal((parent, node), tree.Above(sibling)!.Value);
+                Assert.Equal((parent, node), tree.Parent(sibling)!.Value);
             }
         }
     }
@@ -140,7 +140,7 @@ public sealed class ReductionTreeTests
         var nodes = new HashSet<ShardRange>();
         for (int shard = 0; shard < shards; shard++)
         {
-            for (ShardRange? node = new(shard, shard + 1); node is { } next; node = tree.Above(next)?.Parent)
+            for (ShardRange? node = new(shard, shard + 1); node is { } next; node = tree.Parent(next)?.Parent)
                 nodes.Add(next);
         }
 

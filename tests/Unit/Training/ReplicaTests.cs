@@ -178,10 +178,10 @@ public sealed class ReplicaTests
     public async Task Any_number_of_workers_and_threads_gives_the_same_parameters(int workers, int threads)
     {
         TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
-        GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(TinyRun.Small.Shards), workers, rank, runs[0].Replica.GradientParts, WireFormat.Float32))];
+        GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(TinyRun.Small.Shards), workers, rank, runs[0].Replica.GradientBuckets, WireFormat.Float32))];
         for (long step = 0; step < Steps; step++)
         {
-            GradientRound[] rounds = [.. exchanges.Select(exchange => exchange.Begin(step))];
+            AllReduceStep[] rounds = [.. exchanges.Select(exchange => exchange.Begin(step))];
             for (int rank = 0; rank < workers; rank++)
                 runs[rank].On(() => runs[rank].Replica.ComputeShards(exchanges[rank].Share, rounds[rank]));
             new Posting(exchanges).Deliver();
@@ -203,10 +203,10 @@ public sealed class ReplicaTests
         using TinyRun run = TinyRun.Start(TinyRun.Small);
         using var over = new CancellationTokenSource();
         int vectors = 0;
-        var exchange = new GradientExchange(new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientParts, WireFormat.Float32, Allocate, over.Token);
-        GradientRound round = exchange.Prepare(0);
+        var exchange = new GradientExchange(new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate, over.Token);
+        AllReduceStep round = exchange.Prepare(0);
         Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, round)));
-        Assert.Equal(run.Replica.GradientParts.Count, vectors);
+        Assert.Equal(run.Replica.GradientBuckets.Count, vectors);
 
         Memory<float> Allocate(int length)
         {

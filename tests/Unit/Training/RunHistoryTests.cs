@@ -88,13 +88,13 @@ public sealed class RunHistoryTests : IAsyncDisposable
     public async Task The_newest_picture_alone_has_its_pixels_in_memory()
     {
         RunHistory history = await Open(0);
-        history.Add(Drawn(1));
+        history.Add(Samples(1));
         history.Add(Step(2));
-        history.Add(Drawn(2));
+        history.Add(Samples(2));
         await history.FlushAsync().Soon("write");
         foreach (RunHistory one in new[] { history, await Open(0) })
-            Assert.Equal([0, 4], (await Read(one, 0)).Events.OfType<SamplesDrawn>().Select(drawn => drawn.Pixels.Length));
-        Assert.All(HistoryFile.Read(Path.Combine(temp.Path, HistoryFile.Name)), entry => Assert.Equal(4, (entry.Event as SamplesDrawn)?.Pixels.Length ?? 4));
+            Assert.Equal([0, 4], (await Read(one, 0)).Events.OfType<SamplesWritten>().Select(drawn => drawn.Pixels.Length));
+        Assert.All(HistoryFile.Read(Path.Combine(temp.Path, HistoryFile.Name)), entry => Assert.Equal(4, (entry.Event as SamplesWritten)?.Pixels.Length ?? 4));
     }
 
     [Fact]

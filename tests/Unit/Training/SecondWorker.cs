@@ -10,12 +10,12 @@ internal static class SecondWorker
     public static float[] Sum { get; } = [11, 22, 33, 44];
 
     /// <summary>The first worker's exchange begins a step with its own gradient.</summary>
-    public static GradientRound Meets(GradientExchange exchange) => Begin(exchange, step: 0, rank: 0, [1, 2, 3, 4]);
+    public static AllReduceStep Meets(GradientExchange exchange) => Begin(exchange, step: 0, rank: 0, [1, 2, 3, 4]);
 
     /// <summary>Begins a step with the gradient of a worker's only shard.</summary>
-    public static GradientRound Begin(GradientExchange exchange, long step, int rank, float[] gradient)
+    public static AllReduceStep Begin(GradientExchange exchange, long step, int rank, float[] gradient)
     {
-        GradientRound round = exchange.Begin(step);
+        AllReduceStep round = exchange.Begin(step);
         Memory<float> own = round.Rent(0);
         gradient.CopyTo(own);
         round.Add(part: 0, shard: rank, own);

@@ -24,10 +24,10 @@ public sealed class TensorBoardHistoryTests : IDisposable
         string png = Path.Combine(temp.Path, "samples.png");
         PictureGrid.Write(png, new([.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)i)], Count: 1, Channels: 3, Size: 8));
         RunHistory history = await Open(Unexpected);
-        foreach (RunEvent happened in OfEveryKind.Where(happened => happened is not SamplesDrawn))
+        foreach (RunEvent happened in OfEveryKind.Where(happened => happened is not SamplesWritten))
             history.Add(happened);
         history.Add(new Evaluated(10, 1, null, -2.5, 100, 1));
-        history.Add(Drawn(11) with { Path = png });
+        history.Add(Samples(11) with { Path = png });
         await history.FlushAsync().Soon("write");
 
         List<Record> records = Records(Assert.Single(EventFiles));
@@ -72,7 +72,7 @@ public sealed class TensorBoardHistoryTests : IDisposable
     public async Task A_picture_that_is_gone_is_left_out()
     {
         RunHistory history = await Open(Unexpected);
-        history.Add(Drawn(1) with { Path = Path.Combine(temp.Path, "gone.png") });
+        history.Add(Samples(1) with { Path = Path.Combine(temp.Path, "gone.png") });
         history.Add(Step(2));
         await history.FlushAsync().Soon("write");
         Assert.Equal(2, Records(Assert.Single(EventFiles)).Select(record => record.Step).Max());

@@ -95,10 +95,10 @@ internal sealed class TinyRun : IDisposable
     /// <returns>Mean loss per image of each step.</returns>
     public double[] Steps(int count)
     {
-        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, Replica.GradientParts, Spec.Wire);
+        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, Replica.GradientBuckets, Spec.Wire);
         return [.. Enumerable.Range(0, count).Select(_ => On(() =>
         {
-            GradientRound round = alone.Begin(Replica.Step);
+            AllReduceStep round = alone.Begin(Replica.Step);
             double[] losses = Replica.ComputeShards(alone.Share, round);
             Assert.True(round.Whole.IsCompletedSuccessfully);
             Replica.Apply(round.Whole.Result, _ => { });
@@ -107,7 +107,7 @@ internal sealed class TinyRun : IDisposable
     }
 
     /// <summary>A whole gradient as a round brings it.</summary>
-    public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) => [.. Replica.GradientParts.Select((length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientParts.Take(part).Sum(), length))];
+    public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) => [.. Replica.GradientBuckets.Select((length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientBuckets.Take(part).Sum(), length))];
 
     public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
 

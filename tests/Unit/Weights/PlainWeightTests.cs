@@ -39,7 +39,7 @@ public sealed class PlainWeightTests : IDisposable
         var weights = Stored.Tensors(vector)
             .Where(pair => pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith(".bias", StringComparison.Ordinal)).ToDictionary();
         string checkpoint = WeightFiles.Import(Stored.Write(In("in.safetensors"), weights), In("run"), size);
-        ModelCard card = ModelCard.Read(checkpoint);
+        ModelInfo card = ModelInfo.Read(checkpoint);
         Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (card.Channels, card.Size, card.Spec.DataSet, card.Spec.SaveDir));
         using var scope = NewDisposeScope();
         using var reference = ReferenceVector.Load(vector);
@@ -57,9 +57,9 @@ public sealed class PlainWeightTests : IDisposable
         Assert.Equal((7L, new FileInfo(export.Path).Length), (export.Step, export.Bytes));
         Assert.Equal(File.ReadAllBytes(export.Path).Length, File.ReadAllBytes(Stored.Export(to, In("again.safetensors")).Path).Length);
         Stored.AssertSame(Stored.Tensors(export.Path), Stored.Tensors(In("again.safetensors")));
-        ModelCard card = ModelCard.Read(to);
+        ModelInfo card = ModelInfo.Read(to);
         Assert.Equal(
-            new ModelCard(to, "out", 0, card.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null), card);
+            new ModelInfo(to, "out", 0, card.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null), card);
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, 12);
         float[] outputs = Stored.Outputs(to, images);
@@ -77,7 +77,7 @@ public sealed class PlainWeightTests : IDisposable
         string from = Stored.Checkpoint(In("from"), spec, channels, size);
         var tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
-        ModelCard card = ModelCard.Read(to);
+        ModelInfo card = ModelInfo.Read(to);
         Assert.Equal(
             (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder), (card.Channels, card.Size, card.Classes, card.Spec.DataSet));
         using var scope = NewDisposeScope();
@@ -98,7 +98,7 @@ public sealed class PlainWeightTests : IDisposable
         Assert.All(Stored.Tensors(exported)["non_local.1.project.weight"].Floats(), weight => Assert.Equal(0, weight));
         string to = WeightFiles.Import(exported, In("to"), null);
         Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
-        using TinyRun run = TinyRun.Start(ModelCard.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
+        using TinyRun run = TinyRun.Start(ModelInfo.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null, mustLoad: false));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.Equal(0, run.Replica.SkippedInARow);

@@ -22,7 +22,7 @@ public sealed class PortWeightTests : IDisposable
         using var scope = NewDisposeScope();
         Tensor images = ImageScaling.FromBytes(tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
         Stored.AssertClose(Stored.Npz<float>(Stored.Vector("port-grey.npz"), "logits"), Stored.Outputs(checkpoint, images), 1e-4f);
-        ModelCard card = ModelCard.Read(checkpoint);
+        ModelInfo card = ModelInfo.Read(checkpoint);
         Assert.Equal(("port-grey", 0L, 1, 28, 0), (card.Run, card.Step, card.Channels, card.Size, card.Classes));
         Assert.Equal(
             new RunSpec { DataSet = DataSet.Mnist, Filters = 4, Blocks = 1, Mixtures = 3, SaveDir = In("run") }, card.Spec);
@@ -51,10 +51,10 @@ public sealed class PortWeightTests : IDisposable
     public void An_imported_network_trains_scores_and_draws()
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
-        RunSpec spec = ModelCard.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
+        RunSpec spec = ModelInfo.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
         using TinyRun run = TinyRun.Start(spec, TinyRun.Images(1, 28));
         Assert.Empty(run.On(() => run.Replica.Start(null, mustLoad: false)));
-        Assert.Equal(ModelCard.Read(checkpoint).StateHash, run.Hash);
+        Assert.Equal(ModelInfo.Read(checkpoint).StateHash, run.Hash);
         Assert.True(run.On(() => run.Replica.State.Values.Equals(run.Replica.State.Average)));
         Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
         Assert.All(run.On(() => run.Replica.Evaluate(0, 4)), loss => Assert.True(double.IsFinite(loss)));

@@ -36,7 +36,7 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
     {
         float[] logits = Run("save", In("in.pth"), channels, filters, blocks, mixtures, size);
         string checkpoint = WeightFiles.Import(In("in.pth"), In("run"), null);
-        ModelCard card = ModelCard.Read(checkpoint);
+        ModelInfo card = ModelInfo.Read(checkpoint);
         Assert.Equal((channels, size, filters, blocks, mixtures), (card.Channels, card.Size, card.Spec.Filters, card.Spec.Blocks, card.Spec.Mixtures));
         Stored.AssertClose(logits, Logits(checkpoint, channels, size), 1e-4f);
     }

@@ -120,7 +120,7 @@ public sealed class RefusedWeightTests : IDisposable
         Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), 32), "28 pixels wide", "--image-size");
         string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec, size: 8), In("out.safetensors")).Path;
         Stored.AssertRefused(() => WeightFiles.Import(exported, In("run"), 32), "8 pixels wide", "--image-size");
-        Assert.Equal(8, ModelCard.Read(WeightFiles.Import(exported, In("run"), 8)).Size);
+        Assert.Equal(8, ModelInfo.Read(WeightFiles.Import(exported, In("run"), 8)).Size);
     }
 
     [Fact]

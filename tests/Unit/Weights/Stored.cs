@@ -31,20 +31,20 @@ internal static class Stored
         return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
     }
 
-    public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelCard.Read(checkpoint), output);
+    public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelInfo.Read(checkpoint), output);
 
     /// <summary>What the checkpoint's average gives for images; the labels are 0, 1, ...</summary>
     public static float[] Outputs(string checkpoint, Tensor images)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        var card = ModelCard.Read(checkpoint);
+        var card = ModelInfo.Read(checkpoint);
         var shape = NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes);
         var network = new PixelCnn(shape);
         using var state = new TrainingState(network.Layout, card.Spec);
         PixelCnnCluster.Training.Checkpoint.Read(checkpoint).Fill(state, checkpoint);
         Tensor? labels = shape.Classes == 0 ? null : arange(images.shape[0], ScalarType.Int64);
-        return network.Forward(new Pass(state.AverageParameters) { Labels = labels, Seed = 3 }, images).Floats();
+        return network.Forward(new ForwardContext(state.AverageParameters) { Labels = labels, Seed = 3 }, images).Floats();
     }
 
     public static Tensor Images(int channels, int size) => TinyNetwork.RandomImages(7, 2, channels, size, size);

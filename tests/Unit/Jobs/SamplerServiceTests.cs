@@ -6,15 +6,15 @@ using PixelCnnCluster.Tests.Training;
 namespace PixelCnnCluster.Tests.Jobs;
 
 /// <summary>A sampler draws what training drew, in any parts, a row at a time, and as long as somebody asks.</summary>
-public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Trained>
+public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trained>
 {
     private const int Size = 8;
 
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(16), Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(16), Timeout = TimeSpan.FromSeconds(60);
 
     private readonly Trained trained;
 
-    public SamplerDeviceTests(Trained trained) => this.trained = trained;
+    public SamplerServiceTests(Trained trained) => this.trained = trained;
 
     [Theory]
     [InlineData(1, 1, false, Objective.Likelihood)]
@@ -24,8 +24,8 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
         using JobDevice device = new(run, threads);
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 5)), await device.DrawAsync(device.Order(0, 5)));
-        Assert.Equal(run.On(() => run.Replica.Sample(3, 4)), await device.DrawAsync(device.Order(3, 4)));
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 5)), await device.SampleAsync(device.Order(0, 5)));
+        Assert.Equal(run.On(() => run.Replica.Sample(3, 4)), await device.SampleAsync(device.Order(3, 4)));
     }
 
     [Fact]
@@ -35,12 +35,12 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
         TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run, threadCount: 2);
         int bytes = device.Model.ImageBytes;
-        byte[] whole = await device.DrawAsync(device.Order(0, Images));
+        byte[] whole = await device.SampleAsync(device.Order(0, Images));
         await Gen.Int[1, Images - 1].HashSet[0, 4].SampleAsync(
             async cuts =>
             {
                 int[] ends = [0, .. cuts.Order(), Images];
-                byte[][] parts = await Task.WhenAll(ends.Zip(ends.Skip(1), (first, end) => device.DrawAsync(device.Order(first, end))));
+                byte[][] parts = await Task.WhenAll(ends.Zip(ends.Skip(1), (first, end) => device.SampleAsync(device.Order(first, end))));
                 return parts.SelectMany(part => part).SequenceEqual(whole);
             },
             iter: 10,
@@ -53,15 +53,15 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
-        DrawOrder order = device.Order(0, 2);
-        await device.DrawAsync(order);
-        IReadOnlyList<byte[]> all = (await device.Sampler.DrawAsync(order, 0)).Rows;
+        SampleRowsRequest order = device.Order(0, 2);
+        await device.SampleAsync(order);
+        IReadOnlyList<byte[]> all = (await device.Sampler.SampleAsync(order, 0)).Rows;
         Assert.Equal(Size, all.Count);
         for (int from = 0; from < Size; from++)
-            Assert.Equal(all.Skip(from), (await device.Sampler.DrawAsync(order, from)).Rows);
+            Assert.Equal(all.Skip(from), (await device.Sampler.SampleAsync(order, from)).Rows);
         Assert.Equal(Size, device.Watched.Rows);
         // Another sampler that goes on where one was lost.
-        Assert.Equal(all[5], (await device.Sampler.DrawAsync(order with { Job = Guid.NewGuid() }, 5)).Rows[0]);
+        Assert.Equal(all[5], (await device.Sampler.SampleAsync(order with { Job = Guid.NewGuid() }, 5)).Rows[0]);
     }
 
     /// <summary>As when a job is begun again on fewer samplers.</summary>
@@ -70,10 +70,10 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
-        DrawOrder narrow = device.Order(0, 2), wide = narrow with { End = 3 };
-        await device.DrawAsync(narrow);
-        Assert.Equal(await device.DrawAsync(wide with { Job = Guid.NewGuid() }), await device.DrawAsync(wide));
-        ScoreOrder two = new(Guid.NewGuid(), device.Model, 0, 2, new byte[2 * Size * Size], Class: null, DataSet: null, Maps: false);
+        SampleRowsRequest narrow = device.Order(0, 2), wide = narrow with { End = 3 };
+        await device.SampleAsync(narrow);
+        Assert.Equal(await device.SampleAsync(wide with { Job = Guid.NewGuid() }), await device.SampleAsync(wide));
+        ScoreRequest two = new(Guid.NewGuid(), device.Model, 0, 2, new byte[2 * Size * Size], Class: null, DataSet: null, Maps: false);
         Assert.Equal(2, (await device.Sampler.ScoreAsync(two)).Bits.Length);
         Assert.Equal(3, (await device.Sampler.ScoreAsync(two with { End = 3, Images = new byte[3 * Size * Size] })).Bits.Length);
     }
@@ -85,17 +85,17 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small, channels);
         using JobDevice device = new(run, threadCount: 2);
-        DrawOrder order = device.Order(4, 7);
+        SampleRowsRequest order = device.Order(4, 7);
         byte[] given = new byte[3 * device.Model.ImageBytes];
         new Random(1).NextBytes(given);
         bool[] mask = [.. Enumerable.Range(0, Size * Size).Select(i => i % Size < 4)];
-        byte[] drawn = await device.DrawAsync(order with { Given = given, Mask = mask }), free = await device.DrawAsync(order with { Job = Guid.NewGuid() });
+        byte[] drawn = await device.SampleAsync(order with { Given = given, Mask = mask }), free = await device.SampleAsync(order with { Job = Guid.NewGuid() });
         int[] kept = [.. Enumerable.Range(0, given.Length).Where(i => mask[i % mask.Length])];
         Assert.Equal(kept.Select(i => given[i]), kept.Select(i => drawn[i]));
         Assert.InRange(Enumerable.Range(0, given.Length).Except(kept).Count(i => given[i] != drawn[i]), given.Length / 4, given.Length);
         Assert.NotEqual(free, drawn);
         int bytes = device.Model.ImageBytes;
-        Assert.Equal(drawn[bytes..(2 * bytes)], await device.DrawAsync(device.Order(5, 6) with { Given = given[bytes..(2 * bytes)], Mask = mask }));
+        Assert.Equal(drawn[bytes..(2 * bytes)], await device.SampleAsync(device.Order(5, 6) with { Given = given[bytes..(2 * bytes)], Mask = mask }));
     }
 
     [Fact]
@@ -103,14 +103,14 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small with { ClassConditional = true });
         using JobDevice device = new(run);
-        DrawOrder order = device.Order(0, 2);
+        SampleRowsRequest order = device.Order(0, 2);
         int bytes = device.Model.ImageBytes;
-        byte[] turns = await device.DrawAsync(order), ones = await DrawAsync(order with { Class = 1 }), noughts = await DrawAsync(order with { Class = 0 });
+        byte[] turns = await device.SampleAsync(order), ones = await SampleAsync(order with { Class = 1 }), noughts = await SampleAsync(order with { Class = 0 });
         Assert.Equal(turns, noughts[..bytes].Concat(ones[bytes..]));
         Assert.NotEqual(ones, noughts);
-        Assert.NotEqual(turns, await DrawAsync(order with { MixtureTemperature = 0, LogisticTemperature = 0 }));
+        Assert.NotEqual(turns, await SampleAsync(order with { MixtureTemperature = 0, LogisticTemperature = 0 }));
 
-        Task<byte[]> DrawAsync(DrawOrder other) => device.DrawAsync(other with { Job = Guid.NewGuid() });
+        Task<byte[]> SampleAsync(SampleRowsRequest other) => device.SampleAsync(other with { Job = Guid.NewGuid() });
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
         using JobDevice device = new(run);
         List<string> order = [];
         List<Task> steps = [];
-        device.Watched.Drawn = row =>
+        device.Watched.Sampled = row =>
         {
             order.Add("row");
             // Comes while the row is drawn.
@@ -130,7 +130,7 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
                 return 0;
             }));
         };
-        await device.DrawAsync(device.Order(0, 1));
+        await device.SampleAsync(device.Order(0, 1));
         await Task.WhenAll(steps).Soon("end of the steps");
         Assert.Equal(Enumerable.Range(0, 2 * Size).Select(i => i % 2 == 0 ? "row" : "step"), order);
     }
@@ -140,10 +140,10 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small), other = trained.For(TinyRun.Small with { Seed = 3 });
         using JobDevice device = new(run, threadCount: 2);
-        ModelCard second = device.Write(other, "two.safetensors");
+        ModelInfo second = device.Write(other, "two.safetensors");
         Task<byte[]>? between = null;
-        device.Watched.Drawn = row => between ??= device.DrawAsync(device.Order(0, 2) with { Model = second, Seed = second.Spec.Seed });
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.DrawAsync(device.Order(0, 2)));
+        device.Watched.Sampled = row => between ??= device.SampleAsync(device.Order(0, 2) with { Model = second, Seed = second.Spec.Seed });
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(device.Order(0, 2)));
         Assert.Equal(other.On(() => other.Replica.Sample(0, 2)), await between!);
     }
 
@@ -152,21 +152,21 @@ public sealed class SamplerDeviceTests : IClassFixture<SamplerDeviceTests.Traine
     {
         TinyRun run = trained.For(TinyRun.Small);
         using JobDevice device = new(run);
-        DrawOrder order = device.Order(0, 2);
+        SampleRowsRequest order = device.Order(0, 2);
         TaskCompletionSource asked = new();
-        device.Watched.Drawn = row =>
+        device.Watched.Sampled = row =>
         {
-            Assert.True(asked.Task.Wait(Patience), "Nobody asked for a row.");
+            Assert.True(asked.Task.Wait(Timeout), "Nobody asked for a row.");
             if (row == 3)
-                device.Time.Pass(Silence);
+                device.Time.Pass(IdleTimeout);
         };
-        Task<DrawnRows> answer = device.Sampler.DrawAsync(order, 5);
+        Task<SampleRowsResponse> answer = device.Sampler.SampleAsync(order, 5);
         asked.SetResult();
         await Assert.ThrowsAsync<StaleOrderException>(() => answer.Soon("answer of the drawing"));
         Assert.Equal(3, device.Watched.Rows);
         // As if somebody had asked a moment before the drawing was given up.
-        device.Time.Pass(-Silence);
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.DrawAsync(order).Soon("new drawing"));
+        device.Time.Pass(-IdleTimeout);
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(order).Soon("new drawing"));
         Assert.Equal(3 + Size, device.Watched.Rows);
     }
 

@@ -37,7 +37,7 @@ internal sealed class SimulatedStore
 }
 
 /// <summary>A coordinator's view of the record. A write may fail although it was done.</summary>
-internal sealed class SimulatedLedger(SimulatedCluster cluster, SimulatedNode node) : IRunLedger
+internal sealed class SimulatedRunStore(SimulatedCluster cluster, SimulatedNode node) : IRunStore
 {
     private int version = cluster.Store.Version;
 
@@ -47,7 +47,7 @@ internal sealed class SimulatedLedger(SimulatedCluster cluster, SimulatedNode no
     {
         await TravelAsync();
         if (cluster.Store.IsEmpty || cluster.Store.Version != version)
-            throw new LedgerLostException("Someone else has written.");
+            throw new LeaseLostException("Someone else has written.");
         int written = cluster.Store.Write(record);
         await TravelAsync();
         (Record, version) = (record, written);

@@ -3,7 +3,7 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>Times a run's steps, so that a worker whose device hangs is told from one that is slow.</summary>
-internal sealed class StepClock(TimeProvider time)
+internal sealed class StepRunner(TimeProvider time)
 {
     /// <summary>Of the longest step, with each step: one that was slow is forgotten after some hundred.</summary>
     private const double Decay = 0.99;
@@ -28,15 +28,15 @@ internal sealed class StepClock(TimeProvider time)
     private TimeSpan StepTimeout => AtLeast(isFirst ? Timeouts.FirstStep : Timeouts.Step) * Math.Pow(2, lateInARow);
 
     /// <summary>Orders a step and waits for all reports.</summary>
-    /// <param name="goesOn">See <see cref="StepOrder"/>.</param>
+    /// <param name="goesOn">See <see cref="StepRequest"/>.</param>
     /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or its device has not done it by the step's deadline.</exception>
-    public async Task<StepReport[]> TimeAsync(Crew crew, long step, bool goesOn)
+    public async Task<StepResponse[]> RunAsync(Generation crew, long step, bool goesOn)
     {
         long ordered = time.GetTimestamp(), begun = followed ?? ordered;
         inProgress = true;
         TimeSpan timeout = StepTimeout;
-        Task<StepReport[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Id, step, goesOn)), timeout * 2);
-        StepReport[] all;
+        Task<StepResponse[]> reports = crew.AskAllAsync((_, worker) => worker.StepAsync(new(crew.Run, crew.Id, step, goesOn)), timeout * 2);
+        StepResponse[] all;
         try
         {
             all = await reports.WaitAsync(timeout, time);
@@ -44,7 +44,7 @@ internal sealed class StepClock(TimeProvider time)
         catch (TimeoutException)
         {
             lateInARow++;
-            throw await crew.AccuseAsync($"step {step}", timeout);
+            throw await crew.FindStragglerAsync($"step {step}", timeout);
         }
 
         long end = time.GetTimestamp();

@@ -4,7 +4,7 @@ namespace PixelCnnCluster.Training;
 /// The exchange of one step's gradient. This worker's shards add their gradients part by part; a part that has those of all its shards is sent at once, while others
 /// are still computed, but not before the step is begun.
 /// </summary>
-public sealed class GradientRound
+public sealed class AllReduceStep
 {
     private readonly GradientExchange exchange;
     private readonly OwnPart[] own;
@@ -15,7 +15,7 @@ public sealed class GradientRound
     private int ownMissing, missing;
     private bool hasBegun;
 
-    internal GradientRound(GradientExchange exchange, long step)
+    internal AllReduceStep(GradientExchange exchange, long step)
     {
         (this.exchange, Step) = (exchange, step);
         own = [.. exchange.Pools.Select(pool => new OwnPart(new(exchange.Tree, pool, exchange.Wire), exchange.Share.Count))];
@@ -44,7 +44,7 @@ public sealed class GradientRound
     public void Add(int part, int shard, Memory<float> gradient)
     {
         own[part].Sum.Add(new(shard, shard + 1), gradient);
-        Arrive(part);
+        CountDown(part);
     }
 
     internal void Begin()
@@ -52,7 +52,7 @@ public sealed class GradientRound
         if (Interlocked.Exchange(ref hasBegun, true))
             return;
         for (int part = own.Length - 1; part >= 0; part--)
-            Arrive(part);
+            CountDown(part);
     }
 
     internal Memory<float>? Open(ChunkHeader header)
@@ -100,14 +100,14 @@ public sealed class GradientRound
     }
 
     /// <summary>A shard's gradient of a part is there, or the step has begun.</summary>
-    private void Arrive(int part)
+    private void CountDown(int part)
     {
         if (Interlocked.Decrement(ref own[part].Missing) == 0)
-            Offer(part);
+            Publish(part);
     }
 
     /// <summary>Sends this worker's sums of a part to the chunks' owners, and adds them to its own chunks.</summary>
-    private void Offer(int part)
+    private void Publish(int part)
     {
         (ShardRange Node, Memory<float> Vector)[] sums = [.. own[part].Sum.Sums];
         if (sums.Length > 0)
@@ -119,7 +119,7 @@ public sealed class GradientRound
         int[] parts = [.. Enumerable.Range(0, chunks.Length).Where(chunk => exchange.Places[chunk].Part == part)];
         foreach (IGrouping<int, int> owned in parts.ToLookup(exchange.OwnerOf).Where(owned => owned.Key != exchange.Rank))
         {
-            exchange.Outboxes[owned.Key].Add(
+            exchange.SendQueues[owned.Key].Add(
                 from chunk in owned
                 from sum in sums
                 select new Chunk(new(Step, ChunkKind.Partial, chunk, sum.Node), exchange.Places[chunk].Of(sum.Vector)),
@@ -158,7 +158,7 @@ public sealed class GradientRound
         chunks[number].IsDone = true;
         if (exchange.OwnerOf(number) == exchange.Rank)
         {
-            foreach (Outbox outbox in exchange.Outboxes.Where((_, rank) => rank != exchange.Rank))
+            foreach (SendQueue outbox in exchange.SendQueues.Where((_, rank) => rank != exchange.Rank))
                 outbox.Add([new(new(Step, ChunkKind.Finished, number, exchange.Tree.Root), result)], isWanted: _ => true, first: true);
             if (Interlocked.Decrement(ref ownMissing) == 0)
                 reduced.TrySetResult();

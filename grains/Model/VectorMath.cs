@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace PixelCnnCluster.Model;
 
 /// <summary>Sixteen floats at a time: what the fused kernels share.</summary>
-internal static class Lanes
+internal static class VectorMath
 {
     public const int Count = 16;
 

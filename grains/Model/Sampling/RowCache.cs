@@ -11,7 +11,7 @@ internal readonly record struct Columns(int First, int Count, int Step = 1);
 /// filters see. Until a column is computed it holds the row above's. Channels are padded with zeros to whole blocks; every
 /// operation keeps them zero.
 /// </summary>
-internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, KernelLibrary Kernels)? device)
+internal sealed unsafe class RowCache(long[] shape, float[]? host, (Tensor Tensor, KernelLibrary Kernels)? device)
 {
     private readonly Tensor? device = device?.Tensor;
     private readonly KernelLibrary? kernels = device?.Kernels;
@@ -22,12 +22,12 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     public Columns All => new(0, Width);
 
     /// <summary>What <see cref="Nonlinearity"/> makes of each column, where layers want that: written with the column, or by <see cref="Activate(int, int)"/>.</summary>
-    public Rows? Activated { get; init; }
+    public RowCache? Activated { get; init; }
 
     public Nonlinearity Nonlinearity { get; init; }
 
     /// <summary>Every column of an image becomes the only one of <paramref name="start"/>.</summary>
-    public void Fill(Rows start)
+    public void Fill(RowCache start)
     {
         if (kernels is not null)
         {
@@ -42,7 +42,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
         }
     }
 
-    public void Copy(Rows source, int first, int count)
+    public void Copy(RowCache source, int first, int count)
     {
         if (kernels is not null)
         {
@@ -55,7 +55,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     }
 
     /// <summary>Column <paramref name="to"/> gains column <paramref name="from"/> of <paramref name="source"/>.</summary>
-    public void Add(Rows source, int from, int to)
+    public void Add(RowCache source, int from, int to)
     {
         if (kernels is not null)
         {
@@ -76,7 +76,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     /// matrix is high, from the column of <paramref name="from"/> on to the right.
     /// </summary>
     /// <param name="activate">Activates them, which then are side by side.</param>
-    public void AddProduct(Matrix matrix, Rows input, Columns from, Columns to, bool activate = false)
+    public void AddProduct(Matrix matrix, RowCache input, Columns from, Columns to, bool activate = false)
     {
         if (kernels is not null)
         {
@@ -92,18 +92,18 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
             return;
         }
 
-        int blocks = matrix.Across / Products.Block, matrixStep = matrix.Height * Products.Block;
+        int blocks = matrix.Across / MatrixProduct.Block, matrixStep = matrix.Height * MatrixProduct.Block;
         fixed (float* x = input.Host(0, from.First, 1), weights = matrix.Host, y = Host(0, to.First, 1))
         {
             if (to.Count == 1)
             {
-                Products.Add(x, input.imageLength, weights, matrix.Height, matrixStep, blocks, y, imageLength, images);
+                MatrixProduct.Add(x, input.imageLength, weights, matrix.Height, matrixStep, blocks, y, imageLength, images);
             }
             else
             {
                 for (long n = 0; n < images; n++)
                 {
-                    Products.Add(
+                    MatrixProduct.Add(
                         x + (n * input.imageLength), from.Step * input.channels, weights, matrix.Height, matrixStep, blocks,
                         y + (n * imageLength), to.Step * channels, to.Count);
                 }
@@ -118,7 +118,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     public void Activate(int first, int count) => Activated!.Activate(Nonlinearity, this, first, first, count);
 
     /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
-    public void Activate(Nonlinearity nonlinearity, Rows source, int from, int to, int count)
+    public void Activate(Nonlinearity nonlinearity, RowCache source, int from, int to, int count)
     {
         if (kernels is not null)
         {
@@ -136,7 +136,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     }
 
     /// <summary>x + a sigmoid(b), where (a, b) are the halves of <paramref name="gated"/>'s channels; activated.</summary>
-    public void Gate(Rows input, Rows gated, int first, int count)
+    public void Gate(RowCache input, RowCache gated, int first, int count)
     {
         if (kernels is not null)
         {
@@ -175,7 +175,7 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
         int length = values.Length / images;
         if (device is not null)
         {
-            RowSpace.Floats(View(column).narrow(2, 0, length)).CopyTo(values);
+            RowAllocator.Floats(View(column).narrow(2, 0, length)).CopyTo(values);
             return;
         }
 
@@ -197,9 +197,9 @@ internal sealed unsafe class Rows(long[] shape, float[]? host, (Tensor Tensor, K
     private static uint Code(Nonlinearity nonlinearity) => nonlinearity switch { Nonlinearity.ConcatElu => 2, Nonlinearity.Elu => 1, _ => 0 };
 
     /// <summary>Where the kernels write activations; where they write none, anything.</summary>
-    private Rows Target(bool activate) => activate ? Activated! : this;
+    private RowCache Target(bool activate) => activate ? Activated! : this;
 
-    private void Take(Rows source, int from, int step, int to, int count, bool add) => kernels!.ForEach(
+    private void Take(RowCache source, int from, int step, int to, int count, bool add) => kernels!.ForEach(
         "row_copy", ScalarType.Float32, (long)images * count * channels, [source.device!, device!],
         [(uint)(count * channels), (uint)channels, .. source.Place(from), (uint)step, .. Place(to), add ? 1u : 0u]);
 }

@@ -3,11 +3,11 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Client.Models;
 
 /// <summary>Images of a job while their rows come in, in any order and possibly more than once.</summary>
-public sealed class DrawnImages
+public sealed class SampledImages
 {
     private readonly int[] _rows;
 
-    public DrawnImages(ModelCard model, int count)
+    public SampledImages(ModelInfo model, int count)
     {
         _rows = new int[count];
         Images = new(new byte[count * model.ImageBytes], count, model.Channels, model.Size);
@@ -19,7 +19,7 @@ public sealed class DrawnImages
     /// <summary>From 0 to 1.</summary>
     public double Done => (double)_rows.Sum() / (_rows.Length * Images.Size);
 
-    public void Add(RowDrawn row)
+    public void Add(RowSampled row)
     {
         var width = Images.Size;
         for (var image = row.First; image < row.End; image++)

@@ -6,7 +6,7 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Tests.Simulation;
 
 /// <summary>A worker alone in its generation, whose replica breaks when the test wants it to.</summary>
-public sealed class WorkerDeviceTests : IDisposable
+public sealed class WorkerServiceTests : IDisposable
 {
     private static readonly RunSpec Spec = Presets.Quick with { Shards = 2, BatchSize = 4 };
 
@@ -14,10 +14,10 @@ public sealed class WorkerDeviceTests : IDisposable
 
     private readonly DeviceThreads threads = new(1);
     private readonly Replicas replicas = new();
-    private readonly WorkerDevice worker;
+    private readonly WorkerService worker;
 
-    public WorkerDeviceTests() => worker = new(
-        "worker-0", threads, replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)), TimeProvider.System, NullLogger<WorkerDevice>.Instance);
+    public WorkerServiceTests() => worker = new(
+        "worker-0", threads, replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)), TimeProvider.System, NullLogger<WorkerService>.Instance);
 
     public void Dispose() => threads.Dispose();
 
@@ -26,7 +26,7 @@ public sealed class WorkerDeviceTests : IDisposable
     {
         await JoinAsync();
         await worker.StepAsync(new("run", First, 0));
-        Assert.Equal(1, (await EnrolAsync(generation: 2)).Step);
+        Assert.Equal(1, (await PrepareAsync(generation: 2)).Step);
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class WorkerDeviceTests : IDisposable
     {
         await JoinAsync();
         await StepAndGoOnAsync(0);
-        Assert.Equal(1, (await EnrolAsync(generation: 2)).Step);
+        Assert.Equal(1, (await PrepareAsync(generation: 2)).Step);
         await worker.JoinAsync(new("run", Second, ["worker-0"], Spec, Step: 1, Source: null, MustLoad: false));
         await worker.StepAsync(new("run", Second, 1));
         Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await worker.HashAsync(new("run", Second, 2)));
@@ -89,11 +89,11 @@ public sealed class WorkerDeviceTests : IDisposable
         await worker.HashAsync(new("run", First, 1));
         replicas.Breaks = true;
         Assert.Equal(1, (await worker.StepAsync(new("run", First, 1))).Step);
-        foreach (Func<Task> next in new Func<Task>[] { () => worker.HashAsync(new("run", First, 2)), () => worker.StepAsync(new("run", First, 2)), () => EnrolAsync(generation: 2) })
+        foreach (Func<Task> next in new Func<Task>[] { () => worker.HashAsync(new("run", First, 2)), () => worker.StepAsync(new("run", First, 2)), () => PrepareAsync(generation: 2) })
             Assert.Equal("broken", (await Assert.ThrowsAsync<IOException>(next)).Message);
         replicas.Breaks = false;
         await worker.LeaveAsync("run", 2);
-        Assert.Null((await EnrolAsync(generation: 3)).Step);
+        Assert.Null((await PrepareAsync(generation: 3)).Step);
     }
 
     [Fact]
@@ -113,7 +113,7 @@ public sealed class WorkerDeviceTests : IDisposable
         await JoinAsync();
         GenerationId again = new(1, Guid.NewGuid());
 
-        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(() => worker.EnrolAsync(new("run", again, Spec, IfHeld: false)));
+        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(() => worker.PrepareAsync(new("run", again, Spec, OnlyIfServing: false)));
 
         Assert.Equal(1, refusal.Newest);
         await Assert.ThrowsAsync<StaleOrderException>(() => worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
@@ -131,7 +131,7 @@ public sealed class WorkerDeviceTests : IDisposable
         for (int step = 0; step < 20; step++)
             await worker.StepAsync(new("run", First, step));
 
-        JoinReport again = await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
+        JoinResponse again = await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
 
         Assert.Equal(0, again.Step);
         Assert.Same(exchange, worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty)));
@@ -141,18 +141,18 @@ public sealed class WorkerDeviceTests : IDisposable
     /// <returns>The state's hash after the step, when the shards of the next are computed.</returns>
     private async Task<string> StepAndGoOnAsync(long step)
     {
-        await worker.StepAsync(new("run", First, step, GoesOn: true));
+        await worker.StepAsync(new("run", First, step, PrefetchNext: true));
         // Comes after the step's end, which asks for the next shards; what is asked for then comes after those.
         string hash = await worker.HashAsync(new("run", First, step + 1));
         await worker.SnapshotAsync(new("run", First, step + 1, null));
         return hash;
     }
 
-    private Task<Holding> EnrolAsync(int generation) => worker.EnrolAsync(new("run", new(generation, Guid.Empty), Spec, IfHeld: false));
+    private Task<PrepareResponse> PrepareAsync(int generation) => worker.PrepareAsync(new("run", new(generation, Guid.Empty), Spec, OnlyIfServing: false));
 
     private async Task JoinAsync()
     {
-        await EnrolAsync(generation: 1);
+        await PrepareAsync(generation: 1);
         await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
     }
 

@@ -4,7 +4,7 @@ namespace PixelCnnCluster.Training;
 /// What a step's exchange has for one peer, in order. It is kept until the next step begins, so that a new connection can bring all of it again: what the old one
 /// had taken on may be lost, and what comes twice counts once.
 /// </summary>
-public sealed class Outbox
+public sealed class SendQueue
 {
     private readonly Lock gate = new();
     private readonly List<(Chunk Chunk, Func<bool> IsWanted)> chunks = [];

@@ -7,16 +7,16 @@ namespace PixelCnnCluster.Actors;
 /// generation is no longer the best that can be had. Used from one coordinator's turns only.
 /// </summary>
 /// <param name="onUnfit">Told each worker whose work failed.</param>
-internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<string, Exception> onUnfit)
+internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<string, Exception> onUnfit)
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), FarewellPatience = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1), GoneFor = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), ReleaseTimeout = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1), GoneFor = TimeSpan.FromSeconds(5);
 
     private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
-    private readonly Dictionary<string, Task> preparing = [];
-    private readonly HashSet<string> engaged = [], known = [];
+    private readonly Dictionary<string, Task> loading = [];
+    private readonly HashSet<string> claimed = [], known = [];
     private readonly Dictionary<string, (string? Process, long At)> gone = [];
-    private IReadOnlyList<string> allotted = [], passedOver = [];
-    private TimeSpan? patience;
+    private IReadOnlyList<string> assigned = [], passedOver = [];
+    private TimeSpan? waitTimeout;
     private TaskCompletionSource changed = new();
 
     /// <summary>Workers that the run does without, because their work failed.</summary>
@@ -25,47 +25,47 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
     /// <summary>A worker can serve the run, or is about to.</summary>
     public bool HasFit => Fit.Any();
 
-    private IEnumerable<string> Fit => allotted.Where(worker => !unfit.Contains(worker) && !IsGone(worker));
+    private IEnumerable<string> Fit => assigned.Where(worker => !unfit.Contains(worker) && !IsGone(worker));
 
     /// <summary>No worker of the run is merely away, and the cluster has no other to try.</summary>
     private bool IsHopeless => Unfit is [_, ..] names && !known.Except(names).Any() && !names.Except(passedOver).Any();
 
     /// <param name="unfit">Those that the cluster has passed over, because the run had told that they are.</param>
-    public void Allot(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
+    public void Assign(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
     {
-        foreach (string gone in preparing.Keys.Except(workers).ToList())
-            preparing.Remove(gone);
-        (allotted, passedOver) = (workers, unfit);
+        foreach (string gone in loading.Keys.Except(workers).ToList())
+            loading.Remove(gone);
+        (assigned, passedOver) = (workers, unfit);
         NoteKnown(workers);
-        Announce();
+        Signal();
     }
 
     /// <summary>Lets a wait for workers end after so long.</summary>
     public void Close(TimeSpan after)
     {
-        patience = after;
-        Announce();
+        waitTimeout = after;
+        Signal();
     }
 
     /// <summary>The worker is about to serve the run, and so is to be told when the run does without it.</summary>
-    public void Engage(string worker) => engaged.Add(worker);
+    public void Claim(string worker) => claimed.Add(worker);
 
     /// <summary>The newest that was opened, or is about to be.</summary>
     public int Generation { get; set; }
 
     /// <summary>Lets all workers go without a word.</summary>
-    public void Forget() => engaged.Clear();
+    public void Forget() => claimed.Clear();
 
     /// <summary>The worker has not been let go.</summary>
-    public bool IsEngaged(string worker) => engaged.Contains(worker);
+    public bool IsClaimed(string worker) => claimed.Contains(worker);
 
     /// <summary>Lets all workers go that were engaged, but some.</summary>
-    public void Dismiss(string run, int generation, IEnumerable<string> but)
+    public void ReleaseAllBut(string run, int generation, IEnumerable<string> but)
     {
-        foreach (string worker in engaged.Except(but).ToList())
+        foreach (string worker in claimed.Except(but).ToList())
         {
-            engaged.Remove(worker);
-            _ = DismissAsync(worker, run, generation);
+            claimed.Remove(worker);
+            _ = ReleaseAsync(worker, run, generation);
         }
     }
 
@@ -75,7 +75,7 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
     private bool IsGone(string worker) =>
         gone.TryGetValue(worker, out var known) && cluster.ProcessOf(worker) == known.Process && time.GetElapsedTime(known.At) < GoneFor;
 
-    public bool IsAllotted(string worker) => allotted.Contains(worker);
+    public bool IsAssigned(string worker) => assigned.Contains(worker);
 
     public bool IsFit(string worker) => Fit.Contains(worker);
 
@@ -100,12 +100,12 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
         long begun = time.GetTimestamp();
         for (bool told = false; ;)
         {
-            string[] fit = [.. Fit], ready = [.. fit.Where(worker => preparing.GetValueOrDefault(worker) is not { IsCompleted: false })];
+            string[] fit = [.. Fit], ready = [.. fit.Where(worker => loading.GetValueOrDefault(worker) is not { IsCompleted: false })];
             if (fit.Length > 0)
                 return ready.Length > 0 ? ready : fit;
             if (IsHopeless)
                 return mayGiveUp ? [] : throw unfit.Fault;
-            if (time.GetElapsedTime(begun) >= patience)
+            if (time.GetElapsedTime(begun) >= waitTimeout)
                 return [];
             // A coordinator that has just come back is told its workers at once.
             await Task.WhenAny(changed.Task, Task.Delay(WaitWorthTelling, time));
@@ -124,15 +124,15 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
     /// <summary>Why another generation should take the place of one with these members; null if none should. Newcomers are let in when they have read the data.</summary>
     public RegroupException? ReasonToRegroup(IReadOnlyList<string> members, RunSpec spec)
     {
-        if (members.FirstOrDefault(member => !IsAllotted(member)) is { } leaver)
+        if (members.FirstOrDefault(member => !IsAssigned(member)) is { } leaver)
             return new(GenerationCause.WorkerLeft, $"{leaver} left");
         foreach (string newcomer in Fit.Except(members).ToList())
         {
-            if (!preparing.TryGetValue(newcomer, out Task? prepared))
-                Prepare(newcomer, spec);
+            if (!loading.TryGetValue(newcomer, out Task? prepared))
+                LoadData(newcomer, spec);
             else if (prepared.IsCompleted)
             {
-                preparing.Remove(newcomer);
+                loading.Remove(newcomer);
                 if (prepared.Exception?.InnerException is { } mistake)
                 {
                     DeclareUnfit(newcomer, mistake);
@@ -147,16 +147,16 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
     }
 
     /// <summary>Has a worker read the data, beside what goes on. It is let in when it has.</summary>
-    public void Prepare(string worker, RunSpec spec)
+    public void LoadData(string worker, RunSpec spec)
     {
-        if (!preparing.ContainsKey(worker))
-            preparing[worker] = PrepareAsync(worker, spec);
+        if (!loading.ContainsKey(worker))
+            loading[worker] = LoadDataAsync(worker, spec);
     }
 
     /// <summary>Tells a worker that the run does without it, until it has heard or is lost.</summary>
-    private async Task DismissAsync(string worker, string run, int generation)
+    private async Task ReleaseAsync(string worker, string run, int generation)
     {
-        for (long begun = time.GetTimestamp(); time.GetElapsedTime(begun) < FarewellPatience;)
+        for (long begun = time.GetTimestamp(); time.GetElapsedTime(begun) < ReleaseTimeout;)
         {
             try
             {
@@ -170,15 +170,15 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
         }
     }
 
-    private async Task PrepareAsync(string worker, RunSpec spec)
+    private async Task LoadDataAsync(string worker, RunSpec spec)
     {
-        for (long begun = time.GetTimestamp(); IsAllotted(worker);)
+        for (long begun = time.GetTimestamp(); IsAssigned(worker);)
         {
             if (time.GetElapsedTime(begun) > Timeouts.Data)
                 throw new TimeoutException($"{worker} has not read the data within {Timeouts.Data.TotalMinutes:F0} minutes.");
             try
             {
-                await cluster.Find(worker).PrepareAsync(spec);
+                await cluster.Find(worker).LoadDataAsync(spec);
                 return;
             }
             catch (Exception fault) when (fault is not UserErrorException)
@@ -188,7 +188,7 @@ internal sealed class Roster(RunCluster cluster, TimeProvider time, Action<strin
         }
     }
 
-    private void Announce()
+    private void Signal()
     {
         TaskCompletionSource announced = changed;
         changed = new();

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Actors;
 /// Opens a run's generations: takes the next number by compare-and-set, asks the workers what they hold, decides where to go on, and
 /// brings every worker's state there, proved by its hash.
 /// </summary>
-internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLease lease, Roster roster, RunHistory history, RunCluster cluster, StepClock clock, Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
+internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLease lease, WorkerPool roster, RunHistory history, RunCluster cluster, StepRunner clock, Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), FolderDelay = TimeSpan.FromSeconds(2);
 
@@ -31,13 +31,13 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     private bool isMissingTold;
 
     /// <summary>What the members reported when the newest generation began; the first is whom the others copied.</summary>
-    public IReadOnlyList<JoinReport> Reports { get; private set; } = [];
+    public IReadOnlyList<JoinResponse> Reports { get; private set; } = [];
 
     /// <returns>Null if the wait for workers was ended.</returns>
     /// <exception cref="UserErrorException">No worker can serve the run, because of a mistake of the user's.</exception>
     /// <exception cref="WorkerFaultException">The work of every worker has failed.</exception>
-    /// <exception cref="LedgerLostException">Another coordinator has taken over.</exception>
-    public async Task<Crew?> OpenAsync(long step)
+    /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
+    public async Task<Generation?> StartAsync(long step)
     {
         while (true)
         {
@@ -49,10 +49,10 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             string[] mayHold = holders;
             holders = [.. holders.Union(candidates)];
             await lease.WriteAsync(record => record with { Generation = number, Holders = holders });
-            Holding[] holdings = await EnrolAsync(NewCrew(id, candidates), ifHeld: false, step, mayHold);
+            PrepareResponse[] holdings = await PrepareAsync(NewGeneration(id, candidates), ifHeld: false, step, mayHold);
             // The state must not go with workers that leave before another has it.
             if (holdings.All(holding => holding.Step is null))
-                holdings = [.. holdings, .. await EnrolAsync(NewCrew(id, [.. holders.Except(candidates)]), ifHeld: true, step, mayHold)];
+                holdings = [.. holdings, .. await PrepareAsync(NewGeneration(id, [.. holders.Except(candidates)]), ifHeld: true, step, mayHold)];
             if (newestHeard >= number)
             {
                 // A worker that refuses may have the newest state.
@@ -82,7 +82,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             }
 
             await OutliveRivalsAsync(holdings);
-            Crew crew = NewCrew(id, [.. holdings.Select(holding => holding.Worker)]);
+            Generation crew = NewGeneration(id, [.. holdings.Select(holding => holding.Worker)]);
             if (!await JoinAsync(crew, holdings, step))
             {
                 await Task.Delay(RetryDelay, time);
@@ -99,10 +99,10 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     }
 
     /// <summary>The newest generation's state is saved, and its workers are let go.</summary>
-    public void LetGo() => holders = [];
+    public void ForgetHolders() => holders = [];
 
     /// <summary>Tells a fault, and does without the worker from now on unless it was merely lost.</summary>
-    public void Blame(long step, WorkerFaultException fault)
+    public void HandleFault(long step, WorkerFaultException fault)
     {
         if (fault.InnerException is PeerLostException)
             roster.NoteGone(fault.Worker);
@@ -112,21 +112,21 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
             roster.DeclareUnfit(fault.Worker, fault);
     }
 
-    private Crew NewCrew(GenerationId id, IReadOnlyList<string> workers) => new(run, id, workers, cluster, roster, () => clock.AnswerTimeout, time);
+    private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) => new(run, id, workers, cluster, roster, () => clock.AnswerTimeout, time);
 
     /// <summary>
     /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered: they may
     /// have a large data set to read, and come later.
     /// </summary>
     /// <param name="mayHold">Workers that may have a state.</param>
-    private async Task<Holding[]> EnrolAsync(Crew crew, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
+    private async Task<PrepareResponse[]> PrepareAsync(Generation crew, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
     {
-        Dictionary<string, Task<Holding?>> answers = crew.Workers.ToDictionary(
-            worker => worker, worker => EnrolAsync(crew, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
+        Dictionary<string, Task<PrepareResponse?>> answers = crew.Workers.ToDictionary(
+            worker => worker, worker => PrepareAsync(crew, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
         await Task.WhenAll(answers.Where(answer => mayHold.Contains(answer.Key)).Select(answer => answer.Value));
-        for (List<Task<Holding?>> pending = [.. answers.Values]; pending.Count > 0;)
+        for (List<Task<PrepareResponse?>> pending = [.. answers.Values]; pending.Count > 0;)
         {
-            Task<Holding?> answer = await Task.WhenAny(pending);
+            Task<PrepareResponse?> answer = await Task.WhenAny(pending);
             pending.Remove(answer);
             if (await answer is not null)
                 break;
@@ -136,17 +136,17 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         if (!all.IsCompleted)
             await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, time));
         foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))
-            roster.Prepare(late, spec);
-        return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<Holding>()];
+            roster.LoadData(late, spec);
+        return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<PrepareResponse>()];
     }
 
     /// <returns>Null if the worker cannot take part.</returns>
-    private async Task<Holding?> EnrolAsync(Crew crew, string worker, bool ifHeld, long step, TimeSpan? timeout)
+    private async Task<PrepareResponse?> PrepareAsync(Generation crew, string worker, bool ifHeld, long step, TimeSpan? timeout)
     {
-        roster.Engage(worker);
+        roster.Claim(worker);
         try
         {
-            return await crew.AskAsync(worker, grain => grain.EnrolAsync(new(run, crew.Id, spec, ifHeld)), timeout);
+            return await crew.AskAsync(worker, grain => grain.PrepareAsync(new(run, crew.Id, spec, ifHeld)), timeout);
         }
         catch (Exception fault) when (ifHeld && fault is (UserErrorException or WorkerFaultException { IsLoss: false }))
         {
@@ -164,7 +164,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         }
         catch (WorkerFaultException fault)
         {
-            Blame(step, fault);
+            HandleFault(step, fault);
         }
 
         return null;
@@ -174,7 +174,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// Leaves out workers that round differently from those that have trained the run since it began or was resumed, or from most of those that
     /// begin it: a step would not be the same whoever did it.
     /// </summary>
-    private Holding[] Admit(Holding[] holdings, long step)
+    private PrepareResponse[] Admit(PrepareResponse[] holdings, long step)
     {
         if (spec.MixedWorkers || holdings.Length == 0)
             return holdings;
@@ -200,7 +200,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// Nobody has the state that the run has saved, nor finds its checkpoint. The run must not go on from an older state without a word, as where a
     /// folder's volume is not mounted.
     /// </summary>
-    private bool IsStateMissing(Holding[] holdings, long step)
+    private bool IsStateMissing(PrepareResponse[] holdings, long step)
     {
         if (lease.Record.SavedStep is not { } saved || holdings.Any(holding => Math.Max(holding.Step ?? 0, holding.Checkpoint ?? 0) >= saved))
             return false;
@@ -216,7 +216,7 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     /// <summary>
     /// An earlier coordinator cannot commit a step without all of its workers; if none of them has turned to this one, its lease must run out first.
     /// </summary>
-    private async Task OutliveRivalsAsync(Holding[] holdings)
+    private async Task OutliveRivalsAsync(PrepareResponse[] holdings)
     {
         if (rivals is not null && !holdings.Any(holding => holding.Step is not null && rivals.Contains(holding.Worker)))
             await Task.Delay(RunLease.Duration, time);
@@ -224,39 +224,39 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
     }
 
     /// <returns>False if a worker failed, so that another generation must be opened.</returns>
-    private async Task<bool> JoinAsync(Crew crew, Holding[] holdings, long step)
+    private async Task<bool> JoinAsync(Generation crew, PrepareResponse[] holdings, long step)
     {
         try
         {
-            Reports = await BringAsync(crew, holdings);
+            Reports = await ShareStateAsync(crew, holdings);
         }
         catch (WorkerFaultException fault)
         {
-            Blame(step, fault);
+            HandleFault(step, fault);
             return false;
         }
 
         string agreed = Reports.CountBy(report => report.StateHash).MaxBy(pair => pair.Value).Key;
-        foreach (JoinReport other in Reports.Where(report => report.StateHash != agreed))
+        foreach (JoinResponse other in Reports.Where(report => report.StateHash != agreed))
         {
-            Blame(other.Step, new(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
+            HandleFault(other.Step, new(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
         }
 
         return Reports.All(report => report.StateHash == agreed);
     }
 
     /// <summary>First the worker that has, loads or makes the state, then the others, which copy it if need be.</summary>
-    private async Task<JoinReport[]> BringAsync(Crew crew, Holding[] holdings)
+    private async Task<JoinResponse[]> ShareStateAsync(Generation crew, PrepareResponse[] holdings)
     {
         var plan = StatePlan.For(holdings);
-        JoinReport made = await crew.AskAsync(plan.Maker, grain => grain.JoinAsync(Order(plan.Step, source: null)));
+        JoinResponse made = await crew.AskAsync(plan.Maker, grain => grain.JoinAsync(Order(plan.Step, source: null)));
         foreach (string refused in made.Refused)
             history.Add(new FaultNoticed(made.Step, plan.Maker, refused));
-        Dictionary<string, Holding> held = holdings.ToDictionary(holding => holding.Worker);
+        Dictionary<string, PrepareResponse> held = holdings.ToDictionary(holding => holding.Worker);
         TimeSpan timeout = clock.AnswerTimeout;
         try
         {
-            JoinReport[] reports = await crew.AskAllAsync(
+            JoinResponse[] reports = await crew.AskAllAsync(
                 (worker, grain) => worker == plan.Maker ? Task.FromResult(made) : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)),
                 timeout * 2).WaitAsync(timeout, time);
             return [made, .. reports];
@@ -264,10 +264,10 @@ internal sealed partial class GenerationOpening(string run, RunSpec spec, RunLea
         catch (TimeoutException)
         {
             // Whoever copies the state waits for the worker that has it.
-            throw await crew.AccuseAsync("joining", timeout);
+            throw await crew.FindStragglerAsync("joining", timeout);
         }
 
-        GenerationOrder Order(long? at, string? source) => new(run, crew.Id, crew.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
+        JoinRequest Order(long? at, string? source) => new(run, crew.Id, crew.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}: {Workers} go on after step {Step} with state {StateHash}")]

@@ -5,7 +5,7 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>A run's stay on the device. Its replica outlives generations.</summary>
-internal sealed class Tenancy(string run) : IDisposable
+internal sealed class WorkerSession(string run) : IDisposable
 {
     private CancellationTokenSource generationOver = new();
 
@@ -15,7 +15,7 @@ internal sealed class Tenancy(string run) : IDisposable
     public GenerationId Generation { get; private set; }
 
     /// <summary>The part in the current generation, once joined.</summary>
-    public Membership? Member { get; set; }
+    public GenerationMember? Member { get; set; }
 
     public IReplica? Replica { get; set; }
 
@@ -77,7 +77,7 @@ internal sealed class Tenancy(string run) : IDisposable
 }
 
 /// <summary>A worker's part in a generation.</summary>
-internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, GradientExchange Exchange, JoinReport Report)
+internal sealed record GenerationMember(WorkerSession Session, JoinRequest Request, GradientExchange Exchange, JoinResponse Response)
 {
     public PeerLoss PeerLoss { get; } = new();
 
@@ -85,13 +85,13 @@ internal sealed record Membership(Tenancy Tenancy, GenerationOrder Order, Gradie
     public long? Applied { get; set; }
 
     /// <summary>Of the newest step that the device has been asked for.</summary>
-    public ShardWork? Work { get; set; }
+    public StepPipeline? Work { get; set; }
 }
 
 /// <summary>The work on this worker's shards of a step.</summary>
 /// <param name="Turn">Completes when the device has applied the step before and comes to this one.</param>
-internal sealed record ShardWork(long Step, Task Turn, Task<ComputedShards> Done);
+internal sealed record StepPipeline(long Step, Task Turn, Task<ComputedShards> Done);
 
-/// <param name="Losses">See <see cref="StepReport"/>.</param>
+/// <param name="Losses">See <see cref="StepResponse"/>.</param>
 /// <param name="Idle">From the end of the step before until they were begun; null in a generation's first step.</param>
 internal sealed record ComputedShards(double[] Losses, TimeSpan? Idle, long Begun, long Ended);

@@ -10,30 +10,30 @@ namespace PixelCnnCluster.Actors;
 /// generation: orders of any other are refused. Whatever touches the replica runs on the device, one after another, and looks first whether
 /// its generation is still the one.
 /// </summary>
-public sealed class WorkerDevice(
-    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics, TimeProvider time, ILogger<WorkerDevice> log)
+public sealed class WorkerService(
+    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics, TimeProvider time, ILogger<WorkerService> log)
 {
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
 
     private readonly Lock gate = new();
     private readonly RepeatedCalls calls = new(), writes = new();
-    private Tenancy? tenancy;
-    private (CheckpointOrder Order, Func<CheckpointReport> Write)? snapshot;
+    private WorkerSession? session;
+    private (CheckpointRequest Order, Func<CheckpointResponse> Write)? snapshot;
     private WorkerPhase phase;
     private long heard;
 
     /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
-    public bool IsNeeded => tenancy is { } mine && (time.GetElapsedTime(heard) < Silence || !mine.Writing.IsCompleted);
+    public bool IsNeeded => session is { } mine && (time.GetElapsedTime(heard) < IdleTimeout || !mine.Writing.IsCompleted);
 
-    public Task PrepareAsync(RunSpec spec) => device.RunAsync(() => replicas.Load(spec));
+    public Task LoadDataAsync(RunSpec spec) => device.RunAsync(() => replicas.Load(spec));
 
-    public Task<Holding> EnrolAsync(EnrolOrder order)
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest order)
     {
         lock (gate)
         {
             heard = time.GetTimestamp();
-            if (tenancy is { Generation: var newest } && tenancy.Run == order.Run && newest != order.Generation && newest.Number >= order.Generation.Number)
+            if (session is { Generation: var newest } && session.Run == order.Run && newest != order.Generation && newest.Number >= order.Generation.Number)
             {
                 throw new StaleOrderException($"{name} has heard of generation {newest} of run {order.Run}; this opening of generation {order.Generation} is over.")
                 {
@@ -41,15 +41,15 @@ public sealed class WorkerDevice(
                 };
             }
 
-            if (order.IfHeld && tenancy?.Run != order.Run)
+            if (order.OnlyIfServing && session?.Run != order.Run)
                 throw new StaleOrderException($"{name} does not serve run {order.Run} any more.");
-            if (tenancy is { } former && former.Run != order.Run)
+            if (session is { } former && former.Run != order.Run)
                 Evict(former);
-            tenancy ??= new(order.Run);
-            if (tenancy.Generation != order.Generation)
-                tenancy.Begin(order.Generation);
-            Tenancy mine = tenancy;
-            return calls.Once((order.Run, order.Generation, nameof(EnrolAsync)), () => device.RunAsync(() =>
+            session ??= new(order.Run);
+            if (session.Generation != order.Generation)
+                session.Begin(order.Generation);
+            WorkerSession mine = session;
+            return calls.Once((order.Run, order.Generation, nameof(PrepareAsync)), () => device.RunAsync(() =>
             {
                 mine.ThrowIfBroken();
                 phase = WorkerPhase.Loading;
@@ -60,45 +60,45 @@ public sealed class WorkerDevice(
                     metrics.AddLoad(order.Run, time.GetElapsedTime(begun));
                 }
 
-                return new Holding(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(order.Spec)) { Arithmetic = replicas.Arithmetic(order.Spec) };
+                return new PrepareResponse(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(order.Spec)) { Arithmetic = replicas.Arithmetic(order.Spec) };
             }));
         }
     }
 
-    public Task<JoinReport> JoinAsync(GenerationOrder order)
+    public Task<JoinResponse> JoinAsync(JoinRequest order)
     {
         lock (gate)
         {
             heard = time.GetTimestamp();
-            if (tenancy is not { } mine || mine.Run != order.Run || mine.Generation != order.Generation)
+            if (session is not { } mine || mine.Run != order.Run || mine.Generation != order.Generation)
                 throw new StaleOrderException($"{name} is not enrolled for generation {order.Generation} of run {order.Run}.");
             // Joined is joined: another exchange of the same generation would take the peers' connections from the first.
             return mine.Member is { } member
-                ? Task.FromResult(member.Report)
+                ? Task.FromResult(member.Response)
                 : calls.Once((order.Run, order.Generation, nameof(JoinAsync)), () => JoinAsync(mine, order));
         }
     }
 
-    public Task<StepReport> StepAsync(StepOrder order) => AsMember(order, order.Run, order.Generation, member => StepAsync(member, order));
+    public Task<StepResponse> StepAsync(StepRequest order) => AsMember(order, order.Run, order.Generation, member => StepAsync(member, order));
 
     /// <summary>The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.</summary>
     public GradientExchange? ExchangeFor(PeerGreeting greeting) =>
-        tenancy?.Member is { } member && member.Order.Run == greeting.Run && member.Order.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
+        session?.Member is { } member && member.Request.Run == greeting.Run && member.Request.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
 
-    public Task<StateSlice> ReadStateAsync(StateOrder order) => AtStep(
-        null, order.Run, order.Generation, order.Step, replica => new StateSlice(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow, replica.Images), WorkerPhase.Waiting);
+    public Task<StateResponse> ReadStateAsync(StateRequest order) => AtStep(
+        null, order.Run, order.Generation, order.Step, replica => new StateResponse(replica.ReadState(order.Offset, order.Length), replica.SkippedInARow, replica.Images), WorkerPhase.Waiting);
 
-    public Task<EvaluationReport> EvaluateAsync(EvaluationOrder order) => AtStep(
-        order, order.Run, order.Generation, order.Step, replica => new EvaluationReport(replica.Evaluate(order.FirstBatch, order.EndBatch)), WorkerPhase.Scoring);
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => AtStep(
+        order, order.Run, order.Generation, order.Step, replica => new EvaluateResponse(replica.Evaluate(order.FirstBatch, order.EndBatch)), WorkerPhase.Evaluating);
 
-    public Task<SampleReport> SampleAsync(SampleOrder order) => AtStep(
-        order, order.Run, order.Generation, order.Step, replica => new SampleReport(replica.Sample(order.First, order.End)), WorkerPhase.Drawing);
+    public Task<SampleResponse> SampleAsync(SampleRequest order) => AtStep(
+        order, order.Run, order.Generation, order.Step, replica => new SampleResponse(replica.Sample(order.First, order.End)), WorkerPhase.Sampling);
 
-    public Task<string> HashAsync(StepOrder order) => AtStep(
+    public Task<string> HashAsync(StepRequest order) => AtStep(
         (order, nameof(HashAsync)), order.Run, order.Generation, order.Step, replica => replica.Hash(), WorkerPhase.Waiting);
 
     /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
-    public Task SnapshotAsync(CheckpointOrder order) => AtStep(
+    public Task SnapshotAsync(CheckpointRequest order) => AtStep(
         // Always anew: the copy before may have been lost on a full disk.
         null,
         order.Run,
@@ -111,17 +111,17 @@ public sealed class WorkerDevice(
         },
         WorkerPhase.Waiting);
 
-    public Task<CheckpointReport> WriteSnapshotAsync(CheckpointOrder order) => writes.Once(order, () =>
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => writes.Once(order, () =>
     {
-        if (tenancy is { Writing.IsCompleted: false })
+        if (session is { Writing.IsCompleted: false })
             throw new IOException($"{name} has not written the checkpoint before this one yet; see that the folder of run {order.Run} answers.");
-        if (tenancy is not { } mine || snapshot is not { } taken || taken.Order != order)
+        if (session is not { } mine || snapshot is not { } taken || taken.Order != order)
             throw new StaleOrderException($"{name} has no snapshot of step {order.Step} of run {order.Run}.");
         snapshot = null;
-        Task<CheckpointReport> written = device.RunAsideAsync(() =>
+        Task<CheckpointResponse> written = device.RunAsideAsync(() =>
         {
             long begun = time.GetTimestamp();
-            CheckpointReport report = taken.Write();
+            CheckpointResponse report = taken.Write();
             metrics.AddCheckpoint(order.Run, time.GetElapsedTime(begun));
             return report;
         });
@@ -133,7 +133,7 @@ public sealed class WorkerDevice(
     {
         lock (gate)
         {
-            if (tenancy is { } mine && mine.Run == run && mine.Generation.Number <= generation)
+            if (session is { } mine && mine.Run == run && mine.Generation.Number <= generation)
                 Evict(mine);
             return Task.CompletedTask;
         }
@@ -142,13 +142,13 @@ public sealed class WorkerDevice(
     public WorkerStatus Status()
     {
         lock (gate)
-            return new(name, device.Description, tenancy?.Run, tenancy?.Generation.Number ?? 0, tenancy?.Member is null ? 0 : tenancy.Replica!.Step, tenancy is null ? WorkerPhase.Idle : phase)
+            return new(name, device.Description, session?.Run, session?.Generation.Number ?? 0, session?.Member is null ? 0 : session.Replica!.Step, session is null ? WorkerPhase.Idle : phase)
             {
                 BusySeconds = device.BusyFor.TotalSeconds,
             };
     }
 
-    private async Task<JoinReport> JoinAsync(Tenancy mine, GenerationOrder order)
+    private async Task<JoinResponse> JoinAsync(WorkerSession mine, JoinRequest order)
     {
         IReplica replica = mine.Replica!;
         IReadOnlyList<string> refused = [];
@@ -158,7 +158,7 @@ public sealed class WorkerDevice(
             await OnDeviceAsync(() => refused = mine.Start(order.MustLoad));
         int rank = order.Workers.ToList().IndexOf(name);
         ReplicaFacts facts = replica.Facts;
-        JoinReport? report = null;
+        JoinResponse? report = null;
         await OnDeviceAsync(() =>
         {
             report = new(name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, replica.Hash(), refused)
@@ -169,7 +169,7 @@ public sealed class WorkerDevice(
             {
                 if (mine.Generation != order.Generation || mine.IsOver)
                     throw Left(order.Run);
-                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientParts, order.Spec.Wire, replica.NewVector, mine.Over), report);
+                mine.Member = new(mine, order, new(new(order.Spec.Shards), order.Workers.Count, rank, replica.GradientBuckets, order.Spec.Wire, replica.NewVector, mine.Over), report);
                 PeerLink.Start(
                     mine.Member.Exchange, new(order.Run, order.Generation.Number, name, order.Generation.Nonce), order.Workers, network, bytes => metrics.AddSent(order.Run, bytes),
                     mine.Member.PeerLoss.Tell, time, log, mine.Over);
@@ -187,15 +187,15 @@ public sealed class WorkerDevice(
         });
     }
 
-    private async Task<StepReport> StepAsync(Membership member, StepOrder order)
+    private async Task<StepResponse> StepAsync(GenerationMember member, StepRequest order)
     {
-        IReplica replica = member.Tenancy.Replica!;
+        IReplica replica = member.Session.Replica!;
         using Activity? span = Traces.Begin("worker step", ("run", order.Run), ("generation", order.Generation), ("step", order.Step + 1), ("worker", name));
         long ordered = time.GetTimestamp();
-        ShardWork work = WorkOn(member, order.Step);
+        StepPipeline work = WorkOn(member, order.Step);
         // Not under the gate: where all shards are there, the exchange begins with sums.
         await work.Turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        GradientRound round = member.Exchange.Begin(order.Step);
+        AllReduceStep round = member.Exchange.Begin(order.Step);
         ComputedShards computed = await work.Done;
         phase = WorkerPhase.Exchanging;
         Traces.Add("compute", computed.Begun, computed.Ended, time);
@@ -210,19 +210,19 @@ public sealed class WorkerDevice(
         metrics.AddPhase(order.Run, StepPhase.Reduce, time.GetElapsedTime(begun, summed));
         metrics.AddPhase(order.Run, StepPhase.Gather, time.GetElapsedTime(summed));
         exchanging?.Stop();
-        var report = new TaskCompletionSource<StepReport>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var report = new TaskCompletionSource<StepResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
         _ = device.RunAsync(() =>
         {
             try
             {
                 Apply();
-                if (order.GoesOn)
+                if (order.PrefetchNext)
                     WorkOn(member, order.Step + 1);
             }
             catch (Exception fault)
             {
                 if (!report.TrySetException(fault))
-                    member.Tenancy.Fault = fault;
+                    member.Session.Fault = fault;
             }
         });
         return await report.Task;
@@ -241,13 +241,13 @@ public sealed class WorkerDevice(
     }
 
     /// <summary>Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the order comes first or the step before goes on.</summary>
-    private ShardWork WorkOn(Membership member, long step)
+    private StepPipeline WorkOn(GenerationMember member, long step)
     {
         lock (gate)
         {
             if (member.Work is { } known && known.Step == step)
                 return known;
-            var work = new ShardWork(step, device.RunAsync(() => Check(member, step)), device.RunAsync(Compute));
+            var work = new StepPipeline(step, device.RunAsync(() => Check(member, step)), device.RunAsync(Compute));
             // An old order that comes late is refused on the device.
             if (member.Work is null || step > member.Work.Step)
                 member.Work = work;
@@ -260,10 +260,10 @@ public sealed class WorkerDevice(
             long begun = time.GetTimestamp();
             TimeSpan? idle = member.Applied is { } applied ? time.GetElapsedTime(applied, begun) : null;
             phase = WorkerPhase.Computing;
-            double[] losses = member.Tenancy.Replica!.ComputeShards(member.Exchange.Share, member.Exchange.Prepare(step));
+            double[] losses = member.Session.Replica!.ComputeShards(member.Exchange.Share, member.Exchange.Prepare(step));
             phase = WorkerPhase.Waiting;
             long end = time.GetTimestamp();
-            metrics.AddPhase(member.Order.Run, StepPhase.Compute, time.GetElapsedTime(begun, end));
+            metrics.AddPhase(member.Request.Run, StepPhase.Compute, time.GetElapsedTime(begun, end));
             return new(losses, idle, begun, end);
         }
     }
@@ -274,17 +274,17 @@ public sealed class WorkerDevice(
         {
             Check(member, step);
             phase = during;
-            T result = work(member.Tenancy.Replica!);
+            T result = work(member.Session.Replica!);
             phase = WorkerPhase.Waiting;
             return result;
         }));
 
-    private Task<T> AsMember<T>(object? call, string run, GenerationId generation, Func<Membership, Task<T>> work)
+    private Task<T> AsMember<T>(object? call, string run, GenerationId generation, Func<GenerationMember, Task<T>> work)
     {
         lock (gate)
         {
             heard = time.GetTimestamp();
-            Membership member = tenancy?.Member is { } current && current.Order.Run == run && current.Order.Generation == generation
+            GenerationMember member = session?.Member is { } current && current.Request.Run == run && current.Request.Generation == generation
                 ? current
                 : throw new StaleOrderException($"{name} is not in generation {generation} of run {run}.");
             return call is null ? work(member) : calls.Once(call, () => work(member));
@@ -293,19 +293,19 @@ public sealed class WorkerDevice(
 
     /// <summary>Refuses what is not for the generation, or not for the state.</summary>
     /// <param name="step">Steps that the state has applied.</param>
-    private void Check(Membership member, long step)
+    private void Check(GenerationMember member, long step)
     {
-        if (tenancy?.Member != member)
-            throw new StaleOrderException($"{name} has left generation {member.Order.Generation} of run {member.Order.Run}.");
-        member.Tenancy.ThrowIfBroken();
-        if (member.Tenancy.Replica!.Step != step)
-            throw new InvalidOperationException($"The replica is at step {member.Tenancy.Replica.Step} and cannot follow an order for step {step}.");
+        if (session?.Member != member)
+            throw new StaleOrderException($"{name} has left generation {member.Request.Generation} of run {member.Request.Run}.");
+        member.Session.ThrowIfBroken();
+        if (member.Session.Replica!.Step != step)
+            throw new InvalidOperationException($"The replica is at step {member.Session.Replica.Step} and cannot follow an order for step {step}.");
     }
 
-    private void Evict(Tenancy former)
+    private void Evict(WorkerSession former)
     {
         former.End();
-        tenancy = null;
+        session = null;
         snapshot = null;
         _ = device.RunAsync(former.Dispose);
     }

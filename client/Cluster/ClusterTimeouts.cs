@@ -4,10 +4,10 @@ namespace PixelCnnCluster.Client.Cluster;
 
 /// <summary>How long a console bears with a cluster that does not answer: a grain that comes back on another silo needs seconds.</summary>
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
-internal sealed class ClusterPatience(Task lost, TimeProvider time)
+internal sealed class ClusterTimeouts(Task lost, TimeProvider time)
 {
     /// <summary>What is silent for longer is lost.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
 
     private long _heardAt = time.GetTimestamp();
@@ -30,7 +30,7 @@ internal sealed class ClusterPatience(Task lost, TimeProvider time)
 
     /// <summary>Waits a moment before the next try.</summary>
     /// <exception cref="ClusterFaultException">The cluster has been silent for too long.</exception>
-    public Task BearAsync(Exception fault, CancellationToken leave) => time.GetElapsedTime(_heardAt) > Patience
-        ? throw new ClusterFaultException($"The cluster has not answered for {Patience.TotalSeconds} s: {fault.Message}", fault)
+    public Task BearAsync(Exception fault, CancellationToken leave) => time.GetElapsedTime(_heardAt) > Timeout
+        ? throw new ClusterFaultException($"The cluster has not answered for {Timeout.TotalSeconds} s: {fault.Message}", fault)
         : Task.Delay(RetryDelay, time, leave);
 }

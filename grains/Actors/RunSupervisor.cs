@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Actors;
 /// A silo's part in keeping runs alive: has the workers shared out anew when a silo came or went, and now and then, which also brings coordinators
 /// back that were lost. Before its own silo stops, it takes the silo's worker out of its run.
 /// </summary>
-public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrainFactory grains, ClusterWorkers cluster, ILocalSiloDetails silo, TimeProvider time, ILogger<RunKeeper> log) : BackgroundService, IHostedLifecycleService
+public sealed partial class RunSupervisor(string worker, WorkerService device, IGrainFactory grains, ClusterWorkers cluster, ILocalSiloDetails silo, TimeProvider time, ILogger<RunSupervisor> log) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2), Poll = TimeSpan.FromMilliseconds(50);
 
@@ -24,7 +24,7 @@ public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrain
                 if (asked == 0 || time.GetElapsedTime(asked) > Interval)
                 {
                     asked = time.GetTimestamp();
-                    await grains.GetGrain<IClusterGrain>(0).RetireAsync(worker, silo.SiloAddress.ToParsableString());
+                    await grains.GetGrain<IClusterGrain>(0).DrainAsync(worker, silo.SiloAddress.ToParsableString());
                 }
 
                 await Task.Delay(Poll, time, cancellationToken);
@@ -50,7 +50,7 @@ public sealed partial class RunKeeper(string worker, WorkerDevice device, IGrain
         {
             try
             {
-                await grains.GetGrain<IClusterGrain>(0).TendAsync();
+                await grains.GetGrain<IClusterGrain>(0).ReconcileAsync();
             }
             catch (Exception fault)
             {

@@ -6,9 +6,9 @@ namespace PixelCnnCluster.Model;
 /// Leaves a tensor as it is and tells when the backward pass comes by. The engine goes backwards by the order in which operations were made, and adds up a
 /// parameter's gradient before anything else, so then the gradients of all layers that came later are known, or given to a GPU to compute.
 /// </summary>
-internal sealed class Milestone : autograd.SingleTensorFunction<Milestone>
+internal sealed class BackwardHook : autograd.SingleTensorFunction<BackwardHook>
 {
-    public override string Name => nameof(Milestone);
+    public override string Name => nameof(BackwardHook);
 
     public static Tensor Apply(Tensor input, Action passed) => apply(input, passed);
 

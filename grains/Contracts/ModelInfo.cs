@@ -12,7 +12,7 @@ namespace PixelCnnCluster.Contracts;
 /// <param name="Classes">Classes that the model is conditioned on; 0 for none.</param>
 /// <param name="TestBitsPerDim">Null where it was not scored.</param>
 [GenerateSerializer, Immutable]
-public sealed record ModelCard(string Path, string Run, long Step, string StateHash, int Channels, int Size, int Classes, RunSpec Spec, double? TestBitsPerDim)
+public sealed record ModelInfo(string Path, string Run, long Step, string StateHash, int Channels, int Size, int Classes, RunSpec Spec, double? TestBitsPerDim)
 {
     /// <summary>Bytes of one image.</summary>
     public int ImageBytes => Channels * Size * Size;
@@ -21,7 +21,7 @@ public sealed record ModelCard(string Path, string Run, long Step, string StateH
     public bool HasLikelihood => Spec.Objective != Objective.EnergyDistance;
 
     /// <exception cref="UserErrorException">The file is missing, unreadable, truncated or no checkpoint of this program.</exception>
-    public static ModelCard Read(string path)
+    public static ModelInfo Read(string path)
     {
         CheckpointHeader header = CheckpointHeader.Read(path);
         try
@@ -40,7 +40,7 @@ public sealed record ModelCard(string Path, string Run, long Step, string StateH
 
     /// <summary>The model at a checkpoint's path, or the newest in a folder.</summary>
     /// <exception cref="UserErrorException">There is none, or it is no checkpoint.</exception>
-    public static ModelCard Find(string place)
+    public static ModelInfo Find(string place)
     {
         if (File.Exists(place))
             return Read(place);

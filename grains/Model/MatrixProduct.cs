@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Model;
 /// Matrix products that the tensor library is slow at: those too small for its calls, those of rows that overlap, as a convolution's input has them, and those
 /// whose rounding must not depend on how many rows there are. Each output is one chain of multiply-adds in a fixed order.
 /// </summary>
-internal static unsafe class Products
+internal static unsafe class MatrixProduct
 {
     /// <summary>Channels come in whole multiples of this: two vectors, which with six rows keep the multiply-add units busy and fit sixteen registers.</summary>
     public const int Block = 2 * Half;

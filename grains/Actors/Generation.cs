@@ -5,8 +5,8 @@ namespace PixelCnnCluster.Actors;
 
 /// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
 /// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
-internal sealed class Crew(
-    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, Roster roster, Func<TimeSpan> answerTimeout, TimeProvider time)
+internal sealed class Generation(
+    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool roster, Func<TimeSpan> answerTimeout, TimeProvider time)
 {
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
 
@@ -14,12 +14,12 @@ internal sealed class Crew(
 
     public GenerationId Id => id;
 
-    public int Generation => id.Number;
+    public int Number => id.Number;
 
     public IReadOnlyList<string> Workers => workers;
 
     /// <summary>None of its workers has been taken from the run.</summary>
-    public bool IsComplete => workers.All(roster.IsAllotted);
+    public bool IsComplete => workers.All(roster.IsAssigned);
 
     /// <summary>Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.</summary>
     /// <param name="timeout">After which it counts as hung; null for the usual.</param>
@@ -36,7 +36,7 @@ internal sealed class Crew(
             {
                 return await ask(cluster.Find(worker));
             }
-            catch (TimeoutException) when (roster.IsEngaged(worker) && (outlives || roster.Generation == id.Number))
+            catch (TimeoutException) when (roster.IsClaimed(worker) && (outlives || roster.Generation == id.Number))
             {
                 if (time.GetElapsedTime(asked) >= most)
                     throw Late(worker, $"it has not answered within {most.TotalSeconds:F0} s", isLeftOut: !outlives);
@@ -74,7 +74,7 @@ internal sealed class Crew(
     /// Finds the worker that the others wait for: the one whose device has been at one thing for long, whosever work that is, or that is silent.
     /// </summary>
     /// <param name="timeout">In which the work was not done.</param>
-    public async Task<Exception> AccuseAsync(string work, TimeSpan timeout)
+    public async Task<Exception> FindStragglerAsync(string work, TimeSpan timeout)
     {
         foreach (string worker in workers)
         {

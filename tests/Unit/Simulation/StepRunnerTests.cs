@@ -3,7 +3,7 @@ using PixelCnnCluster.Actors;
 namespace PixelCnnCluster.Tests.Simulation;
 
 /// <summary>Whose time is the one between two steps.</summary>
-public sealed class StepClockTests
+public sealed class StepRunnerTests
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(30);
 
@@ -12,10 +12,10 @@ public sealed class StepClockTests
     {
         var world = new World(1);
         TimeProvider time = world.ClockOf(() => true);
-        var clock = new StepClock(time);
+        var clock = new StepRunner(time);
         // Nobody is asked, so that a step takes no time itself.
         var cluster = new RunCluster(_ => throw new NotSupportedException(), _ => null, () => { });
-        var nobody = new Crew("run", new(1, Guid.Empty), [], cluster, new Roster(cluster, time, (_, _) => { }), () => clock.AnswerTimeout, time);
+        var nobody = new Generation("run", new(1, Guid.Empty), [], cluster, new WorkerPool(cluster, time, (_, _) => { }), () => clock.AnswerTimeout, time);
         Assert.Equal(
             [TimeSpan.Zero, Pause, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero],
             world.Run(
@@ -30,7 +30,7 @@ public sealed class StepClockTests
 
         async Task<TimeSpan> StepAsync(long step, bool goesOn, Action after)
         {
-            await clock.TimeAsync(nobody, step, goesOn);
+            await clock.RunAsync(nobody, step, goesOn);
             after();
             await world.Delay(Pause);
             return clock.Newest;

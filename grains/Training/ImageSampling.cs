@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Training;
 /// Images of a series while a device draws them, its threads sharing them out. Image number i is a function of the parameters, the seed, i and
 /// what the order says, not of the range it is drawn in. Its methods are called on the device.
 /// </summary>
-public sealed class Drawing : IDisposable
+public sealed class ImageSampling : IDisposable
 {
     private readonly DeviceThreads threads;
     private readonly NetworkShape shape;
@@ -18,7 +18,7 @@ public sealed class Drawing : IDisposable
     /// <param name="first">Number of the first image.</param>
     /// <param name="classOf">Class of image number i.</param>
     /// <param name="given">Pixels [end - first, C, H, W] that stay under the mask [H, W]; null draws whole images.</param>
-    public Drawing(
+    public ImageSampling(
         PixelCnn network, Parameters parameters, DeviceThreads threads, int first, int end, ulong seed, Func<int, int> classOf,
         (byte[] Pixels, bool[] Mask)? given = null, Temperatures? temperatures = null)
     {
@@ -43,23 +43,23 @@ public sealed class Drawing : IDisposable
 
     /// <summary>Draws the next row.</summary>
     /// <returns>[images, C, W] bytes.</returns>
-    public byte[] DrawRow()
+    public byte[] SampleRow()
     {
         byte[] row = new byte[count * shape.Channels * shape.Size];
         threads.ForEach(parts.Length, (_, part) =>
         {
             Part mine = parts[part];
-            mine.Sampler.DrawRow().CopyTo(row.AsSpan(mine.First * shape.Channels * shape.Size));
+            mine.Sampler.SampleRow().CopyTo(row.AsSpan(mine.First * shape.Channels * shape.Size));
         });
         return row;
     }
 
     /// <summary>Draws the rows that are left.</summary>
     /// <returns>[images, C, H, W] bytes.</returns>
-    public byte[] DrawAll()
+    public byte[] SampleAll()
     {
         byte[] pixels = new byte[count * ImageBytes];
-        threads.ForEach(parts.Length, (_, part) => parts[part].Sampler.DrawAll().CopyTo(pixels.AsSpan(parts[part].First * ImageBytes)));
+        threads.ForEach(parts.Length, (_, part) => parts[part].Sampler.SampleAll().CopyTo(pixels.AsSpan(parts[part].First * ImageBytes)));
         return pixels;
     }
 
