@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Client;
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
 public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDisplay display, Task lost, TimeProvider time)
 {
-    private readonly ClusterTimeouts _patience = new(lost, time);
+    private readonly ClusterTimeouts _timeouts = new(lost, time);
 
     /// <summary>Returns when the run is over.</summary>
     /// <param name="from">Position of the first event to show.</param>
@@ -21,7 +21,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
         // At once, even while the cluster does not answer.
         using var notice = stop.Register(() => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
         var (next, asked) = (from, false);
-        _patience.Renew();
+        _timeouts.Renew();
         RunEnded? ended = null;
         while (true)
         {
@@ -33,8 +33,8 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                     asked = true;
                 }
 
-                var progress = await _patience.UnlessLostAsync(run.ReadAsync(next), leave);
-                _patience.Renew();
+                var progress = await _timeouts.UnlessLostAsync(run.ReadAsync(next), leave);
+                _timeouts.Renew();
                 next = Math.Max(next, progress.Next);
                 foreach (var e in progress.Events)
                 {
@@ -58,7 +58,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
             }
             catch (Exception e) when (!leave.IsCancellationRequested && ClusterTimeouts.MayPass(e))
             {
-                await _patience.BearAsync(e, leave);
+                await _timeouts.BearAsync(e, leave);
             }
 
             display.Tick();
@@ -69,7 +69,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     {
         try
         {
-            await _patience.UnlessLostAsync(run.StopAsync(), leave);
+            await _timeouts.UnlessLostAsync(run.StopAsync(), leave);
         }
         catch (UserErrorException)
         {

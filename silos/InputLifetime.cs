@@ -12,12 +12,12 @@ internal sealed class InputLifetime(IHostApplicationLifetime application) : IHos
     /// <summary>A stop that takes longer ends the process at once.</summary>
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
 
-    private readonly List<PosixSignalRegistration> signals = [];
+    private readonly List<PosixSignalRegistration> _signals = [];
 
     public Task WaitForStartAsync(CancellationToken cancellationToken)
     {
-        signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true));
-        signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
         {
             context.Cancel = true;
             application.StopApplication();
@@ -28,7 +28,7 @@ internal sealed class InputLifetime(IHostApplicationLifetime application) : IHos
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void Dispose() => signals.ForEach(signal => signal.Dispose());
+    public void Dispose() => _signals.ForEach(signal => signal.Dispose());
 
     private void EndWithInput()
     {

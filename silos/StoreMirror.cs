@@ -22,13 +22,13 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <summary>Orleans' key of the silos that the cluster has: a hash by their addresses, and the version.</summary>
-    private readonly RedisKey members = $"{ClusterNames.ServiceId}/members/{clusterId}";
+    private readonly RedisKey _members = $"{ClusterNames.ServiceId}/members/{clusterId}";
 
     /// <summary>Keys of the cluster: its records, and where its grains are.</summary>
-    private readonly RedisValue[] patterns = [$"{ClusterNames.ServiceId}/*", $"{clusterId}/directory/*"];
+    private readonly RedisValue[] _patterns = [$"{ClusterNames.ServiceId}/*", $"{clusterId}/directory/*"];
 
-    private HashEntry[] membership = [];
-    private Dictionary<RedisKey, byte[]> others = [];
+    private HashEntry[] _membership = [];
+    private Dictionary<RedisKey, byte[]> _others = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -52,9 +52,9 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
     private async Task LookAsync(ConnectionMultiplexer store)
     {
         IDatabase keys = store.GetDatabase();
-        if (IsMember(await keys.HashGetAllAsync(members)))
+        if (IsMember(await keys.HashGetAllAsync(_members)))
             await CopyAsync(store, keys);
-        else if (membership.Length > 0)
+        else if (_membership.Length > 0)
             await WriteAgainAsync(keys);
     }
 
@@ -63,25 +63,25 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
     private async Task CopyAsync(ConnectionMultiplexer store, IDatabase keys)
     {
         Dictionary<RedisKey, byte[]> copy = [];
-        foreach (RedisValue pattern in patterns)
+        foreach (RedisValue pattern in _patterns)
         {
             await foreach (RedisKey key in store.GetServers()[0].KeysAsync(pattern: pattern))
             {
-                if (key != members && await keys.KeyDumpAsync(key) is { } content)
+                if (key != _members && await keys.KeyDumpAsync(key) is { } content)
                     copy[key] = content;
             }
         }
 
-        HashEntry[] table = await keys.HashGetAllAsync(members);
+        HashEntry[] table = await keys.HashGetAllAsync(_members);
         // Otherwise it may have been emptied meanwhile.
         if (IsMember(table))
-            (membership, others) = (table, copy);
+            (_membership, _others) = (table, copy);
     }
 
     private async Task WriteAgainAsync(IDatabase keys)
     {
-        LogEmpty(log, others.Count + 1);
-        foreach ((RedisKey key, byte[] content) in others)
+        LogEmpty(log, _others.Count + 1);
+        foreach ((RedisKey key, byte[] content) in _others)
         {
             try
             {
@@ -94,9 +94,9 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
         }
 
         // Last: whoever finds itself there takes the store for whole.
-        foreach (HashEntry row in membership.Where(row => row.Name != Version))
-            await keys.HashSetAsync(members, row.Name, row.Value, When.NotExists);
-        await keys.ScriptEvaluateAsync(RaiseVersion, [members], [(long)membership.Single(row => row.Name == Version).Value + 1]);
+        foreach (HashEntry row in _membership.Where(row => row.Name != Version))
+            await keys.HashSetAsync(_members, row.Name, row.Value, When.NotExists);
+        await keys.ScriptEvaluateAsync(RaiseVersion, [_members], [(long)_membership.Single(row => row.Name == Version).Value + 1]);
     }
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Redis could not be looked at")]

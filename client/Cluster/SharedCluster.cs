@@ -15,11 +15,11 @@ public static class SharedCluster
     {
         var access = ClusterAccess.FromEnvironment();
         CheckVersion(address, await ReadVersionAsync(address, access, cancel));
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        patience.CancelAfter(SiloTimeout);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        timeout.CancelAfter(SiloTimeout);
         try
         {
-            return await ClusterConnection.OpenAsync(address, access, patience.Token);
+            return await ClusterConnection.OpenAsync(address, access, timeout.Token);
         }
         catch (Exception e) when (!cancel.IsCancellationRequested && e is OrleansException or OperationCanceledException or TimeoutException or SocketException)
         {

@@ -74,16 +74,16 @@ public sealed class DataSetDownload(HttpClient http)
         long? total = output.Length + response.Content.Headers.ContentLength;
 
         await using Stream input = await response.Content.ReadAsStreamAsync(ct);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(ct);
         byte[] buffer = new byte[1 << 17];
         while (true)
         {
             progress.Report(new(file.Name, output.Length, total));
-            patience.CancelAfter(http.Timeout);
+            timeout.CancelAfter(http.Timeout);
             int read;
             try
             {
-                read = await input.ReadAsync(buffer, patience.Token);
+                read = await input.ReadAsync(buffer, timeout.Token);
             }
             catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
             {

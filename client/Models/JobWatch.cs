@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Client.Models;
 /// <param name="lost">Fails when nobody is left to answer, so that waiting is in vain.</param>
 public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Task lost, TimeProvider time)
 {
-    private readonly ClusterTimeouts _patience = new(lost, time);
+    private readonly ClusterTimeouts _timeouts = new(lost, time);
 
     /// <summary>Returns when the job is complete.</summary>
     /// <exception cref="UserErrorException">The job found a mistake of the user's.</exception>
@@ -30,14 +30,14 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
         {
             try
             {
-                if (await _patience.UnlessLostAsync(grain.ReadAsync(next), stop) is not { } progress)
+                if (await _timeouts.UnlessLostAsync(grain.ReadAsync(next), stop) is not { } progress)
                 {
                     next = 0;
-                    await _patience.UnlessLostAsync(grain.BeginAsync(job), stop);
+                    await _timeouts.UnlessLostAsync(grain.BeginAsync(job), stop);
                     continue;
                 }
 
-                _patience.Renew();
+                _timeouts.Renew();
                 next = progress.Next;
                 foreach (var e in progress.Events)
                     show(e);
@@ -50,7 +50,7 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
             }
             catch (Exception e) when (!stop.IsCancellationRequested && ClusterTimeouts.MayPass(e))
             {
-                await _patience.BearAsync(e, stop);
+                await _timeouts.BearAsync(e, stop);
             }
         }
     }

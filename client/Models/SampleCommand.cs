@@ -14,7 +14,7 @@ public static class SampleCommand
     public static Task<int> SampleAsync(ParseResult result) => ModelSession.UseAsync(
         result,
         (_, mistakes) => Options.Read(result, mistakes, "samples", ModelFlags.Count, 16),
-        (card, options) => options.Job(card, options.Count, given: null),
+        (model, options) => options.Job(model, options.Count, given: null),
         RunAsync);
 
     public static Task<int> CompleteAsync(ParseResult result) => ModelSession.UseAsync(
@@ -28,30 +28,30 @@ public static class SampleCommand
                 mistakes.Add($"--count is {options.Count}; give 1 or more.");
             return options;
         },
-        (card, options) =>
+        (model, options) =>
         {
-            byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, card.Channels, card.Size))];
-            var mask = KeptPart.Read(options.Keep, card.Size);
-            return options.Job(card, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
+            byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, model.Channels, model.Size))];
+            var mask = KeptPart.Read(options.Keep, model.Size);
+            return options.Job(model, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
         },
         RunAsync);
 
-    private static async Task RunAsync(Cluster.ClusterSession session, ModelInfo card, Options options, SampleJob job, CancellationToken stop)
+    private static async Task RunAsync(Cluster.ClusterSession session, ModelInfo model, Options options, SampleJob job, CancellationToken stop)
     {
-        var drawn = new SampledImages(card, job.Count);
+        var drawn = new SampledImages(model, job.Count);
         using (var display = new JobDisplay(options.Json, TimeProvider.System))
         {
-            display.Note(string.Create(CultureInfo.InvariantCulture, $"Drawing {job.Count} images of {card.Size}x{card.Size} from {card.Path}, step {card.Step:N0}."));
+            display.Note(string.Create(CultureInfo.InvariantCulture, $"Drawing {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
             await ModelSession.DoAsync(session, job, Show, stop);
-            var grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(card, job.Given, drawn.Images);
-            int[]? labels = card.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % card.Classes)];
+            var grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(model, job.Given, drawn.Images);
+            int[]? labels = model.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % model.Classes)];
             options.Output.Write(drawn.Images, labels, grid, options.Name);
             var took = display.Elapsed;
             display.Dispose();
             display.Preview(grid.Item1);
             Console.WriteLine(options.Json
                 ? JsonSerializer.Serialize(
-                    new { Event = "drawn", options.Output.Path, job.Count, job.Seed, Model = card.Path, card.Step, Seconds = took.TotalSeconds, ImagesPerS = job.Count / took.TotalSeconds }, ContractsJson.Options)
+                    new { Event = "drawn", options.Output.Path, job.Count, job.Seed, Model = model.Path, model.Step, Seconds = took.TotalSeconds, ImagesPerS = job.Count / took.TotalSeconds }, ContractsJson.Options)
                 : $"{job.Count} images in {Format.Duration(took)} ({Format.Speed(job.Count / took.TotalSeconds)}), seed {job.Seed}: {options.Output.Path}");
 
             void Show(JobEvent e)
@@ -82,9 +82,9 @@ public static class SampleCommand
             ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name) : PictureOutput.Default(what, DateTimeOffset.Now),
             CommonFlags.Json.IsGiven(result));
 
-        public SampleJob Job(ModelInfo card, int count, GivenPixels? given)
+        public SampleJob Job(ModelInfo model, int count, GivenPixels? given)
         {
-            var job = new SampleJob(card, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
+            var job = new SampleJob(model, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
             Output.Check(count);
             return job;
         }

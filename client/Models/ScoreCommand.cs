@@ -37,10 +37,10 @@ public static class ScoreCommand
             return options;
         },
         Job,
-        async (session, card, options, job, stop) =>
+        async (session, model, options, job, stop) =>
         {
             using var display = new JobDisplay(options.Json, TimeProvider.System);
-            var scores = await RunAsync(session, card, job, display, stop);
+            var scores = await RunAsync(session, model, job, display, stop);
             if (options.Map is { } path)
             {
                 var map = scores.Map();
@@ -62,37 +62,37 @@ public static class ScoreCommand
     public static Task<int> EvaluateAsync(ParseResult result) => ModelSession.UseAsync(
         result,
         (request, mistakes) => Options.Read(request, result, mistakes),
-        (card, options) => Job(card, options with { DataSet = options.DataSet ?? card.Spec.DataSet }),
-        async (session, card, options, job, stop) =>
+        (model, options) => Job(model, options with { DataSet = options.DataSet ?? model.Spec.DataSet }),
+        async (session, model, options, job, stop) =>
         {
             using var display = new JobDisplay(options.Json, TimeProvider.System);
-            WriteMean(await RunAsync(session, card, job, display, stop), job, options.Json, display.Elapsed);
+            WriteMean(await RunAsync(session, model, job, display, stop), job, options.Json, display.Elapsed);
         });
 
-    private static ScoreJob Job(ModelInfo card, Options options)
+    private static ScoreJob Job(ModelInfo model, Options options)
     {
         options.Map?.Check(MostMapped);
         byte[]? images = null;
         DataSetHalf? half = null;
         if (options.DataSet is { } dataSet)
         {
-            var dataDir = options.DataDir ?? (dataSet == card.Spec.DataSet ? card.Spec.DataDir : DefaultDataDir);
+            var dataDir = options.DataDir ?? (dataSet == model.Spec.DataSet ? model.Spec.DataDir : DefaultDataDir);
             half = new(dataSet, options.IsLocal ? Path.GetFullPath(dataDir) : dataDir, options.Train);
         }
         else
         {
-            images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, card.Channels, card.Size))];
+            images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, model.Channels, model.Size))];
         }
 
-        return new ScoreJob(card, half is null ? options.Paths.Count : options.Count ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
+        return new ScoreJob(model, half is null ? options.Paths.Count : options.Count ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
     }
 
-    private static async Task<Scores> RunAsync(ClusterSession session, ModelInfo card, ScoreJob job, JobDisplay display, CancellationToken stop)
+    private static async Task<Scores> RunAsync(ClusterSession session, ModelInfo model, ScoreJob job, JobDisplay display, CancellationToken stop)
     {
         if (session.IsLocal && job.DataSet is { } half)
             await DataSetDownload.EnsureAsync(half.DataSet, half.DataDir, new DownloadReporter(ShowDownload), stop);
-        var scores = new Scores(card);
-        display.Note(string.Create(CultureInfo.InvariantCulture, $"Scoring with {card.Path}, step {card.Step:N0}."));
+        var scores = new Scores(model);
+        display.Note(string.Create(CultureInfo.InvariantCulture, $"Scoring with {model.Path}, step {model.Step:N0}."));
         await ModelSession.DoAsync(session, job, ShowScores, stop);
         display.Dispose();
         return scores;

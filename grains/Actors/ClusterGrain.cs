@@ -28,38 +28,38 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
 
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly IPersistentState<RunRegister> stored;
-    private readonly ClusterWorkers cluster;
-    private readonly AllowedFolders folders;
-    private readonly RunMetrics metrics;
-    private readonly TimeProvider time;
-    private readonly WorkerScheduler scheduler;
+    private readonly IPersistentState<RunRegister> _stored;
+    private readonly ClusterWorkers _cluster;
+    private readonly AllowedFolders _folders;
+    private readonly RunMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly WorkerScheduler _scheduler;
 
     public ClusterGrain(
         [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics,
         TimeProvider time, ILogger<ClusterGrain> log)
     {
-        this.stored = stored;
-        this.cluster = cluster;
-        this.folders = folders;
-        this.metrics = metrics;
-        this.time = time;
-        scheduler = new(this, new(TrainingRun, cluster.Trainers, cluster.ProcessOf), spare => metrics.Spare = spare, time, log);
+        _stored = stored;
+        _cluster = cluster;
+        _folders = folders;
+        _metrics = metrics;
+        _time = time;
+        _scheduler = new(this, new(TrainingRun, cluster.Trainers, cluster.ProcessOf), spare => metrics.Spare = spare, time, log);
     }
 
     RunRegister IRunRegisterStore.Register
     {
-        get => stored.State;
-        set => stored.State = value;
+        get => _stored.State;
+        set => _stored.State = value;
     }
 
-    private IReadOnlyList<RegisteredRun> Runs => scheduler.Runs;
+    private IReadOnlyList<RegisteredRun> Runs => _scheduler.Runs;
 
     private bool IsFull => Runs.Count(other => !other.IsOver) >= MostRuns;
 
-    Task IRunRegisterStore.ReadAsync() => stored.ReadStateAsync();
+    Task IRunRegisterStore.ReadAsync() => _stored.ReadStateAsync();
 
-    Task IRunRegisterStore.WriteAsync() => stored.WriteStateAsync();
+    Task IRunRegisterStore.WriteAsync() => _stored.WriteStateAsync();
 
     public async Task<long> SubmitAsync(string run, RunSpec spec)
     {
@@ -68,33 +68,33 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
             throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
         // What ended may not be noted yet.
         if (IsFull || RivalOf(spec) is not null)
-            await scheduler.ReconcileAsync();
+            await _scheduler.ReconcileAsync();
         CheckRoom();
         if (RivalOf(spec) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
-        if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), time) && spec.LoadParams is null)
+        if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), _time) && spec.LoadParams is null)
             throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
-        await FolderWork.DoAsync(spec.SaveDir, () => MakeFolder(spec.SaveDir), time);
-        long position = await scheduler.BeginAsync(
+        await FolderWork.DoAsync(spec.SaveDir, () => MakeFolder(spec.SaveDir), _time);
+        long position = await _scheduler.BeginAsync(
             new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false), () => TrainingRun(run).BeginAsync(spec));
-        await scheduler.ReconcileAsync();
+        await _scheduler.ReconcileAsync();
         return position;
     }
 
     public async Task<long> ResumeAsync(string run)
     {
         if (IsFull)
-            await scheduler.ReconcileAsync();
+            await _scheduler.ReconcileAsync();
         CheckRoom();
         RunOverview overview = await TrainingRun(run).OverviewAsync();
         // The run itself says why it does not go on.
         if (overview.State is not (RunState.Stopped or RunState.Failed))
             return await TrainingRun(run).ContinueAsync();
-        long position = await scheduler.BeginAsync(
+        long position = await _scheduler.BeginAsync(
             new(run, overview.SaveDir, overview.WorkersWanted, [], IsOver: false), () => TrainingRun(run).ContinueAsync());
-        await scheduler.ReconcileAsync();
+        await _scheduler.ReconcileAsync();
         return position;
     }
 
@@ -104,12 +104,12 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         return [.. overviews.OfType<RunOverview>()];
     }
 
-    public async Task<IReadOnlyList<WorkerStatus>> WorkersAsync() => [.. await Task.WhenAll(cluster.Active().Select(async worker =>
+    public async Task<IReadOnlyList<WorkerStatus>> WorkersAsync() => [.. await Task.WhenAll(_cluster.Active().Select(async worker =>
     {
         string? run = Runs.FirstOrDefault(run => run.Workers.Contains(worker))?.Run;
         try
         {
-            WorkerStatus status = await cluster.Find(worker).StatusAsync().WaitAsync(AnswerTimeout, time);
+            WorkerStatus status = await _cluster.Find(worker).StatusAsync().WaitAsync(AnswerTimeout, _time);
             return status with { Run = status.Run ?? run };
         }
         catch (Exception fault) when (fault is TimeoutException or OrleansException)
@@ -118,15 +118,15 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         }
     }))];
 
-    public Task ReconcileAsync() => scheduler.ReconcileAsync();
+    public Task ReconcileAsync() => _scheduler.ReconcileAsync();
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        metrics.Spare = null;
+        _metrics.Spare = null;
         return Task.CompletedTask;
     }
 
-    public Task DrainAsync(string worker, string process) => scheduler.DrainAsync(worker, process);
+    public Task DrainAsync(string worker, string process) => _scheduler.DrainAsync(worker, process);
 
     private void CheckRoom()
     {
@@ -139,7 +139,7 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
 
     private bool HoldsCheckpoint(RunSpec spec)
     {
-        folders.Check(spec);
+        _folders.Check(spec);
         return CheckpointHeader.Newest(spec.SaveDir) is not null;
     }
 
@@ -165,7 +165,7 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     {
         try
         {
-            return await TrainingRun(run).OverviewAsync().WaitAsync(AnswerTimeout, time);
+            return await TrainingRun(run).OverviewAsync().WaitAsync(AnswerTimeout, _time);
         }
         catch (Exception)
         {

@@ -6,15 +6,15 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 internal sealed class Coalesced(Func<Task> work)
 {
-    private Task running = Task.CompletedTask;
-    private Task? next;
+    private Task _running = Task.CompletedTask;
+    private Task? _next;
 
-    public Task RunAsync() => next ?? (running.IsCompleted ? running = work() : next = AfterAsync(running));
+    public Task RunAsync() => _next ?? (_running.IsCompleted ? _running = work() : _next = AfterAsync(_running));
 
     private async Task AfterAsync(Task before)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        (running, next) = (next!, null);
+        (_running, _next) = (_next!, null);
         await work();
     }
 }

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Actors;
 /// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
 /// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
 internal sealed class Generation(
-    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool roster, Func<TimeSpan> answerTimeout, TimeProvider time)
+    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool pool, Func<TimeSpan> answerTimeout, TimeProvider time)
 {
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
 
@@ -19,7 +19,7 @@ internal sealed class Generation(
     public IReadOnlyList<string> Workers => workers;
 
     /// <summary>None of its workers has been taken from the run.</summary>
-    public bool IsComplete => workers.All(roster.IsAssigned);
+    public bool IsComplete => workers.All(pool.IsAssigned);
 
     /// <summary>Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.</summary>
     /// <param name="timeout">After which it counts as hung; null for the usual.</param>
@@ -36,7 +36,7 @@ internal sealed class Generation(
             {
                 return await ask(cluster.Find(worker));
             }
-            catch (TimeoutException) when (roster.IsClaimed(worker) && (outlives || roster.Generation == id.Number))
+            catch (TimeoutException) when (pool.IsClaimed(worker) && (outlives || pool.Generation == id.Number))
             {
                 if (time.GetElapsedTime(asked) >= most)
                     throw Late(worker, $"it has not answered within {most.TotalSeconds:F0} s", isLeftOut: !outlives);

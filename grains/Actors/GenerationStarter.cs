@@ -8,27 +8,27 @@ namespace PixelCnnCluster.Actors;
 /// Opens a run's generations: takes the next number by compare-and-set, asks the workers what they hold, decides where to go on, and
 /// brings every worker's state there, proved by its hash.
 /// </summary>
-internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLease lease, WorkerPool roster, RunHistory history, RunCluster cluster, StepRunner clock, Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
+internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history, RunCluster cluster, StepRunner clock, Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), FolderDelay = TimeSpan.FromSeconds(2);
 
     /// <summary>Workers that an earlier coordinator may still be commanding; null when there is none.</summary>
-    private IReadOnlyList<string>? rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
+    private IReadOnlyList<string>? _rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
 
     /// <summary>Workers that may have a state of the run: those of the newest generation that could train, and those asked since then to join.</summary>
-    private string[] holders = lease.Record.Holders;
+    private string[] _holders = lease.Record.Holders;
 
     /// <summary>The newest generation that workers had heard of; a store that has lost writes may know of older ones only.</summary>
-    private int newestHeard;
+    private int _newestHeard;
 
     /// <summary>How the workers round that train the run.</summary>
-    private string? arithmetic = lease.Record.Arithmetic;
+    private string? _arithmetic = lease.Record.Arithmetic;
 
     /// <summary>Since when no worker has answered.</summary>
-    private long? silentSince;
+    private long? _silentSince;
 
     /// <summary>It was told that the newest checkpoint is missing.</summary>
-    private bool isMissingTold;
+    private bool _isMissingTold;
 
     /// <summary>What the members reported when the newest generation began; the first is whom the others copied.</summary>
     public IReadOnlyList<JoinResponse> Reports { get; private set; } = [];
@@ -41,39 +41,39 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
     {
         while (true)
         {
-            IReadOnlyList<string> candidates = await roster.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: holders.Length > 0);
-            if (isLeaving() || (candidates.Count == 0 && holders.Length == 0))
+            IReadOnlyList<string> candidates = await pool.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0);
+            if (isLeaving() || (candidates.Count == 0 && _holders.Length == 0))
                 return null;
-            int number = roster.Generation = Math.Max(lease.Record.Generation, newestHeard) + 1;
+            int number = pool.Generation = Math.Max(lease.Record.Generation, _newestHeard) + 1;
             GenerationId id = new(number, Guid.NewGuid());
-            string[] mayHold = holders;
-            holders = [.. holders.Union(candidates)];
-            await lease.WriteAsync(record => record with { Generation = number, Holders = holders });
-            PrepareResponse[] holdings = await PrepareAsync(NewGeneration(id, candidates), ifHeld: false, step, mayHold);
+            string[] mayHold = _holders;
+            _holders = [.. _holders.Union(candidates)];
+            await lease.WriteAsync(record => record with { Generation = number, Holders = _holders });
+            PrepareResponse[] responses = await PrepareAsync(NewGeneration(id, candidates), ifHeld: false, step, mayHold);
             // The state must not go with workers that leave before another has it.
-            if (holdings.All(holding => holding.Step is null))
-                holdings = [.. holdings, .. await PrepareAsync(NewGeneration(id, [.. holders.Except(candidates)]), ifHeld: true, step, mayHold)];
-            if (newestHeard >= number)
+            if (responses.All(response => response.Step is null))
+                responses = [.. responses, .. await PrepareAsync(NewGeneration(id, [.. _holders.Except(candidates)]), ifHeld: true, step, mayHold)];
+            if (_newestHeard >= number)
             {
                 // A worker that refuses may have the newest state.
                 await Task.Delay(RetryDelay, time);
                 continue;
             }
 
-            holdings = Admit(holdings, step);
-            if (holdings.Length == 0)
+            responses = Admit(responses, step);
+            if (responses.Length == 0)
             {
-                silentSince ??= time.GetTimestamp();
-                if (isStopping() && time.GetElapsedTime(silentSince.Value) > Timeouts.LastWrite)
+                _silentSince ??= time.GetTimestamp();
+                if (isStopping() && time.GetElapsedTime(_silentSince.Value) > Timeouts.LastWrite)
                     return null;
                 if (candidates.Count == 0)
-                    holders = [];
+                    _holders = [];
                 await Task.Delay(RetryDelay, time);
                 continue;
             }
 
-            silentSince = null;
-            if (IsStateMissing(holdings, step))
+            _silentSince = null;
+            if (IsStateMissing(responses, step))
             {
                 if (isStopping())
                     return null;
@@ -81,48 +81,48 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
                 continue;
             }
 
-            await OutliveRivalsAsync(holdings);
-            Generation crew = NewGeneration(id, [.. holdings.Select(holding => holding.Worker)]);
-            if (!await JoinAsync(crew, holdings, step))
+            await OutliveRivalsAsync(responses);
+            Generation generation = NewGeneration(id, [.. responses.Select(response => response.Worker)]);
+            if (!await JoinAsync(generation, responses, step))
             {
                 await Task.Delay(RetryDelay, time);
                 continue;
             }
 
-            isMissingTold = false;
+            _isMissingTold = false;
             // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
-            await lease.WriteAsync(record => record with { Workers = [.. crew.Workers], Holders = [.. crew.Workers.Union(holders)], State = RunState.Training, Arithmetic = arithmetic });
-            holders = [.. crew.Workers];
-            LogOpened(log, run, number, string.Join(", ", crew.Workers), Reports[0].Step, Reports[0].StateHash);
-            return crew;
+            await lease.WriteAsync(record => record with { Workers = [.. generation.Workers], Holders = [.. generation.Workers.Union(_holders)], State = RunState.Training, Arithmetic = _arithmetic });
+            _holders = [.. generation.Workers];
+            LogOpened(log, run, number, string.Join(", ", generation.Workers), Reports[0].Step, Reports[0].StateHash);
+            return generation;
         }
     }
 
     /// <summary>The newest generation's state is saved, and its workers are let go.</summary>
-    public void ForgetHolders() => holders = [];
+    public void ForgetHolders() => _holders = [];
 
     /// <summary>Tells a fault, and does without the worker from now on unless it was merely lost.</summary>
     public void HandleFault(long step, WorkerFaultException fault)
     {
         if (fault.InnerException is PeerLostException)
-            roster.NoteGone(fault.Worker);
+            pool.NoteGone(fault.Worker);
         if (fault.IsLoss)
             history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
         else
-            roster.DeclareUnfit(fault.Worker, fault);
+            pool.DeclareUnfit(fault.Worker, fault);
     }
 
-    private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) => new(run, id, workers, cluster, roster, () => clock.AnswerTimeout, time);
+    private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) => new(run, id, workers, cluster, pool, () => clock.AnswerTimeout, time);
 
     /// <summary>
     /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered: they may
     /// have a large data set to read, and come later.
     /// </summary>
     /// <param name="mayHold">Workers that may have a state.</param>
-    private async Task<PrepareResponse[]> PrepareAsync(Generation crew, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
+    private async Task<PrepareResponse[]> PrepareAsync(Generation generation, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
     {
-        Dictionary<string, Task<PrepareResponse?>> answers = crew.Workers.ToDictionary(
-            worker => worker, worker => PrepareAsync(crew, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
+        Dictionary<string, Task<PrepareResponse?>> answers = generation.Workers.ToDictionary(
+            worker => worker, worker => PrepareAsync(generation, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
         await Task.WhenAll(answers.Where(answer => mayHold.Contains(answer.Key)).Select(answer => answer.Value));
         for (List<Task<PrepareResponse?>> pending = [.. answers.Values]; pending.Count > 0;)
         {
@@ -136,17 +136,17 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
         if (!all.IsCompleted)
             await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, time));
         foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))
-            roster.LoadData(late, spec);
+            pool.LoadData(late, spec);
         return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<PrepareResponse>()];
     }
 
     /// <returns>Null if the worker cannot take part.</returns>
-    private async Task<PrepareResponse?> PrepareAsync(Generation crew, string worker, bool ifHeld, long step, TimeSpan? timeout)
+    private async Task<PrepareResponse?> PrepareAsync(Generation generation, string worker, bool ifHeld, long step, TimeSpan? timeout)
     {
-        roster.Claim(worker);
+        pool.Claim(worker);
         try
         {
-            return await crew.AskAsync(worker, grain => grain.PrepareAsync(new(run, crew.Id, spec, ifHeld)), timeout);
+            return await generation.AskAsync(worker, grain => grain.PrepareAsync(new(run, generation.Id, spec, ifHeld)), timeout);
         }
         catch (Exception fault) when (ifHeld && fault is (UserErrorException or WorkerFaultException { IsLoss: false }))
         {
@@ -154,12 +154,12 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
         }
         catch (UserErrorException mistake)
         {
-            roster.DeclareUnfit(worker, mistake);
+            pool.DeclareUnfit(worker, mistake);
         }
         catch (WorkerFaultException fault) when (fault.IsLoss)
         {
             if (fault.InnerException is StaleOrderException stale)
-                newestHeard = Math.Max(newestHeard, stale.Newest);
+                _newestHeard = Math.Max(_newestHeard, stale.Newest);
             // It comes again when it is back, or leaves the roster.
         }
         catch (WorkerFaultException fault)
@@ -174,61 +174,61 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
     /// Leaves out workers that round differently from those that have trained the run since it began or was resumed, or from most of those that
     /// begin it: a step would not be the same whoever did it.
     /// </summary>
-    private PrepareResponse[] Admit(PrepareResponse[] holdings, long step)
+    private PrepareResponse[] Admit(PrepareResponse[] responses, long step)
     {
-        if (spec.MixedWorkers || holdings.Length == 0)
-            return holdings;
-        string most = holdings.CountBy(holding => holding.Arithmetic).MaxBy(pair => pair.Value).Key;
-        if (lease.Record.State != RunState.Training && arithmetic is not null && arithmetic != most)
+        if (spec.MixedWorkers || responses.Length == 0)
+            return responses;
+        string most = responses.CountBy(response => response.Arithmetic).MaxBy(pair => pair.Value).Key;
+        if (lease.Record.State != RunState.Training && _arithmetic is not null && _arithmetic != most)
         {
             history.Add(new FaultNoticed(
                 step, null, "The workers round differently from those that have trained the run so far; from here on it has the bits of their kind."));
         }
 
-        if (lease.Record.State != RunState.Training || arithmetic is null)
-            arithmetic = most;
-        foreach (string other in holdings.Where(holding => holding.Arithmetic != arithmetic).Select(holding => holding.Worker))
+        if (lease.Record.State != RunState.Training || _arithmetic is null)
+            _arithmetic = most;
+        foreach (string other in responses.Where(response => response.Arithmetic != _arithmetic).Select(response => response.Worker))
         {
-            roster.DeclareUnfit(other, new UserErrorException(
+            pool.DeclareUnfit(other, new UserErrorException(
                 $"{other} rounds differently from the run's other workers: its processor, card or libtorch is of another kind. Train on one kind, or give --mixed-workers, and the run's bits depend on who did what."));
         }
 
-        return [.. holdings.Where(holding => holding.Arithmetic == arithmetic)];
+        return [.. responses.Where(response => response.Arithmetic == _arithmetic)];
     }
 
     /// <summary>
     /// Nobody has the state that the run has saved, nor finds its checkpoint. The run must not go on from an older state without a word, as where a
     /// folder's volume is not mounted.
     /// </summary>
-    private bool IsStateMissing(PrepareResponse[] holdings, long step)
+    private bool IsStateMissing(PrepareResponse[] responses, long step)
     {
-        if (lease.Record.SavedStep is not { } saved || holdings.Any(holding => Math.Max(holding.Step ?? 0, holding.Checkpoint ?? 0) >= saved))
+        if (lease.Record.SavedStep is not { } saved || responses.Any(response => Math.Max(response.Step ?? 0, response.Checkpoint ?? 0) >= saved))
             return false;
-        if (!isMissingTold)
+        if (!_isMissingTold)
         {
             history.Add(new FaultNoticed(
                 step, null, $"The checkpoint of step {saved} is not in {spec.SaveDir}. The run waits until it is there: see that the folder's volume is mounted."));
         }
 
-        return isMissingTold = true;
+        return _isMissingTold = true;
     }
 
     /// <summary>
     /// An earlier coordinator cannot commit a step without all of its workers; if none of them has turned to this one, its lease must run out first.
     /// </summary>
-    private async Task OutliveRivalsAsync(PrepareResponse[] holdings)
+    private async Task OutliveRivalsAsync(PrepareResponse[] responses)
     {
-        if (rivals is not null && !holdings.Any(holding => holding.Step is not null && rivals.Contains(holding.Worker)))
+        if (_rivals is not null && !responses.Any(response => response.Step is not null && _rivals.Contains(response.Worker)))
             await Task.Delay(RunLease.Duration, time);
-        rivals = null;
+        _rivals = null;
     }
 
     /// <returns>False if a worker failed, so that another generation must be opened.</returns>
-    private async Task<bool> JoinAsync(Generation crew, PrepareResponse[] holdings, long step)
+    private async Task<bool> JoinAsync(Generation generation, PrepareResponse[] responses, long step)
     {
         try
         {
-            Reports = await ShareStateAsync(crew, holdings);
+            Reports = await ShareStateAsync(generation, responses);
         }
         catch (WorkerFaultException fault)
         {
@@ -236,38 +236,38 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
             return false;
         }
 
-        string agreed = Reports.CountBy(report => report.StateHash).MaxBy(pair => pair.Value).Key;
-        foreach (JoinResponse other in Reports.Where(report => report.StateHash != agreed))
+        string agreed = Reports.CountBy(response => response.StateHash).MaxBy(pair => pair.Value).Key;
+        foreach (JoinResponse other in Reports.Where(response => response.StateHash != agreed))
         {
             HandleFault(other.Step, new(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
         }
 
-        return Reports.All(report => report.StateHash == agreed);
+        return Reports.All(response => response.StateHash == agreed);
     }
 
     /// <summary>First the worker that has, loads or makes the state, then the others, which copy it if need be.</summary>
-    private async Task<JoinResponse[]> ShareStateAsync(Generation crew, PrepareResponse[] holdings)
+    private async Task<JoinResponse[]> ShareStateAsync(Generation generation, PrepareResponse[] prepared)
     {
-        var plan = StatePlan.For(holdings);
-        JoinResponse made = await crew.AskAsync(plan.Maker, grain => grain.JoinAsync(Order(plan.Step, source: null)));
+        var plan = StatePlan.For(prepared);
+        JoinResponse made = await generation.AskAsync(plan.Maker, grain => grain.JoinAsync(Order(plan.Step, source: null)));
         foreach (string refused in made.Refused)
             history.Add(new FaultNoticed(made.Step, plan.Maker, refused));
-        Dictionary<string, PrepareResponse> held = holdings.ToDictionary(holding => holding.Worker);
+        Dictionary<string, PrepareResponse> held = prepared.ToDictionary(response => response.Worker);
         TimeSpan timeout = clock.AnswerTimeout;
         try
         {
-            JoinResponse[] reports = await crew.AskAllAsync(
+            JoinResponse[] responses = await generation.AskAllAsync(
                 (worker, grain) => worker == plan.Maker ? Task.FromResult(made) : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)),
                 timeout * 2).WaitAsync(timeout, time);
-            return [made, .. reports];
+            return [made, .. responses];
         }
         catch (TimeoutException)
         {
             // Whoever copies the state waits for the worker that has it.
-            throw await crew.FindStragglerAsync("joining", timeout);
+            throw await generation.FindStragglerAsync("joining", timeout);
         }
 
-        JoinRequest Order(long? at, string? source) => new(run, crew.Id, crew.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
+        JoinRequest Order(long? at, string? source) => new(run, generation.Id, generation.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}: {Workers} go on after step {Step} with state {StateHash}")]

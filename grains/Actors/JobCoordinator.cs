@@ -20,11 +20,11 @@ internal sealed class JobCoordinator(
     /// <summary>A sampler that is away for longer is not awaited where all others have failed.</summary>
     private static readonly TimeSpan Away = TimeSpan.FromMinutes(1);
 
-    private readonly PriorityQueue<Part, int> pending = new();
-    private readonly Dictionary<string, Task> busy = [];
-    private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
-    private readonly Dictionary<string, long> seen = [];
-    private bool isAwaiting, isOver;
+    private readonly PriorityQueue<Part, int> _pending = new();
+    private readonly Dictionary<string, Task> _busy = [];
+    private readonly UnfitWorkers _unfit = new(cluster.ProcessOf, time);
+    private readonly Dictionary<string, long> _seen = [];
+    private bool _isAwaiting, _isOver;
 
     /// <summary>Does the job; its last event says how it ended.</summary>
     public async Task RunAsync()
@@ -38,8 +38,8 @@ internal sealed class JobCoordinator(
             Tell(new JobStarted(count));
             int sharers = Math.Max(1, cluster.Samplers().Count), atOnce = job.Batch ?? Math.Clamp((count + sharers - 1) / sharers, 1, MostAtOnce);
             for (int first = 0; first < count; first += atOnce)
-                pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
-            while (pending.Count > 0 || busy.Count > 0)
+                _pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
+            while (_pending.Count > 0 || _busy.Count > 0)
                 await AdvanceAsync((sampler, part) => job is SampleJob draw ? SampleAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
             Tell(new JobEnded(Error: null, UserError: false));
         }
@@ -55,8 +55,8 @@ internal sealed class JobCoordinator(
         int count = job.Count;
         if (job is ScoreJob { DataSet: { } half })
         {
-            pending.Enqueue(new(0, 0), 0);
-            while (pending.Count > 0 || busy.Count > 0)
+            _pending.Enqueue(new(0, 0), 0);
+            while (_pending.Count > 0 || _busy.Count > 0)
                 await AdvanceAsync(async (sampler, _) => count = Math.Min(job.Count, await AskAsync(sampler, grain => grain.CountAsync(half, job.Model))));
         }
 
@@ -70,28 +70,28 @@ internal sealed class JobCoordinator(
         CheckWanted();
         IReadOnlyList<string> all = cluster.Samplers();
         foreach (string sampler in all)
-            seen[sampler] = time.GetTimestamp();
-        foreach (string sampler in all.Where(sampler => !busy.ContainsKey(sampler) && !unfit.Contains(sampler)))
+            _seen[sampler] = time.GetTimestamp();
+        foreach (string sampler in all.Where(sampler => !_busy.ContainsKey(sampler) && !_unfit.Contains(sampler)))
         {
-            if (pending.TryDequeue(out Part? part, out _))
-                busy.Add(sampler, TryAsync(sampler, part, work));
+            if (_pending.TryDequeue(out Part? part, out _))
+                _busy.Add(sampler, TryAsync(sampler, part, work));
         }
 
-        if (busy.Count == 0 && IsHopeless)
-            throw unfit.Fault;
-        if (busy.Count == 0 && !isAwaiting)
+        if (_busy.Count == 0 && IsHopeless)
+            throw _unfit.Fault;
+        if (_busy.Count == 0 && !_isAwaiting)
             Tell(new SamplersAwaited());
-        isAwaiting = busy.Count == 0;
-        await Task.WhenAny([.. busy.Values, Task.Delay(Pause, time)]);
-        foreach ((string sampler, Task done) in busy.Where(entry => entry.Value.IsCompleted).ToList())
+        _isAwaiting = _busy.Count == 0;
+        await Task.WhenAny([.. _busy.Values, Task.Delay(Pause, time)]);
+        foreach ((string sampler, Task done) in _busy.Where(entry => entry.Value.IsCompleted).ToList())
         {
-            busy.Remove(sampler);
+            _busy.Remove(sampler);
             await done;
         }
     }
 
     /// <summary>All that there are, or were a while ago, have failed.</summary>
-    private bool IsHopeless => seen.Keys.Any(unfit.Contains) && seen.All(one => unfit.Contains(one.Key) || time.GetElapsedTime(one.Value) > Away);
+    private bool IsHopeless => _seen.Keys.Any(_unfit.Contains) && _seen.All(one => _unfit.Contains(one.Key) || time.GetElapsedTime(one.Value) > Away);
 
     private async Task TryAsync(string sampler, Part part, Func<string, Part, Task> work)
     {
@@ -103,30 +103,30 @@ internal sealed class JobCoordinator(
         catch (UserErrorException mistake)
         {
             // Another may have the files that this one lacks. If none has, the job's end tells the mistake.
-            pending.Enqueue(part, part.First);
-            unfit.Add(sampler, mistake);
+            _pending.Enqueue(part, part.First);
+            _unfit.Add(sampler, mistake);
             if (!IsHopeless)
                 Tell(new SamplerLost(sampler, mistake.Message));
         }
         catch (WorkerFaultException fault)
         {
-            pending.Enqueue(part, part.First);
+            _pending.Enqueue(part, part.First);
             Tell(new SamplerLost(sampler, fault.InnerException!.Message));
             // One whose work throws would throw again.
             if (!fault.IsLoss)
-                unfit.Add(sampler, fault);
+                _unfit.Add(sampler, fault);
             await Task.Delay(Pause, time);
         }
     }
 
     private async Task SampleAsync(SampleJob draw, string sampler, Part part)
     {
-        SampleRowsRequest order = new(
+        SampleRowsRequest request = new(
             id, draw.Model, part.First, part.End, draw.Seed, draw.Class, draw.MixtureTemperature, draw.LogisticTemperature,
             draw.Given is { } given ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))] : null, draw.Given?.Mask);
         while (part.Rows < draw.Model.Size)
         {
-            SampleRowsResponse drawn = await AskAsync(sampler, grain => grain.SampleAsync(order, part.Rows));
+            SampleRowsResponse drawn = await AskAsync(sampler, grain => grain.SampleAsync(request, part.Rows));
             foreach (byte[] row in drawn.Rows)
                 Tell(new RowSampled(part.First, part.End, part.Rows++, row));
         }
@@ -135,9 +135,9 @@ internal sealed class JobCoordinator(
     private async Task ScoreAsync(ScoreJob score, string sampler, Part part)
     {
         int bytes = score.Model.ImageBytes;
-        ScoreRequest order = new(
+        ScoreRequest request = new(
             id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet, score.Maps);
-        Tell(await AskAsync(sampler, grain => grain.ScoreAsync(order)));
+        Tell(await AskAsync(sampler, grain => grain.ScoreAsync(request)));
     }
 
     private ArraySegment<byte> Image(byte[] images, int number) => new(images, number * job.Model.ImageBytes, job.Model.ImageBytes);
@@ -169,15 +169,15 @@ internal sealed class JobCoordinator(
     /// <summary>When the job has failed, samplers may still be at work; nobody hears of it.</summary>
     private void Tell(JobEvent e)
     {
-        if (isOver)
+        if (_isOver)
             return;
-        isOver = e is JobEnded;
+        _isOver = e is JobEnded;
         tell(e);
     }
 
     private void CheckWanted()
     {
-        if (isOver || !isWanted())
+        if (_isOver || !isWanted())
             throw new OperationCanceledException("Nobody waits for the results any more.");
     }
 

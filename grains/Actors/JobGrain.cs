@@ -11,23 +11,23 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), IdleTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Those that nobody has said to have read: asking for later ones says it.</summary>
-    private readonly List<JobEvent> events = [];
-    private int first, rows, queued;
-    private bool isBegun, isOver;
-    private TaskCompletionSource news = NewSignal();
-    private long heard;
+    private readonly List<JobEvent> _events = [];
+    private int _first, _rows, _queued;
+    private bool _isBegun, _isOver;
+    private TaskCompletionSource _news = NewSignal();
+    private long _heard;
 
     public Task BeginAsync(Job job)
     {
-        if (!isBegun)
+        if (!_isBegun)
         {
             slots.Take();
-            isBegun = true;
-            rows = job.Model.Size;
+            _isBegun = true;
+            _rows = job.Model.Size;
             LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
-            heard = time.GetTimestamp();
+            _heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
-            _ = new JobCoordinator(this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time, isWanted: () => !isOver).RunAsync();
+            _ = new JobCoordinator(this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time, isWanted: () => !_isOver).RunAsync();
             this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = IdleTimeout, Period = IdleTimeout, Interleave = true });
         }
 
@@ -36,26 +36,26 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
 
     public async Task<JobProgress?> ReadAsync(int from)
     {
-        if (!isBegun)
+        if (!_isBegun)
             return null;
-        heard = time.GetTimestamp();
-        if (from >= first + events.Count)
-            await Task.WhenAny(news.Task, Task.Delay(ReadTimeout, time));
-        int read = Math.Clamp(from - first, 0, events.Count);
-        events.RemoveRange(0, read);
-        first += read;
-        return new([.. events], first + events.Count);
+        _heard = time.GetTimestamp();
+        if (from >= _first + _events.Count)
+            await Task.WhenAny(_news.Task, Task.Delay(ReadTimeout, time));
+        int read = Math.Clamp(from - _first, 0, _events.Count);
+        _events.RemoveRange(0, read);
+        _first += read;
+        return new([.. _events], _first + _events.Count);
     }
 
     public Task EndAsync()
     {
-        if (isBegun && !isOver)
+        if (_isBegun && !_isOver)
         {
-            Queue(-queued);
+            Queue(-_queued);
             slots.Release();
         }
 
-        isOver = true;
+        _isOver = true;
         DeactivateOnIdle();
         return Task.CompletedTask;
     }
@@ -64,28 +64,28 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
 
     private void Tell(JobEvent e)
     {
-        if (isOver)
+        if (_isOver)
             return;
-        events.Add(e);
+        _events.Add(e);
         Queue(e switch
         {
             JobStarted started => started.Count,
-            RowSampled drawn when drawn.Row == rows - 1 => drawn.First - drawn.End,
+            RowSampled drawn when drawn.Row == _rows - 1 => drawn.First - drawn.End,
             ImagesScored scored => -scored.Bits.Length,
-            JobEnded => -queued,
+            JobEnded => -_queued,
             _ => 0,
         });
-        news.SetResult();
-        news = NewSignal();
+        _news.SetResult();
+        _news = NewSignal();
     }
 
     private void Queue(int images)
     {
-        queued += images;
+        _queued += images;
         metrics.AddQueued(images);
     }
 
-    private Task EndIfForgottenAsync() => time.GetElapsedTime(heard) > IdleTimeout ? EndAsync() : Task.CompletedTask;
+    private Task EndIfForgottenAsync() => time.GetElapsedTime(_heard) > IdleTimeout ? EndAsync() : Task.CompletedTask;
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -7,16 +7,16 @@ public sealed class JobSlots
 {
     private const int Most = 32;
 
-    private int taken;
+    private int _taken;
 
     /// <exception cref="UserErrorException">All are taken.</exception>
     public void Take()
     {
-        if (Interlocked.Increment(ref taken) <= Most)
+        if (Interlocked.Increment(ref _taken) <= Most)
             return;
         Release();
         throw new UserErrorException($"The silo has {Most} jobs already; begin again when one of them has ended.");
     }
 
-    public void Release() => Interlocked.Decrement(ref taken);
+    public void Release() => Interlocked.Decrement(ref _taken);
 }

@@ -12,30 +12,30 @@ public sealed partial class PeerLink
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), QuietFor = TimeSpan.FromSeconds(5), EndingTime = TimeSpan.FromMilliseconds(20);
 
-    private readonly IPeerNetwork network;
-    private readonly PeerGreeting greeting;
-    private readonly string to;
-    private readonly SendQueue outbox;
-    private readonly WireFormat wire;
-    private readonly Action<int> sent;
-    private readonly Action<string> gone;
-    private readonly TimeProvider time;
-    private readonly ILogger log;
-    private readonly CancellationToken over;
+    private readonly IPeerNetwork _network;
+    private readonly PeerGreeting _greeting;
+    private readonly string _to;
+    private readonly SendQueue _queue;
+    private readonly WireFormat _wire;
+    private readonly Action<int> _sent;
+    private readonly Action<string> _gone;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly CancellationToken _over;
 
     private PeerLink(
-        IPeerNetwork network, PeerGreeting greeting, string to, SendQueue outbox, WireFormat wire, Action<int> sent, Action<string> gone, TimeProvider time, ILogger log, CancellationToken over)
+        IPeerNetwork network, PeerGreeting greeting, string to, SendQueue queue, WireFormat wire, Action<int> sent, Action<string> gone, TimeProvider time, ILogger log, CancellationToken over)
     {
-        this.network = network;
-        this.greeting = greeting;
-        this.to = to;
-        this.outbox = outbox;
-        this.wire = wire;
-        this.sent = sent;
-        this.gone = gone;
-        this.time = time;
-        this.log = log;
-        this.over = over;
+        _network = network;
+        _greeting = greeting;
+        _to = to;
+        _queue = queue;
+        _wire = wire;
+        _sent = sent;
+        _gone = gone;
+        _time = time;
+        _log = log;
+        _over = over;
     }
 
     /// <summary>Links a worker with all others of its generation.</summary>
@@ -54,38 +54,38 @@ public sealed partial class PeerLink
 
     private async Task RunAsync()
     {
-        long working = time.GetTimestamp();
+        long working = _time.GetTimestamp();
         bool wasReached = false;
-        while (!over.IsCancellationRequested)
+        while (!_over.IsCancellationRequested)
         {
             try
             {
-                await using IPeerConnection connection = await network.ConnectAsync(to, greeting, over);
+                await using IPeerConnection connection = await _network.ConnectAsync(_to, _greeting, _over);
                 wasReached = true;
-                using var broken = CancellationTokenSource.CreateLinkedTokenSource(over, connection.Lost);
-                outbox.Rewind();
+                using var broken = CancellationTokenSource.CreateLinkedTokenSource(_over, connection.Lost);
+                _queue.Rewind();
                 while (true)
                 {
-                    await outbox.NewsAsync(broken.Token);
-                    working = time.GetTimestamp();
-                    while (outbox.TryNext(out Chunk next))
-                        sent(await connection.SendAsync(next, wire, broken.Token));
+                    await _queue.NewsAsync(broken.Token);
+                    working = _time.GetTimestamp();
+                    while (_queue.TryNext(out Chunk next))
+                        _sent(await connection.SendAsync(next, _wire, broken.Token));
                 }
             }
             catch (Exception fault)
             {
-                if (over.IsCancellationRequested)
+                if (_over.IsCancellationRequested)
                     return;
                 if (wasReached && await IsGoneAsync())
-                    gone(to);
-                if (time.GetElapsedTime(working) > QuietFor)
+                    _gone(_to);
+                if (_time.GetElapsedTime(working) > QuietFor)
                 {
-                    LogUnreachable(log, fault, greeting.Run, greeting.Generation, greeting.Worker, to);
-                    working = time.GetTimestamp();
+                    LogUnreachable(_log, fault, _greeting.Run, _greeting.Generation, _greeting.Worker, _to);
+                    working = _time.GetTimestamp();
                 }
             }
 
-            await Task.Delay(RetryDelay, time, over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(RetryDelay, _time, _over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 
@@ -94,10 +94,10 @@ public sealed partial class PeerLink
     {
         try
         {
-            if (await network.IsGoneAsync(to, over))
+            if (await _network.IsGoneAsync(_to, _over))
                 return true;
-            await Task.Delay(EndingTime, time, over);
-            return await network.IsGoneAsync(to, over);
+            await Task.Delay(EndingTime, _time, _over);
+            return await _network.IsGoneAsync(_to, _over);
         }
         catch (OperationCanceledException)
         {

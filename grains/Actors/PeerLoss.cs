@@ -3,16 +3,16 @@ namespace PixelCnnCluster.Actors;
 /// <summary>Lets a wait for the exchange of a generation end when one of its workers is gone, for then no step can be finished.</summary>
 internal sealed class PeerLoss
 {
-    private readonly Lock gate = new();
-    private PeerLostException? loss;
-    private TaskCompletionSource? waiting;
+    private readonly Lock _gate = new();
+    private PeerLostException? _loss;
+    private TaskCompletionSource? _waiting;
 
     public void Tell(string peer)
     {
-        lock (gate)
+        lock (_gate)
         {
-            loss ??= new(peer);
-            waiting?.TrySetException(loss);
+            _loss ??= new(peer);
+            _waiting?.TrySetException(_loss);
         }
     }
 
@@ -23,11 +23,11 @@ internal sealed class PeerLoss
         if (awaited.IsCompletedSuccessfully)
             return;
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (gate)
+        lock (_gate)
         {
-            waiting = done;
-            if (loss is not null)
-                done.SetException(loss);
+            _waiting = done;
+            if (_loss is not null)
+                done.SetException(_loss);
         }
 
         _ = PassAsync();

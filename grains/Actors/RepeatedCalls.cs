@@ -8,22 +8,22 @@ internal sealed class RepeatedCalls
 {
     private const int Remembered = 16;
 
-    private readonly Dictionary<object, Task> answers = [];
-    private readonly Queue<object> oldestFirst = [];
+    private readonly Dictionary<object, Task> _answers = [];
+    private readonly Queue<object> _oldestFirst = [];
 
     /// <param name="key">Equal for calls that are the same.</param>
     public Task<T> Once<T>(object key, Func<Task<T>> work)
     {
-        lock (answers)
+        lock (_answers)
         {
-            if (answers.TryGetValue(key, out Task? known) && !known.IsFaulted && !known.IsCanceled)
+            if (_answers.TryGetValue(key, out Task? known) && !known.IsFaulted && !known.IsCanceled)
                 return (Task<T>)known;
             Task<T> answer = work();
-            answers[key] = answer;
+            _answers[key] = answer;
             if (known is null)
-                oldestFirst.Enqueue(key);
-            while (oldestFirst.Count > Remembered && answers[oldestFirst.Peek()].IsCompleted)
-                answers.Remove(oldestFirst.Dequeue());
+                _oldestFirst.Enqueue(key);
+            while (_oldestFirst.Count > Remembered && _answers[_oldestFirst.Peek()].IsCompleted)
+                _answers.Remove(_oldestFirst.Dequeue());
             return answer;
         }
     }

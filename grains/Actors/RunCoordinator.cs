@@ -13,83 +13,83 @@ internal sealed partial class RunCoordinator
 {
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1), StopTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly string run;
-    private readonly RunSpec spec;
-    private readonly RunLease lease;
-    private readonly WorkerPool roster;
-    private readonly RunHistory history;
-    private readonly TimeProvider time;
-    private readonly ILogger log;
-    private readonly GenerationStarter opening;
-    private readonly StepRunner clock;
-    private readonly Upkeep upkeep;
-    private double seconds;
-    private long? since;
-    private bool stopping, leaving;
-    private long firstStep;
-    private long step;
-    private long? totalSteps;
-    private double? bitsPerDim;
-    private int skippedInARow;
-    private readonly SaveRequest saveRequest = new();
+    private readonly string _run;
+    private readonly RunSpec _spec;
+    private readonly RunLease _lease;
+    private readonly WorkerPool _pool;
+    private readonly RunHistory _history;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly GenerationStarter _starter;
+    private readonly StepRunner _clock;
+    private readonly Upkeep _upkeep;
+    private double _seconds;
+    private long? _since;
+    private bool _stopping, _leaving;
+    private long _firstStep;
+    private long _step;
+    private long? _totalSteps;
+    private double? _bitsPerDim;
+    private int _skippedInARow;
+    private readonly SaveRequest _saveRequest = new();
 
-    public RunCoordinator(string run, IRunStore ledger, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
+    public RunCoordinator(string run, IRunStore store, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
     {
-        (this.run, this.history, this.time, this.log) = (run, history, time, log);
-        spec = ledger.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(ledger));
-        (firstStep, step, seconds) = (ledger.Record.FirstStep, ledger.Record.Step, ledger.Record.Seconds);
-        lease = new(ledger, time, log);
-        roster = new(cluster, time, OnUnfit);
-        roster.NoteKnown(ledger.Record.Workers);
-        clock = new(time);
-        opening = new(run, spec, lease, roster, history, cluster, clock, () => leaving, () => stopping, time, log);
-        upkeep = new(run, spec, history, lease, time);
-        if (ledger.Record.IsStopping)
+        (_run, _history, _time, _log) = (run, history, time, log);
+        _spec = store.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(store));
+        (_firstStep, _step, _seconds) = (store.Record.FirstStep, store.Record.Step, store.Record.Seconds);
+        _lease = new(store, time, log);
+        _pool = new(cluster, time, OnUnfit);
+        _pool.NoteKnown(store.Record.Workers);
+        _clock = new(time);
+        _starter = new(run, _spec, _lease, _pool, history, cluster, _clock, () => _leaving, () => _stopping, time, log);
+        _upkeep = new(run, _spec, history, _lease, time);
+        if (store.Record.IsStopping)
             Stop();
 
         void OnUnfit(string worker, Exception fault)
         {
-            history.Add(new FaultNoticed(step, worker, fault.Message));
+            history.Add(new FaultNoticed(_step, worker, fault.Message));
             cluster.Reconcile();
         }
     }
 
     /// <summary>Workers that the run does without, because their work failed. They may serve others.</summary>
-    public IReadOnlyList<string> Unfit => roster.Unfit;
+    public IReadOnlyList<string> Unfit => _pool.Unfit;
 
-    private bool IsFinished => stopping || step >= totalSteps || skippedInARow >= spec.MaxSkipped || Seconds / 60 >= spec.MaxMinutes;
+    private bool IsFinished => _stopping || _step >= _totalSteps || _skippedInARow >= _spec.MaxSkipped || Seconds / 60 >= _spec.MaxMinutes;
 
     /// <summary>Of training, in all generations.</summary>
-    private double Seconds => seconds + (since is { } at ? time.GetElapsedTime(at).TotalSeconds : 0);
+    private double Seconds => _seconds + (_since is { } at ? _time.GetElapsedTime(at).TotalSeconds : 0);
 
     /// <summary>Says which workers the run has from now on.</summary>
     /// <param name="unfit">Those that were passed over, as <see cref="Unfit"/> had told.</param>
-    public void AssignWorkers(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => roster.Assign(workers, unfit);
+    public void AssignWorkers(IReadOnlyList<string> workers, IReadOnlyList<string> unfit) => _pool.Assign(workers, unfit);
 
     /// <summary>Ends the run after the step in progress, with a checkpoint.</summary>
     /// <returns>Completes when the wish is stored, so that it outlives this coordinator.</returns>
     public async Task StopAsync()
     {
-        await lease.WriteAsync(record => record with { IsStopping = true });
+        await _lease.WriteAsync(record => record with { IsStopping = true });
         Stop();
     }
 
     /// <summary>Saves after the step in progress.</summary>
     /// <returns>The checkpoint, once written; null if it could not be.</returns>
-    public Task<CheckpointSaved?> SaveAsync() => saveRequest.AskAsync();
+    public Task<CheckpointSaved?> SaveAsync() => _saveRequest.AskAsync();
 
     /// <summary>Ends the coordinator, not the run, after the step in progress: one on another silo goes on.</summary>
     public void Leave()
     {
-        leaving = true;
-        roster.Close(after: TimeSpan.Zero);
+        _leaving = true;
+        _pool.Close(after: TimeSpan.Zero);
     }
 
     /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
     private void Stop()
     {
-        stopping = true;
-        roster.Close(after: lease.Record.State == RunState.Training ? StopTimeout : TimeSpan.Zero);
+        _stopping = true;
+        _pool.Close(after: _lease.Record.State == RunState.Training ? StopTimeout : TimeSpan.Zero);
     }
 
     /// <returns>The run's end; null if this coordinator's came first, because it left or another has taken over.</returns>
@@ -105,13 +105,13 @@ internal sealed partial class RunCoordinator
         }
         catch (LeaseLostException)
         {
-            LogSuperseded(log, run, step);
+            LogSuperseded(_log, _run, _step);
             return null;
         }
         finally
         {
-            roster.Forget();
-            _ = saveRequest.AnswerAsync(Task.FromResult<CheckpointSaved?>(null));
+            _pool.Forget();
+            _ = _saveRequest.AnswerAsync(Task.FromResult<CheckpointSaved?>(null));
             over.Cancel();
             await beating;
         }
@@ -120,151 +120,151 @@ internal sealed partial class RunCoordinator
     /// <summary>The training loop over generations.</summary>
     private async Task<RunEnded?> TrainAsync()
     {
-        bool goesOn = lease.Record.State == RunState.Training;
+        bool goesOn = _lease.Record.State == RunState.Training;
         (GenerationCause Kind, string Text) cause = goesOn ? (GenerationCause.TakenOver, "another coordinator took over") : (GenerationCause.Begun, "the run begins");
         RunEnded ended;
         while (true)
         {
-            if (leaving)
+            if (_leaving)
                 return null;
             try
             {
-                long begun = time.GetTimestamp();
-                if (await opening.StartAsync(step) is not { } crew)
+                long begun = _time.GetTimestamp();
+                if (await _starter.StartAsync(_step) is not { } generation)
                 {
-                    if (leaving)
+                    if (_leaving)
                         continue;
                     ended = End(RunOutcome.Stopped, saved: null, error: null);
                     break;
                 }
 
-                roster.ReleaseAllBut(run, crew.Number, but: crew.Workers);
-                JoinResponse facts = opening.Reports[0];
-                var order = new DataOrder(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed, facts.Step, facts.Images);
-                totalSteps = Math.Min(spec.MaxSteps ?? long.MaxValue, order.StepsFor(spec.MaxEpochs));
+                _pool.ReleaseAllBut(_run, generation.Number, but: generation.Workers);
+                JoinResponse facts = _starter.Reports[0];
+                var order = new DataOrder(facts.TrainImages, _spec.BatchSize, _spec.Shards, _spec.Seed, facts.Step, facts.Images);
+                _totalSteps = Math.Min(_spec.MaxSteps ?? long.MaxValue, order.StepsFor(_spec.MaxEpochs));
                 if (!goesOn)
                 {
-                    history.Add(new RunStarted(
-                        run, spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step, (double)facts.TrainImages / spec.ImagesPerStep, totalSteps.Value));
-                    firstStep = step = facts.Step;
+                    _history.Add(new RunStarted(
+                        _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step, (double)facts.TrainImages / _spec.ImagesPerStep, _totalSteps.Value));
+                    _firstStep = _step = facts.Step;
                 }
 
                 goesOn = true;
-                history.Add(new GenerationOpened(
-                    facts.Step, crew.Number, crew.Workers, spec.Workers, cause.Text, clock.Regroup(step, facts.Step), time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
-                (step, skippedInARow) = (facts.Step, facts.SkippedInARow);
-                since = time.GetTimestamp();
-                await TrainAsync(crew, facts, order);
-                if (leaving)
+                _history.Add(new GenerationOpened(
+                    facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _clock.Regroup(_step, facts.Step), _time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
+                (_step, _skippedInARow) = (facts.Step, facts.SkippedInARow);
+                _since = _time.GetTimestamp();
+                await TrainAsync(generation, facts, order);
+                if (_leaving)
                     continue;
-                CheckpointSaved saved = await upkeep.FinishAsync(crew, facts, order, step, inHaste: stopping);
-                ended = skippedInARow >= spec.MaxSkipped
-                    ? End(RunOutcome.Failed, saved, $"The gradient was not finite in {skippedInARow} steps in a row; the state of the last good step is saved. Lower --learning-rate.")
-                    : End(stopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null);
+                CheckpointSaved saved = await _upkeep.FinishAsync(generation, facts, order, _step, inHaste: _stopping);
+                ended = _skippedInARow >= _spec.MaxSkipped
+                    ? End(RunOutcome.Failed, saved, $"The gradient was not finite in {_skippedInARow} steps in a row; the state of the last good step is saved. Lower --learning-rate.")
+                    : End(_stopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null);
                 break;
             }
             catch (RegroupException regroup)
             {
                 cause = (regroup.Cause, regroup.Message);
             }
-            catch (WorkerFaultException fault) when (!roster.IsUnfit(fault.Worker))
+            catch (WorkerFaultException fault) when (!_pool.IsUnfit(fault.Worker))
             {
                 cause = fault.IsLoss ? (GenerationCause.WorkerLost, $"{fault.Worker} was lost") : (GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
-                LogFault(log, fault, run, step, fault.Worker);
-                opening.HandleFault(step, fault);
+                LogFault(_log, fault, _run, _step, fault.Worker);
+                _starter.HandleFault(_step, fault);
             }
             catch (Exception fault) when (fault is not LeaseLostException)
             {
-                LogFailed(log, fault, run, step);
+                LogFailed(_log, fault, _run, _step);
                 ended = End(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException };
                 break;
             }
             finally
             {
-                (seconds, since) = (Seconds, null);
+                (_seconds, _since) = (Seconds, null);
             }
         }
 
-        history.Add(ended);
-        await lease.WriteAsync(record => Progress(record) with
+        _history.Add(ended);
+        await _lease.WriteAsync(record => Progress(record) with
         {
             Workers = [],
             Error = ended.Error,
             State = ended.Outcome switch { RunOutcome.Completed => RunState.Completed, RunOutcome.Stopped => RunState.Stopped, _ => RunState.Failed },
         });
-        roster.ReleaseAllBut(run, lease.Record.Generation, but: []);
-        LogEnded(log, run, step, ended.Outcome, ended.StateHash);
+        _pool.ReleaseAllBut(_run, _lease.Record.Generation, but: []);
+        LogEnded(_log, _run, _step, ended.Outcome, ended.StateHash);
         return ended;
     }
 
     /// <summary>The steps of one generation: returns when the run is finished or this coordinator is to leave.</summary>
-    private async Task TrainAsync(Generation crew, JoinResponse facts, DataOrder order)
+    private async Task TrainAsync(Generation generation, JoinResponse facts, DataOrder order)
     {
         // What was due after the newest step may have been cut short by the end of the generation before.
-        if (step > firstStep)
-            await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
+        if (_step > _firstStep)
+            await _upkeep.AfterStepAsync(generation, facts, order, _step, InHaste);
         // A worker that leaves is not made to wait for the last score.
-        while (!leaving && !(IsFinished && (stopping || crew.IsComplete)))
+        while (!_leaving && !(IsFinished && (_stopping || generation.IsComplete)))
         {
-            if (roster.ReasonToRegroup(crew.Workers, spec) is { } reason)
+            if (_pool.ReasonToRegroup(generation.Workers, _spec) is { } reason)
             {
                 // Who leaves is let go when the next generation has the state. If nobody who has it stays, it must be saved first: who comes may have data to read.
-                if (step > 0 && !crew.Workers.Any(roster.IsFit))
-                    await upkeep.SaveWholeAsync(crew, step, Timeouts.Write);
-                if (!roster.HasFit)
+                if (_step > 0 && !generation.Workers.Any(_pool.IsFit))
+                    await _upkeep.SaveWholeAsync(generation, _step, Timeouts.Write);
+                if (!_pool.HasFit)
                 {
-                    roster.ReleaseAllBut(run, crew.Number, but: []);
-                    opening.ForgetHolders();
+                    _pool.ReleaseAllBut(_run, generation.Number, but: []);
+                    _starter.ForgetHolders();
                 }
 
                 throw reason;
             }
 
-            if (saveRequest.IsPending && step > 0)
+            if (_saveRequest.IsPending && _step > 0)
             {
-                clock.Interrupt();
-                Task saving = upkeep.SaveAsync(crew, step, InHaste);
-                _ = saveRequest.AnswerAsync(WrittenAsync(saving, step));
+                _clock.Interrupt();
+                Task saving = _upkeep.SaveAsync(generation, _step, InHaste);
+                _ = _saveRequest.AnswerAsync(WrittenAsync(saving, _step));
                 await saving;
             }
 
             await ConfirmLeaseAsync();
-            await StepAsync(crew, facts, order);
-            await upkeep.AfterStepAsync(crew, facts, order, step, InHaste);
-            if (Upkeep.IsDueAfter(order, step))
-                LogEpoch(log, run, crew.Number, step, order.WholeEpochsAfter(step), bitsPerDim, upkeep.Score?.TestBitsPerDim, clock.StepsPerSecond * spec.ImagesPerStep, crew.Workers.Count);
+            await StepAsync(generation, facts, order);
+            await _upkeep.AfterStepAsync(generation, facts, order, _step, InHaste);
+            if (Upkeep.IsDueAfter(order, _step))
+                LogEpoch(_log, _run, generation.Number, _step, order.WholeEpochsAfter(_step), _bitsPerDim, _upkeep.Score?.TestBitsPerDim, _clock.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
         }
 
         async Task<CheckpointSaved?> WrittenAsync(Task saving, long step)
         {
             await saving;
-            return await upkeep.WrittenAsync(step);
+            return await _upkeep.WrittenAsync(step);
         }
 
-        bool InHaste() => stopping || leaving || !crew.IsComplete;
+        bool InHaste() => _stopping || _leaving || !generation.IsComplete;
     }
 
-    private async Task StepAsync(Generation crew, JoinResponse facts, DataOrder order)
+    private async Task StepAsync(Generation generation, JoinResponse facts, DataOrder order)
     {
-        using Activity? span = Traces.Begin("step", ("run", run), ("generation", crew.Number), ("step", step + 1));
-        StepResponse[] reports = await clock.RunAsync(crew, step, goesOn: step + 1 < totalSteps && !Upkeep.IsDueAfter(order, step + 1));
+        using Activity? span = Traces.Begin("step", ("run", _run), ("generation", generation.Number), ("step", _step + 1));
+        StepResponse[] responses = await _clock.RunAsync(generation, _step, goesOn: _step + 1 < _totalSteps && !Upkeep.IsDueAfter(order, _step + 1));
         // Whoever has taken over meanwhile commits in this one's place.
         await ConfirmLeaseAsync();
-        double loss = reports.SelectMany(report => report.ShardLosses).Sum() / spec.ImagesPerStep;
-        double norm = reports[0].GradientNorm;
-        skippedInARow = reports[0].SkippedInARow;
-        bitsPerDim = upkeep.BitsPerDim(facts, loss);
-        history.Add(new StepCommitted(
-            step + 1, order.EpochsAfter(step + 1), bitsPerDim, loss, norm, TrainingState.LearningRate(spec, step),
-            spec.ImagesPerStep / clock.Newest.TotalSeconds, crew.Workers.Count, crew.Number, Skipped: skippedInARow > 0));
-        step++;
+        double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.ImagesPerStep;
+        double norm = responses[0].GradientNorm;
+        _skippedInARow = responses[0].SkippedInARow;
+        _bitsPerDim = _upkeep.BitsPerDim(facts, loss);
+        _history.Add(new StepCommitted(
+            _step + 1, order.EpochsAfter(_step + 1), _bitsPerDim, loss, norm, TrainingState.LearningRate(_spec, _step),
+            _spec.ImagesPerStep / _clock.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: _skippedInARow > 0));
+        _step++;
     }
 
     private Task ConfirmLeaseAsync()
     {
-        if (!lease.IsHeld)
-            clock.Interrupt();
-        return lease.ConfirmAsync();
+        if (!_lease.IsHeld)
+            _clock.Interrupt();
+        return _lease.ConfirmAsync();
     }
 
     /// <summary>Renews the lease, and lets others see in the record how far the run is.</summary>
@@ -274,14 +274,14 @@ internal sealed partial class RunCoordinator
         {
             while (true)
             {
-                await Task.Delay(HeartbeatInterval, time, over);
-                await lease.WriteAsync(Progress);
+                await Task.Delay(HeartbeatInterval, _time, over);
+                await _lease.WriteAsync(Progress);
             }
         }
         catch (LeaseLostException)
         {
             // The workers are the other coordinator's: nothing more is asked of them.
-            roster.Forget();
+            _pool.Forget();
         }
         catch (OperationCanceledException)
         {
@@ -290,17 +290,17 @@ internal sealed partial class RunCoordinator
 
     private RunRecord Progress(RunRecord record) => record with
     {
-        FirstStep = firstStep,
-        Step = step,
-        TotalSteps = totalSteps ?? record.TotalSteps,
-        BitsPerDim = bitsPerDim ?? record.BitsPerDim,
-        TestBitsPerDim = upkeep.Score?.TestBitsPerDim ?? record.TestBitsPerDim,
+        FirstStep = _firstStep,
+        Step = _step,
+        TotalSteps = _totalSteps ?? record.TotalSteps,
+        BitsPerDim = _bitsPerDim ?? record.BitsPerDim,
+        TestBitsPerDim = _upkeep.Score?.TestBitsPerDim ?? record.TestBitsPerDim,
         Seconds = Seconds,
     };
 
     private RunEnded End(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
-        outcome, step, saved?.StateHash, upkeep.Score?.Step == step ? upkeep.Score.TestBitsPerDim : null,
-        clock.StepsPerSecond * spec.ImagesPerStep, (saved ?? history.Last<CheckpointSaved>())?.Path, history.Last<SamplesWritten>()?.Path, error, UserError: false);
+        outcome, _step, saved?.StateHash, _upkeep.Score?.Step == _step ? _upkeep.Score.TestBitsPerDim : null,
+        _clock.StepsPerSecond * _spec.ImagesPerStep, (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
     private static partial void LogEpoch(ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);

@@ -6,23 +6,23 @@ namespace PixelCnnCluster.Actors;
 /// A coordinator's right to command: it may order a step while its newest write to the run's record is not older than
 /// <see cref="Duration"/>. One that takes over without reaching any worker of the generation before waits that long, so that never two train.
 /// </summary>
-internal sealed partial class RunLease(IRunStore ledger, TimeProvider time, ILogger log)
+internal sealed partial class RunLease(IRunStore store, TimeProvider time, ILogger log)
 {
     public static readonly TimeSpan Duration = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
 
-    private long? confirmed;
-    private Task newest = Task.CompletedTask;
+    private long? _confirmed;
+    private Task _newest = Task.CompletedTask;
 
-    public RunRecord Record => ledger.Record;
+    public RunRecord Record => store.Record;
 
     public bool IsLost { get; private set; }
 
-    public bool IsHeld => confirmed is { } at && time.GetElapsedTime(at) <= Duration;
+    public bool IsHeld => _confirmed is { } at && time.GetElapsedTime(at) <= Duration;
 
     /// <summary>Changes the record, after the changes asked for before; a store that does not answer is tried again until it does.</summary>
     /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
-    public Task WriteAsync(Func<RunRecord, RunRecord> change) => newest = WriteAfterAsync(newest, change);
+    public Task WriteAsync(Func<RunRecord, RunRecord> change) => _newest = WriteAfterAsync(_newest, change);
 
     /// <summary>Completes as soon as the lease is held.</summary>
     /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
@@ -46,8 +46,8 @@ internal sealed partial class RunLease(IRunStore ledger, TimeProvider time, ILog
             long begun = time.GetTimestamp();
             try
             {
-                await ledger.WriteAsync(change(Record));
-                confirmed = begun;
+                await store.WriteAsync(change(Record));
+                _confirmed = begun;
                 return;
             }
             catch (LeaseLostException)

@@ -10,21 +10,21 @@ namespace PixelCnnCluster.Actors;
 /// </summary>
 public sealed class RunMetrics
 {
-    private readonly ConcurrentDictionary<string, Newest> runs = new();
-    private readonly Counter<long> steps, images, skipped, redone, generations, faults;
-    private readonly Histogram<double> stepSeconds, regroupSeconds, scoringSeconds;
+    private readonly ConcurrentDictionary<string, Newest> _runs = new();
+    private readonly Counter<long> _steps, _images, _skipped, _redone, _generations, _faults;
+    private readonly Histogram<double> _stepSeconds, _regroupSeconds, _scoringSeconds;
 
     public RunMetrics(Meter meter)
     {
-        steps = meter.CreateCounter<long>("pixelcnn.run.steps", "{step}", "Committed steps.");
-        images = meter.CreateCounter<long>("pixelcnn.run.images", "{image}", "Images trained on.");
-        skipped = meter.CreateCounter<long>("pixelcnn.run.steps.skipped", "{step}", "Committed steps whose gradient was not finite, so that the parameters did not move.");
-        redone = meter.CreateCounter<long>("pixelcnn.run.steps.redone", "{step}", "Steps done again after a fault.");
-        generations = meter.CreateCounter<long>("pixelcnn.run.generations", "{generation}", "Generations opened, by cause.");
-        faults = meter.CreateCounter<long>("pixelcnn.run.faults", "{fault}", "Faults noticed.");
-        stepSeconds = Meters.Seconds(meter, "pixelcnn.run.step.duration", "From a step's order, or the end of the step before where that goes on, to the last report of it.");
-        regroupSeconds = Meters.Seconds(meter, "pixelcnn.run.regroup.duration", "From the end of a generation to the first order of the next.");
-        scoringSeconds = Meters.Seconds(meter, "pixelcnn.run.scoring.duration", "Scoring of the test images.");
+        _steps = meter.CreateCounter<long>("pixelcnn.run.steps", "{step}", "Committed steps.");
+        _images = meter.CreateCounter<long>("pixelcnn.run.images", "{image}", "Images trained on.");
+        _skipped = meter.CreateCounter<long>("pixelcnn.run.steps.skipped", "{step}", "Committed steps whose gradient was not finite, so that the parameters did not move.");
+        _redone = meter.CreateCounter<long>("pixelcnn.run.steps.redone", "{step}", "Steps done again after a fault.");
+        _generations = meter.CreateCounter<long>("pixelcnn.run.generations", "{generation}", "Generations opened, by cause.");
+        _faults = meter.CreateCounter<long>("pixelcnn.run.faults", "{fault}", "Faults noticed.");
+        _stepSeconds = Meters.Seconds(meter, "pixelcnn.run.step.duration", "From a step's order, or the end of the step before where that goes on, to the last report of it.");
+        _regroupSeconds = Meters.Seconds(meter, "pixelcnn.run.regroup.duration", "From the end of a generation to the first order of the next.");
+        _scoringSeconds = Meters.Seconds(meter, "pixelcnn.run.scoring.duration", "Scoring of the test images.");
         Gauge("pixelcnn.run.bits_per_dim", null, "Training objective of the newest step.", run => run.Step?.BitsPerDim);
         Gauge("pixelcnn.run.test_bits_per_dim", null, "Newest test score.", run => run.Score?.TestBitsPerDim);
         Gauge("pixelcnn.run.gradient_norm", null, "Euclidean norm of the newest gradient.", run => run.Step?.GradientNorm);
@@ -40,7 +40,7 @@ public sealed class RunMetrics
 
         void Gauge(string name, string? unit, string description, Func<Newest, double?> value) => meter.CreateObservableGauge(
             name,
-            () => from run in runs where value(run.Value) is not null select new Measurement<double>(value(run.Value)!.Value, Label(run.Key)),
+            () => from run in _runs where value(run.Value) is not null select new Measurement<double>(value(run.Value)!.Value, Label(run.Key)),
             unit,
             description);
     }
@@ -50,43 +50,43 @@ public sealed class RunMetrics
 
     /// <summary>Takes the figures of a run from now on, and until <see cref="Forget"/>.</summary>
     /// <param name="score">The newest, where the run goes on.</param>
-    public void Follow(string run, RunSpec spec, Evaluated? score) => runs[run] = new(spec) { Score = score };
+    public void Follow(string run, RunSpec spec, Evaluated? score) => _runs[run] = new(spec) { Score = score };
 
     /// <summary>The run has ended, or its coordinator is elsewhere.</summary>
-    public void Forget(string run) => runs.TryRemove(run, out _);
+    public void Forget(string run) => _runs.TryRemove(run, out _);
 
     public void Add(string run, RunEvent happened, DateTimeOffset now)
     {
-        if (!runs.TryGetValue(run, out Newest? newest))
+        if (!_runs.TryGetValue(run, out Newest? newest))
             return;
         KeyValuePair<string, object?> label = Label(run);
         switch (happened)
         {
             case StepCommitted step:
                 newest.Step = step;
-                steps.Add(1, label);
-                images.Add(newest.Spec.ImagesPerStep, label);
-                skipped.Add(step.Skipped ? 1 : 0, label);
-                stepSeconds.Record(newest.Spec.ImagesPerStep / step.ImagesPerS, label);
+                _steps.Add(1, label);
+                _images.Add(newest.Spec.ImagesPerStep, label);
+                _skipped.Add(step.Skipped ? 1 : 0, label);
+                _stepSeconds.Record(newest.Spec.ImagesPerStep / step.ImagesPerS, label);
                 break;
             case GenerationOpened generation:
                 newest.Generation = generation;
-                generations.Add(1, label, new("cause", generation.Kind.ToString()));
-                redone.Add(generation.StepsRedone, label);
-                regroupSeconds.Record(generation.Seconds, label);
+                _generations.Add(1, label, new("cause", generation.Kind.ToString()));
+                _redone.Add(generation.StepsRedone, label);
+                _regroupSeconds.Record(generation.Seconds, label);
                 break;
             case WorkersAwaited:
                 newest.Generation = newest.Generation is { } before ? before with { Workers = [] } : null;
                 break;
             case Evaluated score:
                 newest.Score = score;
-                scoringSeconds.Record(score.Seconds, label);
+                _scoringSeconds.Record(score.Seconds, label);
                 break;
             case CheckpointSaved saved:
                 newest.Checkpoint = (saved, now);
                 break;
             case FaultNoticed:
-                faults.Add(1, label);
+                _faults.Add(1, label);
                 break;
         }
     }

@@ -9,66 +9,66 @@ internal sealed class SampledPart
     /// <summary>Who has not asked for so long does not want the rows any more.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
 
-    private readonly TimeProvider time;
-    private readonly List<byte[]> rows = [];
-    private readonly int size;
-    private readonly Task sampling;
-    private TaskCompletionSource news = NewSignal();
-    private long heard;
-    private volatile bool isGivenUp;
+    private readonly TimeProvider _time;
+    private readonly List<byte[]> _rows = [];
+    private readonly int _size;
+    private readonly Task _sampling;
+    private TaskCompletionSource _news = NewSignal();
+    private long _heard;
+    private volatile bool _isGivenUp;
 
-    public SampledPart(SampleRowsRequest order, IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
+    public SampledPart(SampleRowsRequest request, IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
     {
-        (this.time, size, heard) = (time, order.Model.Size, time.GetTimestamp());
+        (_time, _size, _heard) = (time, request.Model.Size, time.GetTimestamp());
         // Apart from the grain activation that asked first.
-        sampling = Task.Run(() => SampleAsync(order, device, models, metrics));
+        _sampling = Task.Run(() => SampleAsync(request, device, models, metrics));
     }
 
     /// <summary>Nobody has asked for a long time; who asks after that, however soon, has it drawn anew.</summary>
-    public bool IsForgotten => isGivenUp || time.GetElapsedTime(Volatile.Read(ref heard)) > IdleTimeout;
+    public bool IsForgotten => _isGivenUp || _time.GetElapsedTime(Volatile.Read(ref _heard)) > IdleTimeout;
 
     /// <summary>Rows from number <paramref name="from"/> on, as soon as that is finished.</summary>
     public async Task<SampleRowsResponse> ReadAsync(int from)
     {
         // Once a call: a call that is still open says nothing of whether somebody waits, and who does calls again.
-        Volatile.Write(ref heard, time.GetTimestamp());
+        Volatile.Write(ref _heard, _time.GetTimestamp());
         while (true)
         {
             Task change;
-            lock (rows)
+            lock (_rows)
             {
-                if (rows.Count > from)
-                    return new([.. rows.Skip(from)]);
-                change = news.Task;
+                if (_rows.Count > from)
+                    return new([.. _rows.Skip(from)]);
+                change = _news.Task;
             }
 
-            await Task.WhenAny(change, sampling);
-            if (sampling.IsCompleted && rows.Count <= from)
+            await Task.WhenAny(change, _sampling);
+            if (_sampling.IsCompleted && _rows.Count <= from)
             {
-                await sampling;
+                await _sampling;
                 throw new StaleOrderException($"Row {from} was not drawn: nobody had asked for it for {IdleTimeout.TotalSeconds} s.");
             }
         }
     }
 
-    private async Task SampleAsync(SampleRowsRequest order, IDevice device, TrainedModels models, DeviceMetrics metrics)
+    private async Task SampleAsync(SampleRowsRequest request, IDevice device, TrainedModels models, DeviceMetrics metrics)
     {
-        ImageSampling images = await device.RunAsync(() => models.Sample(order));
+        ImageSampling images = await device.RunAsync(() => models.Sample(request));
         metrics.BeginPart();
         try
         {
-            while (rows.Count < size && !(isGivenUp = IsForgotten))
+            while (_rows.Count < _size && !(_isGivenUp = IsForgotten))
             {
                 byte[] row = await device.RunAsync(images.SampleRow);
-                lock (rows)
+                lock (_rows)
                 {
-                    rows.Add(row);
-                    news.SetResult();
-                    news = NewSignal();
+                    _rows.Add(row);
+                    _news.SetResult();
+                    _news = NewSignal();
                 }
             }
 
-            metrics.AddSampled(rows.Count == size ? order.End - order.First : 0);
+            metrics.AddSampled(_rows.Count == _size ? request.End - request.First : 0);
         }
         finally
         {

@@ -7,9 +7,9 @@ namespace PixelCnnCluster.Actors;
 [WorkerPlacement, GrainDirectory(StoreNames.Directory)]
 public sealed class SamplerGrain(SamplerService device) : Grain, ISamplerGrain
 {
-    public Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from) => device.SampleAsync(order, from);
+    public Task<SampleRowsResponse> SampleAsync(SampleRowsRequest request, int from) => device.SampleAsync(request, from);
 
-    public Task<ImagesScored> ScoreAsync(ScoreRequest order) => device.ScoreAsync(order);
+    public Task<ImagesScored> ScoreAsync(ScoreRequest request) => device.ScoreAsync(request);
 
     public Task<int> CountAsync(DataSetHalf half, ModelInfo model) => device.CountAsync(half, model);
 }

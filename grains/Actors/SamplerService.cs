@@ -10,38 +10,38 @@ namespace PixelCnnCluster.Actors;
 public sealed class SamplerService(IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
 {
     /// <remarks>A job that is begun again on other samplers may be cut at other places.</remarks>
-    private readonly Dictionary<(Guid Job, int First, int End), SampledPart> parts = [];
-    private readonly RepeatedCalls calls = new();
+    private readonly Dictionary<(Guid Job, int First, int End), SampledPart> _parts = [];
+    private readonly RepeatedCalls _calls = new();
 
-    public Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from)
+    public Task<SampleRowsResponse> SampleAsync(SampleRowsRequest request, int from)
     {
-        lock (parts)
+        lock (_parts)
         {
-            foreach ((var key, SampledPart silent) in parts.Where(entry => entry.Value.IsForgotten).ToList())
-                parts.Remove(key);
-            if (!parts.TryGetValue((order.Job, order.First, order.End), out SampledPart? part))
-                parts.Add((order.Job, order.First, order.End), part = new(order, device, models, metrics, time));
+            foreach ((var key, SampledPart silent) in _parts.Where(entry => entry.Value.IsForgotten).ToList())
+                _parts.Remove(key);
+            if (!_parts.TryGetValue((request.Job, request.First, request.End), out SampledPart? part))
+                _parts.Add((request.Job, request.First, request.End), part = new(request, device, models, metrics, time));
             return part.ReadAsync(from);
         }
     }
 
-    public Task<ImagesScored> ScoreAsync(ScoreRequest order) => calls.Once((order.Job, order.First, order.End), () => ScoreBySlicesAsync(order));
+    public Task<ImagesScored> ScoreAsync(ScoreRequest request) => _calls.Once((request.Job, request.First, request.End), () => ScoreBySlicesAsync(request));
 
-    public Task<int> CountAsync(DataSetHalf half, ModelInfo model) => calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
+    public Task<int> CountAsync(DataSetHalf half, ModelInfo model) => _calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
 
-    private async Task<ImagesScored> ScoreBySlicesAsync(ScoreRequest order)
+    private async Task<ImagesScored> ScoreBySlicesAsync(ScoreRequest request)
     {
         List<ImagesScored> slices = [];
-        for (int first = order.First; first < order.End; first += models.ScoredAtOnce)
+        for (int first = request.First; first < request.End; first += models.ScoredAtOnce)
         {
-            int end = Math.Min(order.End, first + models.ScoredAtOnce), bytes = order.Model.ImageBytes;
-            ScoreRequest slice = order with { First = first, End = end, Images = order.Images?[((first - order.First) * bytes)..((end - order.First) * bytes)] };
+            int end = Math.Min(request.End, first + models.ScoredAtOnce), bytes = request.Model.ImageBytes;
+            ScoreRequest slice = request with { First = first, End = end, Images = request.Images?[((first - request.First) * bytes)..((end - request.First) * bytes)] };
             slices.Add(await device.RunAsync(() => models.Score(slice)));
             metrics.AddScored(end - first);
         }
 
         return new(
-            order.First, [.. slices.SelectMany(slice => slice.Bits)],
-            order.Maps ? new([.. slices.SelectMany(slice => slice.Maps!.Bits)], [.. slices.SelectMany(slice => slice.Maps!.Pixels)]) : null);
+            request.First, [.. slices.SelectMany(slice => slice.Bits)],
+            request.Maps ? new([.. slices.SelectMany(slice => slice.Maps!.Bits)], [.. slices.SelectMany(slice => slice.Maps!.Pixels)]) : null);
     }
 }

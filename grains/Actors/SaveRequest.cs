@@ -5,18 +5,18 @@ namespace PixelCnnCluster.Actors;
 /// <summary>Somebody's wish for a checkpoint of the run as it is now. All who ask before it is taken up share one answer, and each is answered.</summary>
 internal sealed class SaveRequest
 {
-    private TaskCompletionSource<CheckpointSaved?>? asked;
+    private TaskCompletionSource<CheckpointSaved?>? _asked;
 
-    public bool IsPending => asked is not null;
+    public bool IsPending => _asked is not null;
 
     /// <returns>The checkpoint, once written; null if it could not be.</returns>
-    public Task<CheckpointSaved?> AskAsync() => (asked ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    public Task<CheckpointSaved?> AskAsync() => (_asked ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     /// <summary>Takes it up: who asks from now on asks anew.</summary>
     public async Task AnswerAsync(Task<CheckpointSaved?> saving)
     {
-        TaskCompletionSource<CheckpointSaved?>? answered = asked;
-        asked = null;
+        TaskCompletionSource<CheckpointSaved?>? answered = _asked;
+        _asked = null;
         try
         {
             answered?.SetResult(await saving);

@@ -4,15 +4,15 @@ using PixelCnnCluster.Training;
 namespace PixelCnnCluster.Actors;
 
 /// <summary>Copies a run's state from a peer in slices. Until the last has come the worker has none.</summary>
-internal sealed class StateCopy(WorkerSession mine, JoinRequest order, IWorkerGrain source, IDevice device)
+internal sealed class StateCopy(WorkerSession mine, JoinRequest request, IWorkerGrain source, IDevice device)
 {
     private const int SliceBytes = 1 << 20;
     private const int SlicesInFlight = 4;
 
-    private readonly CancellationToken over = mine.Over;
-    private readonly long step = order.Step ?? throw new ArgumentException("A state is copied at a step.", nameof(order));
-    private int skippedInARow;
-    private long images;
+    private readonly CancellationToken _over = mine.Over;
+    private readonly long _step = request.Step ?? throw new ArgumentException("A state is copied at a step.", nameof(request));
+    private int _skippedInARow;
+    private long _images;
 
     /// <exception cref="OperationCanceledException">The generation ended first.</exception>
     public async Task RunAsync()
@@ -23,13 +23,13 @@ internal sealed class StateCopy(WorkerSession mine, JoinRequest order, IWorkerGr
         {
             if (inFlight.Count == SlicesInFlight)
                 await inFlight.Dequeue();
-            inFlight.Enqueue(CopyAsync(new(order.Run, order.Generation, step, offset, length)));
+            inFlight.Enqueue(CopyAsync(new(request.Run, request.Generation, _step, offset, length)));
         }
 
         await Task.WhenAll(inFlight);
         await OnDeviceAsync(() =>
         {
-            mine.Replica!.StartAt(step, skippedInARow, images);
+            mine.Replica!.StartAt(_step, _skippedInARow, _images);
             mine.HasState = true;
         });
     }
@@ -40,7 +40,7 @@ internal sealed class StateCopy(WorkerSession mine, JoinRequest order, IWorkerGr
         await OnDeviceAsync(() =>
         {
             mine.Replica!.WriteState(slice.Offset, copy.Data.Span);
-            (skippedInARow, images) = (copy.SkippedInARow, copy.Images);
+            (_skippedInARow, _images) = (copy.SkippedInARow, copy.Images);
         });
     }
 
@@ -51,7 +51,7 @@ internal sealed class StateCopy(WorkerSession mine, JoinRequest order, IWorkerGr
         {
             try
             {
-                return await source.ReadStateAsync(slice).WaitAsync(over);
+                return await source.ReadStateAsync(slice).WaitAsync(_over);
             }
             catch (TimeoutException)
             {
@@ -61,7 +61,7 @@ internal sealed class StateCopy(WorkerSession mine, JoinRequest order, IWorkerGr
 
     private Task OnDeviceAsync(Action work) => device.RunAsync(() =>
     {
-        over.ThrowIfCancellationRequested();
+        _over.ThrowIfCancellationRequested();
         work();
     });
 }

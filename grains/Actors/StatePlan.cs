@@ -10,14 +10,14 @@ namespace PixelCnnCluster.Actors;
 /// <param name="Maker">The worker that has the state, or loads or makes it.</param>
 internal sealed record StatePlan(long? Step, string Maker)
 {
-    public static StatePlan For(IReadOnlyList<PrepareResponse> holdings)
+    public static StatePlan For(IReadOnlyList<PrepareResponse> responses)
     {
-        PrepareResponse furthest = holdings.MaxBy(holding => holding.Step ?? -1)!;
+        PrepareResponse furthest = responses.MaxBy(response => response.Step ?? -1)!;
         // Should the checkpoint be damaged, what the worker holds itself is the next best.
-        PrepareResponse saved = holdings.MaxBy(holding => (holding.Checkpoint ?? -1, holding.Step ?? -1))!;
+        PrepareResponse saved = responses.MaxBy(response => (response.Checkpoint ?? -1, response.Step ?? -1))!;
         return furthest.Step is { } step && step >= (saved.Checkpoint ?? 0) ? new(step, furthest.Worker) : new(null, saved.Worker);
     }
 
     /// <summary>Whether a worker is where the generation begins, and need not copy the state.</summary>
-    public bool Has(PrepareResponse holding) => Step is not null && holding.Step == Step;
+    public bool Has(PrepareResponse response) => Step is not null && response.Step == Step;
 }

@@ -16,11 +16,11 @@ public sealed partial class TrainingRunGrain(
 {
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), LeaveTimeout = TimeSpan.FromSeconds(20), SaveTimeout = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
 
-    private Task<RunHistory>? history;
-    private RunCoordinator? coordinator;
-    private Task training = Task.CompletedTask;
-    private IReadOnlyList<string> assigned = [], unfit = [];
-    private bool isEnding;
+    private Task<RunHistory>? _history;
+    private RunCoordinator? _coordinator;
+    private Task _training = Task.CompletedTask;
+    private IReadOnlyList<string> _assigned = [], _unfit = [];
+    private bool _isEnding;
 
     /// <summary>As it was stored last.</summary>
     public RunRecord Record { get; private set; } = new();
@@ -53,12 +53,12 @@ public sealed partial class TrainingRunGrain(
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        isEnding = true;
-        coordinator?.Leave();
-        await Task.WhenAny(training, Task.Delay(LeaveTimeout, time, cancellationToken));
+        _isEnding = true;
+        _coordinator?.Leave();
+        await Task.WhenAny(_training, Task.Delay(LeaveTimeout, time, cancellationToken));
         // A folder that does not answer holds no silo's stop.
-        if (history is { IsCompletedSuccessfully: true })
-            await Task.WhenAny(history.Result.FlushAsync(), Task.Delay(FlushTimeout, time, cancellationToken));
+        if (_history is { IsCompletedSuccessfully: true })
+            await Task.WhenAny(_history.Result.FlushAsync(), Task.Delay(FlushTimeout, time, cancellationToken));
     }
 
     public async Task<long> BeginAsync(RunSpec spec)
@@ -81,7 +81,7 @@ public sealed partial class TrainingRunGrain(
             throw new UserErrorException($"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
         folders.Check(Spec);
         // The coordinator before may be about to end.
-        await training;
+        await _training;
         RunHistory events = await OpenHistoryAsync(Spec);
         await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
         return Start(events);
@@ -89,8 +89,8 @@ public sealed partial class TrainingRunGrain(
 
     public Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
     {
-        (assigned, this.unfit) = (workers, unfit);
-        coordinator?.AssignWorkers(workers, unfit);
+        (_assigned, _unfit) = (workers, unfit);
+        _coordinator?.AssignWorkers(workers, unfit);
         return Task.CompletedTask;
     }
 
@@ -98,7 +98,7 @@ public sealed partial class TrainingRunGrain(
         Run, Record.State, Spec.DataSet, Spec.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim, Record.TestBitsPerDim,
         Record.Workers, Spec.Workers, Record.Generation, Record.Error)
     {
-        Unfit = coordinator?.Unfit ?? [],
+        Unfit = _coordinator?.Unfit ?? [],
     });
 
     public async Task<RunProgress> ReadAsync(long from)
@@ -117,10 +117,10 @@ public sealed partial class TrainingRunGrain(
     {
         RunSpec spec = Spec;
         CheckpointSaved? saved = null;
-        if (coordinator is not null)
+        if (_coordinator is not null)
         {
-            Task<CheckpointSaved?> asked = coordinator.SaveAsync();
-            if (await Task.WhenAny(asked, training, Task.Delay(SaveTimeout, time)) == asked)
+            Task<CheckpointSaved?> asked = _coordinator.SaveAsync();
+            if (await Task.WhenAny(asked, _training, Task.Delay(SaveTimeout, time)) == asked)
                 saved = await asked;
         }
 
@@ -135,7 +135,7 @@ public sealed partial class TrainingRunGrain(
     {
         _ = Spec;
         return Record.IsOver ? throw new UserErrorException($"Run {Run} has ended already.")
-            : coordinator?.StopAsync() ?? throw new OrleansException($"Run {Run} is between two coordinators.");
+            : _coordinator?.StopAsync() ?? throw new OrleansException($"Run {Run} is between two coordinators.");
     }
 
     /// <summary>Compare-and-set: the store refuses if someone else has written since this activation read or wrote the record.</summary>
@@ -150,7 +150,7 @@ public sealed partial class TrainingRunGrain(
         catch (Exception fault)
         {
             // With what it has read, this activation can write no more.
-            if (fault is InconsistentStateException && coordinator is null)
+            if (fault is InconsistentStateException && _coordinator is null)
                 DeactivateOnIdle();
             // Storage providers' own exceptions mean nothing to consoles, which lack their types.
             throw fault is InconsistentStateException
@@ -161,7 +161,7 @@ public sealed partial class TrainingRunGrain(
 
     /// <summary>Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.</summary>
     private Task<RunHistory> HistoryAsync(RunSpec spec) =>
-        history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
+        _history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
 
     /// <exception cref="UserErrorException">The run's folder does not answer.</exception>
     private Task<RunHistory> OpenHistoryAsync(RunSpec spec) => FolderWork.AwaitAsync(spec.SaveDir, HistoryAsync(spec), time);
@@ -170,7 +170,7 @@ public sealed partial class TrainingRunGrain(
     private async Task StartAgainAsync()
     {
         RunHistory events = await HistoryAsync(Spec);
-        if (!isEnding)
+        if (!_isEnding)
             Start(events);
     }
 
@@ -187,18 +187,18 @@ public sealed partial class TrainingRunGrain(
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         metrics.Follow(Run, Spec, events.Last<Evaluated>());
         events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());
-        coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.ReconcileAsync().Ignore()), time, log);
-        coordinator.AssignWorkers(assigned, unfit);
+        _coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.ReconcileAsync().Ignore()), time, log);
+        _coordinator.AssignWorkers(_assigned, _unfit);
         long position = events.Next;
-        training = TrainAsync(coordinator);
+        _training = TrainAsync(_coordinator);
         return position;
     }
 
     private async Task TrainAsync(RunCoordinator trainer)
     {
         RunEnded? ended = await trainer.RunAsync();
-        if (coordinator == trainer)
-            (coordinator, assigned) = (null, []);
+        if (_coordinator == trainer)
+            (_coordinator, _assigned) = (null, []);
         metrics.Forget(Run);
         if (ended is null)
         {

@@ -11,28 +11,28 @@ internal sealed class UnfitWorkers(Func<string, string?> processOf, TimeProvider
 {
     private static readonly TimeSpan FirstRest = TimeSpan.FromSeconds(30), LongestRest = TimeSpan.FromMinutes(10);
 
-    private readonly Dictionary<string, Failure> failures = [];
+    private readonly Dictionary<string, Failure> _failures = [];
 
-    public IReadOnlyList<string> Names => [.. failures.Keys.Where(Contains)];
+    public IReadOnlyList<string> Names => [.. _failures.Keys.Where(Contains)];
 
     /// <summary>What to tell when there is nobody else: a mistake of the user's, if there is one.</summary>
     public Exception Fault
     {
         get
         {
-            Exception[] faults = [.. failures.Values.OrderBy(failure => failure.At).Select(failure => failure.Fault)];
+            Exception[] faults = [.. _failures.Values.OrderBy(failure => failure.At).Select(failure => failure.Fault)];
             return faults.FirstOrDefault(fault => fault is UserErrorException) ?? faults[^1];
         }
     }
 
     public bool Contains(string worker) =>
-        failures.TryGetValue(worker, out Failure? failure) && failure.Process == processOf(worker) && time.GetElapsedTime(failure.At) < failure.Rest;
+        _failures.TryGetValue(worker, out Failure? failure) && failure.Process == processOf(worker) && time.GetElapsedTime(failure.At) < failure.Rest;
 
     public void Add(string worker, Exception fault)
     {
         string? process = processOf(worker);
-        TimeSpan rest = failures.TryGetValue(worker, out Failure? before) && before.Process == process ? before.Rest * 2 : FirstRest;
-        failures[worker] = new(fault, process, time.GetTimestamp(), rest < LongestRest ? rest : LongestRest);
+        TimeSpan rest = _failures.TryGetValue(worker, out Failure? before) && before.Process == process ? before.Rest * 2 : FirstRest;
+        _failures[worker] = new(fault, process, time.GetTimestamp(), rest < LongestRest ? rest : LongestRest);
     }
 
     private sealed record Failure(Exception Fault, string? Process, long At, TimeSpan Rest);

@@ -12,17 +12,17 @@ public static class WorkerAssignment
     /// Runs keep the workers they have. What is free goes first to runs that have none, the oldest before the others, as many as each wants; then to
     /// runs that have too few. What is left stands by.
     /// </summary>
-    /// <param name="claims">The oldest run first.</param>
-    public static IReadOnlyList<RunDemand> Share(IReadOnlyCollection<string> workers, IReadOnlyList<RunDemand> claims)
+    /// <param name="demands">The oldest run first.</param>
+    public static IReadOnlyList<RunDemand> Share(IReadOnlyCollection<string> workers, IReadOnlyList<RunDemand> demands)
     {
-        RunDemand[] shared = [.. claims.Select(claim => claim with { Workers = [.. claim.Workers.Where(workers.Contains).Except(claim.Unfit).Take(claim.Wanted)] })];
-        List<string> free = [.. workers.Except(shared.SelectMany(claim => claim.Workers)).Order(StringComparer.Ordinal)];
+        RunDemand[] shared = [.. demands.Select(demand => demand with { Workers = [.. demand.Workers.Where(workers.Contains).Except(demand.Unfit).Take(demand.Wanted)] })];
+        List<string> free = [.. workers.Except(shared.SelectMany(demand => demand.Workers)).Order(StringComparer.Ordinal)];
         foreach (int i in Enumerable.Range(0, shared.Length).OrderBy(i => shared[i].Workers.Count > 0))
         {
-            RunDemand claim = shared[i];
-            string[] more = [.. free.Except(claim.Unfit).Take(claim.Wanted - claim.Workers.Count)];
+            RunDemand demand = shared[i];
+            string[] more = [.. free.Except(demand.Unfit).Take(demand.Wanted - demand.Workers.Count)];
             free.RemoveAll(more.Contains);
-            shared[i] = claim with { Workers = [.. claim.Workers, .. more] };
+            shared[i] = demand with { Workers = [.. demand.Workers, .. more] };
         }
 
         return shared;

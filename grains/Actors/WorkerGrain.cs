@@ -9,23 +9,23 @@ public sealed class WorkerGrain(WorkerService device, IDataEndpoint endpoint) : 
 {
     public Task LoadDataAsync(RunSpec spec) => device.LoadDataAsync(spec);
 
-    public Task<PrepareResponse> PrepareAsync(PrepareRequest order) => device.PrepareAsync(order);
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest request) => device.PrepareAsync(request);
 
-    public Task<JoinResponse> JoinAsync(JoinRequest order) => device.JoinAsync(order);
+    public Task<JoinResponse> JoinAsync(JoinRequest request) => device.JoinAsync(request);
 
-    public Task<StepResponse> StepAsync(StepRequest order) => device.StepAsync(order);
+    public Task<StepResponse> StepAsync(StepRequest request) => device.StepAsync(request);
 
-    public Task<StateResponse> ReadStateAsync(StateRequest order) => device.ReadStateAsync(order);
+    public Task<StateResponse> ReadStateAsync(StateRequest request) => device.ReadStateAsync(request);
 
-    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => device.EvaluateAsync(order);
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => device.EvaluateAsync(request);
 
-    public Task SnapshotAsync(CheckpointRequest order) => device.SnapshotAsync(order);
+    public Task SnapshotAsync(CheckpointRequest request) => device.SnapshotAsync(request);
 
-    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => device.WriteSnapshotAsync(order);
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => device.WriteSnapshotAsync(request);
 
-    public Task<SampleResponse> SampleAsync(SampleRequest order) => device.SampleAsync(order);
+    public Task<SampleResponse> SampleAsync(SampleRequest request) => device.SampleAsync(request);
 
-    public Task<string> HashAsync(StepRequest order) => device.HashAsync(order);
+    public Task<string> HashAsync(StepRequest request) => device.HashAsync(request);
 
     public Task LeaveAsync(string run, int generation) => device.LeaveAsync(run, generation);
 

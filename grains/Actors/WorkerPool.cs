@@ -11,31 +11,31 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), ReleaseTimeout = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1), GoneFor = TimeSpan.FromSeconds(5);
 
-    private readonly UnfitWorkers unfit = new(cluster.ProcessOf, time);
-    private readonly Dictionary<string, Task> loading = [];
-    private readonly HashSet<string> claimed = [], known = [];
-    private readonly Dictionary<string, (string? Process, long At)> gone = [];
-    private IReadOnlyList<string> assigned = [], passedOver = [];
-    private TimeSpan? waitTimeout;
-    private TaskCompletionSource changed = new();
+    private readonly UnfitWorkers _unfit = new(cluster.ProcessOf, time);
+    private readonly Dictionary<string, Task> _loading = [];
+    private readonly HashSet<string> _claimed = [], _known = [];
+    private readonly Dictionary<string, (string? Process, long At)> _gone = [];
+    private IReadOnlyList<string> _assigned = [], _passedOver = [];
+    private TimeSpan? _waitTimeout;
+    private TaskCompletionSource _changed = new();
 
     /// <summary>Workers that the run does without, because their work failed.</summary>
-    public IReadOnlyList<string> Unfit => unfit.Names;
+    public IReadOnlyList<string> Unfit => _unfit.Names;
 
     /// <summary>A worker can serve the run, or is about to.</summary>
     public bool HasFit => Fit.Any();
 
-    private IEnumerable<string> Fit => assigned.Where(worker => !unfit.Contains(worker) && !IsGone(worker));
+    private IEnumerable<string> Fit => _assigned.Where(worker => !_unfit.Contains(worker) && !IsGone(worker));
 
     /// <summary>No worker of the run is merely away, and the cluster has no other to try.</summary>
-    private bool IsHopeless => Unfit is [_, ..] names && !known.Except(names).Any() && !names.Except(passedOver).Any();
+    private bool IsHopeless => Unfit is [_, ..] names && !_known.Except(names).Any() && !names.Except(_passedOver).Any();
 
     /// <param name="unfit">Those that the cluster has passed over, because the run had told that they are.</param>
     public void Assign(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
     {
-        foreach (string gone in loading.Keys.Except(workers).ToList())
-            loading.Remove(gone);
-        (assigned, passedOver) = (workers, unfit);
+        foreach (string gone in _loading.Keys.Except(workers).ToList())
+            _loading.Remove(gone);
+        (_assigned, _passedOver) = (workers, unfit);
         NoteKnown(workers);
         Signal();
     }
@@ -43,53 +43,53 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     /// <summary>Lets a wait for workers end after so long.</summary>
     public void Close(TimeSpan after)
     {
-        waitTimeout = after;
+        _waitTimeout = after;
         Signal();
     }
 
     /// <summary>The worker is about to serve the run, and so is to be told when the run does without it.</summary>
-    public void Claim(string worker) => claimed.Add(worker);
+    public void Claim(string worker) => _claimed.Add(worker);
 
     /// <summary>The newest that was opened, or is about to be.</summary>
     public int Generation { get; set; }
 
     /// <summary>Lets all workers go without a word.</summary>
-    public void Forget() => claimed.Clear();
+    public void Forget() => _claimed.Clear();
 
     /// <summary>The worker has not been let go.</summary>
-    public bool IsClaimed(string worker) => claimed.Contains(worker);
+    public bool IsClaimed(string worker) => _claimed.Contains(worker);
 
     /// <summary>Lets all workers go that were engaged, but some.</summary>
     public void ReleaseAllBut(string run, int generation, IEnumerable<string> but)
     {
-        foreach (string worker in claimed.Except(but).ToList())
+        foreach (string worker in _claimed.Except(but).ToList())
         {
-            claimed.Remove(worker);
+            _claimed.Remove(worker);
             _ = ReleaseAsync(worker, run, generation);
         }
     }
 
     /// <summary>A worker's process has ended, though the cluster may not know it yet. One that lives after all is let in again.</summary>
-    public void NoteGone(string worker) => gone[worker] = (cluster.ProcessOf(worker), time.GetTimestamp());
+    public void NoteGone(string worker) => _gone[worker] = (cluster.ProcessOf(worker), time.GetTimestamp());
 
     private bool IsGone(string worker) =>
-        gone.TryGetValue(worker, out var known) && cluster.ProcessOf(worker) == known.Process && time.GetElapsedTime(known.At) < GoneFor;
+        _gone.TryGetValue(worker, out var known) && cluster.ProcessOf(worker) == known.Process && time.GetElapsedTime(known.At) < GoneFor;
 
-    public bool IsAssigned(string worker) => assigned.Contains(worker);
+    public bool IsAssigned(string worker) => _assigned.Contains(worker);
 
     public bool IsFit(string worker) => Fit.Contains(worker);
 
-    public bool IsUnfit(string worker) => unfit.Contains(worker);
+    public bool IsUnfit(string worker) => _unfit.Contains(worker);
 
     /// <summary>The run does without the worker for a while.</summary>
     public void DeclareUnfit(string worker, Exception fault)
     {
-        unfit.Add(worker, fault);
+        _unfit.Add(worker, fault);
         onUnfit(worker, fault);
     }
 
     /// <summary>Workers of the run: when they are away, they are awaited.</summary>
-    public void NoteKnown(IEnumerable<string> workers) => known.UnionWith(workers);
+    public void NoteKnown(IEnumerable<string> workers) => _known.UnionWith(workers);
 
     /// <summary>The workers to open a generation with, as soon as there is one; none if the wait was ended. One that still reads the data comes later if there is another.</summary>
     /// <param name="onWait">Called if there is none for a while.</param>
@@ -100,15 +100,15 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
         long begun = time.GetTimestamp();
         for (bool told = false; ;)
         {
-            string[] fit = [.. Fit], ready = [.. fit.Where(worker => loading.GetValueOrDefault(worker) is not { IsCompleted: false })];
+            string[] fit = [.. Fit], ready = [.. fit.Where(worker => _loading.GetValueOrDefault(worker) is not { IsCompleted: false })];
             if (fit.Length > 0)
                 return ready.Length > 0 ? ready : fit;
             if (IsHopeless)
-                return mayGiveUp ? [] : throw unfit.Fault;
-            if (time.GetElapsedTime(begun) >= waitTimeout)
+                return mayGiveUp ? [] : throw _unfit.Fault;
+            if (time.GetElapsedTime(begun) >= _waitTimeout)
                 return [];
             // A coordinator that has just come back is told its workers at once.
-            await Task.WhenAny(changed.Task, Task.Delay(WaitWorthTelling, time));
+            await Task.WhenAny(_changed.Task, Task.Delay(WaitWorthTelling, time));
             if (HasFit || time.GetElapsedTime(begun) < WaitWorthTelling)
                 continue;
             if (mayGiveUp)
@@ -128,11 +128,11 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
             return new(GenerationCause.WorkerLeft, $"{leaver} left");
         foreach (string newcomer in Fit.Except(members).ToList())
         {
-            if (!loading.TryGetValue(newcomer, out Task? prepared))
+            if (!_loading.TryGetValue(newcomer, out Task? prepared))
                 LoadData(newcomer, spec);
             else if (prepared.IsCompleted)
             {
-                loading.Remove(newcomer);
+                _loading.Remove(newcomer);
                 if (prepared.Exception?.InnerException is { } mistake)
                 {
                     DeclareUnfit(newcomer, mistake);
@@ -149,8 +149,8 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     /// <summary>Has a worker read the data, beside what goes on. It is let in when it has.</summary>
     public void LoadData(string worker, RunSpec spec)
     {
-        if (!loading.ContainsKey(worker))
-            loading[worker] = LoadDataAsync(worker, spec);
+        if (!_loading.ContainsKey(worker))
+            _loading[worker] = LoadDataAsync(worker, spec);
     }
 
     /// <summary>Tells a worker that the run does without it, until it has heard or is lost.</summary>
@@ -190,8 +190,8 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
 
     private void Signal()
     {
-        TaskCompletionSource announced = changed;
-        changed = new();
+        TaskCompletionSource announced = _changed;
+        _changed = new();
         announced.SetResult();
     }
 }

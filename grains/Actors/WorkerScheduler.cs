@@ -33,39 +33,39 @@ internal sealed partial class WorkerScheduler
 
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly IRunRegisterStore store;
-    private readonly SchedulerCluster cluster;
-    private readonly Action<int> onSpare;
-    private readonly TimeProvider time;
-    private readonly ILogger log;
-    private readonly Coalesced reconciliation;
-    private readonly Dictionary<string, Look> looks = [];
-    private readonly HashSet<string> beginning = [];
-    private readonly HashSet<(string Worker, string Process)> drained = [];
-    private Task newestChange = Task.CompletedTask;
-    private bool isStored = true;
+    private readonly IRunRegisterStore _store;
+    private readonly SchedulerCluster _cluster;
+    private readonly Action<int> _onSpare;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Coalesced _reconciliation;
+    private readonly Dictionary<string, Look> _looks = [];
+    private readonly HashSet<string> _beginning = [];
+    private readonly HashSet<(string Worker, string Process)> _drained = [];
+    private Task _newestChange = Task.CompletedTask;
+    private bool _isStored = true;
 
     /// <param name="onSpare">Told how many workers no run has.</param>
     public WorkerScheduler(IRunRegisterStore store, SchedulerCluster cluster, Action<int> onSpare, TimeProvider time, ILogger log)
     {
-        this.store = store;
-        this.cluster = cluster;
-        this.onSpare = onSpare;
-        this.time = time;
-        this.log = log;
-        reconciliation = new(ReconcileNowAsync);
+        _store = store;
+        _cluster = cluster;
+        _onSpare = onSpare;
+        _time = time;
+        _log = log;
+        _reconciliation = new(ReconcileNowAsync);
     }
 
     /// <summary>The oldest first.</summary>
-    public IReadOnlyList<RegisteredRun> Runs => store.Register.Runs;
+    public IReadOnlyList<RegisteredRun> Runs => _store.Register.Runs;
 
     /// <summary>Notes which runs have ended and shares the workers out anew; one such work at a time, for all who ask.</summary>
-    public Task ReconcileAsync() => reconciliation.RunAsync();
+    public Task ReconcileAsync() => _reconciliation.RunAsync();
 
     /// <summary>Takes a worker from its run for good. A later process of that name is another worker.</summary>
     public Task DrainAsync(string worker, string process)
     {
-        drained.Add((worker, process));
+        _drained.Add((worker, process));
         return ReconcileAsync();
     }
 
@@ -73,7 +73,7 @@ internal sealed partial class WorkerScheduler
     /// <param name="begin">May fail: then the run is in whatever state it says.</param>
     public async Task<long> BeginAsync(RegisteredRun run, Func<Task<long>> begin)
     {
-        beginning.Add(run.Run);
+        _beginning.Add(run.Run);
         try
         {
             // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked after.
@@ -83,8 +83,8 @@ internal sealed partial class WorkerScheduler
         finally
         {
             // What was heard of it before is out of date.
-            looks.Remove(run.Run);
-            beginning.Remove(run.Run);
+            _looks.Remove(run.Run);
+            _beginning.Remove(run.Run);
         }
     }
 
@@ -92,38 +92,38 @@ internal sealed partial class WorkerScheduler
     {
         // A store that was empty when the list was read may have been filled again.
         if (Runs.Count == 0)
-            await (newestChange = ReadAfterAsync(newestChange));
+            await (_newestChange = ReadAfterAsync(_newestChange));
         await Task.WhenAll(Runs.Where(run => !run.IsOver).Select(LookAsync));
         await ChangeAsync(() =>
         {
-            drained.RemoveWhere(one => cluster.ProcessOf(one.Worker) != one.Process);
-            string[] workers = [.. cluster.Trainers().Except(drained.Select(one => one.Worker))];
+            _drained.RemoveWhere(one => _cluster.ProcessOf(one.Worker) != one.Process);
+            string[] workers = [.. _cluster.Trainers().Except(_drained.Select(one => one.Worker))];
             RegisteredRun[] runs = [.. Runs.Where(run => !IsGone(run)).Select(run => run with { IsOver = run.IsOver || HasEnded(run) })];
-            IReadOnlyList<RunDemand> claims = WorkerAssignment.Share(
+            IReadOnlyList<RunDemand> demands = WorkerAssignment.Share(
                 workers, [.. runs.Where(run => !run.IsOver).Select(run => new RunDemand(run.Run, run.Wanted, run.Workers, Newest(run)?.Unfit ?? []))]);
-            foreach (RunDemand claim in claims)
-                cluster.Run(claim.Run).AssignWorkersAsync(claim.Workers, claim.Unfit).Ignore();
-            onSpare(workers.Except(claims.SelectMany(claim => claim.Workers)).Count());
-            return [.. runs.Select(run => run with { Workers = [.. claims.FirstOrDefault(claim => claim.Run == run.Run)?.Workers ?? []] })];
+            foreach (RunDemand demand in demands)
+                _cluster.Run(demand.Run).AssignWorkersAsync(demand.Workers, demand.Unfit).Ignore();
+            _onSpare(workers.Except(demands.SelectMany(demand => demand.Workers)).Count());
+            return [.. runs.Select(run => run with { Workers = [.. demands.FirstOrDefault(demand => demand.Run == run.Run)?.Workers ?? []] })];
         });
     }
 
     /// <summary>Asks a run how it is. One that has not answered since it was asked is not waited for again.</summary>
     private async Task LookAsync(RegisteredRun run)
     {
-        if (looks.TryGetValue(run.Run, out Look? look) && !look.Done.IsCompleted)
+        if (_looks.TryGetValue(run.Run, out Look? look) && !look.Done.IsCompleted)
             return;
         look = new() { Before = look?.Overview ?? look?.Before };
-        looks[run.Run] = look;
+        _looks[run.Run] = look;
         look.Done = AskAsync(run.Run, look);
-        await Task.WhenAny(look.Done, Task.Delay(AnswerTimeout, time));
+        await Task.WhenAny(look.Done, Task.Delay(AnswerTimeout, _time));
     }
 
     private async Task AskAsync(string run, Look look)
     {
         try
         {
-            look.Overview = await cluster.Run(run).OverviewAsync();
+            look.Overview = await _cluster.Run(run).OverviewAsync();
         }
         catch (UserErrorException)
         {
@@ -131,27 +131,27 @@ internal sealed partial class WorkerScheduler
         }
         catch (Exception fault)
         {
-            LogNoAnswer(log, fault, run);
+            LogNoAnswer(_log, fault, run);
         }
     }
 
     private RunOverview? Newest(RegisteredRun run) =>
-        !beginning.Contains(run.Run) && looks.TryGetValue(run.Run, out Look? look) ? look.Overview ?? look.Before : null;
+        !_beginning.Contains(run.Run) && _looks.TryGetValue(run.Run, out Look? look) ? look.Overview ?? look.Before : null;
 
     private bool HasEnded(RegisteredRun run) => Newest(run) is { } overview && overview.State.IsOver();
 
     /// <summary>It is only a name, and was never more: a store that comes back empty takes no run off the list.</summary>
-    private bool IsGone(RegisteredRun run) => !run.IsOver && !beginning.Contains(run.Run) && looks.TryGetValue(run.Run, out Look? look) && look is { IsGone: true, Before: null };
+    private bool IsGone(RegisteredRun run) => !run.IsOver && !_beginning.Contains(run.Run) && _looks.TryGetValue(run.Run, out Look? look) && look is { IsGone: true, Before: null };
 
     private async Task ReadAfterAsync(Task before)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         if (Runs.Count == 0)
-            await store.ReadAsync();
+            await _store.ReadAsync();
     }
 
     /// <summary>Changes the register, one change after another. A store that does not answer is no reason to let runs go without workers: what is kept here goes on.</summary>
-    private Task ChangeAsync(Func<RegisteredRun[]> change) => newestChange = ChangeAfterAsync(newestChange, change);
+    private Task ChangeAsync(Func<RegisteredRun[]> change) => _newestChange = ChangeAfterAsync(_newestChange, change);
 
     private async Task ChangeAfterAsync(Task before, Func<RegisteredRun[]> change)
     {
@@ -160,16 +160,16 @@ internal sealed partial class WorkerScheduler
         {
             RegisteredRun[] runs = change();
             RegisteredRun[] kept = [.. runs.Except(runs.Where(run => run.IsOver).SkipLast(MostEnded))];
-            if (isStored && kept.Length == Runs.Count && kept.Zip(Runs).All(pair => Same(pair.First, pair.Second)))
+            if (_isStored && kept.Length == Runs.Count && kept.Zip(Runs).All(pair => Same(pair.First, pair.Second)))
                 return;
-            store.Register = new() { Runs = kept };
-            isStored = false;
-            await store.WriteAsync();
-            isStored = true;
+            _store.Register = new() { Runs = kept };
+            _isStored = false;
+            await _store.WriteAsync();
+            _isStored = true;
         }
         catch (Exception fault) when (fault is not InconsistentStateException)
         {
-            LogNotStored(log, fault);
+            LogNotStored(_log, fault);
         }
 
         static bool Same(RegisteredRun one, RegisteredRun other) => one.Run == other.Run && one.IsOver == other.IsOver && one.Workers.SequenceEqual(other.Workers);

@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Actors;
 /// <summary>A run's stay on the device. Its replica outlives generations.</summary>
 internal sealed class WorkerSession(string run) : IDisposable
 {
-    private CancellationTokenSource generationOver = new();
+    private CancellationTokenSource _generationOver = new();
 
     public string Run => run;
 
@@ -31,7 +31,7 @@ internal sealed class WorkerSession(string run) : IDisposable
     public Exception? Fault { get; set; }
 
     /// <summary>Cancelled when the generation ends.</summary>
-    public CancellationToken Over => generationOver.Token;
+    public CancellationToken Over => _generationOver.Token;
 
     /// <exception cref="Exception">The <see cref="Fault"/>, until the worker leaves the run.</exception>
     public void ThrowIfBroken()
@@ -43,7 +43,7 @@ internal sealed class WorkerSession(string run) : IDisposable
     public void Begin(GenerationId generation)
     {
         EndGeneration();
-        generationOver = new();
+        _generationOver = new();
         Generation = generation;
     }
 
@@ -66,12 +66,12 @@ internal sealed class WorkerSession(string run) : IDisposable
     public void Dispose()
     {
         Replica?.Dispose();
-        generationOver.Dispose();
+        _generationOver.Dispose();
     }
 
     private void EndGeneration()
     {
-        generationOver.Cancel();
+        _generationOver.Cancel();
         Member = null;
     }
 }

@@ -18,12 +18,12 @@ public sealed partial class ClusterCertificates
     /// <summary>A folder that is being renewed is whole again after this long, and strangers who knock do not have it read each time.</summary>
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
-    private readonly string folder;
-    private readonly Lock reading = new();
-    private Material current;
-    private long readAt = Stopwatch.GetTimestamp();
+    private readonly string _folder;
+    private readonly Lock _reading = new();
+    private Material _current;
+    private long _readAt = Stopwatch.GetTimestamp();
 
-    private ClusterCertificates(string folder, Material current) => (this.folder, this.current) = (folder, current);
+    private ClusterCertificates(string folder, Material current) => (_folder, _current) = (folder, current);
 
     /// <summary>Hears who is refused, and why.</summary>
     public ILogger Log { get; set; } = NullLogger.Instance;
@@ -46,7 +46,7 @@ public sealed partial class ClusterCertificates
     /// <summary>For <c>UseTls</c> of a silo or of a client.</summary>
     public void Secure(TlsOptions options)
     {
-        options.LocalCertificate = current.Leaf;
+        options.LocalCertificate = _current.Leaf;
         // Orleans would ask for a certificate, and judge it, in its own way, which is not told what may be fetched for it; what is set below does both.
         options.RemoteCertificateMode = options.ClientCertificateMode = RemoteCertificateMode.NoCertificate;
         options.OnAuthenticateAsServer = (connection, tls) => Set((SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions, connection.RemoteEndPoint);
@@ -86,25 +86,25 @@ public sealed partial class ClusterCertificates
     /// <summary>As the folder is now; as it was, if it cannot be read now, or what is there now would be refused and what was there would not.</summary>
     private Material Fresh()
     {
-        lock (reading)
+        lock (_reading)
         {
-            if (Stopwatch.GetElapsedTime(readAt) < Freshness)
-                return current;
-            readAt = Stopwatch.GetTimestamp();
+            if (Stopwatch.GetElapsedTime(_readAt) < Freshness)
+                return _current;
+            _readAt = Stopwatch.GetTimestamp();
             try
             {
-                Material renewed = Material.Read(folder);
-                if (renewed.Refusal() is { } reason && current.Refusal() is null)
-                    LogNotRenewed(Log, $"{folder}: {reason}");
+                Material renewed = Material.Read(_folder);
+                if (renewed.Refusal() is { } reason && _current.Refusal() is null)
+                    LogNotRenewed(Log, $"{_folder}: {reason}");
                 else
-                    current = renewed;
+                    _current = renewed;
             }
             catch (UserErrorException mistake)
             {
                 LogNotRenewed(Log, mistake.Message);
             }
 
-            return current;
+            return _current;
         }
     }
 

@@ -88,39 +88,39 @@ public interface IWorkerGrain : IGrainWithStringKey
     /// <summary>Ends what the worker did in earlier generations of the run, refuses them from now on, and tells what it holds.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<PrepareResponse> PrepareAsync(PrepareRequest order);
+    Task<PrepareResponse> PrepareAsync(PrepareRequest request);
 
     /// <summary>Brings the worker's state to where the generation begins.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<JoinResponse> JoinAsync(JoinRequest order);
+    Task<JoinResponse> JoinAsync(JoinRequest request);
 
     /// <summary>Computes and exchanges the gradient of the step; answers when it is whole, and applies it then.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<StepResponse> StepAsync(StepRequest order);
+    Task<StepResponse> StepAsync(StepRequest request);
 
     /// <summary>A slice of the state, for a peer that joins.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<StateResponse> ReadStateAsync(StateRequest order);
+    Task<StateResponse> ReadStateAsync(StateRequest request);
 
     /// <summary>Scores a range of test batches with the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order);
+    Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request);
 
     /// <summary>Copies the state for a checkpoint; the next step may follow at once.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task SnapshotAsync(CheckpointRequest order);
+    Task SnapshotAsync(CheckpointRequest request);
 
     /// <summary>Writes the copy while training goes on; the report comes when the file is whole.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order);
+    Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request);
 
     /// <summary>Draws images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<SampleResponse> SampleAsync(SampleRequest order);
+    Task<SampleResponse> SampleAsync(SampleRequest request);
 
     /// <summary>Hash of the whole state after the committed steps.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<string> HashAsync(StepRequest order);
+    Task<string> HashAsync(StepRequest request);
 
     /// <summary>Forgets the run, also in the middle of a step, and frees the device, unless the worker has heard of a generation after <paramref name="generation"/>.</summary>
     [AlwaysInterleave]
@@ -141,11 +141,11 @@ public interface ISamplerGrain : IGrainWithStringKey
     /// <summary>Draws images, and answers as soon as row number <paramref name="from"/> of them is finished.</summary>
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from);
+    Task<SampleRowsResponse> SampleAsync(SampleRowsRequest request, int from);
 
     /// <exception cref="UserErrorException">The model or the data set cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task<ImagesScored> ScoreAsync(ScoreRequest order);
+    Task<ImagesScored> ScoreAsync(ScoreRequest request);
 
     /// <summary>Images of a half of a data set that is to be scored.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>

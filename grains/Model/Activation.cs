@@ -15,11 +15,11 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
 
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, C x <see cref="Expansion"/>].</summary>
     /// <param name="mayDrop">Dropout follows this use, if the pass is one that drops.</param>
-    public Tensor Apply(ForwardContext pass, Tensor input, Padding padding, bool mayDrop = false)
+    public Tensor Apply(ForwardContext context, Tensor input, Padding padding, bool mayDrop = false)
     {
-        double rate = mayDrop && pass.Dropout ? dropout : 0;
+        double rate = mayDrop && context.Dropout ? dropout : 0;
         if (nonlinearity == Nonlinearity.ConcatElu && FusedConcatElu.Takes(input))
-            return FusedConcatElu.Apply(input, padding, rate, rate > 0 ? pass.NextMaskKey(input.device) : null);
+            return FusedConcatElu.Apply(input, padding, rate, rate > 0 ? context.NextMaskKey(input.device) : null);
 
         Tensor output = nonlinearity switch
         {
@@ -28,7 +28,7 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
             _ => F.relu(input),
         };
         if (rate > 0)
-            output = output.FilledWith(Uniform(output, pass.NextSeed() >> 1).IsBelow(rate), 0).Over(1 - rate);
+            output = output.FilledWith(Uniform(output, context.NextSeed() >> 1).IsBelow(rate), 0).Over(1 - rate);
         return padding.Apply(output);
     }
 

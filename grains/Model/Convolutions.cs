@@ -28,7 +28,7 @@ internal sealed record CausalKernel(int Height, int Width, Padding Padding)
 internal sealed class ShiftedConvolution(
     ParameterLayout layout, string name, int inputs, int outputs, CausalKernel reach, int stride = 1, double initialScale = 1)
 {
-    private readonly long[] strides = [stride, stride];
+    private readonly long[] _strides = [stride, stride];
 
     /// <summary>[out, in, height, width]</summary>
     public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
@@ -40,13 +40,13 @@ internal sealed class ShiftedConvolution(
     public Padding Padding => reach.Padding;
 
     /// <summary>[N, H, W, in] to [N, H / stride, W / stride, out].</summary>
-    public Tensor Forward(ForwardContext pass, Tensor input) => ForwardPadded(pass, reach.Padding.Apply(input));
+    public Tensor Forward(ForwardContext context, Tensor input) => ForwardPadded(context, reach.Padding.Apply(input));
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
-    public Tensor ForwardPadded(ForwardContext pass, Tensor input) => Weights.Apply(
-        pass, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, outputs)
+    public Tensor ForwardPadded(ForwardContext context, Tensor input) => Weights.Apply(
+        context, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, outputs)
             ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), reach.Padding)
-            : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, strides).permute(0, 2, 3, 1));
+            : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, _strides).permute(0, 2, 3, 1));
 }
 
 /// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>
@@ -59,10 +59,10 @@ internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int
     public int Crop => (reach.Width - 1) / 2;
 
     /// <summary>[N, H, W, C] to [N, 2 H, 2 W, C].</summary>
-    public Tensor Forward(ForwardContext pass, Tensor input)
+    public Tensor Forward(ForwardContext context, Tensor input)
     {
         long height = 2 * input.shape[1], width = 2 * input.shape[2];
-        return Weights.Apply(pass, input, (x, weight, bias) =>
+        return Weights.Apply(context, input, (x, weight, bias) =>
             F.conv_transpose2d(x.permute(0, 3, 1, 2), weight, bias, [2, 2]).permute(0, 2, 3, 1)
                 .narrow(1, 0, height).narrow(2, Crop, width));
     }
@@ -75,8 +75,8 @@ internal sealed class Pointwise(ParameterLayout layout, string name, int inputs,
     public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs], outputDimension: 0, initialScale);
 
     /// <summary>[..., in] to [..., out].</summary>
-    public Tensor Forward(ForwardContext pass, Tensor input) => Weights.Apply(
-        pass, input, (x, weight, bias) => DirectConvolution.Takes(x, outputs)
+    public Tensor Forward(ForwardContext context, Tensor input) => Weights.Apply(
+        context, input, (x, weight, bias) => DirectConvolution.Takes(x, outputs)
             ? DirectConvolution.Apply(x, weight.view(outputs, inputs, 1, 1), bias ?? zeros(outputs), Padding.None)
             : F.linear(x, weight, bias));
 }

@@ -15,7 +15,7 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
     /// <summary>Noise that one sample of one pixel takes: uniform in [-1, 1).</summary>
     public const int NoiseChannels = 4;
 
-    private readonly Activation activation = new(Nonlinearity.ConcatElu, dropout: 0);
+    private readonly Activation _activation = new(Nonlinearity.ConcatElu, dropout: 0);
 
     public Pointwise Features { get; } = new(layout, "energy.features", filters, Width);
 
@@ -26,20 +26,20 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
     public Pointwise Colour { get; } = new(layout, "energy.out", 2 * Width, channels, initialScale: 0.1);
 
     /// <summary>[N, H, W, filters] to [Samples, N, C, H, W] in [-1, 1].</summary>
-    public Tensor Forward(ForwardContext pass, Tensor input)
+    public Tensor Forward(ForwardContext context, Tensor input)
     {
         long[] shape = input.shape;
-        using Generator generator = pass.NextGenerator(CPU);
+        using Generator generator = context.NextGenerator(CPU);
         Tensor uniform = rand([Samples * shape[0], shape[1], shape[2], NoiseChannels], generator: generator).to(input.device).Times(2).Plus(-1);
-        Tensor x = Colours(pass, Features.Forward(pass, input).repeat(Samples, 1, 1, 1), uniform);
+        Tensor x = Colours(context, Features.Forward(context, input).repeat(Samples, 1, 1, 1), uniform);
         return x.view(Samples, shape[0], shape[1], shape[2], channels).permute(0, 1, 4, 2, 3);
     }
 
     /// <summary>Embedded features [N, H, W, <see cref="Width"/>] and noise [N, H, W, <see cref="NoiseChannels"/>] to colours [N, H, W, C].</summary>
-    public Tensor Colours(ForwardContext pass, Tensor embedded, Tensor uniform)
+    public Tensor Colours(ForwardContext context, Tensor embedded, Tensor uniform)
     {
-        Tensor x = embedded.Plus(Noise.Forward(pass, uniform));
-        x = Hidden.Forward(pass, activation.Apply(pass, x, Padding.None));
-        return Colour.Forward(pass, activation.Apply(pass, x, Padding.None)).tanh();
+        Tensor x = embedded.Plus(Noise.Forward(context, uniform));
+        x = Hidden.Forward(context, _activation.Apply(context, x, Padding.None));
+        return Colour.Forward(context, _activation.Apply(context, x, Padding.None)).tanh();
     }
 }

@@ -6,7 +6,7 @@ namespace PixelCnnCluster.Model;
 /// <summary>What one evaluation of the network works with: the parameters, the labels and the randomness.</summary>
 public sealed class ForwardContext(Parameters parameters)
 {
-    private ulong used;
+    private ulong _used;
 
     public Parameters Parameters { get; } = parameters;
 
@@ -36,10 +36,10 @@ public sealed class ForwardContext(Parameters parameters)
 
     /// <summary>A new seed for each use within the pass, the same ones whenever the pass is repeated.</summary>
     /// <exception cref="InvalidOperationException">The pass has keys for masks and no other randomness: it may be recorded, and then what is drawn once would stay.</exception>
-    internal ulong NextSeed() => MaskKeys is null ? Seeds.Derive(Seed, ++used) : throw new InvalidOperationException("A pass with keys for its masks has no other randomness.");
+    internal ulong NextSeed() => MaskKeys is null ? Seeds.Derive(Seed, ++_used) : throw new InvalidOperationException("A pass with keys for its masks has no other randomness.");
 
     /// <summary>The key of the next dropout mask, int32 [1] on a device.</summary>
-    internal Tensor NextMaskKey(Device device) => MaskKeys?.narrow(0, (long)used++, 1) ?? TensorMath.Number(MaskKey(NextSeed()), device);
+    internal Tensor NextMaskKey(Device device) => MaskKeys?.narrow(0, (long)_used++, 1) ?? TensorMath.Number(MaskKey(NextSeed()), device);
 
     internal static int MaskKey(ulong seed) => (int)(uint)(seed ^ (seed >> 32));
 

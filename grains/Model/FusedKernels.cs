@@ -60,50 +60,50 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
     /// <summary>The loops over pixels; each pixel's channels are one run of memory.</summary>
     internal sealed class Rows(long[] shape, Padding padding, double dropout)
     {
-        private readonly int count = (int)shape[0], height = (int)shape[1], width = (int)shape[2], channels = (int)shape[3];
-        private readonly float keptScale = (float)(1 / (1 - dropout));
-        private readonly uint threshold = (uint)(dropout * uint.MaxValue);
+        private readonly int _count = (int)shape[0], _height = (int)shape[1], _width = (int)shape[2], _channels = (int)shape[3];
+        private readonly float _keptScale = (float)(1 / (1 - dropout));
+        private readonly uint _threshold = (uint)(dropout * uint.MaxValue);
 
         /// <summary>The same for the kernels of a GPU.</summary>
         public uint[] Numbers =>
         [
-            (uint)height, (uint)width, (uint)channels, (uint)padding.Top, (uint)padding.Left, (uint)(width + padding.Left + padding.Right),
-            threshold, BitConverter.SingleToUInt32Bits(keptScale),
+            (uint)_height, (uint)_width, (uint)_channels, (uint)padding.Top, (uint)padding.Left, (uint)(_width + padding.Left + padding.Right),
+            _threshold, BitConverter.SingleToUInt32Bits(_keptScale),
         ];
 
-        public long[] OutputShape => [count, height + padding.Top, width + padding.Left + padding.Right, 2 * channels];
+        public long[] OutputShape => [_count, _height + padding.Top, _width + padding.Left + padding.Right, 2 * _channels];
 
         public void Forward(ReadOnlySpan<float> input, Span<float> output, uint key)
         {
-            int wide = width + padding.Left + padding.Right, pixel = 2 * channels;
-            for (int n = 0; n < count; n++)
+            int wide = _width + padding.Left + padding.Right, pixel = 2 * _channels;
+            for (int n = 0; n < _count; n++)
             {
-                output.Slice(n * (height + padding.Top) * wide * pixel, padding.Top * wide * pixel).Clear();
-                for (int y = 0; y < height; y++)
+                output.Slice(n * (_height + padding.Top) * wide * pixel, padding.Top * wide * pixel).Clear();
+                for (int y = 0; y < _height; y++)
                 {
-                    int source = (n * height + y) * width * channels;
-                    int target = ((n * (height + padding.Top) + padding.Top + y) * wide) * pixel;
+                    int source = (n * _height + y) * _width * _channels;
+                    int target = ((n * (_height + padding.Top) + padding.Top + y) * wide) * pixel;
                     output.Slice(target, padding.Left * pixel).Clear();
-                    output.Slice(target + (padding.Left + width) * pixel, padding.Right * pixel).Clear();
-                    for (int x = 0; x < width; x++)
-                        ForwardPixel(input.Slice(source + x * channels, channels), output.Slice(target + (padding.Left + x) * pixel, pixel), (uint)(source + x * channels), key);
+                    output.Slice(target + (padding.Left + _width) * pixel, padding.Right * pixel).Clear();
+                    for (int x = 0; x < _width; x++)
+                        ForwardPixel(input.Slice(source + x * _channels, _channels), output.Slice(target + (padding.Left + x) * pixel, pixel), (uint)(source + x * _channels), key);
                 }
             }
         }
 
         public void Backward(ReadOnlySpan<float> input, ReadOnlySpan<float> gradient, Span<float> result, uint key)
         {
-            int wide = width + padding.Left + padding.Right, pixel = 2 * channels;
-            for (int n = 0; n < count; n++)
+            int wide = _width + padding.Left + padding.Right, pixel = 2 * _channels;
+            for (int n = 0; n < _count; n++)
             {
-                for (int y = 0; y < height; y++)
+                for (int y = 0; y < _height; y++)
                 {
-                    int source = (n * height + y) * width * channels;
-                    int target = ((n * (height + padding.Top) + padding.Top + y) * wide + padding.Left) * pixel;
-                    for (int x = 0; x < width; x++)
+                    int source = (n * _height + y) * _width * _channels;
+                    int target = ((n * (_height + padding.Top) + padding.Top + y) * wide + padding.Left) * pixel;
+                    for (int x = 0; x < _width; x++)
                     {
-                        int at = source + x * channels;
-                        BackwardPixel(input.Slice(at, channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, channels), (uint)at, key);
+                        int at = source + x * _channels;
+                        BackwardPixel(input.Slice(at, _channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, _channels), (uint)at, key);
                     }
                 }
             }
@@ -112,28 +112,28 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         private void ForwardPixel(ReadOnlySpan<float> x, Span<float> y, uint position, uint key)
         {
             int c = 0;
-            for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
+            for (; c <= _channels - VectorMath.Count; c += VectorMath.Count)
             {
                 (Vector512<float> positive, Vector512<float> negative) = Activate(Vector512.Create(x[c..]), position + (uint)c, key);
                 positive.CopyTo(y[c..]);
-                negative.CopyTo(y[(channels + c)..]);
+                negative.CopyTo(y[(_channels + c)..]);
             }
 
-            if (c < channels)
+            if (c < _channels)
             {
                 (Vector512<float> positive, Vector512<float> negative) = Activate(VectorMath.Load(x[c..]), position + (uint)c, key);
-                VectorMath.Store(positive, y[c..channels]);
-                VectorMath.Store(negative, y[(channels + c)..]);
+                VectorMath.Store(positive, y[c.._channels]);
+                VectorMath.Store(negative, y[(_channels + c)..]);
             }
         }
 
         private void BackwardPixel(ReadOnlySpan<float> x, ReadOnlySpan<float> gradient, Span<float> result, uint position, uint key)
         {
             int c = 0;
-            for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
-                Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(channels + c)..]), position + (uint)c, key).CopyTo(result[c..]);
-            if (c < channels)
-                VectorMath.Store(Gradient(VectorMath.Load(x[c..]), VectorMath.Load(gradient[c..channels]), VectorMath.Load(gradient[(channels + c)..]), position + (uint)c, key), result[c..]);
+            for (; c <= _channels - VectorMath.Count; c += VectorMath.Count)
+                Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(_channels + c)..]), position + (uint)c, key).CopyTo(result[c..]);
+            if (c < _channels)
+                VectorMath.Store(Gradient(VectorMath.Load(x[c..]), VectorMath.Load(gradient[c.._channels]), VectorMath.Load(gradient[(_channels + c)..]), position + (uint)c, key), result[c..]);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -161,7 +161,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         {
             Vector512<uint> bits = VectorMath.Hash(Vector512.Create(2 * position + half) + VectorMath.Even, key);
             return Vector512.ConditionalSelect(
-                Vector512.GreaterThanOrEqual(bits, Vector512.Create(threshold)).AsSingle(), Vector512.Create(keptScale), Vector512<float>.Zero);
+                Vector512.GreaterThanOrEqual(bits, Vector512.Create(_threshold)).AsSingle(), Vector512.Create(_keptScale), Vector512<float>.Zero);
         }
     }
 }

@@ -8,16 +8,16 @@ namespace PixelCnnCluster.Model;
 /// </summary>
 internal sealed class GatedBlock
 {
-    private readonly Activation activation;
+    private readonly Activation _activation;
 
     /// <param name="shortcutChannels">Channels of the shortcut's input; 0 for a block without.</param>
     public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, CausalKernel reach, int shortcutChannels)
     {
-        activation = new Activation(shape.Nonlinearity, shape.Dropout);
-        int activated = activation.Expansion * shape.Filters;
+        _activation = new Activation(shape.Nonlinearity, shape.Dropout);
+        int activated = _activation.Expansion * shape.Filters;
         First = new ShiftedConvolution(layout, name + ".conv_in", activated, shape.Filters, reach);
         if (shortcutChannels > 0)
-            Shortcut = new Pointwise(layout, name + ".skip", activation.Expansion * shortcutChannels, shape.Filters);
+            Shortcut = new Pointwise(layout, name + ".skip", _activation.Expansion * shortcutChannels, shape.Filters);
         Second = new ShiftedConvolution(layout, name + ".conv_out", activated, 2 * shape.Filters, reach, initialScale: 0.1);
         if (shape.Classes > 0)
             ClassBias = layout.Add(name + ".class.w", shape.Classes, 2 * shape.Filters);
@@ -33,16 +33,16 @@ internal sealed class GatedBlock
     public Slot? ClassBias { get; }
 
     /// <summary>[N, H, W, filters] to the same; <paramref name="aside"/> is the shortcut's input [N, H, W, shortcut channels].</summary>
-    public Tensor Forward(ForwardContext pass, Tensor input, Tensor? aside = null)
+    public Tensor Forward(ForwardContext context, Tensor input, Tensor? aside = null)
     {
         // What the backward pass needs it holds by itself; the rest is freed at once.
         using var scope = NewDisposeScope();
-        Tensor hidden = First.ForwardPadded(pass, activation.Apply(pass, input, First.Padding));
+        Tensor hidden = First.ForwardPadded(context, _activation.Apply(context, input, First.Padding));
         if (Shortcut is not null)
-            hidden = hidden.Plus(Shortcut.Forward(pass, activation.Apply(pass, aside!, Padding.None)));
-        Tensor gated = Second.ForwardPadded(pass, activation.Apply(pass, hidden, Second.Padding, mayDrop: true));
+            hidden = hidden.Plus(Shortcut.Forward(context, _activation.Apply(context, aside!, Padding.None)));
+        Tensor gated = Second.ForwardPadded(context, _activation.Apply(context, hidden, Second.Padding, mayDrop: true));
         if (ClassBias is not null)
-            gated = gated.Plus(pass.Parameters[ClassBias].index_select(0, pass.Labels!).As(gated.dtype).unsqueeze(1).unsqueeze(1));
+            gated = gated.Plus(context.Parameters[ClassBias].index_select(0, context.Labels!).As(gated.dtype).unsqueeze(1).unsqueeze(1));
         return FusedGate.Apply(input, gated).MoveToOuterDisposeScope();
     }
 }

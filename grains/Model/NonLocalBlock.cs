@@ -21,13 +21,13 @@ internal sealed class NonLocalBlock(ParameterLayout layout, string name, int fil
     public int Embedded => filters / 2;
 
     /// <summary>[N, H, W, C] to the same.</summary>
-    public Tensor Forward(ForwardContext pass, Tensor input)
+    public Tensor Forward(ForwardContext context, Tensor input)
     {
         Tensor positions = input.flatten(1, 2);
         long length = positions.shape[1];
         Tensor later = ones([length, length], dtype: ScalarType.Bool, device: input.device).triu(1);
-        Tensor affinity = Query.Forward(pass, positions).matmul(Key.Forward(pass, positions).transpose(1, 2)).Over(Math.Sqrt(Embedded));
+        Tensor affinity = Query.Forward(context, positions).matmul(Key.Forward(context, positions).transpose(1, 2)).Over(Math.Sqrt(Embedded));
         Tensor attention = affinity.FilledWith(later, double.NegativeInfinity).softmax(-1);
-        return input.Plus(Project.Forward(pass, attention.matmul(Value.Forward(pass, positions))).view(input.shape));
+        return input.Plus(Project.Forward(context, attention.matmul(Value.Forward(context, positions))).view(input.shape));
     }
 }

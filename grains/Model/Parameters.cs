@@ -12,20 +12,20 @@ public sealed record Slot(int Index, string Name, long[] Shape, long Offset)
 public sealed class ParameterLayout
 {
     private const int Alignment = 16; // floats
-    private readonly List<Slot> slots = [];
+    private readonly List<Slot> _slots = [];
 
-    public IReadOnlyList<Slot> Slots => slots;
+    public IReadOnlyList<Slot> Slots => _slots;
 
     /// <summary>Length of the flat vector in floats, gaps included.</summary>
     public long Length { get; private set; }
 
     /// <summary>Parameters without gaps.</summary>
-    public long Count => slots.Sum(slot => slot.Length);
+    public long Count => _slots.Sum(slot => slot.Length);
 
     internal Slot Add(string name, params long[] shape)
     {
-        var slot = new Slot(slots.Count, name, shape, Length);
-        slots.Add(slot);
+        var slot = new Slot(_slots.Count, name, shape, Length);
+        _slots.Add(slot);
         Length += (slot.Length + Alignment - 1) / Alignment * Alignment;
         return slot;
     }
@@ -37,14 +37,14 @@ public sealed class ParameterLayout
 /// </summary>
 public sealed class Parameters : IDisposable
 {
-    private readonly Tensor[] views;
+    private readonly Tensor[] _views;
 
     public Parameters(ParameterLayout layout, Tensor values, Tensor? gradient = null)
     {
         Values = values;
         Gradient = gradient;
         using var scope = NewDisposeScope();
-        views = [.. layout.Slots.Select(slot => View(slot).DetachFromDisposeScope())];
+        _views = [.. layout.Slots.Select(slot => View(slot).DetachFromDisposeScope())];
 
         Tensor View(Slot slot)
         {
@@ -63,11 +63,11 @@ public sealed class Parameters : IDisposable
 
     public Tensor? Gradient { get; }
 
-    public Tensor this[Slot slot] => views[slot.Index];
+    public Tensor this[Slot slot] => _views[slot.Index];
 
     public void Dispose()
     {
-        foreach (Tensor view in views)
+        foreach (Tensor view in _views)
             view.Dispose();
     }
 }

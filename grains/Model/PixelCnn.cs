@@ -92,53 +92,53 @@ public sealed class PixelCnn
     /// Images [N, C, H, W] in [-1, 1] to mixture parameters [N, <see cref="NetworkShape.Logits"/>, H, W], or for energy distance
     /// to samples [S, N, C, H, W]. H may be any multiple of 4 up to the size: rows below never matter to those above.
     /// </summary>
-    public Tensor Forward(ForwardContext pass, Tensor images)
+    public Tensor Forward(ForwardContext context, Tensor images)
     {
-        Tensor features = Features(pass, images);
-        return EnergyHead?.Forward(pass, features) ?? Output!.Forward(pass, features).permute(0, 3, 1, 2);
+        Tensor features = Features(context, images);
+        return EnergyHead?.Forward(context, features) ?? Output!.Forward(context, features).permute(0, 3, 1, 2);
     }
 
     /// <summary>What the last layer sees, [N, H, W, filters], float32: a colour's mean and spread need more digits than bfloat16 has.</summary>
-    internal Tensor Features(ForwardContext pass, Tensor images)
+    internal Tensor Features(ForwardContext context, Tensor images)
     {
-        ProductRounding.Set(pass.Precision, images.device);
-        Tensor input = WithPlanes(images).As(pass.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32);
+        ProductRounding.Set(context.Precision, images.device);
+        Tensor input = WithPlanes(images).As(context.Precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32);
         Stack<Tensor> us = new(), uls = new();
-        us.Push(ShiftDown(FirstAbove.Forward(pass, input)));
-        uls.Push(ShiftDown(FirstAboveForUl.Forward(pass, input)).Plus(ShiftRight(FirstLeft.Forward(pass, input))));
+        us.Push(ShiftDown(FirstAbove.Forward(context, input)));
+        uls.Push(ShiftDown(FirstAboveForUl.Forward(context, input)).Plus(ShiftRight(FirstLeft.Forward(context, input))));
         for (int stage = 0; stage < Stages; stage++)
         {
             if (stage > 0)
             {
-                us.Push(Downsize[stage - 1].U.Forward(pass, us.Peek()));
-                uls.Push(Downsize[stage - 1].Ul.Forward(pass, uls.Peek()));
+                us.Push(Downsize[stage - 1].U.Forward(context, us.Peek()));
+                uls.Push(Downsize[stage - 1].Ul.Forward(context, uls.Peek()));
             }
 
             foreach ((GatedBlock blockU, GatedBlock blockUl) in Up[stage])
             {
-                us.Push(blockU.Forward(pass, us.Peek()));
-                uls.Push(blockUl.Forward(pass, uls.Peek(), us.Peek()));
+                us.Push(blockU.Forward(context, us.Peek()));
+                uls.Push(blockUl.Forward(context, uls.Peek(), us.Peek()));
             }
 
             if (NonLocal[stage] is { } attention)
-                uls.Push(attention.Forward(pass, uls.Pop()));
+                uls.Push(attention.Forward(context, uls.Pop()));
         }
 
         Tensor u = us.Pop(), ul = uls.Pop();
-        if (pass.DownPassDone is { } done)
+        if (context.DownPassDone is { } done)
             ul = BackwardHook.Apply(ul, done);
         for (int stage = 0; stage < Stages; stage++)
         {
             if (stage > 0)
             {
-                u = Upsize[stage - 1].U.Forward(pass, u);
-                ul = Upsize[stage - 1].Ul.Forward(pass, ul);
+                u = Upsize[stage - 1].U.Forward(context, u);
+                ul = Upsize[stage - 1].Ul.Forward(context, ul);
             }
 
             foreach ((GatedBlock blockU, GatedBlock blockUl) in Down[stage])
             {
-                u = blockU.Forward(pass, u, us.Pop());
-                ul = blockUl.Forward(pass, ul, cat([u, uls.Pop()], -1));
+                u = blockU.Forward(context, u, us.Pop());
+                ul = blockUl.Forward(context, ul, cat([u, uls.Pop()], -1));
             }
         }
 

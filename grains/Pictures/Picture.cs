@@ -9,27 +9,27 @@ public sealed class Picture : IDisposable
     /// <summary>Decoded it takes 256 MB; a small file can promise far more.</summary>
     private const long MostPixels = 64 << 20;
 
-    private readonly string name;
-    private readonly SKCodec codec;
+    private readonly string _name;
+    private readonly SKCodec _codec;
 
     /// <param name="name">The file as messages name it.</param>
     /// <param name="file">Stays open as long as the picture is used.</param>
     /// <exception cref="UserErrorException">It is neither PNG nor JPEG, or claims too many pixels.</exception>
     public Picture(string name, Stream file)
     {
-        this.name = name;
+        _name = name;
         // Null when the library knows no such format.
         SKCodec? found = SKCodec.Create(file);
         if (found is not { EncodedFormat: SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg })
             throw Faulty("is no PNG or JPEG image", "take it away or replace it");
         if ((long)found.Info.Width * found.Info.Height > MostPixels)
             throw Faulty($"claims {found.Info.Width}x{found.Info.Height} pixels, more than {MostPixels}", "take it away or shrink it");
-        codec = found;
+        _codec = found;
     }
 
-    public int Width => codec.Info.Width;
+    public int Width => _codec.Info.Width;
 
-    public int Height => codec.Info.Height;
+    public int Height => _codec.Info.Height;
 
     /// <summary>Writes the largest centred square, scaled to the given side, as [3, size, size].</summary>
     /// <exception cref="UserErrorException">The file is cut off or garbled.</exception>
@@ -51,7 +51,7 @@ public sealed class Picture : IDisposable
         }
     }
 
-    public void Dispose() => codec.Dispose();
+    public void Dispose() => _codec.Dispose();
 
     /// <summary>The stored values, [Height, Width, 4]: red, green, blue and alpha.</summary>
     /// <exception cref="UserErrorException">The file is cut off or garbled.</exception>
@@ -59,11 +59,11 @@ public sealed class Picture : IDisposable
     {
         // Without a colour space in the target, the stored values come as they are.
         var whole = new SKBitmap(new SKImageInfo(Width, Height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
-        if (codec.GetPixels(whole.Info, whole.GetPixels()) == SKCodecResult.Success)
+        if (_codec.GetPixels(whole.Info, whole.GetPixels()) == SKCodecResult.Success)
             return whole;
         whole.Dispose();
         throw Faulty("is cut off or garbled", "take it away or replace it");
     }
 
-    private UserErrorException Faulty(string what, string remedy) => new($"{name} {what}; {remedy}.");
+    private UserErrorException Faulty(string what, string remedy) => new($"{_name} {what}; {remedy}.");
 }

@@ -14,17 +14,17 @@ internal sealed class Adam
     /// <summary>Elements that a thread takes at a time: few enough for all that is known of them to stay in its cache.</summary>
     private const int Block = 4096;
 
-    private readonly TrainingState state;
-    private readonly float secondScale, rate, averageWeight;
+    private readonly TrainingState _state;
+    private readonly float _secondScale, _rate, _averageWeight;
 
     /// <param name="state">Before the step.</param>
     public Adam(TrainingState state, RunSpec spec)
     {
-        this.state = state;
+        _state = state;
         double t = state.Step + 1;
-        secondScale = (float)(1 - Math.Pow(SecondDecay, t));
-        rate = (float)(-TrainingState.LearningRate(spec, state.Step) / (1 - Math.Pow(FirstDecay, t)));
-        averageWeight = (float)(1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
+        _secondScale = (float)(1 - Math.Pow(SecondDecay, t));
+        _rate = (float)(-TrainingState.LearningRate(spec, state.Step) / (1 - Math.Pow(FirstDecay, t)));
+        _averageWeight = (float)(1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
     }
 
     /// <summary>By operations on whole vectors, on any device.</summary>
@@ -33,14 +33,14 @@ internal sealed class Adam
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        state.FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
-        state.SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
-        Tensor deviation = (state.SecondMoment / Number(secondScale)).Plus(Epsilon).sqrt();
-        state.Values.AddInPlace(state.FirstMoment / deviation * Number(rate));
-        state.Average.lerp_(state.Values, Number(averageWeight));
+        _state.FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
+        _state.SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
+        Tensor deviation = (_state.SecondMoment / Number(_secondScale)).Plus(Epsilon).sqrt();
+        _state.Values.AddInPlace(_state.FirstMoment / deviation * Number(_rate));
+        _state.Average.lerp_(_state.Values, Number(_averageWeight));
 
         // Made on the device: a number that is copied there would wait for all work before it.
-        Tensor Number(float value) => TensorMath.Number(value, state.Values.device);
+        Tensor Number(float value) => TensorMath.Number(value, _state.Values.device);
     }
 
     /// <summary>In one pass over memory, on the CPU. No element knows of another, so the threads change nothing.</summary>
@@ -54,7 +54,7 @@ internal sealed class Adam
             threads.ForEach((part.Length + Block - 1) / Block, (_, block) =>
             {
                 int first = block * Block, length = Math.Min(Block, part.Length - first);
-                Apply(part.Span.Slice(first, length), Of(state.FirstMoment), Of(state.SecondMoment), Of(state.Values), Of(state.Average));
+                Apply(part.Span.Slice(first, length), Of(_state.FirstMoment), Of(_state.SecondMoment), Of(_state.Values), Of(_state.Average));
 
                 Span<float> Of(Tensor vector) => MemoryMarshal.Cast<byte, float>(vector.bytes).Slice(offset + first, length);
             });
@@ -71,14 +71,14 @@ internal sealed class Adam
         TensorPrimitives.Multiply(gradient, gradient, x);
         TensorPrimitives.Multiply(secondMoment, (float)SecondDecay, secondMoment);
         TensorPrimitives.FusedMultiplyAdd(x, (float)(1 - SecondDecay), secondMoment, secondMoment);
-        TensorPrimitives.Divide(secondMoment, secondScale, x);
+        TensorPrimitives.Divide(secondMoment, _secondScale, x);
         TensorPrimitives.Add(x, (float)Epsilon, x);
         TensorPrimitives.Sqrt(x, x);
         TensorPrimitives.Divide(firstMoment, x, x);
-        TensorPrimitives.FusedMultiplyAdd(x, rate, values, values);
+        TensorPrimitives.FusedMultiplyAdd(x, _rate, values, values);
         // Not as a sum of two products, whose weights would not quite add up to 1.
         TensorPrimitives.Subtract(values, average, x);
-        TensorPrimitives.FusedMultiplyAdd(x, averageWeight, average, average);
+        TensorPrimitives.FusedMultiplyAdd(x, _averageWeight, average, average);
     }
 
     /// <summary>A gradient's sum of squares, on the CPU; not finite if one of the squares is not in float32, as the second moment would not be.</summary>

@@ -18,28 +18,28 @@ public sealed class Checkpoint : IDisposable
     private const string ChecksumKey = "checksum";
     private static readonly string NoChecksum = new('0', 32);
 
-    private readonly List<(string Name, SafeTensor Tensor)> tensors;
-    private readonly Dictionary<string, string> metadata;
-    private readonly Lazy<string> stateHash;
-    private readonly Action? free;
-    private bool disposed;
+    private readonly List<(string Name, SafeTensor Tensor)> _tensors;
+    private readonly Dictionary<string, string> _metadata;
+    private readonly Lazy<string> _stateHash;
+    private readonly Action? _free;
+    private bool _disposed;
 
     /// <param name="free">Gives back what the tensors lie in.</param>
     private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null) =>
-        (this.tensors, this.metadata, this.stateHash, this.free) = (tensors, metadata, new(stateHash), free);
+        (_tensors, _metadata, _stateHash, _free) = (tensors, metadata, new(stateHash), free);
 
-    public long Step => long.Parse(metadata["step"], CultureInfo.InvariantCulture);
+    public long Step => long.Parse(_metadata["step"], CultureInfo.InvariantCulture);
 
     /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
-    public int SkippedInARow => int.Parse(metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
+    public int SkippedInARow => int.Parse(_metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
 
     /// <summary>See <see cref="TrainingState.Images"/>. Files of older versions do not say it, and had batches of one size.</summary>
-    public long Images => metadata.TryGetValue("images", out string? images)
+    public long Images => _metadata.TryGetValue("images", out string? images)
         ? long.Parse(images, CultureInfo.InvariantCulture)
-        : Step * RunSpec.FromJson(metadata["spec"]).ImagesPerStep;
+        : Step * RunSpec.FromJson(_metadata["spec"]).ImagesPerStep;
 
     /// <summary>See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.</summary>
-    public string StateHash => stateHash.Value;
+    public string StateHash => _stateHash.Value;
 
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
     /// <param name="epochs">Trained; null where nobody knows the training set.</param>
@@ -87,10 +87,10 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
     public long Write(string path)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        byte[] header = SafeTensors.Header(tensors, new Dictionary<string, string>(metadata) { ["state_hash"] = StateHash });
-        Encoding.ASCII.GetBytes(Checksum(header, tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
-        return WholeFile.Write(path, file => SafeTensors.Write(file, header, tensors));
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        byte[] header = SafeTensors.Header(_tensors, new Dictionary<string, string>(_metadata) { ["state_hash"] = StateHash });
+        Encoding.ASCII.GetBytes(Checksum(header, _tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
+        return WholeFile.Write(path, file => SafeTensors.Write(file, header, _tensors));
     }
 
     /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>
@@ -121,20 +121,20 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
     public void Fill(TrainingState state, string path)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        Fill(tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Fill(_tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
         state.StartAt(Step, SkippedInARow, Images);
     }
 
     /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
     /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than its settings say.</exception>
-    public static void ReadAverage(ModelInfo card, Tensor average, ParameterLayout layout)
+    public static void ReadAverage(ModelInfo model, Tensor average, ParameterLayout layout)
     {
-        Checkpoint checkpoint = Read(card.Path);
-        if (checkpoint.StateHash != card.StateHash)
-            throw new UserErrorException($"{card.Path} was overwritten while it was in use; start again with what it is now.");
+        Checkpoint checkpoint = Read(model.Path);
+        if (checkpoint.StateHash != model.StateHash)
+            throw new UserErrorException($"{model.Path} was overwritten while it was in use; start again with what it is now.");
         Fill(
-            checkpoint.tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, card.Path,
+            checkpoint._tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, model.Path,
             "its settings do not fit its weights, so name another with --model");
     }
 
@@ -174,10 +174,10 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Gives the copy's vectors back; what is here cannot be read or written any more.</summary>
     public void Dispose()
     {
-        if (disposed)
+        if (_disposed)
             return;
-        disposed = true;
-        free?.Invoke();
+        _disposed = true;
+        _free?.Invoke();
     }
 
     /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>

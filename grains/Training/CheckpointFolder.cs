@@ -32,9 +32,9 @@ public static class CheckpointFolder
     public static CheckpointResponse Save(Checkpoint checkpoint, string folder, int keep)
     {
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
-        var report = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash);
+        var response = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash);
         Prune(folder, keep, checkpoint.Step);
-        return report;
+        return response;
     }
 
     /// <summary>

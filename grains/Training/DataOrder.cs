@@ -11,8 +11,8 @@ namespace PixelCnnCluster.Training;
 /// <param name="firstImage">Images that these steps have used.</param>
 public sealed class DataOrder(int images, int batchSize, int shards, ulong seed, long firstStep = 0, long firstImage = 0)
 {
-    private (long Epoch, int[] Order)? current;
-    private readonly Lock gate = new();
+    private (long Epoch, int[] Order)? _current;
+    private readonly Lock _gate = new();
 
     /// <summary>Epochs that are complete after <paramref name="steps"/> steps.</summary>
     public long WholeEpochsAfter(long steps) => UsedAfter(steps) / images;
@@ -35,11 +35,11 @@ public sealed class DataOrder(int images, int batchSize, int shards, ulong seed,
     private int ImageAt(long position)
     {
         (long epoch, long place) = Math.DivRem(position, images);
-        lock (gate)
+        lock (_gate)
         {
-            if (current?.Epoch != epoch)
-                current = (epoch, Permutation(epoch));
-            return current.Value.Order[place];
+            if (_current?.Epoch != epoch)
+                _current = (epoch, Permutation(epoch));
+            return _current.Value.Order[place];
         }
     }
 

@@ -14,12 +14,12 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed partial class DeviceThreads : IDevice, IDisposable
 {
-    private readonly BlockingCollection<Action> orders = [];
-    private readonly BlockingCollection<Action> help = [];
-    private readonly List<Thread> threads = [];
+    private readonly BlockingCollection<Action> _orders = [];
+    private readonly BlockingCollection<Action> _help = [];
+    private readonly List<Thread> _threads = [];
 
     /// <summary>When the work in progress began; 0 when there is none.</summary>
-    private long begun;
+    private long _begun;
 
     /// <param name="count">Threads that share the work of <see cref="ForEach"/> on the CPU, 1 or more.</param>
     /// <param name="device">cpu, cuda or cuda:N; where the tensors are.</param>
@@ -32,9 +32,9 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
         Mark = Device.type == DeviceType.CPU ? null : new(Device);
         NativeHeap.KeepFreed();
         set_num_threads(1);
-        Start("device", orders);
+        Start("device", _orders);
         for (int i = 1; i < Count; i++)
-            Start($"device helper {i}", help);
+            Start($"device helper {i}", _help);
 
         void Start(string name, BlockingCollection<Action> queue)
         {
@@ -48,13 +48,13 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
             })
             { Name = name, IsBackground = true };
             thread.Start();
-            threads.Add(thread);
+            _threads.Add(thread);
         }
     }
 
     public int Count { get; }
 
-    public TimeSpan BusyFor => Volatile.Read(ref begun) is > 0 and long at ? Stopwatch.GetElapsedTime(at) : TimeSpan.Zero;
+    public TimeSpan BusyFor => Volatile.Read(ref _begun) is > 0 and long at ? Stopwatch.GetElapsedTime(at) : TimeSpan.Zero;
 
     public Device Device { get; }
 
@@ -79,9 +79,9 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     public Task<T> RunAsync<T>(Func<T> work)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        orders.Add(() =>
+        _orders.Add(() =>
         {
-            Volatile.Write(ref begun, Stopwatch.GetTimestamp());
+            Volatile.Write(ref _begun, Stopwatch.GetTimestamp());
             try
             {
                 done.SetResult(Scoped(work));
@@ -91,7 +91,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
                 done.SetException(fault);
             }
 
-            Volatile.Write(ref begun, 0);
+            Volatile.Write(ref _begun, 0);
         });
         return done.Task;
 
@@ -118,7 +118,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
         for (int thread = 1; thread < finished.InitialCount; thread++)
         {
             int number = thread;
-            help.Add(() => Take(number));
+            _help.Add(() => Take(number));
         }
 
         Take(0);
@@ -159,12 +159,12 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     public void Dispose()
     {
-        orders.CompleteAdding();
-        help.CompleteAdding();
-        foreach (Thread thread in threads)
+        _orders.CompleteAdding();
+        _help.CompleteAdding();
+        foreach (Thread thread in _threads)
             thread.Join();
         Mark?.Dispose();
-        orders.Dispose();
-        help.Dispose();
+        _orders.Dispose();
+        _help.Dispose();
     }
 }

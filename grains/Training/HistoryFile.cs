@@ -15,8 +15,8 @@ internal sealed class HistoryFile(string folder)
 {
     public const string Name = "history.msgpack";
 
-    private readonly string path = Path.Combine(folder, Name);
-    private bool endIsWhole;
+    private readonly string _path = Path.Combine(folder, Name);
+    private bool _endIsWhole;
 
     /// <summary>
     /// The entries up to the first damage, oldest first; none if there is no file. Those of a kind that this version
@@ -42,21 +42,21 @@ internal sealed class HistoryFile(string folder)
 
         writer.Flush();
         RunFolder.Require(folder);
-        if (!endIsWhole)
+        if (!_endIsWhole)
             CutTornEnd();
-        endIsWhole = false;
-        using (FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
+        _endIsWhole = false;
+        using (FileStream file = new(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
             file.Write(bytes.WrittenSpan);
-        endIsWhole = true;
+        _endIsWhole = true;
     }
 
     private void CutTornEnd()
     {
-        byte[] content = File.ReadAllBytes(path);
+        byte[] content = File.ReadAllBytes(_path);
         int whole = Parse(content).Whole;
         if (whole == content.Length)
             return;
-        using FileStream file = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        using FileStream file = new(_path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
         file.SetLength(whole);
     }
 

@@ -9,43 +9,43 @@ internal sealed class HistoryWriter(string folder, TimeProvider time, Action<Exc
     /// <summary>Of one write, so that a try on a full disk stays cheap however much waits.</summary>
     private const int MostEntries = 1000;
 
-    private readonly HistoryFile file = new(folder);
-    private readonly TensorBoardLog board = new(folder, time);
-    private readonly Lock gate = new();
-    private readonly List<HistoryEntry> unwritten = [];
-    private Task last = Task.CompletedTask;
-    private bool fileFails, boardFails;
+    private readonly HistoryFile _file = new(folder);
+    private readonly TensorBoardLog _board = new(folder, time);
+    private readonly Lock _gate = new();
+    private readonly List<HistoryEntry> _unwritten = [];
+    private Task _last = Task.CompletedTask;
+    private bool _fileFails, _boardFails;
 
     public void Add(HistoryEntry entry)
     {
-        lock (gate)
-            unwritten.Add(entry);
+        lock (_gate)
+            _unwritten.Add(entry);
         FlushAsync();
     }
 
     /// <summary>Completes when all that was added before is written, or a try to write it has failed.</summary>
     public Task FlushAsync()
     {
-        lock (gate)
-            return last = last.ContinueWith(_ => Write(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        lock (_gate)
+            return _last = _last.ContinueWith(_ => Write(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private void Write()
     {
-        while (Next() is { Length: > 0 } entries && Try(() => file.Append(entries), ref fileFails))
+        while (Next() is { Length: > 0 } entries && Try(() => _file.Append(entries), ref _fileFails))
         {
-            lock (gate)
-                unwritten.RemoveRange(0, entries.Length);
+            lock (_gate)
+                _unwritten.RemoveRange(0, entries.Length);
 
             // Not tried again: the history would have these entries twice.
-            Try(() => board.Write(entries), ref boardFails);
+            Try(() => _board.Write(entries), ref _boardFails);
         }
     }
 
     private HistoryEntry[] Next()
     {
-        lock (gate)
-            return [.. unwritten.Take(MostEntries)];
+        lock (_gate)
+            return [.. _unwritten.Take(MostEntries)];
     }
 
     private bool Try(Action write, ref bool failing)

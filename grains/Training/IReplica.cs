@@ -39,7 +39,7 @@ public interface IReplica : IDisposable
     /// <summary>Computes the gradients of a range of shards and adds them to the round, each part as soon as it is known.</summary>
     /// <returns>Loss of each shard, summed over its images.</returns>
     /// <exception cref="OperationCanceledException">The round was over before the last shard was begun.</exception>
-    double[] ComputeShards(ShardRange range, AllReduceStep round);
+    double[] ComputeShards(ShardRange range, AllReduceStep step);
 
     /// <summary>Applies the whole gradient of the step in progress, which ends the step.</summary>
     /// <param name="gradient">See <see cref="GradientBuckets"/>.</param>

@@ -10,10 +10,10 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed class ImageSampling : IDisposable
 {
-    private readonly DeviceThreads threads;
-    private readonly NetworkShape shape;
-    private readonly int count;
-    private readonly Part[] parts;
+    private readonly DeviceThreads _threads;
+    private readonly NetworkShape _shape;
+    private readonly int _count;
+    private readonly Part[] _parts;
 
     /// <param name="first">Number of the first image.</param>
     /// <param name="classOf">Class of image number i.</param>
@@ -22,34 +22,34 @@ public sealed class ImageSampling : IDisposable
         PixelCnn network, Parameters parameters, DeviceThreads threads, int first, int end, ulong seed, Func<int, int> classOf,
         (byte[] Pixels, bool[] Mask)? given = null, Temperatures? temperatures = null)
     {
-        (this.threads, shape, count) = (threads, network.Shape, end - first);
-        parts = new Part[Math.Min(threads.Count, count)];
-        threads.ForEach(parts.Length, (_, part) =>
+        (_threads, _shape, _count) = (threads, network.Shape, end - first);
+        _parts = new Part[Math.Min(threads.Count, _count)];
+        threads.ForEach(_parts.Length, (_, part) =>
         {
-            ShardRange share = ShardRange.ShareOf(count, part, parts.Length);
+            ShardRange share = ShardRange.ShareOf(_count, part, _parts.Length);
             int[] numbers = [.. Enumerable.Range(first + share.First, share.Count)];
-            Tensor? labels = shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray()).MovedTo(threads.Device);
+            Tensor? labels = _shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray()).MovedTo(threads.Device);
             ulong[] seeds = [.. numbers.Select(i => Seeds.Derive(seed, SeedUse.Samples, (ulong)i))];
             var cached = new CachedNetwork(network, parameters, labels, share.Count);
-            parts[part] = new(share.First, cached, new(cached, shape, seeds, Cut(share), temperatures));
+            _parts[part] = new(share.First, cached, new(cached, _shape, seeds, Cut(share), temperatures));
         });
 
         (Tensor, Tensor)? Cut(ShardRange share) => given is not var (pixels, mask) ? null
-            : (tensor(pixels[(share.First * ImageBytes)..(share.End * ImageBytes)], [share.Count, shape.Channels, shape.Size, shape.Size], ScalarType.Byte),
-                tensor(mask, [1, 1, shape.Size, shape.Size]));
+            : (tensor(pixels[(share.First * ImageBytes)..(share.End * ImageBytes)], [share.Count, _shape.Channels, _shape.Size, _shape.Size], ScalarType.Byte),
+                tensor(mask, [1, 1, _shape.Size, _shape.Size]));
     }
 
-    private int ImageBytes => shape.Channels * shape.Size * shape.Size;
+    private int ImageBytes => _shape.Channels * _shape.Size * _shape.Size;
 
     /// <summary>Draws the next row.</summary>
     /// <returns>[images, C, W] bytes.</returns>
     public byte[] SampleRow()
     {
-        byte[] row = new byte[count * shape.Channels * shape.Size];
-        threads.ForEach(parts.Length, (_, part) =>
+        byte[] row = new byte[_count * _shape.Channels * _shape.Size];
+        _threads.ForEach(_parts.Length, (_, part) =>
         {
-            Part mine = parts[part];
-            mine.Sampler.SampleRow().CopyTo(row.AsSpan(mine.First * shape.Channels * shape.Size));
+            Part mine = _parts[part];
+            mine.Sampler.SampleRow().CopyTo(row.AsSpan(mine.First * _shape.Channels * _shape.Size));
         });
         return row;
     }
@@ -58,14 +58,14 @@ public sealed class ImageSampling : IDisposable
     /// <returns>[images, C, H, W] bytes.</returns>
     public byte[] SampleAll()
     {
-        byte[] pixels = new byte[count * ImageBytes];
-        threads.ForEach(parts.Length, (_, part) => parts[part].Sampler.SampleAll().CopyTo(pixels.AsSpan(parts[part].First * ImageBytes)));
+        byte[] pixels = new byte[_count * ImageBytes];
+        _threads.ForEach(_parts.Length, (_, part) => _parts[part].Sampler.SampleAll().CopyTo(pixels.AsSpan(_parts[part].First * ImageBytes)));
         return pixels;
     }
 
     public void Dispose()
     {
-        foreach (Part part in parts)
+        foreach (Part part in _parts)
             part.Network.Dispose();
     }
 

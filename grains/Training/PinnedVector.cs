@@ -11,28 +11,28 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed unsafe class PinnedVector : MemoryManager<float>
 {
-    private readonly float* first;
-    private readonly int length;
-    private readonly Weight weight;
+    private readonly float* _first;
+    private readonly int _length;
+    private readonly Weight _weight;
 
     /// <param name="tensor">float32 [length], of the host; it becomes this object's own.</param>
     public PinnedVector(Tensor tensor)
     {
         Tensor = tensor.DetachFromDisposeScope();
-        first = (float*)TensorAddress.Of(tensor);
-        length = (int)tensor.numel();
-        weight = new((long)length * sizeof(float));
+        _first = (float*)TensorAddress.Of(tensor);
+        _length = (int)tensor.numel();
+        _weight = new((long)_length * sizeof(float));
     }
 
     public Tensor Tensor { get; }
 
     /// <summary>The tensor whose memory this is, as <see cref="Memory{T}"/>; null if it is no tensor's.</summary>
     public static Tensor? TensorOf(ReadOnlyMemory<float> vector) =>
-        MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner, out int start, out int length) && (start, length) == (0, owner.length) ? owner.Tensor : null;
+        MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner, out int start, out int length) && (start, length) == (0, owner._length) ? owner.Tensor : null;
 
-    public override Span<float> GetSpan() => new(first, length);
+    public override Span<float> GetSpan() => new(_first, _length);
 
-    public override MemoryHandle Pin(int elementIndex = 0) => new(first + elementIndex);
+    public override MemoryHandle Pin(int elementIndex = 0) => new(_first + elementIndex);
 
     public override void Unpin()
     {
@@ -47,14 +47,14 @@ public sealed unsafe class PinnedVector : MemoryManager<float>
     /// <summary>Bytes that are not the garbage collector's own, as long as this object is there.</summary>
     private sealed class Weight
     {
-        private readonly long bytes;
+        private readonly long _bytes;
 
         public Weight(long bytes)
         {
-            this.bytes = bytes;
+            _bytes = bytes;
             GC.AddMemoryPressure(bytes);
         }
 
-        ~Weight() => GC.RemoveMemoryPressure(bytes);
+        ~Weight() => GC.RemoveMemoryPressure(_bytes);
     }
 }

@@ -12,22 +12,22 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 internal sealed class RecordedShard : IDisposable
 {
-    private readonly Tensor images, keys, loss;
-    private readonly Tensor? labels;
-    private readonly CudaGraph graph;
+    private readonly Tensor _images, _keys, _loss;
+    private readonly Tensor? _labels;
+    private readonly CudaGraph _graph;
 
     private RecordedShard(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
     {
-        this.images = images.clone().DetachFromDisposeScope();
-        this.labels = labels?.clone().DetachFromDisposeScope();
-        this.keys = keys.clone().DetachFromDisposeScope();
+        _images = images.clone().DetachFromDisposeScope();
+        _labels = labels?.clone().DetachFromDisposeScope();
+        _keys = keys.clone().DetachFromDisposeScope();
         Tensor? made = null;
         try
         {
-            graph = new(images.device, () =>
+            _graph = new(images.device, () =>
             {
                 using var scope = NewDisposeScope();
-                made = compute(this.images, this.labels, this.keys).detach().DetachFromDisposeScope();
+                made = compute(_images, _labels, _keys).detach().DetachFromDisposeScope();
             });
         }
         catch
@@ -36,7 +36,7 @@ internal sealed class RecordedShard : IDisposable
             throw;
         }
 
-        loss = made!;
+        _loss = made!;
     }
 
     /// <summary>Whether a run's shards can be recorded: other randomness than the masks' keys would be that of the recording for good. libtorch records on a process' first card.</summary>
@@ -74,24 +74,24 @@ internal sealed class RecordedShard : IDisposable
     /// <returns>The loss; the next call writes another in its place.</returns>
     public Tensor Compute(Tensor newImages, Tensor? newLabels, Tensor newKeys)
     {
-        images.copy_(newImages);
-        labels?.copy_(newLabels!);
-        keys.copy_(newKeys);
-        graph.Replay();
-        return loss;
+        _images.copy_(newImages);
+        _labels?.copy_(newLabels!);
+        _keys.copy_(newKeys);
+        _graph.Replay();
+        return _loss;
     }
 
     public void Dispose()
     {
-        graph.Dispose();
-        loss.Dispose();
+        _graph.Dispose();
+        _loss.Dispose();
         DisposeInputs();
     }
 
     private void DisposeInputs()
     {
-        images.Dispose();
-        labels?.Dispose();
-        keys.Dispose();
+        _images.Dispose();
+        _labels?.Dispose();
+        _keys.Dispose();
     }
 }

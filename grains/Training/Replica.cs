@@ -13,42 +13,42 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed class Replica : IReplica
 {
-    private readonly RunSpec spec;
-    private readonly ImageData data;
-    private readonly DeviceThreads threads;
-    private DataOrder order;
-    private readonly ShardGradients gradients;
-    private readonly bool isOnGpu;
+    private readonly RunSpec _spec;
+    private readonly ImageData _data;
+    private readonly DeviceThreads _threads;
+    private DataOrder _order;
+    private readonly ShardGradients _gradients;
+    private readonly bool _isOnGpu;
 
     /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
-    private readonly VectorPool? snapshots;
+    private readonly VectorPool? _snapshots;
 
     /// <summary>The step's gradient [Length]; null on the CPU, where it is applied from where it lies.</summary>
-    private Tensor? whole;
+    private Tensor? _whole;
 
     public Replica(RunSpec spec, ImageData data, DeviceThreads threads)
     {
-        (this.spec, this.data, this.threads) = (spec, data, threads);
+        (_spec, _data, _threads) = (spec, data, threads);
         Network = new(NetworkShape.From(spec, data.Train.Channels, data.Train.Size, data.Train.Classes));
         State = new(Network.Layout, spec, threads.Device);
         GradientBuckets = [(int)Network.DownPassStart, (int)(Network.Layout.Length - Network.DownPassStart)];
-        order = Order();
-        gradients = new(spec, Network, State.Values, threads);
-        isOnGpu = threads.Device.type != DeviceType.CPU;
-        snapshots = isOnGpu ? new((int)Network.Layout.Length, NewVector) : null;
+        _order = Order();
+        _gradients = new(spec, Network, State.Values, threads);
+        _isOnGpu = threads.Device.type != DeviceType.CPU;
+        _snapshots = _isOnGpu ? new((int)Network.Layout.Length, NewVector) : null;
     }
 
     public PixelCnn Network { get; }
 
     public TrainingState State { get; }
 
-    public ReplicaFacts Facts => new(Network.Layout.Count, data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size);
+    public ReplicaFacts Facts => new(Network.Layout.Count, _data.Train.Count, _data.Test.Count, _data.Train.Channels, _data.Train.Size);
 
     public IReadOnlyList<int> GradientBuckets { get; }
 
     public Memory<float> NewVector(int length)
     {
-        if (!isOnGpu)
+        if (!_isOnGpu)
             return GC.AllocateUninitializedArray<float>(length);
         using Tensor pageable = empty(length);
         return new PinnedVector(pageable.pin_memory()).Memory;
@@ -65,7 +65,7 @@ public sealed class Replica : IReplica
         if (newerThan is null)
             Initialise();
         List<string> refused = [];
-        foreach (string path in CheckpointHeader.NewestFirst(spec.SaveDir).TakeWhile(path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
+        foreach (string path in CheckpointHeader.NewestFirst(_spec.SaveDir).TakeWhile(path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
         {
             try
             {
@@ -81,10 +81,10 @@ public sealed class Replica : IReplica
         if (newerThan is not null)
             return refused;
         if (refused is [var newest, ..])
-            throw new UserErrorException($"No checkpoint in {spec.SaveDir} is whole; the newest: {newest}");
+            throw new UserErrorException($"No checkpoint in {_spec.SaveDir} is whole; the newest: {newest}");
         if (mustLoad)
-            throw new IOException($"{spec.SaveDir} has no checkpoint, although the run has written some; see that its volume is mounted.");
-        if (spec.LoadParams is { } given)
+            throw new IOException($"{_spec.SaveDir} has no checkpoint, although the run has written some; see that its volume is mounted.");
+        if (_spec.LoadParams is { } given)
             Load(given);
         return refused;
     }
@@ -94,45 +94,45 @@ public sealed class Replica : IReplica
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        Network.SampleParameters(gradients.Of(thread: 0), Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
-        int[] first = new DataOrder(data.Train.Count, Math.Min(spec.InitBatchSize, data.Train.Count), 1, spec.Seed).ImagesOf(0, 0);
-        (Tensor images, Tensor? labels) = Batch(data.Train, first);
-        Network.Forward(new ForwardContext(gradients.Of(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(spec.Seed, SeedUse.Initialisation) }, images);
+        Network.SampleParameters(_gradients.Of(thread: 0), Seeds.Derive(_spec.Seed, SeedUse.Parameters) >> 1);
+        int[] first = new DataOrder(_data.Train.Count, Math.Min(_spec.InitBatchSize, _data.Train.Count), 1, _spec.Seed).ImagesOf(0, 0);
+        (Tensor images, Tensor? labels) = Batch(_data.Train, first);
+        Network.Forward(new ForwardContext(_gradients.Of(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(_spec.Seed, SeedUse.Initialisation) }, images);
         State.Average.copy_(State.Values);
         State.FirstMoment.zero_();
         State.SecondMoment.zero_();
         StartAt(0, skippedInARow: 0, images: 0);
     }
 
-    public double[] ComputeShards(ShardRange range, AllReduceStep round)
+    public double[] ComputeShards(ShardRange range, AllReduceStep step)
     {
         double[] losses = new double[range.Count];
-        threads.ForEach(range.Count, (thread, i) =>
+        _threads.ForEach(range.Count, (thread, i) =>
         {
-            round.Over.ThrowIfCancellationRequested();
+            step.Over.ThrowIfCancellationRequested();
             int shard = range.First + i;
-            (Tensor images, Tensor? labels) = Batch(data.Train, order.ImagesOf(State.Step, shard));
-            Tensor gradient = gradients.Of(thread).Gradient!;
-            CudaMark? mark = threads.Mark;
-            Tensor loss = gradients.Loss(
-                thread, images, labels, Seeds.Derive(spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
-                mark is null ? () => round.Add(part: 1, shard, Copied(part: 1)) : mark.Set);
+            (Tensor images, Tensor? labels) = Batch(_data.Train, _order.ImagesOf(State.Step, shard));
+            Tensor gradient = _gradients.Of(thread).Gradient!;
+            CudaMark? mark = _threads.Mark;
+            Tensor loss = _gradients.Loss(
+                thread, images, labels, Seeds.Derive(_spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
+                mark is null ? () => step.Add(part: 1, shard, Copied(part: 1)) : mark.Set);
             Memory<float> wayDown = default;
             mark?.Copy(() => wayDown = Copied(part: 1));
             Memory<float> wayUp = Copied(part: 0);
             if (mark is not null)
             {
                 mark.Finish();
-                round.Add(part: 1, shard, wayDown);
+                step.Add(part: 1, shard, wayDown);
             }
 
             // A GPU's copy of the rest is done when its number comes, which waits for all work before it.
             losses[i] = loss.Value<float>();
-            round.Add(part: 0, shard, wayUp);
+            step.Add(part: 0, shard, wayUp);
 
             Memory<float> Copied(int part)
             {
-                Memory<float> copy = round.Rent(part);
+                Memory<float> copy = step.Rent(part);
                 using Tensor view = PartOf(gradient, part);
                 view.CopyTo(copy);
                 return copy;
@@ -144,22 +144,22 @@ public sealed class Replica : IReplica
     /// <remarks>A gradient that is not finite leaves the vectors and counts the step.</remarks>
     public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured)
     {
-        if (!isOnGpu)
+        if (!_isOnGpu)
         {
             bool isFinite = Measure(Adam.SumOfSquares(gradient));
-            State.Apply(isFinite ? gradient : null, threads);
+            State.Apply(isFinite ? gradient : null, _threads);
             return;
         }
 
         using var scope = NewDisposeScope();
-        whole ??= zeros_like(State.Values).DetachFromDisposeScope();
+        _whole ??= zeros_like(State.Values).DetachFromDisposeScope();
         for (int part = 0; part < gradient.Count; part++)
         {
-            using Tensor view = PartOf(whole, part);
+            using Tensor view = PartOf(_whole, part);
             view.CopyFrom(gradient[part]);
         }
 
-        State.Apply(Measure(whole.Squared().sum(ScalarType.Float64).Value<double>()) ? whole : null);
+        State.Apply(Measure(_whole.Squared().sum(ScalarType.Float64).Value<double>()) ? _whole : null);
 
         bool Measure(double sumOfSquares)
         {
@@ -170,15 +170,15 @@ public sealed class Replica : IReplica
 
     public double[] Evaluate(int firstBatch, int endBatch)
     {
-        Objective objective = spec.Objective == Objective.EnergyDistance ? spec.Objective : Objective.Likelihood;
+        Objective objective = _spec.Objective == Objective.EnergyDistance ? _spec.Objective : Objective.Likelihood;
         double[] losses = new double[endBatch - firstBatch];
-        threads.ForEach(losses.Length, (_, i) =>
+        _threads.ForEach(losses.Length, (_, i) =>
         {
             using var none = no_grad();
-            int first = (firstBatch + i) * spec.BatchSize;
-            (Tensor images, Tensor? labels) = Batch(data.Test, [.. Enumerable.Range(first, Math.Min(spec.BatchSize, data.Test.Count - first))]);
-            var pass = new ForwardContext(State.AverageParameters) { Labels = labels, Seed = Seeds.Derive(spec.Seed, SeedUse.Evaluation, (ulong)first) };
-            losses[i] = Losses.Sum(objective, Network.Forward(pass, images), images, spec.FocalGamma).Value<float>();
+            int first = (firstBatch + i) * _spec.BatchSize;
+            (Tensor images, Tensor? labels) = Batch(_data.Test, [.. Enumerable.Range(first, Math.Min(_spec.BatchSize, _data.Test.Count - first))]);
+            var context = new ForwardContext(State.AverageParameters) { Labels = labels, Seed = Seeds.Derive(_spec.Seed, SeedUse.Evaluation, (ulong)first) };
+            losses[i] = Losses.Sum(objective, Network.Forward(context, images), images, _spec.FocalGamma).Value<float>();
         });
         return losses;
     }
@@ -186,15 +186,15 @@ public sealed class Replica : IReplica
     /// <remarks>Classes take turns.</remarks>
     public byte[] Sample(int first, int end)
     {
-        using var drawing = new ImageSampling(Network, State.AverageParameters, threads, first, end, spec.Seed, i => i % Network.Shape.Classes);
-        return drawing.SampleAll();
+        using var sampling = new ImageSampling(Network, State.AverageParameters, _threads, first, end, _spec.Seed, i => i % Network.Shape.Classes);
+        return sampling.SampleAll();
     }
 
     private void Load(string path)
     {
         Checkpoint.Read(path).Fill(State, path);
         // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
-        if (spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
+        if (_spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
             State.StartAt(Step, skippedInARow: 0, State.Images);
         Follow();
     }
@@ -215,36 +215,36 @@ public sealed class Replica : IReplica
 
     public Func<CheckpointResponse> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, Network.Shape, run, spec, testBitsPerDim, (double)State.Images / data.Train.Count, snapshots);
+        var copy = Checkpoint.Of(State, Network.Shape, run, _spec, testBitsPerDim, (double)State.Images / _data.Train.Count, _snapshots);
         return () =>
         {
             using (copy)
             {
-                RunFolder.Require(spec.SaveDir);
-                return CheckpointFolder.Save(copy, spec.SaveDir, spec.KeepCheckpoints);
+                RunFolder.Require(_spec.SaveDir);
+                return CheckpointFolder.Save(copy, _spec.SaveDir, _spec.KeepCheckpoints);
             }
         };
     }
 
     public void Dispose()
     {
-        gradients.Dispose();
-        whole?.Dispose();
+        _gradients.Dispose();
+        _whole?.Dispose();
         State.Dispose();
     }
 
     /// <summary>The images go on where those of the state end.</summary>
-    private void Follow() => order = Order();
+    private void Follow() => _order = Order();
 
-    private DataOrder Order() => new(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed, State.Step, State.Images);
+    private DataOrder Order() => new(_data.Train.Count, _spec.BatchSize, _spec.Shards, _spec.Seed, State.Step, State.Images);
 
     private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientBuckets.Take(part).Sum(), GradientBuckets[part]);
 
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)
     {
-        Tensor images = set.ToTensor(positions, threads.Device);
-        Tensor? labels = Network.Shape.Classes == 0 ? null : tensor(positions.Select(p => (long)set.Label(p)).ToArray()).MovedTo(threads.Device);
+        Tensor images = set.ToTensor(positions, _threads.Device);
+        Tensor? labels = Network.Shape.Classes == 0 ? null : tensor(positions.Select(p => (long)set.Label(p)).ToArray()).MovedTo(_threads.Device);
         return (images, labels);
     }
 }

@@ -6,15 +6,15 @@ namespace PixelCnnCluster.Training;
 /// <summary>Builds replicas.</summary>
 public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFolders folders) : IReplicaSource
 {
-    private readonly Dictionary<RunSpec, string> fingerprints = [];
+    private readonly Dictionary<RunSpec, string> _fingerprints = [];
 
     public void Load(RunSpec spec) => DataOf(spec);
 
     public string Arithmetic(RunSpec spec)
     {
         RunSpec probe = ArithmeticProbe.SpecFor(spec);
-        if (!fingerprints.TryGetValue(probe, out string? known))
-            fingerprints.Add(probe, known = ArithmeticProbe.Fingerprint(probe, threads));
+        if (!_fingerprints.TryGetValue(probe, out string? known))
+            _fingerprints.Add(probe, known = ArithmeticProbe.Fingerprint(probe, threads));
         return known;
     }
 

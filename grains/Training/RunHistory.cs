@@ -14,14 +14,14 @@ public sealed class RunHistory
     /// <summary>Least time between two steps in the files, skipped ones apart.</summary>
     private static readonly TimeSpan BetweenSteps = TimeSpan.FromSeconds(1);
 
-    private readonly TimeProvider time;
-    private readonly HistoryWriter? writer;
-    private readonly List<HistoryEntry> events = [];
-    private readonly List<TaskCompletionSource> readers = [];
-    private long next;
-    private long? lastStepWritten;
+    private readonly TimeProvider _time;
+    private readonly HistoryWriter? _writer;
+    private readonly List<HistoryEntry> _events = [];
+    private readonly List<TaskCompletionSource> _readers = [];
+    private long _next;
+    private long? _lastStepWritten;
 
-    private RunHistory(TimeProvider time, HistoryWriter? writer) => (this.time, this.writer) = (time, writer);
+    private RunHistory(TimeProvider time, HistoryWriter? writer) => (_time, _writer) = (time, writer);
 
     /// <summary>Goes on from what the folder's file holds.</summary>
     /// <param name="folder">The run's folder; null keeps the events in memory alone.</param>
@@ -35,7 +35,7 @@ public sealed class RunHistory
         var history = new RunHistory(time, folder is null ? null : new(folder, time, failed));
         if (folder is not null)
             await Task.Run(() => history.Load(folder, failed));
-        history.next = Math.Max(history.next, firstPosition);
+        history._next = Math.Max(history._next, firstPosition);
         return history;
     }
 
@@ -44,43 +44,43 @@ public sealed class RunHistory
 
     public void Add(RunEvent happened)
     {
-        var entry = new HistoryEntry(next, happened);
+        var entry = new HistoryEntry(_next, happened);
         Keep(entry);
-        if (writer is not null && IsForFiles(happened))
-            writer.Add(entry);
-        foreach (TaskCompletionSource reader in readers)
+        if (_writer is not null && IsForFiles(happened))
+            _writer.Add(entry);
+        foreach (TaskCompletionSource reader in _readers)
             reader.TrySetResult();
-        readers.Clear();
+        _readers.Clear();
         Added(happened);
     }
 
-    /// <summary>Events from a position on; waits for the first of them up to <paramref name="patience"/>.</summary>
+    /// <summary>Events from a position on; waits for the first of them up to <paramref name="timeout"/>.</summary>
     /// <param name="over">Whether the run has ended; then there is nothing to wait for.</param>
-    public async Task<RunProgress> ReadAsync(long from, TimeSpan patience, Func<bool> over)
+    public async Task<RunProgress> ReadAsync(long from, TimeSpan timeout, Func<bool> over)
     {
-        if (from >= next && patience > TimeSpan.Zero && !over())
+        if (from >= _next && timeout > TimeSpan.Zero && !over())
         {
             // Awaited itself and by one reader alone: a combination of tasks would go on somewhere on the thread pool first.
             var more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            readers.Add(more);
-            using (time.CreateTimer(_ => more.TrySetResult(), null, patience, Timeout.InfiniteTimeSpan))
+            _readers.Add(more);
+            using (_time.CreateTimer(_ => more.TrySetResult(), null, timeout, Timeout.InfiniteTimeSpan))
                 await more.Task;
-            readers.Remove(more);
+            _readers.Remove(more);
         }
 
-        int first = events.FindLastIndex(entry => entry.Position < from) + 1;
-        return new([.. events.Skip(first).Select(entry => entry.Event)], next, over());
+        int first = _events.FindLastIndex(entry => entry.Position < from) + 1;
+        return new([.. _events.Skip(first).Select(entry => entry.Event)], _next, over());
     }
 
     /// <summary>The newest event of a kind; null if there is none.</summary>
     public T? Last<T>()
-        where T : RunEvent => events.FindLast(entry => entry.Event is T).Event as T;
+        where T : RunEvent => _events.FindLast(entry => entry.Event is T).Event as T;
 
     /// <summary>Position of the next event.</summary>
-    public long Next => next;
+    public long Next => _next;
 
     /// <summary>Completes when the files hold the events so far, or a try to write them has failed.</summary>
-    public Task FlushAsync() => writer?.FlushAsync() ?? Task.CompletedTask;
+    public Task FlushAsync() => _writer?.FlushAsync() ?? Task.CompletedTask;
 
     private void Load(string folder, Action<Exception> failed)
     {
@@ -89,7 +89,7 @@ public sealed class RunHistory
             foreach (HistoryEntry entry in HistoryFile.Read(Path.Combine(folder, HistoryFile.Name)))
             {
                 // A lower position after a higher one is from a writer that had been replaced already.
-                if (entry.Position >= next)
+                if (entry.Position >= _next)
                     Keep(entry);
             }
         }
@@ -103,36 +103,36 @@ public sealed class RunHistory
     {
         if (entry.Event is SamplesWritten)
             FreePixels();
-        events.Add(entry);
-        next = entry.Position + 1;
-        if (events.Count > Most)
+        _events.Add(entry);
+        _next = entry.Position + 1;
+        if (_events.Count > Most)
             Thin();
     }
 
     /// <summary>The newest picture alone keeps its images.</summary>
     private void FreePixels()
     {
-        int last = events.FindLastIndex(entry => entry.Event is SamplesWritten);
+        int last = _events.FindLastIndex(entry => entry.Event is SamplesWritten);
         if (last >= 0)
-            events[last] = events[last] with { Event = (SamplesWritten)events[last].Event with { Pixels = [] } };
+            _events[last] = _events[last] with { Event = (SamplesWritten)_events[last].Event with { Pixels = [] } };
     }
 
     /// <summary>Drops every second step of the older half.</summary>
     private void Thin()
     {
         int seen = 0;
-        long half = events[events.Count / 2].Position;
-        events.RemoveAll(entry => entry.Position <= half && entry.Event is StepCommitted && seen++ % 2 == 1);
+        long half = _events[_events.Count / 2].Position;
+        _events.RemoveAll(entry => entry.Position <= half && entry.Event is StepCommitted && seen++ % 2 == 1);
     }
 
     private bool IsForFiles(RunEvent happened)
     {
         if (happened is not StepCommitted { Skipped: false })
             return true;
-        long now = time.GetTimestamp();
-        if (lastStepWritten is { } before && time.GetElapsedTime(before, now) < BetweenSteps)
+        long now = _time.GetTimestamp();
+        if (_lastStepWritten is { } before && _time.GetElapsedTime(before, now) < BetweenSteps)
             return false;
-        lastStepWritten = now;
+        _lastStepWritten = now;
         return true;
     }
 }

@@ -8,12 +8,12 @@ namespace PixelCnnCluster.Training;
 /// <param name="values">The parameters [Length], which change in place.</param>
 internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor values, DeviceThreads threads) : IDisposable
 {
-    private readonly Parameters?[] parameters = new Parameters?[threads.Count];
-    private bool isToBeRecorded = RecordedShard.Takes(spec, threads.Device);
-    private RecordedShard? recorded;
+    private readonly Parameters?[] _parameters = new Parameters?[threads.Count];
+    private bool _isToBeRecorded = RecordedShard.Takes(spec, threads.Device);
+    private RecordedShard? _recorded;
 
     /// <summary>The parameters with a thread's gradient vector, made when the thread first computes.</summary>
-    public Parameters Of(int thread) => parameters[thread] ??=
+    public Parameters Of(int thread) => _parameters[thread] ??=
         new(network.Layout, values, zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     /// <summary>A shard's loss. Its gradient takes the place of the thread's one before.</summary>
@@ -21,13 +21,13 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
     public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action wayDownDone)
     {
         Parameters own = Of(thread);
-        if (isToBeRecorded || recorded is not null)
+        if (_isToBeRecorded || _recorded is not null)
         {
             Tensor keys = ForwardContext.MaskKeysOf(seed, network.Masks).MovedTo(threads.Device);
-            recorded ??= RecordedShard.TryRecord((images, labels, keys) => Loss(images, PassOf(labels, keys)), images, labels, keys);
-            isToBeRecorded = false;
-            if (recorded is not null)
-                return recorded.Compute(images, labels, keys);
+            _recorded ??= RecordedShard.TryRecord((images, labels, keys) => Loss(images, PassOf(labels, keys)), images, labels, keys);
+            _isToBeRecorded = false;
+            if (_recorded is not null)
+                return _recorded.Compute(images, labels, keys);
         }
 
         return Loss(images, PassOf(labels, keys: null));
@@ -38,18 +38,18 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
 
     public void Dispose()
     {
-        recorded?.Dispose();
-        foreach (Parameters each in parameters.OfType<Parameters>())
+        _recorded?.Dispose();
+        foreach (Parameters each in _parameters.OfType<Parameters>())
         {
             each.Dispose();
             each.Gradient!.Dispose();
         }
     }
 
-    private Tensor Loss(Tensor images, ForwardContext pass)
+    private Tensor Loss(Tensor images, ForwardContext context)
     {
-        pass.Parameters.Gradient!.zero_();
-        Tensor loss = Losses.Sum(spec.Objective, network.Forward(pass, images), images, spec.FocalGamma);
+        context.Parameters.Gradient!.zero_();
+        Tensor loss = Losses.Sum(spec.Objective, network.Forward(context, images), images, spec.FocalGamma);
         loss.backward();
         return loss;
     }

@@ -7,15 +7,15 @@ namespace PixelCnnCluster.Training;
 /// <summary>A run's curves and sample pictures for TensorBoard, in event files in the run's folder; each process begins its own.</summary>
 internal sealed class TensorBoardLog(string folder, TimeProvider time)
 {
-    private SummaryWriter? writer;
+    private SummaryWriter? _writer;
 
     /// <exception cref="IOException">The disk refused; the rest of the entries is not in the files.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     public void Write(IEnumerable<HistoryEntry> entries)
     {
         // TensorBoard reads a file up to its first torn record, so after a failure comes a new file.
-        SummaryWriter current = writer ?? tensorboard.SummaryWriter(folder);
-        writer = null;
+        SummaryWriter current = _writer ?? tensorboard.SummaryWriter(folder);
+        _writer = null;
         long now = time.GetUtcNow().ToUnixTimeSeconds();
         foreach (HistoryEntry entry in entries)
         {
@@ -25,7 +25,7 @@ internal sealed class TensorBoardLog(string folder, TimeProvider time)
                 current.add_img("samples", drawn.Path, checked((int)drawn.Step), now);
         }
 
-        writer = current;
+        _writer = current;
     }
 
     private static IEnumerable<(string Tag, long Step, double Value)> Scalars(RunEvent happened) => happened switch

@@ -12,17 +12,17 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Images that a thread scores at once.</summary>
     public const int Batch = 8;
 
-    private readonly DeviceThreads threads;
-    private readonly PixelCnn network;
-    private readonly Tensor values;
-    private readonly Parameters parameters;
+    private readonly DeviceThreads _threads;
+    private readonly PixelCnn _network;
+    private readonly Tensor _values;
+    private readonly Parameters _parameters;
 
-    private TrainedModel(ModelInfo card, DeviceThreads threads)
+    private TrainedModel(ModelInfo model, DeviceThreads threads)
     {
-        (Card, this.threads) = (card, threads);
-        network = new(NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes));
-        values = zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope();
-        parameters = new(network.Layout, values);
+        (Card, _threads) = (model, threads);
+        _network = new(NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes));
+        _values = zeros(_network.Layout.Length, device: threads.Device).DetachFromDisposeScope();
+        _parameters = new(_network.Layout, _values);
     }
 
     public ModelInfo Card { get; }
@@ -33,7 +33,7 @@ public sealed class TrainedModel : IDisposable
         var model = new TrainedModel(card, threads);
         try
         {
-            Checkpoint.ReadAverage(card, model.values, model.network.Layout);
+            Checkpoint.ReadAverage(card, model._values, model._network.Layout);
             return model;
         }
         catch
@@ -44,9 +44,9 @@ public sealed class TrainedModel : IDisposable
     }
 
     /// <summary>Begins to draw; the drawing does not need the model any more.</summary>
-    public ImageSampling Sample(SampleRowsRequest order) => new(
-        network, parameters, threads, order.First, order.End, order.Seed, i => order.Class ?? i % Card.Classes,
-        order.Given is null ? null : (order.Given, order.Mask!), new(order.MixtureTemperature, order.LogisticTemperature));
+    public ImageSampling Sample(SampleRowsRequest request) => new(
+        _network, _parameters, _threads, request.First, request.End, request.Seed, i => request.Class ?? i % Card.Classes,
+        request.Given is null ? null : (request.Given, request.Mask!), new(request.MixtureTemperature, request.LogisticTemperature));
 
     /// <summary>Scores images at positions [first, end) of a set.</summary>
     /// <param name="label">Class of all of them; null takes the set's labels.</param>
@@ -57,14 +57,14 @@ public sealed class TrainedModel : IDisposable
         int plane = Card.Size * Card.Size;
         double[] bits = new double[end - first];
         float[]? pixelBits = maps ? new float[bits.Length * plane] : null;
-        threads.ForEach((bits.Length + Batch - 1) / Batch, (_, batch) =>
+        _threads.ForEach((bits.Length + Batch - 1) / Batch, (_, batch) =>
         {
             using var none = no_grad();
             int from = batch * Batch;
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
-            Tensor pixels = images.ToTensor(positions, threads.Device);
-            Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(threads.Device);
-            Tensor nats = MixtureLikelihood.LogProbability(network.Forward(new ForwardContext(parameters) { Labels = labels }, pixels), pixels);
+            Tensor pixels = images.ToTensor(positions, _threads.Device);
+            Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(_threads.Device);
+            Tensor nats = MixtureLikelihood.LogProbability(_network.Forward(new ForwardContext(_parameters) { Labels = labels }, pixels), pixels);
             Tensor each = nats.Over(-Math.Log(2)).contiguous();
             HostBytes.Read(each.sum([1, 2], type: ScalarType.Float64), sums => sums.CopyTo(MemoryMarshal.AsBytes(bits.AsSpan(from))));
             if (pixelBits is not null)
@@ -75,7 +75,7 @@ public sealed class TrainedModel : IDisposable
 
     public void Dispose()
     {
-        parameters.Dispose();
-        values.Dispose();
+        _parameters.Dispose();
+        _values.Dispose();
     }
 }

@@ -6,22 +6,22 @@ namespace PixelCnnCluster.Training;
 /// <summary>Loads models for jobs and keeps the newest. Its methods are called on the device.</summary>
 public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, AllowedFolders folders)
 {
-    private TrainedModel? loaded;
+    private TrainedModel? _loaded;
 
     /// <summary>Images that keep all threads busy for a moment.</summary>
     public int ScoredAtOnce => threads.Count * TrainedModel.Batch;
 
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
-    public ImageSampling Sample(SampleRowsRequest order) => Load(order.Model).Sample(order);
+    public ImageSampling Sample(SampleRowsRequest request) => Load(request.Model).Sample(request);
 
     /// <exception cref="UserErrorException">The model or the data set cannot be used.</exception>
-    public ImagesScored Score(ScoreRequest order)
+    public ImagesScored Score(ScoreRequest request)
     {
-        TrainedModel model = Load(order.Model);
-        (double[] bits, ScoreMaps? maps) = order.DataSet is { } half
-            ? model.Score(ImagesOf(half, order.Model), order.First, order.End, label: null, order.Maps)
-            : model.Score(ImagesIn(order), 0, order.End - order.First, order.Class, order.Maps);
-        return new(order.First, bits, maps);
+        TrainedModel model = Load(request.Model);
+        (double[] bits, ScoreMaps? maps) = request.DataSet is { } half
+            ? model.Score(ImagesOf(half, request.Model), request.First, request.End, label: null, request.Maps)
+            : model.Score(ImagesIn(request), 0, request.End - request.First, request.Class, request.Maps);
+        return new(request.First, bits, maps);
     }
 
     /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
@@ -41,25 +41,25 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
             $"The {half.DataSet} data set has labels of {images.Classes} classes, and {model.Path} is conditioned on {model.Classes}; name another with --data-set.");
     }
 
-    private static ImageSet ImagesIn(ScoreRequest order)
+    private static ImageSet ImagesIn(ScoreRequest request)
     {
-        var images = new ImageSetBuilder(order.Model.Channels, order.Model.Size, classes: 0);
-        foreach (byte[] image in order.Images!.Chunk(order.Model.ImageBytes))
+        var images = new ImageSetBuilder(request.Model.Channels, request.Model.Size, classes: 0);
+        foreach (byte[] image in request.Images!.Chunk(request.Model.ImageBytes))
             image.CopyTo(images.Add(label: 0));
         return images.Build();
     }
 
-    private TrainedModel Load(ModelInfo card)
+    private TrainedModel Load(ModelInfo model)
     {
-        folders.Check(card.Path, "--model");
-        CheckpointFolder.HoldOn(card.Path);
-        if (loaded?.Card.StateHash != card.StateHash)
+        folders.Check(model.Path, "--model");
+        CheckpointFolder.HoldOn(model.Path);
+        if (_loaded?.Card.StateHash != model.StateHash)
         {
-            loaded?.Dispose();
-            loaded = null;
-            loaded = TrainedModel.Load(card, threads);
+            _loaded?.Dispose();
+            _loaded = null;
+            _loaded = TrainedModel.Load(model, threads);
         }
 
-        return loaded;
+        return _loaded;
     }
 }

@@ -15,12 +15,12 @@ public sealed class TrainingState : IDisposable
     /// <summary>What a checkpoint calls the Polyak average.</summary>
     public const string AverageName = "average";
 
-    private readonly RunSpec spec;
+    private readonly RunSpec _spec;
 
     /// <param name="device">Where the vectors are; null for the CPU.</param>
     public TrainingState(ParameterLayout layout, RunSpec spec, Device? device = null)
     {
-        this.spec = spec;
+        _spec = spec;
         using var scope = NewDisposeScope();
         Layout = layout;
         Values = New();
@@ -67,7 +67,7 @@ public sealed class TrainingState : IDisposable
     public void Apply(Tensor? gradient)
     {
         if (gradient is not null)
-            new Adam(this, spec).Apply(gradient);
+            new Adam(this, _spec).Apply(gradient);
         Count(gradient is not null);
     }
 
@@ -76,7 +76,7 @@ public sealed class TrainingState : IDisposable
     public void Apply(IReadOnlyList<ReadOnlyMemory<float>>? parts, DeviceThreads threads)
     {
         if (parts is not null)
-            new Adam(this, spec).Apply(parts, threads);
+            new Adam(this, _spec).Apply(parts, threads);
         Count(parts is not null);
     }
 
@@ -84,7 +84,7 @@ public sealed class TrainingState : IDisposable
     {
         SkippedInARow = isFinite ? 0 : SkippedInARow + 1;
         Step++;
-        Images += spec.ImagesPerStep;
+        Images += _spec.ImagesPerStep;
     }
 
     /// <summary>Begins at a step with vectors that were filled from outside.</summary>

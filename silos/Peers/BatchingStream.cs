@@ -11,15 +11,15 @@ internal sealed class BatchingStream(Socket socket) : NetworkStream(socket, owns
     /// <summary>Linux' SOL_SOCKET and SO_RCVLOWAT.</summary>
     private const int SocketLevel = 1, ReceiveLowWater = 18;
 
-    private bool isPatient;
+    private bool _isPatient;
 
     /// <inheritdoc/>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         bool isLong = buffer.Length >= LongRead && OperatingSystem.IsLinux();
-        if (isLong != isPatient)
+        if (isLong != _isPatient)
         {
-            isPatient = isLong;
+            _isPatient = isLong;
             Socket.SetRawSocketOption(SocketLevel, ReceiveLowWater, BitConverter.GetBytes(isLong ? LongRead : 1));
         }
 

@@ -16,8 +16,8 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
 {
     private static readonly TimeSpan GreetingTimeout = TimeSpan.FromSeconds(10), AcceptPause = TimeSpan.FromMilliseconds(100);
 
-    private readonly Socket listener = new(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-    private readonly Dictionary<PeerGreeting, Incoming> newest = [];
+    private readonly Socket _listener = new(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Dictionary<PeerGreeting, Incoming> _newest = [];
 
     /// <inheritdoc/>
     public string? Address { get; private set; }
@@ -25,9 +25,9 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
     /// <inheritdoc/>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        listener.Bind(endpoint);
-        listener.Listen();
-        Address = listener.LocalEndPoint!.ToString();
+        _listener.Bind(endpoint);
+        _listener.Listen();
+        Address = _listener.LocalEndPoint!.ToString();
         return base.StartAsync(cancellationToken);
     }
 
@@ -35,7 +35,7 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
     public override void Dispose()
     {
         base.Dispose();
-        listener.Dispose();
+        _listener.Dispose();
     }
 
     /// <inheritdoc/>
@@ -48,7 +48,7 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
             {
                 try
                 {
-                    Socket socket = await listener.AcceptAsync(stoppingToken);
+                    Socket socket = await _listener.AcceptAsync(stoppingToken);
                     serving.RemoveAll(served => served.IsCompleted);
                     serving.Add(Task.Run(() => ServeAsync(socket, stoppingToken), CancellationToken.None));
                 }
@@ -61,7 +61,7 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
         }
         finally
         {
-            listener.Dispose();
+            _listener.Dispose();
             await Task.WhenAll(serving);
         }
     }
@@ -73,17 +73,17 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
         Stream stream = new BatchingStream(socket);
         try
         {
-            using (var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping))
+            using (var timeout = CancellationTokenSource.CreateLinkedTokenSource(stopping))
             {
-                patience.CancelAfter(GreetingTimeout);
+                timeout.CancelAfter(GreetingTimeout);
                 if (certificates is not null)
                 {
                     var secured = new SslStream(stream);
                     stream = secured;
-                    await secured.AuthenticateAsServerAsync(certificates.ServerOptions(peer), patience.Token);
+                    await secured.AuthenticateAsServerAsync(certificates.ServerOptions(peer), timeout.Token);
                 }
 
-                greeting = await PeerGreeting.ReadAsync(stream, patience.Token);
+                greeting = await PeerGreeting.ReadAsync(stream, timeout.Token);
             }
 
             if (find(greeting) is { } exchange)
@@ -112,10 +112,10 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopping, exchange.Over);
         var incoming = new Incoming(end, new(TaskCreationOptions.RunContinuationsAsynchronously));
         Incoming? older;
-        lock (newest)
+        lock (_newest)
         {
-            newest.TryGetValue(greeting, out older);
-            newest[greeting] = incoming;
+            _newest.TryGetValue(greeting, out older);
+            _newest[greeting] = incoming;
             older?.End.Cancel();
         }
 
@@ -127,10 +127,10 @@ public sealed partial class PeerListener(IPEndPoint endpoint, ClusterCertificate
         }
         finally
         {
-            lock (newest)
+            lock (_newest)
             {
-                if (newest.GetValueOrDefault(greeting) == incoming)
-                    newest.Remove(greeting);
+                if (_newest.GetValueOrDefault(greeting) == incoming)
+                    _newest.Remove(greeting);
             }
 
             incoming.Ended.SetResult();

@@ -16,7 +16,7 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
     private static readonly TimeSpan RefusalTimeout = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Where workers were reached last.</summary>
-    private readonly ConcurrentDictionary<string, IPEndPoint> reached = new();
+    private readonly ConcurrentDictionary<string, IPEndPoint> _reached = new();
 
     /// <inheritdoc/>
     public async Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel)
@@ -37,7 +37,7 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
             }
 
             await stream.WriteAsync(greeting.ToBytes(), cancel);
-            reached[worker] = endpoint;
+            _reached[worker] = endpoint;
             return new Connection(stream);
         }
         catch
@@ -52,7 +52,7 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
     /// <inheritdoc/>
     public async Task<bool> IsGoneAsync(string worker, CancellationToken cancel)
     {
-        if (!reached.TryGetValue(worker, out IPEndPoint? endpoint))
+        if (!_reached.TryGetValue(worker, out IPEndPoint? endpoint))
             return false;
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(RefusalTimeout);
@@ -77,45 +77,45 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, ClusterCerti
         /// <summary>A header goes with the start of its values: alone it would wake the peer for nothing.</summary>
         private const int StartBytes = 1 << 16;
 
-        private readonly Stream stream;
-        private readonly CancellationTokenSource lost = new();
-        private readonly byte[] start = new byte[StartBytes];
-        private byte[] halves = [];
+        private readonly Stream _stream;
+        private readonly CancellationTokenSource _lost = new();
+        private readonly byte[] _start = new byte[StartBytes];
+        private byte[] _halves = [];
 
         public Connection(Stream stream)
         {
-            this.stream = stream;
+            _stream = stream;
             _ = WatchAsync();
         }
 
-        public CancellationToken Lost => lost.Token;
+        public CancellationToken Lost => _lost.Token;
 
         public async Task<int> SendAsync(Chunk chunk, WireFormat wire, CancellationToken cancel)
         {
-            ReadOnlyMemory<byte> content = ChunkStream.BytesOf(chunk, wire, ref halves);
+            ReadOnlyMemory<byte> content = ChunkStream.BytesOf(chunk, wire, ref _halves);
             int beside = Math.Min(content.Length, StartBytes - ChunkHeader.Bytes);
-            chunk.Header.Write(start);
-            content[..beside].CopyTo(start.AsMemory(ChunkHeader.Bytes));
-            await stream.WriteAsync(start.AsMemory(0, ChunkHeader.Bytes + beside), cancel);
+            chunk.Header.Write(_start);
+            content[..beside].CopyTo(_start.AsMemory(ChunkHeader.Bytes));
+            await _stream.WriteAsync(_start.AsMemory(0, ChunkHeader.Bytes + beside), cancel);
             if (beside < content.Length)
-                await stream.WriteAsync(content[beside..], cancel);
+                await _stream.WriteAsync(content[beside..], cancel);
             return ChunkHeader.Bytes + content.Length;
         }
 
-        public ValueTask DisposeAsync() => stream.DisposeAsync();
+        public ValueTask DisposeAsync() => _stream.DisposeAsync();
 
         /// <summary>The other side says nothing, so whatever is read is the end.</summary>
         private async Task WatchAsync()
         {
             try
             {
-                _ = await stream.ReadAsync(new byte[1]);
+                _ = await _stream.ReadAsync(new byte[1]);
             }
             catch (Exception fault) when (fault is IOException or ObjectDisposedException)
             {
             }
 
-            await lost.CancelAsync();
+            await _lost.CancelAsync();
         }
     }
 }

@@ -14,12 +14,12 @@ namespace PixelCnnCluster.Benchmarks;
 /// <summary>One process of <see cref="AllReduce"/>, with the listener, the links and the exchange of a silo.</summary>
 internal sealed class AllReducePeer(int number, int silos, int floats, WireFormat wire)
 {
-    private readonly GradientExchange exchange = new(new(silos), silos, number, [floats], wire);
-    private readonly byte[] rawOut = new byte[(long)floats * 4], rawIn = new byte[(long)floats * 4];
-    private Socket[] rawTo = [], rawFrom = [];
-    private AllReduceStep? round;
-    private Memory<float> own;
-    private long step;
+    private readonly GradientExchange _exchange = new(new(silos), silos, number, [floats], wire);
+    private readonly byte[] _rawOut = new byte[(long)floats * 4], _rawIn = new byte[(long)floats * 4];
+    private Socket[] _rawTo = [], _rawFrom = [];
+    private AllReduceStep? _reduce;
+    private Memory<float> _own;
+    private long _step;
 
     public static Command Command()
     {
@@ -33,7 +33,7 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
 
     private async Task RunAsync()
     {
-        using var listener = new PeerListener(new(IPAddress.Loopback, 0), certificates: null, _ => exchange, NullLogger<PeerListener>.Instance);
+        using var listener = new PeerListener(new(IPAddress.Loopback, 0), certificates: null, _ => _exchange, NullLogger<PeerListener>.Instance);
         await listener.StartAsync(CancellationToken.None);
         using var rawListener = new TcpListener(IPAddress.Loopback, 0);
         rawListener.Start();
@@ -42,9 +42,9 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
         string[][] peers = [.. Console.ReadLine()!.Split(' ').Select(addresses => addresses.Split(','))];
         var network = new PeerNetwork(worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), certificates: null);
         using var over = new CancellationTokenSource();
-        PeerLink.Start(exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
-        rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];
-        rawFrom = [.. Enumerable.Range(0, silos - 1).Select(_ => rawListener.AcceptSocket())];
+        PeerLink.Start(_exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
+        _rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];
+        _rawFrom = [.. Enumerable.Range(0, silos - 1).Select(_ => rawListener.AcceptSocket())];
         Console.WriteLine("connected");
         while (Console.ReadLine() is { } order)
         {
@@ -59,15 +59,15 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
 
     private void Fill()
     {
-        round = exchange.Begin(step++);
-        own = round.Rent(0);
-        own.Span.Fill(number + 1);
+        _reduce = _exchange.Begin(_step++);
+        _own = _reduce.Rent(0);
+        _own.Span.Fill(number + 1);
     }
 
     private async Task ExchangeAsync()
     {
-        await Task.Run(() => round!.Add(0, number, own));
-        ReadOnlyMemory<float> sum = (await round!.Whole)[0];
+        await Task.Run(() => _reduce!.Add(0, number, _own));
+        ReadOnlyMemory<float> sum = (await _reduce!.Whole)[0];
         if (sum.Span[0] != silos * (silos + 1) / 2 || sum.Span[^1] != sum.Span[0])
             throw new InvalidOperationException("The sum is wrong.");
     }
@@ -76,19 +76,19 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
     private async Task RawAsync()
     {
         long bytes = 2L * floats / silos * (wire == WireFormat.Bf16 ? 2 : 4);
-        await Task.WhenAll([.. rawTo.Select(socket => Task.Run(() => Send(socket, bytes))), .. rawFrom.Select(socket => Task.Run(() => Receive(socket, bytes)))]);
+        await Task.WhenAll([.. _rawTo.Select(socket => Task.Run(() => Send(socket, bytes))), .. _rawFrom.Select(socket => Task.Run(() => Receive(socket, bytes)))]);
     }
 
     private void Send(Socket socket, long bytes)
     {
         for (long sent = 0; sent < bytes;)
-            sent += socket.Send(rawOut.AsSpan((int)sent, (int)Math.Min(1 << 18, bytes - sent)));
+            sent += socket.Send(_rawOut.AsSpan((int)sent, (int)Math.Min(1 << 18, bytes - sent)));
     }
 
     private void Receive(Socket socket, long bytes)
     {
         for (long come = 0; come < bytes;)
-            come += socket.Receive(rawIn.AsSpan((int)come, (int)Math.Min(1 << 18, bytes - come)));
+            come += socket.Receive(_rawIn.AsSpan((int)come, (int)Math.Min(1 << 18, bytes - come)));
     }
 
     private static Socket Connect(IPEndPoint peer)

@@ -35,23 +35,23 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
 
     public Task LoadDataAsync(RunSpec spec) => Task.CompletedTask;
 
-    public Task<PrepareResponse> PrepareAsync(PrepareRequest order) => Task.FromResult(new PrepareResponse(Name, null, null));
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest request) => Task.FromResult(new PrepareResponse(Name, null, null));
 
-    public Task<JoinResponse> JoinAsync(JoinRequest order) => Task.FromResult(new JoinResponse(Name, order.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
+    public Task<JoinResponse> JoinAsync(JoinRequest request) => Task.FromResult(new JoinResponse(Name, request.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
 
-    public Task<StepResponse> StepAsync(StepRequest order) => Task.FromResult(new StepResponse(Name, order.Step, [1.0], 1.0, 0));
+    public Task<StepResponse> StepAsync(StepRequest request) => Task.FromResult(new StepResponse(Name, request.Step, [1.0], 1.0, 0));
 
-    public Task<StateResponse> ReadStateAsync(StateRequest order) => throw new NotSupportedException();
+    public Task<StateResponse> ReadStateAsync(StateRequest request) => throw new NotSupportedException();
 
-    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => Task.FromResult(new EvaluateResponse(new double[order.EndBatch - order.FirstBatch]));
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => Task.FromResult(new EvaluateResponse(new double[request.EndBatch - request.FirstBatch]));
 
-    public Task SnapshotAsync(CheckpointRequest order) => Task.CompletedTask;
+    public Task SnapshotAsync(CheckpointRequest request) => Task.CompletedTask;
 
-    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => Task.FromResult(new CheckpointResponse("", 0, Hash));
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => Task.FromResult(new CheckpointResponse("", 0, Hash));
 
-    public Task<SampleResponse> SampleAsync(SampleRequest order) => throw new NotSupportedException();
+    public Task<SampleResponse> SampleAsync(SampleRequest request) => throw new NotSupportedException();
 
-    public Task<string> HashAsync(StepRequest order) => Task.FromResult(Hash);
+    public Task<string> HashAsync(StepRequest request) => Task.FromResult(Hash);
 
     public Task LeaveAsync(string run, int generation) => Task.CompletedTask;
 

@@ -11,51 +11,51 @@ namespace PixelCnnCluster.Tests;
 /// <summary>Two ends of a connection with certificates, without silos.</summary>
 public sealed class CertificateTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-certificates-").FullName;
-    private readonly Authority authority = new("cluster"), stranger = new("stranger");
-    private readonly TcpListener shop = new(IPAddress.Loopback, 0);
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-certificates-").FullName;
+    private readonly Authority _authority = new("cluster"), _stranger = new("stranger");
+    private readonly TcpListener _shop = new(IPAddress.Loopback, 0);
 
-    public CertificateTests() => shop.Start();
+    public CertificateTests() => _shop.Start();
 
     public void Dispose()
     {
-        shop.Dispose();
-        authority.Dispose();
-        stranger.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _shop.Dispose();
+        _authority.Dispose();
+        _stranger.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
-    private Uri IssuersAddress => new($"http://{shop.LocalEndpoint}/issuer");
+    private Uri IssuersAddress => new($"http://{_shop.LocalEndpoint}/issuer");
 
     [Fact]
     public async Task Members_know_each_other() =>
-        Assert.Equal(("CN=one", "CN=two"), await MeetAsync(Open(authority, "one"), Open(authority, "two")));
+        Assert.Equal(("CN=one", "CN=two"), await MeetAsync(Open(_authority, "one"), Open(_authority, "two")));
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_stranger_is_refused_and_nothing_that_its_certificate_names_is_fetched(bool connects)
     {
-        ClusterCertificates member = Open(authority, "member");
+        ClusterCertificates member = Open(_authority, "member");
         // It trusts whom it meets, so that the refusal is the member's.
-        var intruder = ClusterCertificates.Open(stranger.Write(Path.Combine(folder, "intruder"), "intruder", trusted: authority.Pem + "\n" + stranger.Pem, issuersAddress: IssuersAddress));
+        var intruder = ClusterCertificates.Open(_stranger.Write(Path.Combine(_folder, "intruder"), "intruder", trusted: _authority.Pem + "\n" + _stranger.Pem, issuersAddress: IssuersAddress));
         await Assert.ThrowsAnyAsync<AuthenticationException>(() => connects ? MeetAsync(member, intruder) : MeetAsync(intruder, member));
-        Assert.False(shop.Pending(), "the certificate's issuer was asked for");
+        Assert.False(_shop.Pending(), "the certificate's issuer was asked for");
     }
 
     [Fact]
     public async Task A_renewal_that_nobody_would_take_is_told_and_not_taken()
     {
-        ClusterCertificates renewed = Open(authority, "first"), other = Open(authority, "other");
+        ClusterCertificates renewed = Open(_authority, "first"), other = Open(_authority, "other");
         var log = new LastLine();
         renewed.Log = log;
-        string place = Path.Combine(folder, "first");
-        authority.Write(place, "late", DateTimeOffset.UtcNow.AddHours(-1));
+        string place = Path.Combine(_folder, "first");
+        _authority.Write(place, "late", DateTimeOffset.UtcNow.AddHours(-1));
         await UntilAsync(() => Task.FromResult(log.Line.Contains("still those that were read before", StringComparison.Ordinal)), "word of the renewal");
         Assert.Contains("the certificate of CN=late is good from ", log.Line, StringComparison.Ordinal);
         Assert.Equal("CN=first", (await MeetAsync(renewed, other)).Server);
 
-        authority.Write(place, "second");
+        _authority.Write(place, "second");
         await UntilAsync(async () => (await MeetAsync(renewed, other)).Server == "CN=second", "the next renewal");
 
         Task UntilAsync(Func<Task<bool>> holds, string awaited) => Deadline.UntilAsync(
@@ -69,7 +69,7 @@ public sealed class CertificateTests : IDisposable
             awaited);
     }
 
-    private ClusterCertificates Open(Authority by, string name) => ClusterCertificates.Open(by.Write(Path.Combine(folder, name), name));
+    private ClusterCertificates Open(Authority by, string name) => ClusterCertificates.Open(by.Write(Path.Combine(_folder, name), name));
 
     /// <summary>What each end sees of the other.</summary>
     private static async Task<(string Server, string Client)> MeetAsync(ClusterCertificates server, ClusterCertificates client)

@@ -7,12 +7,12 @@ namespace PixelCnnCluster.Tests;
 /// <summary>A page in a headless Chromium of its own, and what it asked for and complained of.</summary>
 public sealed class ChromiumPage : IAsyncDisposable
 {
-    private readonly IBrowser browser;
-    private readonly IPage page;
+    private readonly IBrowser _browser;
+    private readonly IPage _page;
 
     private ChromiumPage(IBrowser browser, IPage page)
     {
-        (this.browser, this.page) = (browser, page);
+        (_browser, _page) = (browser, page);
         page.Request += (_, asked) => Requests.Add(new(asked.Request.Url));
         page.PageError += (_, fault) => Complaints.Add(fault.Message ?? "an error");
         page.Console += (_, said) =>
@@ -43,7 +43,7 @@ public sealed class ChromiumPage : IAsyncDisposable
         return opened;
     }
 
-    public Task GoToAsync(string address) => page.GoToAsync(address);
+    public Task GoToAsync(string address) => _page.GoToAsync(address);
 
     /// <summary>Waits until a JavaScript expression is true.</summary>
     /// <param name="awaited">For the message if it does not become so.</param>
@@ -51,7 +51,7 @@ public sealed class ChromiumPage : IAsyncDisposable
     {
         try
         {
-            await page.WaitForFunctionAsync($"() => {expression}", new WaitForFunctionOptions { Timeout = 0 }).WithinAsync(Deadline.Generous, awaited);
+            await _page.WaitForFunctionAsync($"() => {expression}", new WaitForFunctionOptions { Timeout = 0 }).WithinAsync(Deadline.Generous, awaited);
         }
         catch (TimeoutException late)
         {
@@ -60,14 +60,14 @@ public sealed class ChromiumPage : IAsyncDisposable
     }
 
     /// <summary>Value of a JavaScript expression.</summary>
-    public Task<T> AskAsync<T>(string expression) => page.EvaluateExpressionAsync<T>(expression);
+    public Task<T> AskAsync<T>(string expression) => _page.EvaluateExpressionAsync<T>(expression);
 
     /// <summary>Has the page on a screen of this size, whose owner likes this colour scheme.</summary>
     public async Task ShowAsync(int width, int height, string scheme)
     {
-        await page.SetViewportAsync(new ViewPortOptions { Width = width, Height = height });
-        await page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = scheme }]);
+        await _page.SetViewportAsync(new ViewPortOptions { Width = width, Height = height });
+        await _page.EmulateMediaFeaturesAsync([new MediaFeatureValue { MediaFeature = MediaFeature.PrefersColorScheme, Value = scheme }]);
     }
 
-    public ValueTask DisposeAsync() => browser.DisposeAsync();
+    public ValueTask DisposeAsync() => _browser.DisposeAsync();
 }

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Tests;
 /// <summary>Silos in network namespaces of their own, between which packets are dropped.</summary>
 public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(new() { RedisHost = "10.77.0.1" }, isOwn: true), IAsyncLifetime
 {
-    private SiloProcess[] silos = [];
+    private SiloProcess[] _silos = [];
 
     /// <summary>A bridge, and a namespace with a link to it for each silo.</summary>
     public async ValueTask InitializeAsync()
@@ -31,8 +31,8 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(ne
         Cluster.Environment["Silo__AllowPlaintext"] = "true";
         Cluster.Environment["Silo__Folders"] = Cluster.Folder;
         await Cluster.HealAsync();
-        silos = [.. Enumerable.Range(0, 3).Select(Launch)];
-        foreach (SiloProcess silo in silos)
+        _silos = [.. Enumerable.Range(0, 3).Select(Launch)];
+        foreach (SiloProcess silo in _silos)
             await silo.Ready.WithinAsync(Deadline.Generous, $"silo {silo.Name}");
         await Cluster.Fleet.StartAsync();
     }
@@ -74,7 +74,7 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(ne
     /// <summary>Who counts as dead ends when it learns so.</summary>
     private async Task AssertGoneAsync(IReadOnlyList<string> left)
     {
-        foreach (SiloProcess silo in silos.Where(silo => !left.Contains(silo.Name)))
+        foreach (SiloProcess silo in _silos.Where(silo => !left.Contains(silo.Name)))
             await silo.Exited.WithinAsync(Deadline.Generous, $"the end of {silo.Name}, which counts as dead");
     }
 
@@ -92,7 +92,7 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(ne
     private void Drop(int i, params IEnumerable<string> peers)
     {
         // Whichever side loses ends.
-        foreach (SiloProcess silo in silos)
+        foreach (SiloProcess silo in _silos)
             Cluster.Fleet.Asked(silo.Name);
         foreach (string peer in peers)
         {

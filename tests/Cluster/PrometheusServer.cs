@@ -10,10 +10,10 @@ public sealed class PrometheusServer : IAsyncDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
-    private readonly HttpClient http;
-    private readonly Process process;
+    private readonly HttpClient _http;
+    private readonly Process _process;
 
-    private PrometheusServer(HttpClient http, Process process) => (this.http, this.process) = (http, process);
+    private PrometheusServer(HttpClient http, Process process) => (_http, _process) = (http, process);
 
     /// <param name="rules">Path of a file with groups of rules.</param>
     /// <param name="targets">host:port of silos.</param>
@@ -31,7 +31,7 @@ public sealed class PrometheusServer : IAsyncDisposable
         var process = Process.Start(new ProcessStartInfo(
             "prometheus", [$"--config.file={config}", $"--storage.tsdb.path={folder}", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]))!;
         var server = new PrometheusServer(new() { BaseAddress = new($"http://127.0.0.1:{port}") }, process);
-        await UntilAsync(async () => (await server.http.GetAsync(new Uri("/-/ready", UriKind.Relative))).IsSuccessStatusCode ? null : "not ready");
+        await UntilAsync(async () => (await server._http.GetAsync(new Uri("/-/ready", UriKind.Relative))).IsSuccessStatusCode ? null : "not ready");
         return server;
     }
 
@@ -77,15 +77,15 @@ public sealed class PrometheusServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        process.Kill();
-        await process.WaitForExitAsync();
-        process.Dispose();
-        http.Dispose();
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _http.Dispose();
     }
 
     private async Task<JsonElement> GetAsync(string call)
     {
-        using HttpResponseMessage response = await http.GetAsync(new Uri($"/api/v1/{call}", UriKind.Relative));
+        using HttpResponseMessage response = await _http.GetAsync(new Uri($"/api/v1/{call}", UriKind.Relative));
         string text = await response.Content.ReadAsStringAsync();
         return response.IsSuccessStatusCode ? JsonDocument.Parse(text).RootElement.GetProperty("data") : throw new InvalidOperationException($"{call}: {text}");
     }

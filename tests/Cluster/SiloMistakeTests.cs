@@ -10,22 +10,22 @@ namespace PixelCnnCluster.Tests;
 [Trait("Needs", "processes")]
 public sealed class SiloMistakeTests : IAsyncLifetime
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-mistakes-").FullName;
-    private RedisServer redis = null!;
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-mistakes-").FullName;
+    private RedisServer _redis = null!;
 
-    public async ValueTask InitializeAsync() => redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: "open-sesame");
+    public async ValueTask InitializeAsync() => _redis = await RedisServer.StartAsync(_folder, FreePorts.Find(1)[0], password: "open-sesame");
 
     public async ValueTask DisposeAsync()
     {
-        await redis.DisposeAsync();
-        Directory.Delete(folder, recursive: true);
+        await _redis.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
     public async Task All_mistakes_are_told_together()
     {
         IReadOnlyList<string> told = await RefusedAsync(
-            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Device=gpu", "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={folder}", "--Silo:Redis=127.0.0.1:1,password=open-sesame");
+            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Device=gpu", "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={_folder}", "--Silo:Redis=127.0.0.1:1,password=open-sesame");
         string[] sentences =
         [
             "Silo:Port is 0; give a port from 1 to 65535.",
@@ -35,7 +35,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
             "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.",
             "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's Silo__RedisPassword.",
             "Silo:Folders has /nowhere, which does not exist; mount or make it, or leave it out.",
-            $"Silo:Tls: {folder}/tls.crt cannot be used (Could not find file '{folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.",
+            $"Silo:Tls: {_folder}/tls.crt cannot be used (Could not find file '{_folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.",
             "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.",
         ];
         Assert.Equal(sentences, told);
@@ -63,8 +63,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
 
     [Fact]
     public async Task A_PyTorch_that_does_not_fit() => Assert.Equal(
-        [$"Torch:NativeLibraryPath is {folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10 or 2.11."],
-        await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = folder }));
+        [$"Torch:NativeLibraryPath is {_folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10 or 2.11."],
+        await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = _folder }));
 
     /// <summary>The tests' build has the libtorch for CPUs.</summary>
     [Fact]
@@ -84,11 +84,11 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     {
         using var authority = new Authority("cluster");
         using var other = new Authority("other");
-        string late = authority.Write(Path.Combine(folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1));
+        string late = authority.Write(Path.Combine(_folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1));
         Assert.Matches($"^Silo:Tls: {late}/tls.crt cannot be used: the certificate of CN=late is good from .* to .*Z, and it is .*Z; renew it, or see that the clock is right.$", Assert.Single(await RefusedAsync([], $"--Silo:Tls={late}")));
-        string foreign = authority.Write(Path.Combine(folder, "foreign"), "foreign", trusted: other.Pem);
+        string foreign = authority.Write(Path.Combine(_folder, "foreign"), "foreign", trusted: other.Pem);
         Assert.StartsWith($"Silo:Tls: {foreign}/tls.crt cannot be used: the certificate of CN=foreign is not of the cluster's authority", Assert.Single(await RefusedAsync([], $"--Silo:Tls={foreign}")), StringComparison.Ordinal);
-        string mixed = authority.Write(Path.Combine(folder, "mixed"), "mixed");
+        string mixed = authority.Write(Path.Combine(_folder, "mixed"), "mixed");
         File.Copy(Path.Combine(foreign, "tls.key"), Path.Combine(mixed, "tls.key"), overwrite: true);
         Assert.StartsWith($"Silo:Tls: {mixed}/tls.key cannot be used", Assert.Single(await RefusedAsync([], $"--Silo:Tls={mixed}")), StringComparison.Ordinal);
     }
@@ -98,8 +98,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("guessed")]
     public async Task A_wrong_password_of_Redis(string? password)
     {
-        IReadOnlyList<string> told = await RefusedAsync(password is null ? [] : new() { ["Silo__RedisPassword"] = password }, $"--Silo:Redis={redis.Address}");
-        Assert.Equal([$"Redis at {redis.Address} refuses the password; give the right one with the environment's Silo__RedisPassword."], told);
+        IReadOnlyList<string> told = await RefusedAsync(password is null ? [] : new() { ["Silo__RedisPassword"] = password }, $"--Silo:Redis={_redis.Address}");
+        Assert.Equal([$"Redis at {_redis.Address} refuses the password; give the right one with the environment's Silo__RedisPassword."], told);
     }
 
     [Fact]
@@ -118,14 +118,14 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         Dictionary<string, int> ports = new() { ["Port"] = free[0], ["GatewayPort"] = free[1], ["HttpPort"] = free[2] };
         ports[setting] = ((IPEndPoint)taken.LocalEndpoint).Port;
         IReadOnlyList<string> told = await RefusedAsync(
-            new() { ["Silo__RedisPassword"] = "open-sesame" }, [$"--Silo:Redis={redis.Address}", .. ports.Select(port => $"--Silo:{port.Key}={port.Value}")]);
+            new() { ["Silo__RedisPassword"] = "open-sesame" }, [$"--Silo:Redis={_redis.Address}", .. ports.Select(port => $"--Silo:{port.Key}={port.Value}")]);
         Assert.Equal([$"Silo:{setting} {ports[setting]} cannot be listened on at 127.0.0.1 (Address already in use); see what has it, or give another port or address."], told);
     }
 
     [Fact]
     public async Task A_clock_that_is_wrong_is_told_and_the_silo_serves()
     {
-        await using var fleet = new Fleet(folder, folder, redis.Address, new ClusterAccess(RedisPassword: "open-sesame")) { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
+        await using var fleet = new Fleet(_folder, _folder, _redis.Address, new ClusterAccess(RedisPassword: "open-sesame")) { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
         SiloProcess silo = fleet.Launch("late", "127.0.0.1", "faketime", "-f", "-90s");
         await silo.Ready.WithinAsync(Deadline.Generous, "the silo whose clock is late");
         string warning = await LineAsync(silo.LogPath, "clock");

@@ -13,19 +13,19 @@ public sealed class TestCluster : IAsyncLifetime
 {
     private const int TailLines = 15;
 
-    private readonly string logs;
-    private readonly string dataDir;
-    private Dictionary<string, long> lengths = [];
-    private RedisServer? redis;
-    private Fleet? fleet;
-    private bool isSpoilt;
-    private int runs, stores;
+    private readonly string _logs;
+    private readonly string _dataDir;
+    private Dictionary<string, long> _lengths = [];
+    private RedisServer? _redis;
+    private Fleet? _fleet;
+    private bool _isSpoilt;
+    private int _runs, _stores;
 
     public TestCluster()
     {
         Folder = Directory.CreateTempSubdirectory("pixelcnn-tests-").FullName;
-        logs = TestLogs.FolderFor(Folder);
-        dataDir = SmallDigits.Write(Folder);
+        _logs = TestLogs.FolderFor(Folder);
+        _dataDir = SmallDigits.Write(Folder);
     }
 
     /// <summary>Whether each silo has pages and metrics.</summary>
@@ -43,9 +43,9 @@ public sealed class TestCluster : IAsyncLifetime
     /// <summary>Where runs go.</summary>
     public string Folder { get; }
 
-    public RedisServer Redis => redis ?? throw NotStarted();
+    public RedisServer Redis => _redis ?? throw NotStarted();
 
-    public Fleet Fleet => fleet ?? throw NotStarted();
+    public Fleet Fleet => _fleet ?? throw NotStarted();
 
     /// <summary>
     /// Whether the machine was so busy that a silo was taken for dead which no test had touched. A run ends in the same state all the same, but
@@ -58,28 +58,28 @@ public sealed class TestCluster : IAsyncLifetime
     /// <summary>Has just these silos running, idle, and no run that trains or waits.</summary>
     public async Task HealAsync(params IReadOnlyList<string> names)
     {
-        if (isSpoilt)
+        if (_isSpoilt)
             await EndAsync();
-        isSpoilt = true;
-        if (redis is null || fleet is null)
+        _isSpoilt = true;
+        if (_redis is null || _fleet is null)
         {
-            redis = await RedisServer.StartAsync(Path.Combine(Folder, $"store-{++stores}"), FreePorts.Find(1)[0], RedisHost, Access?.RedisPassword);
-            fleet = new(Folder, logs, redis.Address, Access) { HasPages = HasPages };
+            _redis = await RedisServer.StartAsync(Path.Combine(Folder, $"store-{++_stores}"), FreePorts.Find(1)[0], RedisHost, Access?.RedisPassword);
+            _fleet = new(Folder, _logs, _redis.Address, Access) { HasPages = HasPages };
         }
 
         foreach ((string variable, string value) in Environment)
-            fleet.Environment[variable] = value;
-        await MendAsync(redis, fleet, names);
-        lengths = fleet.Logs.ToDictionary(path => path, path => new FileInfo(path).Length);
-        fleet.ForgetLost();
-        isSpoilt = false;
+            _fleet.Environment[variable] = value;
+        await MendAsync(_redis, _fleet, names);
+        _lengths = _fleet.Logs.ToDictionary(path => path, path => new FileInfo(path).Length);
+        _fleet.ForgetLost();
+        _isSpoilt = false;
     }
 
     /// <summary>Begins to train on a few digits, in a run whose name no other has.</summary>
     public Task<FollowedRun> SubmitAsync(RunSpec spec) =>
-        SubmitAsync(string.Create(CultureInfo.InvariantCulture, $"run-{Interlocked.Increment(ref runs)}"), spec);
+        SubmitAsync(string.Create(CultureInfo.InvariantCulture, $"run-{Interlocked.Increment(ref _runs)}"), spec);
 
-    public Task<FollowedRun> SubmitAsync(string name, RunSpec spec) => Fleet.SubmitAsync(name, spec with { DataDir = dataDir });
+    public Task<FollowedRun> SubmitAsync(string name, RunSpec spec) => Fleet.SubmitAsync(name, spec with { DataDir = _dataDir });
 
     /// <summary>Trains on a few digits to the end and returns all events, the last of which is the run's end.</summary>
     public async Task<IReadOnlyList<RunEvent>> TrainAsync(RunSpec spec)
@@ -101,11 +101,11 @@ public sealed class TestCluster : IAsyncLifetime
     /// <summary>Tells what a test that has failed wants to know, and has all started anew for the next.</summary>
     public void TellFailure()
     {
-        isSpoilt = true;
-        foreach (string log in fleet?.Logs ?? [])
+        _isSpoilt = true;
+        foreach (string log in _fleet?.Logs ?? [])
         {
             using FileStream file = File.Open(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            file.Position = lengths.GetValueOrDefault(log);
+            file.Position = _lengths.GetValueOrDefault(log);
             using var reader = new StreamReader(file);
             string[] lines = [.. reader.ReadToEnd().Split('\n').Where(line => line.Length > 0 && !line.StartsWith("   at ", StringComparison.Ordinal))];
             TestContext.Current.TestOutputHelper?.WriteLine($"{log}:\n  {string.Join("\n  ", lines.TakeLast(TailLines))}");
@@ -169,11 +169,11 @@ public sealed class TestCluster : IAsyncLifetime
 
     private async Task EndAsync()
     {
-        if (fleet is not null)
-            await fleet.DisposeAsync();
-        if (redis is not null)
-            await redis.DisposeAsync();
-        (fleet, redis) = (null, null);
+        if (_fleet is not null)
+            await _fleet.DisposeAsync();
+        if (_redis is not null)
+            await _redis.DisposeAsync();
+        (_fleet, _redis) = (null, null);
     }
 
     private static InvalidOperationException NotStarted() => new("The cluster was not started; HealAsync does it.");

@@ -13,8 +13,8 @@ public sealed class TlsTests : ClusterTests
 {
     private static readonly string[] Two = ["worker-0", "worker-1"];
 
-    private readonly string folder, silos;
-    private readonly Authority authority, stranger;
+    private readonly string _folder, _silos;
+    private readonly Authority _authority, _stranger;
 
     public TlsTests() : this(Directory.CreateTempSubdirectory("pixelcnn-tls-").FullName, new("cluster"), new("stranger"))
     {
@@ -23,17 +23,17 @@ public sealed class TlsTests : ClusterTests
     private TlsTests(string folder, Authority authority, Authority stranger) : base(
         new() { Access = new(Certificates: ClusterCertificates.Open(authority.Write(Path.Combine(folder, "console"), "console", trusted: authority.Pem + "\n" + stranger.Pem))) }, isOwn: true)
     {
-        (this.folder, this.authority, this.stranger) = (folder, authority, stranger);
-        silos = authority.Write(Path.Combine(folder, "silos"), "first");
-        Cluster.Environment["Silo__Tls"] = silos;
+        (_folder, _authority, _stranger) = (folder, authority, stranger);
+        _silos = authority.Write(Path.Combine(folder, "silos"), "first");
+        Cluster.Environment["Silo__Tls"] = _silos;
     }
 
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        authority.Dispose();
-        stranger.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _authority.Dispose();
+        _stranger.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
@@ -45,8 +45,8 @@ public sealed class TlsTests : ClusterTests
         (string Folder, string Reason)[] strangers =
         [
             ("", "Authentication failed"),
-            (stranger.Write(Path.Combine(folder, "stranger"), "intruder"), "the certificate of CN=intruder is not of the cluster's authority"),
-            (authority.Write(Path.Combine(folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1)), "the certificate of CN=late is good from "),
+            (_stranger.Write(Path.Combine(_folder, "stranger"), "intruder"), "the certificate of CN=intruder is not of the cluster's authority"),
+            (_authority.Write(Path.Combine(_folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1)), "the certificate of CN=late is good from "),
         ];
         foreach (int port in Cluster.Fleet.PortsOf("worker-0"))
         {
@@ -77,12 +77,12 @@ public sealed class TlsTests : ClusterTests
         Assert.Equal("CN=first", await SubjectAsync(port));
 
         // Half of a renewal, and then the whole of it, with another authority beside the first.
-        File.WriteAllText(Path.Combine(silos, "tls.key"), "not a key");
+        File.WriteAllText(Path.Combine(_silos, "tls.key"), "not a key");
         await UntilAsync(async () => await SubjectAsync(port) == "CN=first" && Lines("The certificates are still those that were read before") > 0, "word that the old certificates stay");
-        stranger.Write(silos, "second", trusted: authority.Pem + "\n" + stranger.Pem);
+        _stranger.Write(_silos, "second", trusted: _authority.Pem + "\n" + _stranger.Pem);
         await UntilAsync(async () => await SubjectAsync(port) == "CN=second", "the new certificate");
         await using ClusterConnection newcomer = await ClusterConnection.OpenAsync(
-            new(Cluster.Redis.Address), new(Certificates: ClusterCertificates.Open(stranger.Write(Path.Combine(folder, "newcomer"), "newcomer"))), TestContext.Current.CancellationToken)
+            new(Cluster.Redis.Address), new(Certificates: ClusterCertificates.Open(_stranger.Write(Path.Combine(_folder, "newcomer"), "newcomer"))), TestContext.Current.CancellationToken)
             .WithinAsync(Deadline.Generous, "a console of the new authority");
         Assert.Single(await newcomer.Grains.Cluster.WorkersAsync());
         Assert.Single(await Cluster.Fleet.Grains.Cluster.WorkersAsync());

@@ -10,13 +10,13 @@ namespace PixelCnnCluster.Tests;
 /// </summary>
 public sealed class UndisturbedRun : IAsyncLifetime
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-undisturbed-").FullName;
-    private readonly DeviceThreads threads = new(1);
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-undisturbed-").FullName;
+    private readonly DeviceThreads _threads = new(1);
 
     /// <summary>State after each step, that before the first included. Only the device's thread reads and writes it.</summary>
-    private readonly List<string> hashes = [];
+    private readonly List<string> _hashes = [];
 
-    private Replica? replica;
+    private Replica? _replica;
 
     /// <summary>Some seconds of training, with checkpoints every ten steps.</summary>
     public static RunSpec Spec { get; } = SmallDigits.Spec with { MaxSteps = 30, Workers = 3 };
@@ -28,13 +28,13 @@ public sealed class UndisturbedRun : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await threads.RunAsync(() =>
+        await _threads.RunAsync(() =>
         {
-            replica?.Dispose();
+            _replica?.Dispose();
             return true;
         });
-        threads.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _threads.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     /// <summary>The run has ended in the state of an undisturbed one of as many steps, and every step was committed once.</summary>
@@ -54,26 +54,26 @@ public sealed class UndisturbedRun : IAsyncLifetime
     }
 
     /// <summary>Of the state after so many steps.</summary>
-    public Task<string> HashAsync(long steps) => threads.RunAsync(() => HashAfter((int)steps));
+    public Task<string> HashAsync(long steps) => _threads.RunAsync(() => HashAfter((int)steps));
 
     private string HashAfter(int steps)
     {
-        if (replica is null)
+        if (_replica is null)
         {
-            replica = new(Spec, ImageDataSets.Load(DataSet.Mnist, SmallDigits.Write(folder), Spec.ImageSize), threads);
-            replica.Initialise();
-            hashes.Add(replica.Hash());
+            _replica = new(Spec, ImageDataSets.Load(DataSet.Mnist, SmallDigits.Write(_folder), Spec.ImageSize), _threads);
+            _replica.Initialise();
+            _hashes.Add(_replica.Hash());
         }
 
-        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, Spec.Wire);
-        while (hashes.Count <= steps)
+        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, _replica.GradientBuckets, Spec.Wire);
+        while (_hashes.Count <= steps)
         {
-            AllReduceStep round = alone.Begin(replica.Step);
-            replica.ComputeShards(alone.Share, round);
-            replica.Apply(round.Whole.Result, _ => { });
-            hashes.Add(replica.Hash());
+            AllReduceStep step = alone.Begin(_replica.Step);
+            _replica.ComputeShards(alone.Share, step);
+            _replica.Apply(step.Whole.Result, _ => { });
+            _hashes.Add(_replica.Hash());
         }
 
-        return hashes[steps];
+        return _hashes[steps];
     }
 }

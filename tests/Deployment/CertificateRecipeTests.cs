@@ -9,22 +9,22 @@ namespace PixelCnnCluster.Tests;
 [Trait("Needs", "processes")]
 public sealed partial class CertificateRecipeTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-recipe-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-recipe-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task The_commands_make_an_authority_and_a_member()
     {
         string[] commands = [.. Command().Matches(await File.ReadAllTextAsync(Path.Combine(Manifests.Root, "README.md"), TestContext.Current.CancellationToken)).Select(match => match.Groups["command"].Value)];
-        using Process shell = Process.Start(new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", string.Join('\n', commands)]) { WorkingDirectory = folder, RedirectStandardError = true })!;
+        using Process shell = Process.Start(new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", string.Join('\n', commands)]) { WorkingDirectory = _folder, RedirectStandardError = true })!;
         string error = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(shell.ExitCode == 0, error);
 
-        ClusterCertificates.Open(folder);
-        using var member = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(folder, "tls.crt"));
-        using var authority = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(folder, "ca.crt"));
+        ClusterCertificates.Open(_folder);
+        using var member = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "tls.crt"));
+        using var authority = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "ca.crt"));
         Assert.Equal((authority.Subject, authority.Subject), (member.Issuer, authority.Issuer));
         Assert.NotEqual(authority.Subject, member.Subject);
         Assert.DoesNotContain(member.Extensions.OfType<X509BasicConstraintsExtension>(), constraints => constraints.CertificateAuthority);

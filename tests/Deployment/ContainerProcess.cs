@@ -8,23 +8,23 @@ internal sealed class ContainerProcess : IDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
-    private readonly string name;
-    private readonly string log;
-    private readonly Process process;
+    private readonly string _name;
+    private readonly string _log;
+    private readonly Process _process;
 
     /// <param name="log">File that its output is added to.</param>
     public ContainerProcess(string name, IEnumerable<string> command, IEnumerable<KeyValuePair<string, string>> environment, string log)
     {
-        (this.name, this.log) = (name, log);
+        (_name, _log) = (name, log);
         var start = new ProcessStartInfo("sh", ["-c", "exec \"$@\" >>\"$0\" 2>&1", log, .. command]);
         foreach ((string variable, string value) in environment)
             start.Environment[variable] = value;
-        process = Process.Start(start)!;
+        _process = Process.Start(start)!;
     }
 
-    public int Id => process.Id;
+    public int Id => _process.Id;
 
-    public Task Exited => process.WaitForExitAsync();
+    public Task Exited => _process.WaitForExitAsync();
 
     /// <summary>Waits until the readiness probe succeeds.</summary>
     public async Task ReadyAsync(Func<Task<bool>> probe)
@@ -32,8 +32,8 @@ internal sealed class ContainerProcess : IDisposable
         using var deadline = new CancellationTokenSource(Deadline.Generous);
         while (!await probe())
         {
-            if (deadline.IsCancellationRequested || process.HasExited)
-                throw new TimeoutException($"{name} was not ready within {Deadline.Generous.TotalSeconds} s: {string.Join('\n', File.ReadLines(log).TakeLast(5))}");
+            if (deadline.IsCancellationRequested || _process.HasExited)
+                throw new TimeoutException($"{_name} was not ready within {Deadline.Generous.TotalSeconds} s: {string.Join('\n', File.ReadLines(_log).TakeLast(5))}");
             await Task.Delay(Poll);
         }
     }
@@ -44,13 +44,13 @@ internal sealed class ContainerProcess : IDisposable
     {
         using Process kill = Process.Start("kill", ["-TERM", $"{Id}"]);
         await kill.WaitForExitAsync();
-        await process.WaitForExitAsync().WithinAsync(grace, $"the end of {name}");
-        return process.ExitCode;
+        await _process.WaitForExitAsync().WithinAsync(grace, $"the end of {_name}");
+        return _process.ExitCode;
     }
 
     public void Dispose()
     {
-        process.Kill(entireProcessTree: true);
-        process.Dispose();
+        _process.Kill(entireProcessTree: true);
+        _process.Dispose();
     }
 }

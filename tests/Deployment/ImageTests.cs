@@ -11,28 +11,28 @@ public sealed partial class ImageTests : IDisposable
 {
     private static readonly string Dockerfile = File.ReadAllText(Path.Combine(Manifests.Root, "Dockerfile"));
 
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-image-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-image-").FullName;
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task The_published_console_trains_with_the_silo_below_it_and_draws()
     {
         // Built along with these tests, and linked rather than copied: the libraries are half a gigabyte.
         string[] publish = Publish().Match(Dockerfile).Groups["arguments"].Value.Split(' ');
-        await RunAsync("dotnet", [.. publish.Select(part => part == "/app" ? $"{folder}/app" : part), "--no-build", "-p:CreateHardLinksForPublishFilesIfPossible=true"], Manifests.Root);
+        await RunAsync("dotnet", [.. publish.Select(part => part == "/app" ? $"{_folder}/app" : part), "--no-build", "-p:CreateHardLinksForPublishFilesIfPossible=true"], Manifests.Root);
 
         Assert.True(File.Exists(InFolder(Entry().Match(Dockerfile).Groups["program"].Value)), "the image's entry point is published");
         Match link = Link().Match(Dockerfile);
-        string console = Path.Combine(folder, Path.GetFileName(link.Groups["name"].Value));
+        string console = Path.Combine(_folder, Path.GetFileName(link.Groups["name"].Value));
         File.CreateSymbolicLink(console, InFolder(link.Groups["program"].Value));
         string[] few =
         [
-            "--data-set", "mnist", "--data-dir", SmallDigits.Write(folder), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2",
+            "--data-set", "mnist", "--data-dir", SmallDigits.Write(_folder), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2",
             "--init-batch-size", "2", "--num-samples", "1",
         ];
-        await RunAsync(console, ["train", "--max-steps", "2", "--workers", "1", "--save-dir", "run", .. few], folder);
-        Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder, "run"), "samples-*.png"));
+        await RunAsync(console, ["train", "--max-steps", "2", "--workers", "1", "--save-dir", "run", .. few], _folder);
+        Assert.NotEmpty(Directory.GetFiles(Path.Combine(_folder, "run"), "samples-*.png"));
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed partial class ImageTests : IDisposable
     }
 
     /// <summary>Where a path of the image is here.</summary>
-    private string InFolder(string path) => folder + path;
+    private string InFolder(string path) => _folder + path;
 
     private static async Task RunAsync(string program, string[] arguments, string at)
     {

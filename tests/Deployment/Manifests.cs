@@ -16,11 +16,11 @@ public sealed class Manifests
         ["monitoring.coreos.com/v1/PrometheusRule"] = typeof(PrometheusRule),
     };
 
-    private readonly List<object> objects;
+    private readonly List<object> _objects;
 
-    private Manifests(List<object> objects) => this.objects = objects;
+    private Manifests(List<object> objects) => _objects = objects;
 
-    public IEnumerable<IKubernetesObject<V1ObjectMeta>> All => objects.Cast<IKubernetesObject<V1ObjectMeta>>();
+    public IEnumerable<IKubernetesObject<V1ObjectMeta>> All => _objects.Cast<IKubernetesObject<V1ObjectMeta>>();
 
     /// <summary>What makes pods.</summary>
     public IEnumerable<V1StatefulSet> Sets => Of<V1StatefulSet>();
@@ -42,7 +42,7 @@ public sealed class Manifests
     /// <exception cref="YamlDotNet.Core.YamlException">A field is unknown, there twice, missing or of another type.</exception>
     public static Manifests Parse(string yaml) => new(KubernetesYaml.LoadAllFromString(yaml, Customs, strict: true));
 
-    public IEnumerable<T> Of<T>() => objects.OfType<T>();
+    public IEnumerable<T> Of<T>() => _objects.OfType<T>();
 
     public bool Has<T>(string name)
         where T : IKubernetesObject<V1ObjectMeta> => Of<T>().Any(found => found.Metadata.Name == name);

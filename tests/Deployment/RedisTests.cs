@@ -11,10 +11,10 @@ public sealed class RedisTests : IDisposable
 {
     private const string Password = "correct-horse";
 
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-redis-").FullName;
-    private readonly string port = $"{FreePorts.Find(1)[0]}";
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-redis-").FullName;
+    private readonly string _port = $"{FreePorts.Find(1)[0]}";
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task Redis_keeps_what_it_is_told_by_those_who_know_a_password_that_its_command_line_does_not_show()
@@ -23,8 +23,8 @@ public sealed class RedisTests : IDisposable
         V1StatefulSet set = manifests.Sets.Single(set => set.Name() == "pixelcnn-redis");
         V1Container container = set.Containers().Single();
         string configuration = manifests.Of<V1ConfigMap>().Single().Data["redis.conf"];
-        string file = Path.Combine(folder, "redis.conf");
-        await File.WriteAllTextAsync(file, $"{configuration.Replace("/data", folder, StringComparison.Ordinal)}\nport {port}\n", TestContext.Current.CancellationToken);
+        string file = Path.Combine(_folder, "redis.conf");
+        await File.WriteAllTextAsync(file, $"{configuration.Replace("/data", _folder, StringComparison.Ordinal)}\nport {_port}\n", TestContext.Current.CancellationToken);
         string[] command = [.. container.Command, .. container.Args.Select(line => line.Replace("/etc/redis/redis.conf", file, StringComparison.Ordinal))];
         IList<string> probe = container.ReadinessProbe.Exec.Command;
         IReadOnlyDictionary<string, string> environment = PodEnvironment.Of(container, new Dictionary<string, string>(), _ => Password);
@@ -33,7 +33,7 @@ public sealed class RedisTests : IDisposable
 
         for (int start = 1; start <= 2; start++)
         {
-            using var redis = new ContainerProcess("Redis", command, environment, Path.Combine(folder, "log"));
+            using var redis = new ContainerProcess("Redis", command, environment, Path.Combine(_folder, "log"));
             await redis.ReadyAsync(async () => (await AskAsync(Password, [.. probe.Skip(1)])).ExitCode == 0);
             Assert.NotEqual(0, (await AskAsync("wrong", [.. probe.Skip(1)])).ExitCode);
             Assert.Contains("NOAUTH", (await AskAsync(null, "ping")).Output, StringComparison.Ordinal);
@@ -47,7 +47,7 @@ public sealed class RedisTests : IDisposable
 
     private async Task<(int ExitCode, string Output)> AskAsync(string? password, params string[] arguments)
     {
-        var start = new ProcessStartInfo("redis-cli", ["-p", port, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("redis-cli", ["-p", _port, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         if (password is not null)
             start.Environment["REDISCLI_AUTH"] = password;
         using Process client = Process.Start(start)!;

@@ -8,23 +8,23 @@ namespace PixelCnnCluster.Tests;
 [Trait("Needs", "processes")]
 public sealed class RollingUpdateTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("pixelcnn-update-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-update-").FullName;
 
     public void Dispose()
     {
-        TestLogs.Keep(folder);
-        Directory.Delete(folder, recursive: true);
+        TestLogs.Keep(_folder);
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
     public async Task A_rolling_update_loses_no_step_and_changes_nothing_about_the_result()
     {
-        RunSpec spec = SmallDigits.Spec with { DataDir = SmallDigits.Write(folder), SaveInterval = 1000, Workers = 3 };
+        RunSpec spec = SmallDigits.Spec with { DataDir = SmallDigits.Write(_folder), SaveInterval = 1000, Workers = 3 };
         using var authority = new Authority("cluster");
-        string certificates = authority.Write(Path.Combine(folder, "tls"), "member");
+        string certificates = authority.Write(Path.Combine(_folder, "tls"), "member");
         var access = new ClusterAccess("secret-of-pixelcnn-redis", ClusterCertificates.Open(certificates));
-        await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0], password: access.RedisPassword);
-        using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, folder, certificates);
+        await using RedisServer redis = await RedisServer.StartAsync(_folder, FreePorts.Find(1)[0], password: access.RedisPassword);
+        using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, _folder, certificates);
         await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(pods.StartAsync));
         await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), access, TestContext.Current.CancellationToken).WithinAsync(Deadline.Generous, "the connection to the cluster");
 
@@ -55,7 +55,7 @@ public sealed class RollingUpdateTests : IDisposable
 
     private async Task<FollowedRun> SubmitAsync(ClusterConnection connection, string name, RunSpec spec)
     {
-        spec = spec with { SaveDir = Path.Combine(folder, "runs", name) };
+        spec = spec with { SaveDir = Path.Combine(_folder, "runs", name) };
         return new(name, spec, connection.Grains.Run(name), await connection.Grains.Cluster.SubmitAsync(name, spec));
     }
 }

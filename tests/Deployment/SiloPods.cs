@@ -6,11 +6,11 @@ namespace PixelCnnCluster.Tests;
 /// <summary>The pods of the silos' set as processes with the environment that the manifest gives them, each time at a new address, as pods have it.</summary>
 internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, string certificates) : IDisposable
 {
-    private readonly HttpClient http = new();
-    private readonly Lock gate = new();
-    private readonly Dictionary<int, ContainerProcess> pods = [];
-    private readonly V1Container container = set.Pod().Containers.Single();
-    private int address = 10;
+    private readonly HttpClient _http = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<int, ContainerProcess> _pods = [];
+    private readonly V1Container _container = set.Pod().Containers.Single();
+    private int _address = 10;
 
     public int Count => set.Spec.Replicas!.Value;
 
@@ -18,8 +18,8 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
     public async Task StartAsync(int ordinal)
     {
         string name = $"{set.Name()}-{ordinal}", port = $"{FreePorts.Find(1)[0]}";
-        Dictionary<string, string> fields = new() { ["metadata.name"] = name, ["status.podIP"] = $"127.0.0.{++address}" };
-        Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(container, fields, key => $"secret-of-{key.Name}")))
+        Dictionary<string, string> fields = new() { ["metadata.name"] = name, ["status.podIP"] = $"127.0.0.{++_address}" };
+        Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(_container, fields, key => $"secret-of-{key.Name}")))
         {
             // Redis has no name here, the pages of all pods are on one machine, and nothing is mounted.
             ["Redis"] = redis,
@@ -28,13 +28,13 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
             ["HttpPort"] = port,
         };
         ContainerProcess pod;
-        lock (gate)
-            pods[ordinal] = pod = Launch();
+        lock (_gate)
+            _pods[ordinal] = pod = Launch();
         await pod.ReadyAsync(async () =>
         {
             try
             {
-                using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}{container.ReadinessProbe.HttpGet.Path}"));
+                using HttpResponseMessage answer = await _http.GetAsync(new Uri($"http://127.0.0.1:{port}{_container.ReadinessProbe.HttpGet.Path}"));
                 return answer.IsSuccessStatusCode;
             }
             catch (HttpRequestException)
@@ -56,11 +56,11 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
             while (true)
             {
                 await pod.Exited;
-                lock (gate)
+                lock (_gate)
                 {
-                    if (pods.GetValueOrDefault(ordinal) != pod)
+                    if (_pods.GetValueOrDefault(ordinal) != pod)
                         return;
-                    pods[ordinal] = pod = Launch();
+                    _pods[ordinal] = pod = Launch();
                 }
             }
         }
@@ -70,21 +70,21 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
     public async Task<int> TerminateAsync(int ordinal)
     {
         ContainerProcess? pod;
-        lock (gate)
-            pods.Remove(ordinal, out pod);
+        lock (_gate)
+            _pods.Remove(ordinal, out pod);
         using ContainerProcess ended = pod!;
         return await ended.TerminateAsync(TimeSpan.FromSeconds(set.Pod().TerminationGracePeriodSeconds!.Value));
     }
 
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            foreach (ContainerProcess pod in pods.Values)
+            foreach (ContainerProcess pod in _pods.Values)
                 pod.Dispose();
-            pods.Clear();
+            _pods.Clear();
         }
 
-        http.Dispose();
+        _http.Dispose();
     }
 }

@@ -8,8 +8,8 @@ public sealed class Authority : IDisposable
 {
     private static readonly TimeSpan Margin = TimeSpan.FromDays(1);
 
-    private readonly X509Certificate2 root;
-    private byte serial;
+    private readonly X509Certificate2 _root;
+    private byte _serial;
 
     public Authority(string name)
     {
@@ -17,11 +17,11 @@ public sealed class Authority : IDisposable
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
-        root = request.CreateSelfSigned(DateTimeOffset.UtcNow - (10 * Margin), DateTimeOffset.UtcNow + (10 * Margin));
+        _root = request.CreateSelfSigned(DateTimeOffset.UtcNow - (10 * Margin), DateTimeOffset.UtcNow + (10 * Margin));
     }
 
     /// <summary>The authority's own certificate, as PEM.</summary>
-    public string Pem => root.ExportCertificatePem();
+    public string Pem => _root.ExportCertificatePem();
 
     /// <summary>Writes tls.crt, tls.key and ca.crt of a new member.</summary>
     /// <param name="trusted">PEM of the authorities that the member trusts; this one where none is given.</param>
@@ -34,7 +34,7 @@ public sealed class Authority : IDisposable
         if (issuersAddress is not null)
             request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(ocspUris: null, caIssuersUris: [issuersAddress.AbsoluteUri]));
         DateTimeOffset end = until ?? DateTimeOffset.UtcNow + Margin;
-        using X509Certificate2 certificate = request.Create(root, end - (2 * Margin), end, [++serial]);
+        using X509Certificate2 certificate = request.Create(_root, end - (2 * Margin), end, [++_serial]);
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "tls.crt"), certificate.ExportCertificatePem());
         File.WriteAllText(Path.Combine(folder, "tls.key"), key.ExportPkcs8PrivateKeyPem());
@@ -42,5 +42,5 @@ public sealed class Authority : IDisposable
         return folder;
     }
 
-    public void Dispose() => root.Dispose();
+    public void Dispose() => _root.Dispose();
 }

@@ -34,10 +34,10 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
 
     private static readonly RunSpec Spec = SmallDigits.Spec with { Workers = Workers };
 
-    private readonly Random random = new(seed);
-    private readonly List<string> faults = [];
-    private readonly List<double> recoveries = [];
-    private int generation;
+    private readonly Random _random = new(seed);
+    private readonly List<string> _faults = [];
+    private readonly List<double> _recoveries = [];
+    private int _generation;
 
     /// <summary>Disturbs the run for that time, or with so many faults.</summary>
     public async Task<ChaosReport> RunAsync(TimeSpan duration, int mostFaults = int.MaxValue)
@@ -52,12 +52,12 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
             FollowedRun run = await fleet.SubmitAsync("chaos", spec);
             await run.StepAsync(5);
             using var end = new CancellationTokenSource(duration);
-            while (!end.IsCancellationRequested && faults.Count < mostFaults)
+            while (!end.IsCancellationRequested && _faults.Count < mostFaults)
             {
                 await DisturbAsync(fleet, redis, run);
                 // Some steps in peace, so that the next fault strikes at any moment of one.
-                await run.StepAsync(run.NewestStep + random.Next(5, 30));
-                await Task.Delay(random.Next(200));
+                await run.StepAsync(run.NewestStep + _random.Next(5, 30));
+                await Task.Delay(_random.Next(200));
             }
 
             ended = await run.StopAsync();
@@ -66,7 +66,7 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
 
         log.WriteLine($"undisturbed: {ended.Step} steps");
         string? hash = undisturbed is null ? await TrainUndisturbedAsync(spec with { MaxSteps = ended.Step }) : await undisturbed(ended.Step);
-        return new(seed, faults, ended.Step, redone, recoveries, ended.StateHash, hash);
+        return new(seed, _faults, ended.Step, redone, _recoveries, ended.StateHash, hash);
     }
 
     private static IEnumerable<string> Names => Enumerable.Range(0, Workers).Select(i => $"worker-{i}");
@@ -84,10 +84,10 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
     private async Task DisturbAsync(Fleet fleet, RedisServer redis, FollowedRun run)
     {
         string[] victims = [.. Names];
-        random.Shuffle(victims);
-        generation = run.Events.OfType<GenerationOpened>().Last().Generation;
+        _random.Shuffle(victims);
+        _generation = run.Events.OfType<GenerationOpened>().Last().Generation;
         DateTime begun = DateTime.UtcNow;
-        switch (random.Next(10))
+        switch (_random.Next(10))
         {
             case < 4:
                 Note("kill -9 of a silo");
@@ -116,7 +116,7 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
             default:
                 Note("kill -9 of Redis");
                 await redis.KillAsync();
-                await Task.Delay(random.Next(3000));
+                await Task.Delay(_random.Next(3000));
                 await redis.StartAsync();
                 break;
         }
@@ -135,12 +135,12 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
                 await fleet.Silo(victim).Exited.WithinAsync(Deadline.Generous, $"the end of {victim}");
             if (lost.Length < Workers)
             {
-                await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation && !lost.Any(opened.Workers.Contains), "a generation of those left");
+                await run.NextAsync<GenerationOpened>(opened => opened.Generation > _generation && !lost.Any(opened.Workers.Contains), "a generation of those left");
                 Recovered(fleet, begun);
             }
 
             await fleet.StartAsync(lost);
-            await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation && opened.Workers.Count == Workers, "a generation of all");
+            await run.NextAsync<GenerationOpened>(opened => opened.Generation > _generation && opened.Workers.Count == Workers, "a generation of all");
             if (lost.Length == Workers)
                 Recovered(fleet, begun);
         }
@@ -148,8 +148,8 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
 
     private void Note(string fault)
     {
-        faults.Add(fault);
-        log.WriteLine($"{faults.Count}: {fault}");
+        _faults.Add(fault);
+        log.WriteLine($"{_faults.Count}: {fault}");
     }
 
     /// <summary>The silos' logs say to the millisecond when the next generation began.</summary>
@@ -157,9 +157,9 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
     {
         DateTime next = fleet.Logs.SelectMany(File.ReadLines)
             .Select(line => Opened().Match(line))
-            .Where(match => match.Success && int.Parse(match.Groups["generation"].ValueSpan, CultureInfo.InvariantCulture) > generation)
+            .Where(match => match.Success && int.Parse(match.Groups["generation"].ValueSpan, CultureInfo.InvariantCulture) > _generation)
             .Min(match => DateTime.Parse(match.Groups["time"].ValueSpan, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal));
-        recoveries.Add((next - begun).TotalSeconds);
+        _recoveries.Add((next - begun).TotalSeconds);
     }
 
     [GeneratedRegex(@"^(?<time>\S+) .* Run chaos, generation (?<generation>\d+):", RegexOptions.ExplicitCapture)]

@@ -49,22 +49,22 @@ public static class Deadline
     }
 
     /// <exception cref="TimeoutException">It did not come in time; the message says what was awaited.</exception>
-    public static async Task<T> WithinAsync<T>(this Task<T> task, TimeSpan patience, string awaited)
+    public static async Task<T> WithinAsync<T>(this Task<T> task, TimeSpan timeout, string awaited)
     {
         try
         {
-            return await task.WaitAsync(patience);
+            return await task.WaitAsync(timeout);
         }
         catch (TimeoutException late) when (!task.IsCompleted)
         {
-            throw Late(awaited, patience, late);
+            throw Late(awaited, timeout, late);
         }
     }
 
     /// <inheritdoc cref="WithinAsync{T}"/>
-    public static Task WithinAsync(this Task task, TimeSpan patience, string awaited)
+    public static Task WithinAsync(this Task task, TimeSpan timeout, string awaited)
     {
-        return AnsweredAsync().WithinAsync(patience, awaited);
+        return AnsweredAsync().WithinAsync(timeout, awaited);
 
         async Task<bool> AnsweredAsync()
         {
@@ -73,6 +73,6 @@ public static class Deadline
         }
     }
 
-    private static TimeoutException Late(string awaited, TimeSpan patience, Exception? inner = null) =>
-        new($"{awaited} did not come within {patience.TotalSeconds:F0} s.", inner);
+    private static TimeoutException Late(string awaited, TimeSpan timeout, Exception? inner = null) =>
+        new($"{awaited} did not come within {timeout.TotalSeconds:F0} s.", inner);
 }

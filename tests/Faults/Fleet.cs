@@ -12,22 +12,22 @@ namespace PixelCnnCluster.Faults;
 /// <param name="logs">Folder of the silos' logs.</param>
 public sealed class Fleet(string folder, string logs, string redis, ClusterAccess? access = null) : IAsyncDisposable
 {
-    private readonly Lock gate = new();
-    private readonly List<SiloProcess> silos = [];
-    private readonly HashSet<SiloProcess> asked = [];
-    private readonly List<string> lost = [];
-    private readonly Dictionary<string, int[]> portsOf = [];
-    private readonly HttpClient http = new();
-    private ClusterConnection? connection;
-    private bool over;
+    private readonly Lock _gate = new();
+    private readonly List<SiloProcess> _silos = [];
+    private readonly HashSet<SiloProcess> _asked = [];
+    private readonly List<string> _lost = [];
+    private readonly Dictionary<string, int[]> _portsOf = [];
+    private readonly HttpClient _http = new();
+    private ClusterConnection? _connection;
+    private bool _over;
 
     /// <summary>All that were started, those that have ended among them.</summary>
     public IReadOnlyList<SiloProcess> Silos
     {
         get
         {
-            lock (gate)
-                return [.. silos];
+            lock (_gate)
+                return [.. _silos];
         }
     }
 
@@ -39,8 +39,8 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     {
         get
         {
-            lock (gate)
-                return [.. lost];
+            lock (_gate)
+                return [.. _lost];
         }
     }
 
@@ -55,7 +55,7 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
 
     public string Folder => folder;
 
-    public Grains Grains => connection!.Grains;
+    public Grains Grains => _connection!.Grains;
 
     /// <summary>Starts silos of these names at once and waits until all are up, then connects to them if there are any.</summary>
     public async Task StartAsync(params IEnumerable<string> names)
@@ -64,7 +64,7 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
             await silo.Ready.WithinAsync(Deadline.Generous, $"silo {silo.Name}");
         if (Silos.Count > 0)
         {
-            connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None)
+            _connection ??= await ClusterConnection.OpenAsync(new(redis), access ?? ClusterAccess.Open, CancellationToken.None)
                 .WithinAsync(Deadline.Generous, "the connection to the cluster");
         }
     }
@@ -78,13 +78,13 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     public SiloProcess Silo(string name) => Silos.Last(silo => silo.Name == name);
 
     /// <summary>What the newest silo of that name answers on a page of its own: /metrics, /health/ready.</summary>
-    public Task<HttpResponseMessage> GetAsync(string name, string page) => http.GetAsync(new Uri($"http://{HttpOf(name)}{page}"));
+    public Task<HttpResponseMessage> GetAsync(string name, string page) => _http.GetAsync(new Uri($"http://{HttpOf(name)}{page}"));
 
     /// <summary>Where that is, host:port.</summary>
-    public string HttpOf(string name) => $"127.0.0.1:{portsOf[name][2]}";
+    public string HttpOf(string name) => $"127.0.0.1:{_portsOf[name][2]}";
 
     /// <summary>Ports of the newest silo of that name for silos and for consoles.</summary>
-    public IReadOnlyList<int> PortsOf(string name) => portsOf[name][..2];
+    public IReadOnlyList<int> PortsOf(string name) => _portsOf[name][..2];
 
     /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
     public string HolderOf(Guid job) => NewestTellerOf($"Job {job}");
@@ -106,15 +106,15 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     public SiloProcess Asked(string name)
     {
         SiloProcess silo = Silo(name);
-        lock (gate)
-            asked.Add(silo);
+        lock (_gate)
+            _asked.Add(silo);
         return silo;
     }
 
     public void ForgetLost()
     {
-        lock (gate)
-            lost.Clear();
+        lock (_gate)
+            _lost.Clear();
     }
 
     /// <summary>Submits a run into a folder of its own.</summary>
@@ -127,16 +127,16 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
 
     public async ValueTask DisposeAsync()
     {
-        lock (gate)
-            over = true;
-        if (connection is not null)
-            await connection.DisposeAsync();
-        connection = null;
+        lock (_gate)
+            _over = true;
+        if (_connection is not null)
+            await _connection.DisposeAsync();
+        _connection = null;
         foreach (SiloProcess silo in Silos)
             silo.Kill();
         foreach (SiloProcess silo in Silos)
             await silo.DisposeAsync();
-        http.Dispose();
+        _http.Dispose();
     }
 
     private SiloProcess Launch(string name, string address, int[] ports, IReadOnlyList<string> prefix)
@@ -152,10 +152,10 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
                 $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
             ],
             Path.Combine(logs, $"{own}.log"), Environment);
-        lock (gate)
+        lock (_gate)
         {
-            portsOf[name] = ports;
-            silos.Add(silo);
+            _portsOf[name] = ports;
+            _silos.Add(silo);
         }
 
         // A page that shows it goes on with the next process.
@@ -166,12 +166,12 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     private async Task KeepAsync(SiloProcess silo, Action again)
     {
         await silo.Exited;
-        lock (gate)
+        lock (_gate)
         {
             // One that never came up is told to whoever waits for it.
-            if (over || asked.Contains(silo) || !silo.Ready.IsCompletedSuccessfully)
+            if (_over || _asked.Contains(silo) || !silo.Ready.IsCompletedSuccessfully)
                 return;
-            lost.Add(silo.Name);
+            _lost.Add(silo.Name);
         }
 
         again();

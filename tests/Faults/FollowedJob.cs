@@ -10,10 +10,10 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
-    private readonly List<JobEvent> events = [];
+    private readonly List<JobEvent> _events = [];
 
     /// <summary>Those of the newest beginning.</summary>
-    public IReadOnlyList<JobEvent> Events => events;
+    public IReadOnlyList<JobEvent> Events => _events;
 
     /// <summary>How often it was begun.</summary>
     public int Beginnings { get; private set; }
@@ -26,16 +26,16 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
         using var deadline = new CancellationTokenSource(IdleTimeout);
         while (true)
         {
-            int known = events.Count, beginnings = Beginnings;
+            int known = _events.Count, beginnings = Beginnings;
             await ReadAsync();
-            if (events.OfType<T>().FirstOrDefault(fits) is { } found)
+            if (_events.OfType<T>().FirstOrDefault(fits) is { } found)
                 return found;
-            if (events.Count > known || Beginnings > beginnings)
+            if (_events.Count > known || Beginnings > beginnings)
                 deadline.CancelAfter(IdleTimeout);
-            if (events is [.., JobEnded end])
+            if (_events is [.., JobEnded end])
                 throw new InvalidOperationException($"The job ended without {awaited}: {end}");
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"The job was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
+                throw new TimeoutException($"The job was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", _events.TakeLast(5))}");
         }
     }
 
@@ -56,7 +56,7 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
         int size = job.Model.Size, planes = job.Model.Channels;
         byte[] pixels = new byte[job.Count * job.Model.ImageBytes];
         bool[] isDrawn = new bool[job.Count * size];
-        foreach (RowSampled row in events.OfType<RowSampled>())
+        foreach (RowSampled row in _events.OfType<RowSampled>())
         {
             for (int image = row.First; image < row.End; image++)
             {
@@ -75,14 +75,14 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
     {
         try
         {
-            if (Beginnings > 0 && await grain.ReadAsync(events.Count) is { } progress)
+            if (Beginnings > 0 && await grain.ReadAsync(_events.Count) is { } progress)
             {
-                events.AddRange(progress.Events);
+                _events.AddRange(progress.Events);
                 return;
             }
 
             await grain.BeginAsync(job);
-            events.Clear();
+            _events.Clear();
             Beginnings++;
         }
         catch (Exception fault) when (fault is not UserErrorException)

@@ -10,18 +10,18 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
-    private readonly List<RunEvent> events = [];
-    private bool over;
+    private readonly List<RunEvent> _events = [];
+    private bool _over;
 
     public string Name => name;
 
     public RunSpec Spec => spec;
 
     /// <summary>All that were read.</summary>
-    public IReadOnlyList<RunEvent> Events => events;
+    public IReadOnlyList<RunEvent> Events => _events;
 
     /// <summary>The last step of them; 0 before the first.</summary>
-    public long NewestStep => events.OfType<StepCommitted>().LastOrDefault()?.Step ?? 0;
+    public long NewestStep => _events.OfType<StepCommitted>().LastOrDefault()?.Step ?? 0;
 
     /// <summary>Reads up to the first event that fits, beginning after those that were read.</summary>
     /// <param name="awaited">For the message if it does not come.</param>
@@ -31,16 +31,16 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
         using var deadline = new CancellationTokenSource(IdleTimeout);
         while (true)
         {
-            int known = events.Count;
+            int known = _events.Count;
             await ReadAsync();
-            if (events.Skip(known).OfType<T>().FirstOrDefault(fits) is { } found)
+            if (_events.Skip(known).OfType<T>().FirstOrDefault(fits) is { } found)
                 return found;
-            if (events.Count > known)
+            if (_events.Count > known)
                 deadline.CancelAfter(IdleTimeout);
-            if (over)
-                throw new InvalidOperationException($"{name} ended without {awaited}: {events[^1]}");
+            if (_over)
+                throw new InvalidOperationException($"{name} ended without {awaited}: {_events[^1]}");
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{name} was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", events.TakeLast(5))}");
+                throw new TimeoutException($"{name} was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", _events.TakeLast(5))}");
         }
     }
 
@@ -49,9 +49,9 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
     /// <summary>Waits for the last event, and until the cluster counts the run as ended, which may be a moment later.</summary>
     public async Task<RunEnded> EndAsync()
     {
-        RunEnded end = events is [.., RunEnded known] ? known : await NextAsync<RunEnded>(_ => true, "its end");
+        RunEnded end = _events is [.., RunEnded known] ? known : await NextAsync<RunEnded>(_ => true, "its end");
         using var deadline = new CancellationTokenSource(IdleTimeout);
-        while (!over)
+        while (!_over)
         {
             if (deadline.IsCancellationRequested)
                 throw new TimeoutException($"{name} told its end, but did not count as ended within {IdleTimeout.TotalSeconds} s.");
@@ -79,8 +79,8 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
         try
         {
             RunProgress progress = await run.ReadAsync(position);
-            events.AddRange(progress.Events);
-            (position, over) = (progress.Next, progress.Over);
+            _events.AddRange(progress.Events);
+            (position, _over) = (progress.Next, progress.Over);
         }
         catch (Exception fault) when (fault is not UserErrorException)
         {

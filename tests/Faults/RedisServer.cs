@@ -9,17 +9,17 @@ public sealed class RedisServer : IAsyncDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
-    private readonly string folder;
-    private readonly string host;
-    private readonly int port;
-    private readonly string? password;
-    private Process? process;
+    private readonly string _folder;
+    private readonly string _host;
+    private readonly int _port;
+    private readonly string? _password;
+    private Process? _process;
 
-    private RedisServer(string folder, string host, int port, string? password) => (this.folder, this.host, this.port, this.password) = (folder, host, port, password);
+    private RedisServer(string folder, string host, int port, string? password) => (_folder, _host, _port, _password) = (folder, host, port, password);
 
-    public string Address => $"{host}:{port}";
+    public string Address => $"{_host}:{_port}";
 
-    public bool IsRunning => process is not null;
+    public bool IsRunning => _process is not null;
 
     /// <param name="host">An address of this machine.</param>
     public static async Task<RedisServer> StartAsync(string below, int port, string host = "127.0.0.1", string? password = null)
@@ -31,14 +31,14 @@ public sealed class RedisServer : IAsyncDisposable
 
     public async Task StartAsync()
     {
-        process = Process.Start(new ProcessStartInfo(
+        _process = Process.Start(new ProcessStartInfo(
             "redis-server",
-            ["--bind", host, "--port", $"{port}", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log", .. password is null ? [] : new[] { "--requirepass", password }]))!;
+            ["--bind", _host, "--port", $"{_port}", "--dir", _folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log", .. _password is null ? [] : new[] { "--requirepass", _password }]))!;
         using var deadline = new CancellationTokenSource(Deadline.Generous);
         while (!await AnswersAsync())
         {
-            if (deadline.IsCancellationRequested || process.HasExited)
-                throw new TimeoutException($"redis-server did not answer at {Address} within {Deadline.Generous.TotalSeconds} s; its log is in {folder}.");
+            if (deadline.IsCancellationRequested || _process.HasExited)
+                throw new TimeoutException($"redis-server did not answer at {Address} within {Deadline.Generous.TotalSeconds} s; its log is in {_folder}.");
             await Task.Delay(Poll);
         }
     }
@@ -46,22 +46,22 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Ends it without grace.</summary>
     public async Task KillAsync()
     {
-        process!.Kill();
-        await process.WaitForExitAsync();
-        process.Dispose();
-        process = null;
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _process = null;
     }
 
     /// <summary>Takes away what it has kept, while it does not run.</summary>
     public void Empty()
     {
-        Directory.Delete(folder, recursive: true);
-        Directory.CreateDirectory(folder);
+        Directory.Delete(_folder, recursive: true);
+        Directory.CreateDirectory(_folder);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (process is not null)
+        if (_process is not null)
             await KillAsync();
     }
 
@@ -70,10 +70,10 @@ public sealed class RedisServer : IAsyncDisposable
         try
         {
             using var client = new TcpClient();
-            await client.ConnectAsync(host, port);
-            if (password is not null)
+            await client.ConnectAsync(_host, _port);
+            if (_password is not null)
             {
-                await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"AUTH {password}\r\n"));
+                await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"AUTH {_password}\r\n"));
                 await client.GetStream().ReadExactlyAsync(new byte[5]);
             }
 

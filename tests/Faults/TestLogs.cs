@@ -9,7 +9,7 @@ public static class TestLogs
     /// <summary>Folder of all results, as the runner of the tests sets it.</summary>
     private const string ResultsVariable = "PIXELCNN_TEST_RESULTS";
 
-    private static int folders;
+    private static int _folders;
 
     /// <summary>Where logs of silos go that belong to the test, class or collection that is about to run.</summary>
     /// <param name="folder">Of a test that nobody collects results of.</param>
@@ -36,6 +36,6 @@ public static class TestLogs
         ITestContext context = TestContext.Current;
         string name = context.TestClass is { } type ? type.TestClassName.Split('.')[^1] + (context.TestMethod is { } method ? "." + method.MethodName : "")
             : context.TestCollection?.TestCollectionDisplayName ?? "assembly";
-        return Path.Combine(results, "logs", string.Create(CultureInfo.InvariantCulture, $"{name}-{Interlocked.Increment(ref folders)}"));
+        return Path.Combine(results, "logs", string.Create(CultureInfo.InvariantCulture, $"{name}-{Interlocked.Increment(ref _folders)}"));
     }
 }

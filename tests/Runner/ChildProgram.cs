@@ -9,7 +9,7 @@ public static class ChildProgram
     private static readonly TimeSpan OutputWait = TimeSpan.FromSeconds(5);
 
     public static async Task<ChildEnd> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string?> environment, Action<string> read, TimeSpan patience, CancellationToken cancellation)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string?> environment, Action<string> read, TimeSpan timeout, CancellationToken cancellation)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string? value) in environment)
@@ -37,7 +37,7 @@ public static class ChildProgram
         {
             await Task.WhenAny(exit, Task.Delay(TimeSpan.FromSeconds(1), cancellation));
             lock (gate)
-                isSilent = silence.Elapsed > patience;
+                isSilent = silence.Elapsed > timeout;
         }
 
         if (!exit.IsCompleted)

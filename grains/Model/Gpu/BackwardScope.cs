@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Model;
 internal static class BackwardScope
 {
     [ThreadStatic]
-    private static TorchSharp.DisposeScope? scope;
+    private static TorchSharp.DisposeScope? _scope;
 
     /// <summary>Frees what the function before made; TorchSharp has handed its results on by now.</summary>
     /// <param name="gradient">What this function was given.</param>
@@ -17,7 +17,7 @@ internal static class BackwardScope
     {
         if (FusedConcatElu.IsOnCpu(gradient))
             return;
-        scope ??= NewDisposeScope();
-        scope.DisposeEverythingBut(gradient);
+        _scope ??= NewDisposeScope();
+        _scope.DisposeEverythingBut(gradient);
     }
 }

@@ -15,7 +15,7 @@ public sealed unsafe partial class CudaGraph : IDisposable
     /// <summary>More than an at::cuda::CUDAGraph takes, whose size only its compiler knows.</summary>
     private const int ObjectBytes = 1 << 14;
 
-    private readonly void* graph = NativeMemory.AllocZeroed(ObjectBytes);
+    private readonly void* _graph = NativeMemory.AllocZeroed(ObjectBytes);
 
     /// <summary>Records what the work gives the card to do, which is not done yet. The tensors that it reads and writes must stay. Called on a thread with a stream of its own.</summary>
     /// <exception cref="ExternalException">The work threw it, as where the card's memory does not suffice; nothing is left of the recording.</exception>
@@ -25,30 +25,30 @@ public sealed unsafe partial class CudaGraph : IDisposable
         // Of pinned memory that goes back meanwhile the end of its use would be recorded, and waited for ever after. What could is collected now.
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        Construct(graph, keepGraph: 0);
-        Begin(graph, 0, 0, RelaxedCapture);
+        Construct(_graph, keepGraph: 0);
+        Begin(_graph, 0, 0, RelaxedCapture);
         try
         {
             work();
-            End(graph);
+            End(_graph);
         }
         catch (Exception fault)
         {
             if (!CudaDriver.IsCapturing(CudaStream.Current(device.index)))
                 throw new InvalidOperationException($"Work on {device} could not be recorded; start the silo again. {fault.Message}", fault);
-            End(graph);
+            End(_graph);
             Dispose();
             throw;
         }
     }
 
     /// <summary>Gives the card all of the work again.</summary>
-    public void Replay() => Replay(graph);
+    public void Replay() => Replay(_graph);
 
     public void Dispose()
     {
-        Destruct(graph);
-        NativeMemory.Free(graph);
+        Destruct(_graph);
+        NativeMemory.Free(_graph);
     }
 
     /// <summary>at::cuda::CUDAGraph::CUDAGraph(bool)</summary>

@@ -6,19 +6,19 @@ namespace PixelCnnCluster.Model;
 /// <summary>A queue of a card's work, by libtorch's own C++ names: TorchSharp has none for it. Its work is in no order with that of other queues.</summary>
 public sealed partial class CudaStream(Device device)
 {
-    private readonly Stream stream = FromPool(isUrgent: 0, (sbyte)device.index);
+    private readonly Stream _stream = FromPool(isUrgent: 0, (sbyte)device.index);
 
     /// <summary>As the driver knows it.</summary>
-    internal nint Handle => HandleOf(stream);
+    internal nint Handle => HandleOf(_stream);
 
     /// <summary>Makes it the calling thread's: the one that all threads share cannot be recorded.</summary>
-    public void Use() => SetCurrent(stream);
+    public void Use() => SetCurrent(_stream);
 
     /// <summary>Makes it the calling thread's for some work.</summary>
     internal void Do(Action work)
     {
         Stream former = GetCurrent((sbyte)device.index);
-        SetCurrent(stream);
+        SetCurrent(_stream);
         try
         {
             work();

@@ -15,16 +15,16 @@ internal sealed unsafe class GpuKernels : KernelLibrary
 {
     private static readonly ConcurrentDictionary<int, Lazy<GpuKernels>> Cards = new();
 
-    private readonly ConcurrentDictionary<string, nint> functions = new();
-    private readonly int card;
-    private readonly nint context, module;
+    private readonly ConcurrentDictionary<string, nint> _functions = new();
+    private readonly int _card;
+    private readonly nint _context, _module;
 
     private GpuKernels(int card)
     {
-        this.card = card;
-        context = CudaDriver.ContextOf(card);
-        CudaDriver.Enter(context);
-        module = CudaDriver.Load(Compile($"--gpu-architecture={CudaDriver.ArchitectureOf(card)}"));
+        _card = card;
+        _context = CudaDriver.ContextOf(card);
+        CudaDriver.Enter(_context);
+        _module = CudaDriver.Load(Compile($"--gpu-architecture={CudaDriver.ArchitectureOf(card)}"));
     }
 
     /// <summary>Whether the kernels are for such a tensor.</summary>
@@ -35,11 +35,11 @@ internal sealed unsafe class GpuKernels : KernelLibrary
 
     protected override void Launch(string name, uint blocks, uint blockSize, ReadOnlySpan<nint> arguments)
     {
-        nint function = functions.GetOrAdd(name, each => CudaDriver.FunctionOf(module, each));
+        nint function = _functions.GetOrAdd(name, each => CudaDriver.FunctionOf(_module, each));
         // Threads of the backward pass may come here first.
-        CudaDriver.Enter(context);
+        CudaDriver.Enter(_context);
         fixed (nint* first = arguments)
-            CudaDriver.Launch(function, blocks, blockSize, CudaStream.Current(card), (void**)first);
+            CudaDriver.Launch(function, blocks, blockSize, CudaStream.Current(_card), (void**)first);
     }
 
     /// <summary>Machine code of Kernels.cu.</summary>

@@ -5,15 +5,15 @@ namespace PixelCnnCluster.Model.Sampling;
 /// <summary>The images of a job while they are drawn, with the pixels that were given.</summary>
 internal sealed class ByteImages
 {
-    private readonly int count;
-    private readonly int channels;
-    private readonly int size;
-    private readonly bool[]? isGiven;
+    private readonly int _count;
+    private readonly int _channels;
+    private readonly int _size;
+    private readonly bool[]? _isGiven;
 
     /// <exception cref="ArgumentException">The given images or their mask do not have the shape of those that are drawn.</exception>
     public ByteImages(int count, int channels, int size, (Tensor Pixels, Tensor Mask)? given)
     {
-        (this.count, this.channels, this.size) = (count, channels, size);
+        (_count, _channels, _size) = (count, channels, size);
         if (given is not var (pixels, mask))
         {
             Pixels = new byte[count * channels * size * size];
@@ -26,7 +26,7 @@ internal sealed class ByteImages
             throw new ArgumentException($"The mask of given pixels must be booleans [{count} or 1, 1, {size}, {size}].", nameof(given));
         using var scope = NewDisposeScope();
         Pixels = pixels.cpu().contiguous().bytes.ToArray();
-        isGiven = [.. mask.cpu().expand(count, 1, size, size).contiguous().bytes.ToArray().Select(each => each != 0)];
+        _isGiven = [.. mask.cpu().expand(count, 1, size, size).contiguous().bytes.ToArray().Select(each => each != 0)];
     }
 
     /// <summary>[N, C, H, W]</summary>
@@ -35,10 +35,10 @@ internal sealed class ByteImages
     /// <summary>Sets a pixel to the byte nearest to a colour [C] in [-1, 1], unless it is given; the colour becomes that of the byte.</summary>
     public void Settle(int image, int y, int x, Span<float> colour)
     {
-        bool keep = isGiven is not null && isGiven[(((image * size) + y) * size) + x];
-        for (int c = 0; c < channels; c++)
+        bool keep = _isGiven is not null && _isGiven[(((image * _size) + y) * _size) + x];
+        for (int c = 0; c < _channels; c++)
         {
-            ref byte pixel = ref Pixels[(((((image * channels) + c) * size) + y) * size) + x];
+            ref byte pixel = ref Pixels[(((((image * _channels) + c) * _size) + y) * _size) + x];
             pixel = keep ? pixel : ImageScaling.ToByte(colour[c]);
             colour[c] = ImageScaling.FromByte(pixel);
         }
@@ -47,9 +47,9 @@ internal sealed class ByteImages
     /// <summary>[N, C, W]</summary>
     public byte[] Row(int y)
     {
-        byte[] row = new byte[count * channels * size];
-        for (int plane = 0; plane < count * channels; plane++)
-            Pixels.AsSpan(((plane * size) + y) * size, size).CopyTo(row.AsSpan(plane * size));
+        byte[] row = new byte[_count * _channels * _size];
+        for (int plane = 0; plane < _count * _channels; plane++)
+            Pixels.AsSpan(((plane * _size) + y) * _size, _size).CopyTo(row.AsSpan(plane * _size));
         return row;
     }
 }

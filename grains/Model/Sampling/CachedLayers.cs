@@ -19,12 +19,12 @@ internal interface ICachedLayer
 /// <summary>A shifted convolution: the upper half of its filters is applied when a row begins, the lower half column by column.</summary>
 internal sealed class CachedConvolution : ICachedLayer
 {
-    private readonly ShiftedConvolution layer;
-    private readonly RowCache input;
-    private readonly RowCache start;
-    private readonly Matrix? above;
-    private readonly Matrix own;
-    private readonly bool activate;
+    private readonly ShiftedConvolution _layer;
+    private readonly RowCache _input;
+    private readonly RowCache _start;
+    private readonly Matrix? _above;
+    private readonly Matrix _own;
+    private readonly bool _activate;
 
     /// <param name="inputGroups">Groups in which the input's channels come, <paramref name="outputGroups"/> alike.</param>
     /// <param name="bias">[out] or [N, out]; the layer's own if null.</param>
@@ -32,26 +32,26 @@ internal sealed class CachedConvolution : ICachedLayer
     public CachedConvolution(
         RowAllocator space, ShiftedConvolution layer, RowCache input, RowCache output, int inputGroups = 1, int outputGroups = 1, Tensor? bias = null, bool activate = false)
     {
-        (this.layer, this.input, Output, this.activate) = (layer, input, output, activate);
+        (_layer, _input, Output, _activate) = (layer, input, output, activate);
         Tensor weights = layer.Weights.Weight(space.Parameters);
-        start = space.Start(bias ?? space.Parameters[layer.Weights.Bias], outputGroups);
-        above = layer.Reach.Height == 1 ? null : space.Matrix(weights.select(2, 0), inputGroups, outputGroups);
-        own = space.Matrix(weights.select(2, layer.Reach.Height - 1), inputGroups, outputGroups);
+        _start = space.Start(bias ?? space.Parameters[layer.Weights.Bias], outputGroups);
+        _above = layer.Reach.Height == 1 ? null : space.Matrix(weights.select(2, 0), inputGroups, outputGroups);
+        _own = space.Matrix(weights.select(2, layer.Reach.Height - 1), inputGroups, outputGroups);
     }
 
     public RowCache Output { get; }
 
     public void BeginRow(int row)
     {
-        Output.Fill(start);
-        if (above is not null)
-            Output.AddProduct(above, input, Inputs(0, Output.Width), Output.All);
+        Output.Fill(_start);
+        if (_above is not null)
+            Output.AddProduct(_above, _input, Inputs(0, Output.Width), Output.All);
     }
 
-    public void Advance(int first, int count) => Output.AddProduct(own, input, Inputs(first, count), new(first, count), activate);
+    public void Advance(int first, int count) => Output.AddProduct(_own, _input, Inputs(first, count), new(first, count), _activate);
 
     /// <summary>Where the filters begin.</summary>
-    private Columns Inputs(int first, int count) => new((layer.Stride * first) - layer.Padding.Left, count, layer.Stride);
+    private Columns Inputs(int first, int count) => new((_layer.Stride * first) - _layer.Padding.Left, count, _layer.Stride);
 }
 
 /// <summary>What the first layer of a stream sees of the rows above: the convolution's row before, zeros in the first.</summary>
@@ -92,22 +92,22 @@ internal sealed class CachedFirstLeft(CachedShiftDown above, CachedConvolution l
 /// <summary>A gated block of either stream.</summary>
 internal sealed class CachedBlock : ICachedLayer
 {
-    private readonly RowCache input;
-    private readonly RowCache output;
-    private readonly RowCache hidden;
-    private readonly RowCache gated;
-    private readonly CachedConvolution first;
-    private readonly CachedConvolution second;
-    private readonly Shortcut? vertical;
-    private readonly Shortcut? across;
+    private readonly RowCache _input;
+    private readonly RowCache _output;
+    private readonly RowCache _hidden;
+    private readonly RowCache _gated;
+    private readonly CachedConvolution _first;
+    private readonly CachedConvolution _second;
+    private readonly Shortcut? _vertical;
+    private readonly Shortcut? _across;
 
     /// <param name="vertical">For the horizontal stream: the vertical stream's row, known when the row begins.</param>
     /// <param name="across">On the way down: the same stream's row on the way up.</param>
     public CachedBlock(RowAllocator space, GatedBlock block, int filters, Tensor? labels, RowCache input, RowCache output, RowCache? vertical, RowCache? across)
     {
-        (this.input, this.output) = (input, output);
-        hidden = space.ActivatedRows(input.Width, filters);
-        gated = space.Rows(input.Width, filters, 2);
+        (_input, _output) = (input, output);
+        _hidden = space.ActivatedRows(input.Width, filters);
+        _gated = space.Rows(input.Width, filters, 2);
 
         Tensor firstBias = space.Parameters[block.First.Weights.Bias], secondBias = space.Parameters[block.Second.Weights.Bias];
         if (block.Shortcut is { } shortcut)
@@ -117,34 +117,34 @@ internal sealed class CachedBlock : ICachedLayer
             Tensor weights = shortcut.Weights.Weight(space.Parameters).view(filters, space.Expansion, sources.Length, filters);
             Shortcut From(RowCache source) => new(
                 source.Activated!, space.Matrix(weights.select(2, Array.IndexOf(sources, source)).reshape(filters, -1, 1), space.Expansion));
-            (this.vertical, this.across) = (vertical is null ? null : From(vertical), across is null ? null : From(across));
+            (_vertical, _across) = (vertical is null ? null : From(vertical), across is null ? null : From(across));
         }
 
         if (block.ClassBias is { } classBias)
             secondBias = secondBias.Plus(space.Parameters[classBias].index_select(0, labels!));
-        first = new(space, block.First, input.Activated!, hidden, space.Expansion, bias: firstBias, activate: across is null);
-        second = new(space, block.Second, hidden.Activated!, gated, space.Expansion, outputGroups: 2, bias: secondBias);
+        _first = new(space, block.First, input.Activated!, _hidden, space.Expansion, bias: firstBias, activate: across is null);
+        _second = new(space, block.Second, _hidden.Activated!, _gated, space.Expansion, outputGroups: 2, bias: secondBias);
     }
 
     public void BeginRow(int row)
     {
-        first.BeginRow(row);
-        second.BeginRow(row);
-        Add(vertical, 0, output.Width, activate: false);
+        _first.BeginRow(row);
+        _second.BeginRow(row);
+        Add(_vertical, 0, _output.Width, activate: false);
     }
 
     public void Advance(int first, int count)
     {
-        this.first.Advance(first, count);
-        Add(across, first, count, activate: true);
-        second.Advance(first, count);
-        output.Gate(input, gated, first, count);
+        _first.Advance(first, count);
+        Add(_across, first, count, activate: true);
+        _second.Advance(first, count);
+        _output.Gate(_input, _gated, first, count);
     }
 
     private void Add(Shortcut? shortcut, int first, int count, bool activate)
     {
         if (shortcut is not null)
-            hidden.AddProduct(shortcut.Weights, shortcut.Source, new(first, count), new(first, count), activate);
+            _hidden.AddProduct(shortcut.Weights, shortcut.Source, new(first, count), new(first, count), activate);
     }
 
     /// <param name="Source">Activated.</param>
@@ -154,25 +154,25 @@ internal sealed class CachedBlock : ICachedLayer
 /// <summary>A transposed convolution, which takes the position's parity and the coarse pixels that reach there.</summary>
 internal sealed class CachedUpsampling : ICachedLayer
 {
-    private readonly RowCache input;
-    private readonly RowCache output;
-    private readonly RowCache start;
-    private readonly Matrix[][] weights;
-    private int rowParity;
+    private readonly RowCache _input;
+    private readonly RowCache _output;
+    private readonly RowCache _start;
+    private readonly Matrix[][] _weights;
+    private int _rowParity;
 
     public CachedUpsampling(RowAllocator space, ShiftedUpsampling layer, RowCache input, RowCache output)
     {
-        (this.input, this.output) = (input, output);
-        start = space.Start(space.Parameters[layer.Weights.Bias]);
+        (_input, _output) = (input, output);
+        _start = space.Start(space.Parameters[layer.Weights.Bias]);
         Tensor filters = layer.Weights.Weight(space.Parameters).transpose(0, 1);
         Matrix[] OfRow(Tensor row) => [space.Matrix(Taps(row, layer.Crop)), space.Matrix(Taps(row, 1 + layer.Crop))];
-        weights = [OfRow(filters.select(2, 0)), OfRow(filters.select(2, 1))];
+        _weights = [OfRow(filters.select(2, 0)), OfRow(filters.select(2, 1))];
     }
 
     public void BeginRow(int row)
     {
-        rowParity = row % 2;
-        output.Fill(start);
+        _rowParity = row % 2;
+        _output.Fill(_start);
     }
 
     public void Advance(int first, int count)
@@ -180,10 +180,10 @@ internal sealed class CachedUpsampling : ICachedLayer
         for (int column = first; column < first + Math.Min(2, count); column++)
         {
             int both = (first + count - column + 1) / 2;
-            output.AddProduct(weights[rowParity][column % 2], input, new(column / 2, both), new(column, both, 2));
+            _output.AddProduct(_weights[_rowParity][column % 2], _input, new(column / 2, both), new(column, both, 2));
         }
 
-        output.Activate(first, count);
+        _output.Activate(first, count);
     }
 
     /// <summary>Coarse pixel j reaches column 2 j + tap - crop: from the nearest on to the right, every other tap, last first.</summary>

@@ -8,19 +8,19 @@ internal sealed class PixelNoise
 {
     private const float Least = 1e-5f;
 
-    private readonly NetworkShape shape;
-    private readonly float[][] images;
+    private readonly NetworkShape _shape;
+    private readonly float[][] _images;
 
     public PixelNoise(NetworkShape shape, ReadOnlySpan<ulong> seeds)
     {
-        this.shape = shape;
-        images = new float[seeds.Length][];
+        _shape = shape;
+        _images = new float[seeds.Length][];
         for (int i = 0; i < seeds.Length; i++)
-            images[i] = SampleImage(seeds[i]);
+            _images[i] = SampleImage(seeds[i]);
     }
 
     /// <summary>Numbers for each pixel of each image.</summary>
-    public int Length => shape.EnergyDistance ? EnergyHead.NoiseChannels : shape.Mixtures + shape.Channels;
+    public int Length => _shape.EnergyDistance ? EnergyHead.NoiseChannels : _shape.Mixtures + _shape.Channels;
 
     /// <param name="noise">
     /// [N, <see cref="Length"/>]: for <see cref="MixtureLikelihood.Sample"/> Gumbel noise for each component and logistic noise for
@@ -28,20 +28,20 @@ internal sealed class PixelNoise
     /// </param>
     public void Read(int y, int x, Span<float> noise)
     {
-        for (int n = 0; n < images.Length; n++)
-            images[n].AsSpan(((y * shape.Size) + x) * Length, Length).CopyTo(noise[(n * Length)..]);
+        for (int n = 0; n < _images.Length; n++)
+            _images[n].AsSpan(((y * _shape.Size) + x) * Length, Length).CopyTo(noise[(n * Length)..]);
     }
 
     private float[] SampleImage(ulong seed)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(seed >> 1, CPU);
-        float[] noise = MemoryMarshal.Cast<byte, float>(rand([shape.Size, shape.Size, Length], generator: generator).bytes).ToArray();
+        float[] noise = MemoryMarshal.Cast<byte, float>(rand([_shape.Size, _shape.Size, Length], generator: generator).bytes).ToArray();
         for (int i = 0; i < noise.Length; i++)
         {
             float u = Math.Clamp(noise[i], Least, 1 - Least);
-            noise[i] = shape.EnergyDistance ? (2 * noise[i]) - 1
-                : i % Length < shape.Mixtures ? -MathF.Log(-MathF.Log(u))
+            noise[i] = _shape.EnergyDistance ? (2 * noise[i]) - 1
+                : i % Length < _shape.Mixtures ? -MathF.Log(-MathF.Log(u))
                 : MathF.Log(u) - MathF.Log(1 - u);
         }
 

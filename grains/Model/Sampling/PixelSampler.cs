@@ -7,12 +7,12 @@ namespace PixelCnnCluster.Model.Sampling;
 /// </summary>
 public sealed class PixelSampler
 {
-    private readonly IPixelNetwork network;
-    private readonly NetworkShape shape;
-    private readonly Temperatures temperatures;
-    private readonly ByteImages images;
-    private readonly PixelNoise random;
-    private readonly float[] output, noise, colours;
+    private readonly IPixelNetwork _network;
+    private readonly NetworkShape _shape;
+    private readonly Temperatures _temperatures;
+    private readonly ByteImages _images;
+    private readonly PixelNoise _random;
+    private readonly float[] _output, _noise, _colours;
 
     /// <param name="network">An evaluation of the network that has seen no pixel yet.</param>
     /// <param name="seeds">[N]</param>
@@ -22,23 +22,23 @@ public sealed class PixelSampler
     public PixelSampler(
         IPixelNetwork network, NetworkShape shape, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null, Temperatures? temperatures = null)
     {
-        (this.network, this.shape, this.temperatures) = (network, shape, temperatures ?? Temperatures.One);
-        this.temperatures.Check();
-        if (shape.EnergyDistance && this.temperatures != Temperatures.One)
+        (_network, _shape, _temperatures) = (network, shape, temperatures ?? Temperatures.One);
+        _temperatures.Check();
+        if (shape.EnergyDistance && _temperatures != Temperatures.One)
             throw new ArgumentException("A network trained by energy distance has no mixture, so temperatures mean nothing to it.", nameof(temperatures));
         int count = seeds.Length;
-        images = new(count, shape.Channels, shape.Size, given);
-        random = new(shape, seeds);
-        (output, noise, colours) = (new float[count * Outputs], new float[count * random.Length], new float[count * shape.Channels]);
+        _images = new(count, shape.Channels, shape.Size, given);
+        _random = new(shape, seeds);
+        (_output, _noise, _colours) = (new float[count * Outputs], new float[count * _random.Length], new float[count * shape.Channels]);
     }
 
     /// <summary>Rows that are finished.</summary>
     public int Rows { get; private set; }
 
     /// <summary>uint8 [N, C, H, W]; rows that are not finished are as they were given, or zero.</summary>
-    public byte[] Pixels => images.Pixels;
+    public byte[] Pixels => _images.Pixels;
 
-    private int Outputs => shape.EnergyDistance ? shape.Channels : shape.Logits;
+    private int Outputs => _shape.EnergyDistance ? _shape.Channels : _shape.Logits;
 
     /// <summary>Draws whole images.</summary>
     /// <param name="parameters">Usually the Polyak average.</param>
@@ -56,7 +56,7 @@ public sealed class PixelSampler
     /// <returns><see cref="Pixels"/></returns>
     public byte[] SampleAll()
     {
-        while (Rows < shape.Size)
+        while (Rows < _shape.Size)
             SampleRow();
         return Pixels;
     }
@@ -65,27 +65,27 @@ public sealed class PixelSampler
     /// <returns>[N, C, W]</returns>
     public byte[] SampleRow()
     {
-        int y = Rows, count = colours.Length / shape.Channels;
-        network.BeginRow(y);
-        for (int x = 0; x < shape.Size; x++)
+        int y = Rows, count = _colours.Length / _shape.Channels;
+        _network.BeginRow(y);
+        for (int x = 0; x < _shape.Size; x++)
         {
-            random.Read(y, x, noise);
-            network.Evaluate(x, noise, output);
+            _random.Read(y, x, _noise);
+            _network.Evaluate(x, _noise, _output);
             for (int n = 0; n < count; n++)
             {
-                Span<float> colour = colours.AsSpan(n * shape.Channels, shape.Channels);
-                ReadOnlySpan<float> said = output.AsSpan(n * Outputs, Outputs);
-                if (shape.EnergyDistance)
+                Span<float> colour = _colours.AsSpan(n * _shape.Channels, _shape.Channels);
+                ReadOnlySpan<float> said = _output.AsSpan(n * Outputs, Outputs);
+                if (_shape.EnergyDistance)
                     said.CopyTo(colour);
                 else
-                    MixtureLikelihood.Sample(said, noise.AsSpan(n * random.Length, random.Length), temperatures, colour);
-                images.Settle(n, y, x, colour);
+                    MixtureLikelihood.Sample(said, _noise.AsSpan(n * _random.Length, _random.Length), _temperatures, colour);
+                _images.Settle(n, y, x, colour);
             }
 
-            network.Write(colours);
+            _network.Write(_colours);
         }
 
         Rows++;
-        return images.Row(y);
+        return _images.Row(y);
     }
 }

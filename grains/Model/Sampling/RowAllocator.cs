@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Model.Sampling;
 /// <param name="kernels">Null computes on the host.</param>
 internal sealed class RowAllocator(Parameters parameters, int images, Activation activation, KernelLibrary? kernels) : IDisposable
 {
-    private readonly List<Tensor> kept = [];
+    private readonly List<Tensor> _kept = [];
 
     public Parameters Parameters => parameters;
 
@@ -59,7 +59,7 @@ internal sealed class RowAllocator(Parameters parameters, int images, Activation
 
     public void Dispose()
     {
-        foreach (Tensor tensor in kept)
+        foreach (Tensor tensor in _kept)
             tensor.Dispose();
     }
 
@@ -82,7 +82,7 @@ internal sealed class RowAllocator(Parameters parameters, int images, Activation
 
     private Tensor Keep(Tensor tensor)
     {
-        kept.Add(tensor.DetachFromDisposeScope());
+        _kept.Add(tensor.DetachFromDisposeScope());
         return tensor;
     }
 }

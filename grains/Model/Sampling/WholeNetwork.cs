@@ -8,39 +8,39 @@ namespace PixelCnnCluster.Model.Sampling;
 /// </summary>
 public sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images) : IPixelNetwork
 {
-    private readonly Tensor pixels = zeros([images, network.Shape.Channels, network.Shape.Size, network.Shape.Size], device: parameters.Values.device)
+    private readonly Tensor _pixels = zeros([images, network.Shape.Channels, network.Shape.Size, network.Shape.Size], device: parameters.Values.device)
         .DetachFromDisposeScope();
-    private int row;
-    private int column;
+    private int _row;
+    private int _column;
 
-    public void BeginRow(int y) => row = y;
+    public void BeginRow(int y) => _row = y;
 
     public void Evaluate(int x, ReadOnlySpan<float> noise, Span<float> output)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        column = x;
-        var pass = new ForwardContext(parameters) { Labels = labels };
+        _column = x;
+        var context = new ForwardContext(parameters) { Labels = labels };
         if (network.EnergyHead is { } head)
         {
-            Tensor features = At(network.Features(pass, pixels).permute(0, 3, 1, 2)).permute(0, 2, 3, 1);
-            Tensor uniform = tensor(noise.ToArray(), [images, 1, 1, EnergyHead.NoiseChannels], device: pixels.device);
-            RowAllocator.Floats(head.Colours(pass, head.Features.Forward(pass, features), uniform)).CopyTo(output);
+            Tensor features = At(network.Features(context, _pixels).permute(0, 3, 1, 2)).permute(0, 2, 3, 1);
+            Tensor uniform = tensor(noise.ToArray(), [images, 1, 1, EnergyHead.NoiseChannels], device: _pixels.device);
+            RowAllocator.Floats(head.Colours(context, head.Features.Forward(context, features), uniform)).CopyTo(output);
         }
         else
         {
-            RowAllocator.Floats(At(network.Forward(pass, pixels))).CopyTo(output);
+            RowAllocator.Floats(At(network.Forward(context, _pixels))).CopyTo(output);
         }
     }
 
     public void Write(ReadOnlySpan<float> colours)
     {
         using var scope = NewDisposeScope();
-        At(pixels).copy_(tensor(colours.ToArray(), [images, network.Shape.Channels, 1, 1]));
+        At(_pixels).copy_(tensor(colours.ToArray(), [images, network.Shape.Channels, 1, 1]));
     }
 
-    public void Dispose() => pixels.Dispose();
+    public void Dispose() => _pixels.Dispose();
 
     /// <summary>[N, C, H, W] to [N, C, 1, 1].</summary>
-    private Tensor At(Tensor all) => all.narrow(2, row, 1).narrow(3, column, 1);
+    private Tensor At(Tensor all) => all.narrow(2, _row, 1).narrow(3, _column, 1);
 }

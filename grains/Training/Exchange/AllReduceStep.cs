@@ -6,77 +6,77 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed class AllReduceStep
 {
-    private readonly GradientExchange exchange;
-    private readonly OwnPart[] own;
-    private readonly ChunkState[] chunks;
-    private readonly Lock gate = new();
-    private readonly TaskCompletionSource reduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<IReadOnlyList<ReadOnlyMemory<float>>> whole = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int ownMissing, missing;
-    private bool hasBegun;
+    private readonly GradientExchange _exchange;
+    private readonly OwnPart[] _own;
+    private readonly ChunkState[] _chunks;
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _reduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<IReadOnlyList<ReadOnlyMemory<float>>> _whole = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _ownMissing, _missing;
+    private bool _hasBegun;
 
     internal AllReduceStep(GradientExchange exchange, long step)
     {
-        (this.exchange, Step) = (exchange, step);
-        own = [.. exchange.Pools.Select(pool => new OwnPart(new(exchange.Tree, pool, exchange.Wire), exchange.Share.Count))];
-        chunks = [.. exchange.Places.Select(_ => new ChunkState(new(exchange.Tree, exchange.Blocks, exchange.Wire)))];
-        missing = chunks.Length;
-        ownMissing = Enumerable.Range(0, chunks.Length).Count(chunk => exchange.OwnerOf(chunk) == exchange.Rank);
-        if (ownMissing == 0)
-            reduced.SetResult();
+        (_exchange, Step) = (exchange, step);
+        _own = [.. exchange.Pools.Select(pool => new OwnPart(new(exchange.Tree, pool, exchange.Wire), exchange.Share.Count))];
+        _chunks = [.. exchange.Places.Select(_ => new ChunkState(new(exchange.Tree, exchange.Blocks, exchange.Wire)))];
+        _missing = _chunks.Length;
+        _ownMissing = Enumerable.Range(0, _chunks.Length).Count(chunk => exchange.OwnerOf(chunk) == exchange.Rank);
+        if (_ownMissing == 0)
+            _reduced.SetResult();
     }
 
     public long Step { get; }
 
     /// <summary>Cancelled with the generation: nobody needs the sum any more.</summary>
-    public CancellationToken Over => exchange.Over;
+    public CancellationToken Over => _exchange.Over;
 
     /// <summary>Completes when the chunks that this worker owns are summed: from then on it waits for those of others.</summary>
-    public Task Reduced => reduced.Task;
+    public Task Reduced => _reduced.Task;
 
     /// <summary>The parts of the sum over all shards; they are used for other things when this worker begins a later step.</summary>
-    public Task<IReadOnlyList<ReadOnlyMemory<float>>> Whole => whole.Task;
+    public Task<IReadOnlyList<ReadOnlyMemory<float>>> Whole => _whole.Task;
 
     /// <summary>A vector for a part of a shard's gradient.</summary>
-    public Memory<float> Rent(int part) => exchange.Pools[part].Rent();
+    public Memory<float> Rent(int part) => _exchange.Pools[part].Rent();
 
     /// <summary>Adds a part of the gradient of one of this worker's shards, in a vector that was rented for it.</summary>
     public void Add(int part, int shard, Memory<float> gradient)
     {
-        own[part].Sum.Add(new(shard, shard + 1), gradient);
+        _own[part].Sum.Add(new(shard, shard + 1), gradient);
         CountDown(part);
     }
 
     internal void Begin()
     {
-        if (Interlocked.Exchange(ref hasBegun, true))
+        if (Interlocked.Exchange(ref _hasBegun, true))
             return;
-        for (int part = own.Length - 1; part >= 0; part--)
+        for (int part = _own.Length - 1; part >= 0; part--)
             CountDown(part);
     }
 
     internal Memory<float>? Open(ChunkHeader header)
     {
-        ChunkState chunk = chunks[header.Chunk];
+        ChunkState chunk = _chunks[header.Chunk];
         lock (chunk)
         {
             if (chunk.IsDone || chunk.Sum.Has(header.Node))
                 return null;
         }
 
-        ChunkPlace place = exchange.Places[header.Chunk];
-        return header.Kind == ChunkKind.Finished ? place.Of(ResultOf(place.Part)) : exchange.Blocks.Rent()[..place.Length];
+        ChunkPlace place = _exchange.Places[header.Chunk];
+        return header.Kind == ChunkKind.Finished ? place.Of(ResultOf(place.Part)) : _exchange.Blocks.Rent()[..place.Length];
     }
 
     internal void Close(ChunkHeader header, Memory<float> values)
     {
-        ChunkState chunk = chunks[header.Chunk];
+        ChunkState chunk = _chunks[header.Chunk];
         lock (chunk)
         {
             if (header.Kind == ChunkKind.Finished)
                 Finish(header.Chunk, values);
             else if (chunk.IsDone || chunk.Sum.Has(header.Node))
-                exchange.Blocks.Return(values);
+                _exchange.Blocks.Return(values);
             else
                 Add(header.Chunk, header.Node, values, isPooled: true);
         }
@@ -84,14 +84,14 @@ public sealed class AllReduceStep
 
     internal void Cancel()
     {
-        reduced.TrySetCanceled();
-        whole.TrySetCanceled();
+        _reduced.TrySetCanceled();
+        _whole.TrySetCanceled();
     }
 
     /// <summary>Gives the vectors back, when nobody needs the sum any more.</summary>
     internal void Recycle()
     {
-        foreach ((OwnPart part, VectorPool pool) in own.Zip(exchange.Pools))
+        foreach ((OwnPart part, VectorPool pool) in _own.Zip(_exchange.Pools))
         {
             if (part.IsResultRented)
                 pool.Return(part.Result!.Value);
@@ -102,48 +102,48 @@ public sealed class AllReduceStep
     /// <summary>A shard's gradient of a part is there, or the step has begun.</summary>
     private void CountDown(int part)
     {
-        if (Interlocked.Decrement(ref own[part].Missing) == 0)
+        if (Interlocked.Decrement(ref _own[part].Missing) == 0)
             Publish(part);
     }
 
     /// <summary>Sends this worker's sums of a part to the chunks' owners, and adds them to its own chunks.</summary>
     private void Publish(int part)
     {
-        (ShardRange Node, Memory<float> Vector)[] sums = [.. own[part].Sum.Sums];
+        (ShardRange Node, Memory<float> Vector)[] sums = [.. _own[part].Sum.Sums];
         if (sums.Length > 0)
         {
-            lock (gate)
-                own[part].Result ??= sums[0].Vector;
+            lock (_gate)
+                _own[part].Result ??= sums[0].Vector;
         }
 
-        int[] parts = [.. Enumerable.Range(0, chunks.Length).Where(chunk => exchange.Places[chunk].Part == part)];
-        foreach (IGrouping<int, int> owned in parts.ToLookup(exchange.OwnerOf).Where(owned => owned.Key != exchange.Rank))
+        int[] parts = [.. Enumerable.Range(0, _chunks.Length).Where(chunk => _exchange.Places[chunk].Part == part)];
+        foreach (IGrouping<int, int> owned in parts.ToLookup(_exchange.OwnerOf).Where(owned => owned.Key != _exchange.Rank))
         {
-            exchange.SendQueues[owned.Key].Add(
+            _exchange.SendQueues[owned.Key].Add(
                 from chunk in owned
                 from sum in sums
-                select new Chunk(new(Step, ChunkKind.Partial, chunk, sum.Node), exchange.Places[chunk].Of(sum.Vector)),
+                select new Chunk(new(Step, ChunkKind.Partial, chunk, sum.Node), _exchange.Places[chunk].Of(sum.Vector)),
                 // Where it is finished, the owner has this sum, and the finished one lies in its place.
-                isWanted: chunk => !chunks[chunk.Header.Chunk].IsDone, first: false);
+                isWanted: chunk => !_chunks[chunk.Header.Chunk].IsDone, first: false);
         }
 
-        foreach (int chunk in parts.Where(chunk => exchange.OwnerOf(chunk) == exchange.Rank))
+        foreach (int chunk in parts.Where(chunk => _exchange.OwnerOf(chunk) == _exchange.Rank))
         {
-            lock (chunks[chunk])
+            lock (_chunks[chunk])
             {
                 foreach ((ShardRange node, Memory<float> vector) in sums)
-                    Add(chunk, node, exchange.Places[chunk].Of(vector), isPooled: false);
+                    Add(chunk, node, _exchange.Places[chunk].Of(vector), isPooled: false);
             }
         }
     }
 
     private void Add(int chunk, ShardRange node, Memory<float> values, bool isPooled)
     {
-        ChunkState state = chunks[chunk];
+        ChunkState state = _chunks[chunk];
         state.Sum.Add(node, values, isPooled);
         if (!state.Sum.TryGetTotal(out Memory<float> total))
             return;
-        ChunkPlace place = exchange.Places[chunk];
+        ChunkPlace place = _exchange.Places[chunk];
         Memory<float> result = place.Of(ResultOf(place.Part));
         if (result.Span != total.Span)
             total.CopyTo(result);
@@ -153,29 +153,29 @@ public sealed class AllReduceStep
 
     private void Finish(int number, Memory<float> result)
     {
-        if (chunks[number].IsDone)
+        if (_chunks[number].IsDone)
             return;
-        chunks[number].IsDone = true;
-        if (exchange.OwnerOf(number) == exchange.Rank)
+        _chunks[number].IsDone = true;
+        if (_exchange.OwnerOf(number) == _exchange.Rank)
         {
-            foreach (SendQueue outbox in exchange.SendQueues.Where((_, rank) => rank != exchange.Rank))
-                outbox.Add([new(new(Step, ChunkKind.Finished, number, exchange.Tree.Root), result)], isWanted: _ => true, first: true);
-            if (Interlocked.Decrement(ref ownMissing) == 0)
-                reduced.TrySetResult();
+            foreach (SendQueue queue in _exchange.SendQueues.Where((_, rank) => rank != _exchange.Rank))
+                queue.Add([new(new(Step, ChunkKind.Finished, number, _exchange.Tree.Root), result)], isWanted: _ => true, first: true);
+            if (Interlocked.Decrement(ref _ownMissing) == 0)
+                _reduced.TrySetResult();
         }
 
-        if (Interlocked.Decrement(ref missing) == 0)
-            whole.TrySetResult([.. own.Select(part => (ReadOnlyMemory<float>)part.Result!.Value)]);
+        if (Interlocked.Decrement(ref _missing) == 0)
+            _whole.TrySetResult([.. _own.Select(part => (ReadOnlyMemory<float>)part.Result!.Value)]);
     }
 
     private Memory<float> ResultOf(int part)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (own[part].Result is { } result)
+            if (_own[part].Result is { } result)
                 return result;
-            own[part].IsResultRented = true;
-            return (own[part].Result = exchange.Pools[part].Rent()).Value;
+            _own[part].IsResultRented = true;
+            return (_own[part].Result = _exchange.Pools[part].Rent()).Value;
         }
     }
 

@@ -17,11 +17,11 @@ public sealed class GradientExchange
 
     private const int ShortestChunk = 1 << 14;
 
-    private readonly Lock gate = new();
+    private readonly Lock _gate = new();
 
     /// <summary>Rounds whose sums this worker may still read.</summary>
-    private readonly List<AllReduceStep> past = [];
-    private AllReduceStep? round, prepared;
+    private readonly List<AllReduceStep> _past = [];
+    private AllReduceStep? _step, _prepared;
 
     /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
@@ -39,8 +39,8 @@ public sealed class GradientExchange
         SendQueues = [.. Enumerable.Range(0, workers).Select(_ => new SendQueue())];
         over.Register(() =>
         {
-            lock (gate)
-                round?.Cancel();
+            lock (_gate)
+                _step?.Cancel();
         });
     }
 
@@ -74,11 +74,11 @@ public sealed class GradientExchange
     /// <exception cref="OperationCanceledException">See <see cref="Begin"/>.</exception>
     public AllReduceStep Prepare(long step)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (Over.IsCancellationRequested || step < round?.Step)
+            if (Over.IsCancellationRequested || step < _step?.Step)
                 throw IsOver(step);
-            return step == round?.Step ? round : prepared = new(this, step);
+            return step == _step?.Step ? _step : _prepared = new(this, step);
         }
     }
 
@@ -87,11 +87,11 @@ public sealed class GradientExchange
     public AllReduceStep Begin(long step)
     {
         AllReduceStep current;
-        lock (gate)
+        lock (_gate)
         {
             current = RoundOf(step) ?? throw IsOver(step);
-            past.ForEach(round => round.Recycle());
-            past.Clear();
+            _past.ForEach(round => round.Recycle());
+            _past.Clear();
         }
 
         current.Begin();
@@ -128,24 +128,24 @@ public sealed class GradientExchange
     /// <summary>The state of a step's exchange, begun if the step is new; null if it is over.</summary>
     private AllReduceStep? RoundOf(long step)
     {
-        lock (gate)
+        lock (_gate)
         {
             if (Over.IsCancellationRequested)
                 return null;
-            if (round is null || step > round.Step)
+            if (_step is null || step > _step.Step)
             {
-                if (round is not null)
+                if (_step is not null)
                 {
-                    round.Cancel();
-                    past.Add(round);
+                    _step.Cancel();
+                    _past.Add(_step);
                 }
 
-                foreach (SendQueue outbox in SendQueues)
-                    outbox.Clear();
-                (round, prepared) = (prepared?.Step == step ? prepared : new(this, step), null);
+                foreach (SendQueue queue in SendQueues)
+                    queue.Clear();
+                (_step, _prepared) = (_prepared?.Step == step ? _prepared : new(this, step), null);
             }
 
-            return step == round.Step ? round : null;
+            return step == _step.Step ? _step : null;
         }
     }
 

@@ -6,26 +6,26 @@ namespace PixelCnnCluster.Training;
 /// </summary>
 public sealed class SendQueue
 {
-    private readonly Lock gate = new();
-    private readonly List<(Chunk Chunk, Func<bool> IsWanted)> chunks = [];
-    private int next;
-    private TaskCompletionSource? news;
+    private readonly Lock _gate = new();
+    private readonly List<(Chunk Chunk, Func<bool> IsWanted)> _chunks = [];
+    private int _next;
+    private TaskCompletionSource? _news;
 
     /// <summary>Begins again with the first chunk.</summary>
     public void Rewind()
     {
-        lock (gate)
-            next = 0;
+        lock (_gate)
+            _next = 0;
     }
 
     /// <summary>Takes the next chunk, if there is one.</summary>
     public bool TryNext(out Chunk chunk)
     {
-        lock (gate)
+        lock (_gate)
         {
-            while (next < chunks.Count)
+            while (_next < _chunks.Count)
             {
-                (chunk, Func<bool> isWanted) = chunks[next++];
+                (chunk, Func<bool> isWanted) = _chunks[_next++];
                 if (isWanted())
                     return true;
             }
@@ -39,11 +39,11 @@ public sealed class SendQueue
     public async Task NewsAsync(CancellationToken cancel)
     {
         TaskCompletionSource coming;
-        lock (gate)
+        lock (_gate)
         {
-            if (next < chunks.Count)
+            if (_next < _chunks.Count)
                 return;
-            coming = news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            coming = _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         await using CancellationTokenRegistration cancelling = cancel.Register(() => coming.TrySetCanceled(cancel));
@@ -52,10 +52,10 @@ public sealed class SendQueue
 
     internal void Clear()
     {
-        lock (gate)
+        lock (_gate)
         {
-            chunks.Clear();
-            next = 0;
+            _chunks.Clear();
+            _next = 0;
         }
     }
 
@@ -63,11 +63,11 @@ public sealed class SendQueue
     /// <param name="first">Before those that wait: what has just been summed is still in the processor's cache.</param>
     internal void Add(IEnumerable<Chunk> more, Func<Chunk, bool> isWanted, bool first)
     {
-        lock (gate)
+        lock (_gate)
         {
-            chunks.InsertRange(first ? next : chunks.Count, more.Select(chunk => (chunk, (Func<bool>)(() => isWanted(chunk)))));
-            news?.TrySetResult();
-            news = null;
+            _chunks.InsertRange(first ? _next : _chunks.Count, more.Select(chunk => (chunk, (Func<bool>)(() => isWanted(chunk)))));
+            _news?.TrySetResult();
+            _news = null;
         }
     }
 }

@@ -11,13 +11,13 @@ namespace PixelCnnCluster.Training;
 /// <param name="wire">With <see cref="WireFormat.Bf16"/> each node's sum is rounded, so that it is the same whether or not it was sent.</param>
 public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire)
 {
-    private readonly Dictionary<ShardRange, Sum> sums = [];
+    private readonly Dictionary<ShardRange, Sum> _sums = [];
 
     /// <summary>Nodes that are summed and whose siblings have not come.</summary>
-    public IEnumerable<(ShardRange Node, Memory<float> Vector)> Sums => sums.Select(pair => (pair.Key, pair.Value.Vector));
+    public IEnumerable<(ShardRange Node, Memory<float> Vector)> Sums => _sums.Select(pair => (pair.Key, pair.Value.Vector));
 
     /// <summary>Whether a node's sum, or that of a node which it is part of, is here.</summary>
-    public bool Has(ShardRange node) => sums.Keys.Any(sum => sum.Contains(node));
+    public bool Has(ShardRange node) => _sums.Keys.Any(sum => sum.Contains(node));
 
     /// <summary>Adds the sum of a node. The vector becomes this object's own.</summary>
     /// <param name="isPooled">It goes back to the pool when it is not needed any more. Of two vectors the sum is made in one that does not.</param>
@@ -29,11 +29,11 @@ public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire
         {
             Sum sibling;
             ShardRange parent;
-            lock (sums)
+            lock (_sums)
             {
-                if (tree.Parent(node) is not { } above || !sums.Remove(above.Sibling, out sibling))
+                if (tree.Parent(node) is not { } above || !_sums.Remove(above.Sibling, out sibling))
                 {
-                    sums.Add(node, sum);
+                    _sums.Add(node, sum);
                     return;
                 }
 
@@ -52,7 +52,7 @@ public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire
     /// <summary>The sum over all shards, once every one has come.</summary>
     public bool TryGetTotal(out Memory<float> total)
     {
-        bool isWhole = sums.TryGetValue(tree.Root, out Sum sum);
+        bool isWhole = _sums.TryGetValue(tree.Root, out Sum sum);
         total = sum.Vector;
         return isWhole;
     }
@@ -60,9 +60,9 @@ public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire
     /// <summary>Gives back what is left.</summary>
     public void Clear()
     {
-        foreach (Sum sum in sums.Values.Where(sum => sum.IsPooled))
+        foreach (Sum sum in _sums.Values.Where(sum => sum.IsPooled))
             pool.Return(sum.Vector);
-        sums.Clear();
+        _sums.Clear();
     }
 
     private void Round(Sum sum)

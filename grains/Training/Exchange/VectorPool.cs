@@ -8,17 +8,17 @@ namespace PixelCnnCluster.Training;
 /// <param name="allocate">Makes a vector of a length; null for ordinary memory.</param>
 public sealed class VectorPool(int length, Func<int, Memory<float>>? allocate = null)
 {
-    private readonly ConcurrentBag<Memory<float>> free = [];
+    private readonly ConcurrentBag<Memory<float>> _free = [];
 
     /// <summary>A vector with any content.</summary>
-    public Memory<float> Rent() => free.TryTake(out Memory<float> vector) ? vector : allocate?.Invoke(length) ?? GC.AllocateUninitializedArray<float>(length);
+    public Memory<float> Rent() => _free.TryTake(out Memory<float> vector) ? vector : allocate?.Invoke(length) ?? GC.AllocateUninitializedArray<float>(length);
 
     /// <summary>Takes back a vector, or what its user cut it to, that nobody reads or writes any more.</summary>
     public void Return(Memory<float> vector)
     {
         if (MemoryMarshal.TryGetArray(vector, out ArraySegment<float> whole))
-            free.Add(whole.Array);
+            _free.Add(whole.Array);
         else if (MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner))
-            free.Add(owner.Memory);
+            _free.Add(owner.Memory);
     }
 }

@@ -55,9 +55,9 @@ internal static class FilterNorms
     /// <summary>Which filter an element of a tensor belongs to.</summary>
     private readonly struct FilterIndex(long[] shape, int dimension)
     {
-        private readonly int inner = (int)shape.Skip(dimension + 1).Aggregate(1L, (product, side) => product * side);
-        private readonly int count = (int)shape[dimension];
+        private readonly int _inner = (int)shape.Skip(dimension + 1).Aggregate(1L, (product, side) => product * side);
+        private readonly int _count = (int)shape[dimension];
 
-        public int Of(int element) => element / inner % count;
+        public int Of(int element) => element / _inner % _count;
     }
 }

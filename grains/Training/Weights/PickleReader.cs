@@ -24,13 +24,13 @@ internal sealed class PickleReader
         ["BoolStorage"] = "BOOL",
     };
 
-    private readonly byte[] bytes;
-    private readonly List<object?> stack = [];
-    private readonly Stack<int> marks = [];
-    private readonly Dictionary<long, object?> memo = [];
-    private int position;
+    private readonly byte[] _bytes;
+    private readonly List<object?> _stack = [];
+    private readonly Stack<int> _marks = [];
+    private readonly Dictionary<long, object?> _memo = [];
+    private int _position;
 
-    private PickleReader(byte[] bytes) => this.bytes = bytes;
+    private PickleReader(byte[] bytes) => _bytes = bytes;
 
     private enum Known { Dictionary, Tensor, Parameter }
 
@@ -53,37 +53,37 @@ internal sealed class PickleReader
         {
             case PickleCode.Protocol: Take(1); break;
             case PickleCode.Frame: Take(8); break;
-            case PickleCode.Mark: marks.Push(stack.Count); break;
-            case PickleCode.None: stack.Add(null); break;
-            case PickleCode.True: stack.Add(true); break;
-            case PickleCode.False: stack.Add(false); break;
-            case PickleCode.UInt8: stack.Add((long)Take(1)[0]); break;
-            case PickleCode.UInt16: stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
-            case PickleCode.Int32: stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
-            case PickleCode.Long: stack.Add(Long(Take(Take(1)[0]))); break;
-            case PickleCode.Float: stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-            case PickleCode.Text: stack.Add(Encoding.UTF8.GetString(Take(BinaryPrimitives.ReadInt32LittleEndian(Take(4))))); break;
-            case PickleCode.ShortText: stack.Add(Encoding.UTF8.GetString(Take(Take(1)[0]))); break;
-            case PickleCode.EmptyDictionary: stack.Add(new PickledDictionary()); break;
-            case PickleCode.EmptyList: stack.Add(new List<object?>()); break;
-            case PickleCode.EmptyTuple: stack.Add(Array.Empty<object?>()); break;
-            case PickleCode.Tuple: stack.Add(PopMarked()); break;
-            case PickleCode.Tuple1: stack.Add(PopLast(1)); break;
-            case PickleCode.Tuple2: stack.Add(PopLast(2)); break;
-            case PickleCode.Tuple3: stack.Add(PopLast(3)); break;
-            case PickleCode.Put: memo[Take(1)[0]] = Top(); break;
-            case PickleCode.LongPut: memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Top(); break;
-            case PickleCode.Memoize: memo[memo.Count] = Top(); break;
-            case PickleCode.Get: stack.Add(Recall(Take(1)[0])); break;
-            case PickleCode.LongGet: stack.Add(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
+            case PickleCode.Mark: _marks.Push(_stack.Count); break;
+            case PickleCode.None: _stack.Add(null); break;
+            case PickleCode.True: _stack.Add(true); break;
+            case PickleCode.False: _stack.Add(false); break;
+            case PickleCode.UInt8: _stack.Add((long)Take(1)[0]); break;
+            case PickleCode.UInt16: _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
+            case PickleCode.Int32: _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
+            case PickleCode.Long: _stack.Add(Long(Take(Take(1)[0]))); break;
+            case PickleCode.Float: _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
+            case PickleCode.Text: _stack.Add(Encoding.UTF8.GetString(Take(BinaryPrimitives.ReadInt32LittleEndian(Take(4))))); break;
+            case PickleCode.ShortText: _stack.Add(Encoding.UTF8.GetString(Take(Take(1)[0]))); break;
+            case PickleCode.EmptyDictionary: _stack.Add(new PickledDictionary()); break;
+            case PickleCode.EmptyList: _stack.Add(new List<object?>()); break;
+            case PickleCode.EmptyTuple: _stack.Add(Array.Empty<object?>()); break;
+            case PickleCode.Tuple: _stack.Add(PopMarked()); break;
+            case PickleCode.Tuple1: _stack.Add(PopLast(1)); break;
+            case PickleCode.Tuple2: _stack.Add(PopLast(2)); break;
+            case PickleCode.Tuple3: _stack.Add(PopLast(3)); break;
+            case PickleCode.Put: _memo[Take(1)[0]] = Top(); break;
+            case PickleCode.LongPut: _memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Top(); break;
+            case PickleCode.Memoize: _memo[_memo.Count] = Top(); break;
+            case PickleCode.Get: _stack.Add(Recall(Take(1)[0])); break;
+            case PickleCode.LongGet: _stack.Add(Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
             case PickleCode.Append: Extend(PopLast(1)); break;
             case PickleCode.Appends: Extend(PopMarked()); break;
             case PickleCode.SetItem: Fill(PopLast(2)); break;
             case PickleCode.SetItems: Fill(PopMarked()); break;
-            case PickleCode.Global or PickleCode.Instance: stack.Add(Named(Line(), Line())); break;
-            case PickleCode.StackGlobal: stack.Add(PopLast(2) is [string module, string name] ? Named(module, name) : throw Garbled()); break;
-            case PickleCode.PersistentId: stack.Add(Storage(Pop<object?[]>())); break;
-            case PickleCode.Reduce: stack.Add(PopLast(2) is [Known callee, object?[] arguments] ? Call(callee, arguments) : throw Garbled()); break;
+            case PickleCode.Global or PickleCode.Instance: _stack.Add(Named(Line(), Line())); break;
+            case PickleCode.StackGlobal: _stack.Add(PopLast(2) is [string module, string name] ? Named(module, name) : throw Garbled()); break;
+            case PickleCode.PersistentId: _stack.Add(Storage(Pop<object?[]>())); break;
+            case PickleCode.Reduce: _stack.Add(PopLast(2) is [Known callee, object?[] arguments] ? Call(callee, arguments) : throw Garbled()); break;
             case PickleCode.Build when PopLast(1) is [PickledDictionary] && Top() is PickledDictionary: break; // Attributes, such as a state_dict's versions.
             default: throw new InvalidDataException($"its pickle has instruction 0x{(byte)code:x2}, for which a state_dict has no use");
         }
@@ -138,34 +138,34 @@ internal sealed class PickleReader
             dictionary.Items.Add((items[i], items[i + 1]));
     }
 
-    private object? Recall(long place) => memo.TryGetValue(place, out object? value) ? value : throw Garbled();
+    private object? Recall(long place) => _memo.TryGetValue(place, out object? value) ? value : throw Garbled();
 
-    private object? Top() => stack.Count > 0 ? stack[^1] : throw Garbled();
+    private object? Top() => _stack.Count > 0 ? _stack[^1] : throw Garbled();
 
     private T Pop<T>() => PopLast(1)[0] is T value ? value : default(T) is null && typeof(T) == typeof(object) ? default! : throw Garbled();
 
-    private object?[] PopMarked() => marks.TryPop(out int mark) && mark <= stack.Count ? PopLast(stack.Count - mark) : throw Garbled();
+    private object?[] PopMarked() => _marks.TryPop(out int mark) && mark <= _stack.Count ? PopLast(_stack.Count - mark) : throw Garbled();
 
     private object?[] PopLast(int count)
     {
-        if (count > stack.Count)
+        if (count > _stack.Count)
             throw Garbled();
-        object?[] popped = [.. stack[^count..]];
-        stack.RemoveRange(stack.Count - count, count);
+        object?[] popped = [.. _stack[^count..]];
+        _stack.RemoveRange(_stack.Count - count, count);
         return popped;
     }
 
     private ReadOnlySpan<byte> Take(int count)
     {
-        if (count < 0 || count > bytes.Length - position)
+        if (count < 0 || count > _bytes.Length - _position)
             throw new InvalidDataException("its pickle ends early");
-        position += count;
-        return bytes.AsSpan(position - count, count);
+        _position += count;
+        return _bytes.AsSpan(_position - count, count);
     }
 
     private string Line()
     {
-        int length = bytes.AsSpan(position).IndexOf((byte)'\n');
+        int length = _bytes.AsSpan(_position).IndexOf((byte)'\n');
         string line = Encoding.UTF8.GetString(Take(length));
         Take(1);
         return line;

@@ -8,14 +8,14 @@ namespace PixelCnnCluster.Training.Weights;
 /// <summary>Writes what `torch.save` writes for a state_dict of float32 tensors: an OrderedDict by name, each tensor with a storage of its own.</summary>
 internal sealed class PickleWriter
 {
-    private readonly ArrayBufferWriter<byte> pickle = new();
+    private readonly ArrayBufferWriter<byte> _pickle = new();
 
     /// <summary>The tensor at position i lies in the archive's storage i.</summary>
     public static byte[] Write(IReadOnlyList<(string Name, SafeTensor Tensor)> tensors)
     {
         var writer = new PickleWriter();
         writer.Put(PickleCode.Protocol);
-        writer.pickle.Write<byte>([2]);
+        writer._pickle.Write<byte>([2]);
         writer.OrderedDictionary();
         writer.Put(PickleCode.Mark);
         for (int i = 0; i < tensors.Count; i++)
@@ -26,7 +26,7 @@ internal sealed class PickleWriter
 
         writer.Put(PickleCode.SetItems);
         writer.Put(PickleCode.Stop);
-        return writer.pickle.WrittenSpan.ToArray();
+        return writer._pickle.WrittenSpan.ToArray();
     }
 
     /// <summary>torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks)</summary>
@@ -64,7 +64,7 @@ internal sealed class PickleWriter
     private void Global(string module, string name)
     {
         Put(PickleCode.Global);
-        pickle.Write(Encoding.ASCII.GetBytes($"{module}\n{name}\n"));
+        _pickle.Write(Encoding.ASCII.GetBytes($"{module}\n{name}\n"));
     }
 
     private void Numbers(long[] numbers)
@@ -86,15 +86,15 @@ internal sealed class PickleWriter
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         Put(PickleCode.Text);
         Int32(bytes.Length);
-        pickle.Write(bytes);
+        _pickle.Write(bytes);
     }
 
     private void Int32(int number)
     {
         Span<byte> bytes = stackalloc byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, number);
-        pickle.Write(bytes);
+        _pickle.Write(bytes);
     }
 
-    private void Put(PickleCode code) => pickle.Write<byte>([(byte)code]);
+    private void Put(PickleCode code) => _pickle.Write<byte>([(byte)code]);
 }

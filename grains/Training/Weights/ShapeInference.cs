@@ -9,9 +9,9 @@ namespace PixelCnnCluster.Training.Weights;
 /// </summary>
 internal sealed class ShapeInference
 {
-    private readonly IReadOnlyDictionary<string, long[]> weights;
+    private readonly IReadOnlyDictionary<string, long[]> _weights;
 
-    private ShapeInference(IReadOnlyDictionary<string, long[]> weights) => this.weights = weights;
+    private ShapeInference(IReadOnlyDictionary<string, long[]> weights) => _weights = weights;
 
     /// <param name="weights">Shapes by the layers' own names.</param>
     /// <returns>The network for images of unknown size, 0; null where the weights are of no PixelCNN++.</returns>
@@ -20,13 +20,13 @@ internal sealed class ShapeInference
     private NetworkShape? Infer()
     {
         int filters = Most(Sides(0, "u_init", "ul_init.", "downsize.", "up.0.", "up.1.", "up.2.").Where(pair => !pair.Layer.EndsWith(".conv_out", StringComparison.Ordinal)));
-        int blocks = Most(weights.Keys.Where(name => name.StartsWith("up.", StringComparison.Ordinal)).Select(name => name.Split('.'))
+        int blocks = Most(_weights.Keys.Where(name => name.StartsWith("up.", StringComparison.Ordinal)).Select(name => name.Split('.'))
             .Where(name => name is [_, _, _, _, "conv_in" or "conv_out"]).GroupBy(name => (name[1], name[2], name[4]))
             .Select(group => (group.Key.Item3, (long)group.Count())));
         if (filters == 0 || blocks == 0)
             return null;
 
-        bool energy = weights.Keys.Any(name => name.StartsWith("energy.", StringComparison.Ordinal));
+        bool energy = _weights.Keys.Any(name => name.StartsWith("energy.", StringComparison.Ordinal));
         int outputs = Most(energy ? Sides(0, "energy.out") : Sides(0, "out"));
         (int channels, bool coordinates) = (Most(Sides(1, "u_init", "ul_init.")), outputs) switch
         {
@@ -37,15 +37,15 @@ internal sealed class ShapeInference
             _ => (1, false),
         };
         int mixtures = energy || outputs == 0 ? new RunSpec().Mixtures : Math.Max(1, outputs / (channels == 1 ? 3 : 10));
-        int activated = Most(weights.Where(pair => pair.Key.EndsWith(".conv_in", StringComparison.Ordinal) && pair.Value.Length == 4).Select(pair => (pair.Key, pair.Value[1])));
+        int activated = Most(_weights.Where(pair => pair.Key.EndsWith(".conv_in", StringComparison.Ordinal) && pair.Value.Length == 4).Select(pair => (pair.Key, pair.Value[1])));
         return new(
-            channels, Size: 0, Most(weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2).Select(pair => (pair.Key, pair.Value[0]))),
+            channels, Size: 0, Most(_weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2).Select(pair => (pair.Key, pair.Value[0]))),
             blocks, filters, mixtures, activated == filters ? Nonlinearity.Elu : Nonlinearity.ConcatElu, new RunSpec().Dropout, coordinates,
-            weights.Keys.Any(name => name.StartsWith("non_local.", StringComparison.Ordinal)), energy);
+            _weights.Keys.Any(name => name.StartsWith("non_local.", StringComparison.Ordinal)), energy);
     }
 
     /// <summary>One side of the weights of layers whose names begin so.</summary>
-    private IEnumerable<(string Layer, long Side)> Sides(int dimension, params string[] starts) => weights
+    private IEnumerable<(string Layer, long Side)> Sides(int dimension, params string[] starts) => _weights
         .Where(pair => pair.Value.Length > dimension && starts.Any(start => pair.Key.StartsWith(start, StringComparison.Ordinal)))
         .Select(pair => (pair.Key, pair.Value[dimension]));
 

@@ -15,20 +15,20 @@ internal sealed class TorchArchive
     /// <summary>Of a tensor.</summary>
     public const int MostDimensions = 8;
 
-    private readonly ZipArchive zip;
-    private readonly string root;
-    private readonly Dictionary<string, byte[]> storages = [];
-    private long unread;
-    private long unclaimed;
+    private readonly ZipArchive _zip;
+    private readonly string _root;
+    private readonly Dictionary<string, byte[]> _storages = [];
+    private long _unread;
+    private long _unclaimed;
 
     private TorchArchive(ZipArchive zip, long length)
     {
-        this.zip = zip;
-        unread = unclaimed = length;
+        _zip = zip;
+        _unread = _unclaimed = length;
         ZipArchiveEntry[] pickles = [.. zip.Entries.Where(entry => entry.Name == Pickle)];
         if (pickles.Length != 1)
             throw new WeightFileException("is a zip archive but none of PyTorch's; name a file that torch.save wrote");
-        root = pickles[0].FullName[..^Pickle.Length];
+        _root = pickles[0].FullName[..^Pickle.Length];
     }
 
     /// <summary>Whether the file begins as a zip archive does.</summary>
@@ -66,14 +66,14 @@ internal sealed class TorchArchive
         }
     }
 
-    private ZipArchiveEntry? Find(string name) => zip.GetEntry(root + name);
+    private ZipArchiveEntry? Find(string name) => _zip.GetEntry(_root + name);
 
     private byte[] Content(ZipArchiveEntry entry)
     {
         if (entry.CompressedLength != entry.Length)
             throw new WeightFileException($"has a compressed member {entry.FullName}, which torch.save never writes; load it in PyTorch and save it again");
-        unread -= entry.Length;
-        if (unread < 0 || entry.Length > Array.MaxLength)
+        _unread -= entry.Length;
+        if (_unread < 0 || entry.Length > Array.MaxLength)
             throw new InvalidDataException($"its member {entry.FullName} claims more bytes than there are");
         byte[] content = new byte[entry.Length];
         using Stream member = entry.Open();
@@ -84,12 +84,12 @@ internal sealed class TorchArchive
     private SafeTensor Tensor(string name, PickledTensor tensor)
     {
         PickledStorage storage = tensor.Storage;
-        if (!storages.TryGetValue(storage.Key, out byte[]? content))
-            storages[storage.Key] = content = Content(Find("data/" + storage.Key) ?? throw new InvalidDataException($"the storage of {name} is missing"));
+        if (!_storages.TryGetValue(storage.Key, out byte[]? content))
+            _storages[storage.Key] = content = Content(Find("data/" + storage.Key) ?? throw new InvalidDataException($"the storage of {name} is missing"));
         int width = SafeTensors.WidthOf(storage.Type);
         long elements = Elements(name, tensor, content.Length / width);
-        unclaimed -= elements * width;
-        if (unclaimed < 0)
+        _unclaimed -= elements * width;
+        if (_unclaimed < 0)
             throw new WeightFileException("has tensors that share their storages and together claim more bytes than there are; save clones of them");
         byte[] gathered = new byte[elements * width];
         if (elements > 0)

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Training.Weights;
 /// <summary>See <see cref="WeightFiles.Export"/>.</summary>
 internal static class WeightExport
 {
-    public static ExportedWeights Write(ModelInfo card, string outputPath)
+    public static ExportedWeights Write(ModelInfo model, string outputPath)
     {
         bool torch = Path.GetExtension(outputPath) switch
         {
@@ -16,9 +16,9 @@ internal static class WeightExport
             WeightFiles.TorchEnd => true,
             _ => throw new UserErrorException($"{outputPath} ends neither in {WeightFiles.SafeTensorsEnd} nor in {WeightFiles.TorchEnd}; give the output a name that says which of the two it is."),
         };
-        if (Path.GetFullPath(outputPath) == Path.GetFullPath(card.Path))
+        if (Path.GetFullPath(outputPath) == Path.GetFullPath(model.Path))
             throw new UserErrorException($"{outputPath} is the checkpoint itself; give the output another name.");
-        var shape = NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes);
+        var shape = NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes);
         if (torch && NotInPort(shape) is [_, ..] foreign)
         {
             throw new UserErrorException(
@@ -27,18 +27,18 @@ internal static class WeightExport
 
         ParameterLayout layout = new PixelCnn(shape).Layout;
         IReadOnlyList<Layer> layers = Layer.Of(layout);
-        float[] parameters = AverageOf(card, layout);
+        float[] parameters = AverageOf(model, layout);
         if (TensorCheck.NotFinite(layers, parameters) is [_, ..] lost)
-            throw new UserErrorException($"{card.Path} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
+            throw new UserErrorException($"{model.Path} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
         List<(string Name, SafeTensor Tensor)> tensors = Tensors(layers, torch ? new PortFormat() : new PlainFormat(), parameters);
         try
         {
-            return new(outputPath, card.Step, tensors.Count, WholeFile.Write(outputPath, file =>
+            return new(outputPath, model.Step, tensors.Count, WholeFile.Write(outputPath, file =>
             {
                 if (torch)
                     TorchArchive.Write(file, tensors);
                 else
-                    SafeTensors.Write(file, tensors, WeightMetadata.Of(card));
+                    SafeTensors.Write(file, tensors, WeightMetadata.Of(model));
             }));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -59,10 +59,10 @@ internal static class WeightExport
         return tensors;
     }
 
-    private static float[] AverageOf(ModelInfo card, ParameterLayout layout)
+    private static float[] AverageOf(ModelInfo model, ParameterLayout layout)
     {
         using Tensor vector = zeros(layout.Length);
-        Checkpoint.ReadAverage(card, vector, layout);
+        Checkpoint.ReadAverage(model, vector, layout);
         float[] average = new float[layout.Length];
         HostBytes.Read(vector, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(average.AsSpan())));
         return average;

@@ -11,14 +11,14 @@ internal static class WeightMetadata
     private const string Format = "pixelcnn-weights-1";
 
     /// <remarks>Without the places that mean something on one machine alone.</remarks>
-    public static Dictionary<string, string> Of(ModelInfo card) => new()
+    public static Dictionary<string, string> Of(ModelInfo model) => new()
     {
         ["format"] = Format,
-        ["spec"] = (card.Spec with { SaveDir = "", LoadParams = null }).ToJson(),
-        ["channels"] = card.Channels.ToString(CultureInfo.InvariantCulture),
-        ["size"] = card.Size.ToString(CultureInfo.InvariantCulture),
-        ["classes"] = card.Classes.ToString(CultureInfo.InvariantCulture),
-        ["step"] = card.Step.ToString(CultureInfo.InvariantCulture),
+        ["spec"] = (model.Spec with { SaveDir = "", LoadParams = null }).ToJson(),
+        ["channels"] = model.Channels.ToString(CultureInfo.InvariantCulture),
+        ["size"] = model.Size.ToString(CultureInfo.InvariantCulture),
+        ["classes"] = model.Classes.ToString(CultureInfo.InvariantCulture),
+        ["step"] = model.Step.ToString(CultureInfo.InvariantCulture),
     };
 
     /// <returns>Null where the file was written by another program.</returns>

@@ -9,18 +9,18 @@ public sealed class SaveRequestTests
 {
     private static readonly CheckpointSaved Saved = new(7, "step-7", 100, "hash");
 
-    private readonly SaveRequest request = new();
+    private readonly SaveRequest _request = new();
 
     [Fact]
     public async Task All_who_ask_before_it_is_taken_up_get_one_answer_and_later_ones_the_next()
     {
-        Task<CheckpointSaved?> first = request.AskAsync(), second = request.AskAsync();
+        Task<CheckpointSaved?> first = _request.AskAsync(), second = _request.AskAsync();
         var saving = new TaskCompletionSource<CheckpointSaved?>();
-        Assert.True(request.IsPending);
+        Assert.True(_request.IsPending);
 
-        Task answering = request.AnswerAsync(saving.Task);
-        Assert.False(request.IsPending);
-        Task<CheckpointSaved?> third = request.AskAsync();
+        Task answering = _request.AnswerAsync(saving.Task);
+        Assert.False(_request.IsPending);
+        Task<CheckpointSaved?> third = _request.AskAsync();
         saving.SetResult(Saved);
         await answering.Soon("answer");
 
@@ -31,9 +31,9 @@ public sealed class SaveRequestTests
     [Fact]
     public async Task Who_asks_is_told_when_the_checkpoint_could_not_be_made()
     {
-        Task<CheckpointSaved?> asked = request.AskAsync();
+        Task<CheckpointSaved?> asked = _request.AskAsync();
 
-        await request.AnswerAsync(Task.FromException<CheckpointSaved?>(new IOException("No space left on device"))).Soon("answer");
+        await _request.AnswerAsync(Task.FromException<CheckpointSaved?>(new IOException("No space left on device"))).Soon("answer");
 
         Assert.Null(await asked.Soon("answer"));
     }

@@ -9,7 +9,7 @@ internal sealed class JobBench(int seed)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromHours(1);
 
-    private readonly Dictionary<string, PretendedSampler> samplers = [];
+    private readonly Dictionary<string, PretendedSampler> _samplers = [];
 
     public static ModelInfo Model { get; } = new("/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
 
@@ -27,7 +27,7 @@ internal sealed class JobBench(int seed)
     /// <summary>Samplers that no longer answer, or not yet.</summary>
     public HashSet<string> Absent { get; } = [];
 
-    public PretendedSampler this[string name] => samplers[name];
+    public PretendedSampler this[string name] => _samplers[name];
 
     public static SampleJob Sample(int count, int? batch = null) => new(Model, count, batch, Seed: 5, Class: null, 1, 1, Given: null);
 
@@ -41,7 +41,7 @@ internal sealed class JobBench(int seed)
     public JobBench With(params IEnumerable<string> names)
     {
         foreach (string name in names)
-            samplers.Add(name, new(World));
+            _samplers.Add(name, new(World));
         return this;
     }
 
@@ -52,7 +52,7 @@ internal sealed class JobBench(int seed)
             async () =>
             {
                 var coordinator = new JobCoordinator(
-                    Guid.Empty, job, new(() => [.. samplers.Keys.Except(Absent)], Find, ProcessOf), Tell, World.ClockOf(() => true), () => IsWanted);
+                    Guid.Empty, job, new(() => [.. _samplers.Keys.Except(Absent)], Find, ProcessOf), Tell, World.ClockOf(() => true), () => IsWanted);
                 await coordinator.RunAsync();
                 await World.Delay(TimeSpan.FromMinutes(1));
                 return true;
@@ -89,7 +89,7 @@ internal sealed class JobBench(int seed)
         Assert.Equal(Enumerable.Range(0, count).Select(image => (double)image), bits);
     }
 
-    private PretendedSampler Find(string name) => Absent.Contains(name) ? throw new OrleansException($"No silo named {name} is in the cluster.") : samplers[name];
+    private PretendedSampler Find(string name) => Absent.Contains(name) ? throw new OrleansException($"No silo named {name} is in the cluster.") : _samplers[name];
 
     private string? ProcessOf(string name) => Absent.Contains(name) ? null : name;
 
@@ -117,21 +117,21 @@ internal sealed class PretendedSampler(World world) : ISamplerGrain
     /// <summary>Most milliseconds that an answer takes.</summary>
     public int Patience { get; set; } = 300;
 
-    public async Task<SampleRowsResponse> SampleAsync(SampleRowsRequest order, int from)
+    public async Task<SampleRowsResponse> SampleAsync(SampleRowsRequest request, int from)
     {
         await AnswerAsync();
-        int end = Math.Min(world.Random.Next(from, order.Model.Size), from + MostRows - 1) + 1;
-        return new([.. Enumerable.Range(from, end - from).Select(row => JobBench.Row(order.First, order.End, row))]);
+        int end = Math.Min(world.Random.Next(from, request.Model.Size), from + MostRows - 1) + 1;
+        return new([.. Enumerable.Range(from, end - from).Select(row => JobBench.Row(request.First, request.End, row))]);
     }
 
     /// <remarks>The images of a job are made of their numbers.</remarks>
-    public async Task<ImagesScored> ScoreAsync(ScoreRequest order)
+    public async Task<ImagesScored> ScoreAsync(ScoreRequest request)
     {
         await AnswerAsync();
-        IEnumerable<double> bits = order.Images is { } images
-            ? images.Chunk(order.Model.ImageBytes).Select(image => (double)image.Distinct().Single())
-            : Enumerable.Range(order.First, order.End - order.First).Select(image => (double)image);
-        return new(order.First, [.. bits], Maps: null);
+        IEnumerable<double> bits = request.Images is { } images
+            ? images.Chunk(request.Model.ImageBytes).Select(image => (double)image.Distinct().Single())
+            : Enumerable.Range(request.First, request.End - request.First).Select(image => (double)image);
+        return new(request.First, [.. bits], Maps: null);
     }
 
     public async Task<int> CountAsync(DataSetHalf half, ModelInfo model)

@@ -9,15 +9,15 @@ namespace PixelCnnCluster.Tests.Jobs;
 /// <summary>A sampler's device, in time that passes when a test says so, and a checkpoint of a few steps of a run.</summary>
 internal sealed class JobDevice : IDisposable
 {
-    private readonly TempFolder folder = new();
-    private readonly DeviceThreads threads;
+    private readonly TempFolder _folder = new();
+    private readonly DeviceThreads _threads;
 
     public JobDevice(TinyRun run, int threadCount = 1)
     {
         Model = Write(run, "one.safetensors");
-        threads = new(threadCount);
-        Watched = new(threads);
-        Sampler = new(Watched, new TrainedModels(threads, new DataSets(), AllowedFolders.All), new(new(Meters.Name)), Time);
+        _threads = new(threadCount);
+        Watched = new(_threads);
+        Sampler = new(Watched, new TrainedModels(_threads, new DataSets(), AllowedFolders.All), new(new(Meters.Name)), Time);
     }
 
     public ModelInfo Model { get; }
@@ -30,7 +30,7 @@ internal sealed class JobDevice : IDisposable
 
     public ModelInfo Write(TinyRun run, string name)
     {
-        string path = Path.Combine(folder.Path, name);
+        string path = Path.Combine(_folder.Path, name);
         run.Checkpoint().Write(path);
         return ModelInfo.Read(path);
     }
@@ -39,15 +39,15 @@ internal sealed class JobDevice : IDisposable
 
     /// <summary>Draws all rows, asking for the next until there is none.</summary>
     /// <returns>[images, C, H, W]</returns>
-    public async Task<byte[]> SampleAsync(SampleRowsRequest order)
+    public async Task<byte[]> SampleAsync(SampleRowsRequest request)
     {
-        (int size, int channels) = (order.Model.Size, order.Model.Channels);
-        byte[] images = new byte[(order.End - order.First) * order.Model.ImageBytes];
+        (int size, int channels) = (request.Model.Size, request.Model.Channels);
+        byte[] images = new byte[(request.End - request.First) * request.Model.ImageBytes];
         for (int row = 0; row < size;)
         {
-            foreach (byte[] drawn in (await Sampler.SampleAsync(order, row)).Rows)
+            foreach (byte[] drawn in (await Sampler.SampleAsync(request, row)).Rows)
             {
-                for (int plane = 0; plane < (order.End - order.First) * channels; plane++)
+                for (int plane = 0; plane < (request.End - request.First) * channels; plane++)
                     drawn.AsSpan(plane * size, size).CopyTo(images.AsSpan(((plane * size) + row) * size));
                 row++;
             }
@@ -58,22 +58,22 @@ internal sealed class JobDevice : IDisposable
 
     public void Dispose()
     {
-        threads.Dispose();
-        folder.Dispose();
+        _threads.Dispose();
+        _folder.Dispose();
     }
 }
 
 /// <summary>A device whose rows a test hears of, on its thread and while it draws them.</summary>
 internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
 {
-    private int rows;
+    private int _rows;
 
     public string Description => threads.Description;
 
     public TimeSpan BusyFor => threads.BusyFor;
 
     /// <summary>Rows that were drawn, of all drawings.</summary>
-    public int Rows => Volatile.Read(ref rows);
+    public int Rows => Volatile.Read(ref _rows);
 
     /// <summary>Called after each row with the number of rows so far, before anything else can come to the device.</summary>
     public Action<int> Sampled { get; set; } = _ => { };
@@ -82,7 +82,7 @@ internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
     {
         T result = work();
         if (result is byte[])
-            Sampled(Interlocked.Increment(ref rows));
+            Sampled(Interlocked.Increment(ref _rows));
         return result;
     });
 
@@ -91,11 +91,11 @@ internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
 
 internal sealed class PassingTime : TimeProvider
 {
-    private long ticks;
+    private long _ticks;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp() => Interlocked.Read(ref ticks);
+    public override long GetTimestamp() => Interlocked.Read(ref _ticks);
 
-    public void Pass(TimeSpan time) => Interlocked.Add(ref ticks, time.Ticks);
+    public void Pass(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
 }

@@ -12,9 +12,9 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
 
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(16), Timeout = TimeSpan.FromSeconds(60);
 
-    private readonly Trained trained;
+    private readonly Trained _trained;
 
-    public SamplerServiceTests(Trained trained) => this.trained = trained;
+    public SamplerServiceTests(Trained trained) => _trained = trained;
 
     [Theory]
     [InlineData(1, 1, false, Objective.Likelihood)]
@@ -22,7 +22,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [InlineData(2, 1, true, Objective.EnergyDistance)]
     public async Task A_job_draws_what_training_drew(int threads, int channels, bool classes, Objective objective)
     {
-        TinyRun run = trained.For(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
+        TinyRun run = _trained.For(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
         using JobDevice device = new(run, threads);
         Assert.Equal(run.On(() => run.Replica.Sample(0, 5)), await device.SampleAsync(device.Order(0, 5)));
         Assert.Equal(run.On(() => run.Replica.Sample(3, 4)), await device.SampleAsync(device.Order(3, 4)));
@@ -32,7 +32,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     public async Task Any_partition_gives_the_same_images()
     {
         const int Images = 6;
-        TinyRun run = trained.For(TinyRun.Small);
+        TinyRun run = _trained.For(TinyRun.Small);
         using JobDevice device = new(run, threadCount: 2);
         int bytes = device.Model.ImageBytes;
         byte[] whole = await device.SampleAsync(device.Order(0, Images));
@@ -51,24 +51,24 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task A_repeated_call_gives_the_rows_again_from_any_on_and_draws_none_twice()
     {
-        TinyRun run = trained.For(TinyRun.Small);
+        TinyRun run = _trained.For(TinyRun.Small);
         using JobDevice device = new(run);
-        SampleRowsRequest order = device.Order(0, 2);
-        await device.SampleAsync(order);
-        IReadOnlyList<byte[]> all = (await device.Sampler.SampleAsync(order, 0)).Rows;
+        SampleRowsRequest request = device.Order(0, 2);
+        await device.SampleAsync(request);
+        IReadOnlyList<byte[]> all = (await device.Sampler.SampleAsync(request, 0)).Rows;
         Assert.Equal(Size, all.Count);
         for (int from = 0; from < Size; from++)
-            Assert.Equal(all.Skip(from), (await device.Sampler.SampleAsync(order, from)).Rows);
+            Assert.Equal(all.Skip(from), (await device.Sampler.SampleAsync(request, from)).Rows);
         Assert.Equal(Size, device.Watched.Rows);
         // Another sampler that goes on where one was lost.
-        Assert.Equal(all[5], (await device.Sampler.SampleAsync(order with { Job = Guid.NewGuid() }, 5)).Rows[0]);
+        Assert.Equal(all[5], (await device.Sampler.SampleAsync(request with { Job = Guid.NewGuid() }, 5)).Rows[0]);
     }
 
     /// <summary>As when a job is begun again on fewer samplers.</summary>
     [Fact]
     public async Task A_job_that_is_cut_anew_gets_rows_and_scores_of_all_its_images()
     {
-        TinyRun run = trained.For(TinyRun.Small);
+        TinyRun run = _trained.For(TinyRun.Small);
         using JobDevice device = new(run);
         SampleRowsRequest narrow = device.Order(0, 2), wide = narrow with { End = 3 };
         await device.SampleAsync(narrow);
@@ -83,13 +83,13 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [InlineData(3)]
     public async Task Given_pixels_stay_and_the_others_are_drawn(int channels)
     {
-        TinyRun run = trained.For(TinyRun.Small, channels);
+        TinyRun run = _trained.For(TinyRun.Small, channels);
         using JobDevice device = new(run, threadCount: 2);
-        SampleRowsRequest order = device.Order(4, 7);
+        SampleRowsRequest request = device.Order(4, 7);
         byte[] given = new byte[3 * device.Model.ImageBytes];
         new Random(1).NextBytes(given);
         bool[] mask = [.. Enumerable.Range(0, Size * Size).Select(i => i % Size < 4)];
-        byte[] drawn = await device.SampleAsync(order with { Given = given, Mask = mask }), free = await device.SampleAsync(order with { Job = Guid.NewGuid() });
+        byte[] drawn = await device.SampleAsync(request with { Given = given, Mask = mask }), free = await device.SampleAsync(request with { Job = Guid.NewGuid() });
         int[] kept = [.. Enumerable.Range(0, given.Length).Where(i => mask[i % mask.Length])];
         Assert.Equal(kept.Select(i => given[i]), kept.Select(i => drawn[i]));
         Assert.InRange(Enumerable.Range(0, given.Length).Except(kept).Count(i => given[i] != drawn[i]), given.Length / 4, given.Length);
@@ -101,14 +101,14 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task The_class_and_the_temperatures_are_those_of_the_order()
     {
-        TinyRun run = trained.For(TinyRun.Small with { ClassConditional = true });
+        TinyRun run = _trained.For(TinyRun.Small with { ClassConditional = true });
         using JobDevice device = new(run);
-        SampleRowsRequest order = device.Order(0, 2);
+        SampleRowsRequest request = device.Order(0, 2);
         int bytes = device.Model.ImageBytes;
-        byte[] turns = await device.SampleAsync(order), ones = await SampleAsync(order with { Class = 1 }), noughts = await SampleAsync(order with { Class = 0 });
+        byte[] turns = await device.SampleAsync(request), ones = await SampleAsync(request with { Class = 1 }), noughts = await SampleAsync(request with { Class = 0 });
         Assert.Equal(turns, noughts[..bytes].Concat(ones[bytes..]));
         Assert.NotEqual(ones, noughts);
-        Assert.NotEqual(turns, await SampleAsync(order with { MixtureTemperature = 0, LogisticTemperature = 0 }));
+        Assert.NotEqual(turns, await SampleAsync(request with { MixtureTemperature = 0, LogisticTemperature = 0 }));
 
         Task<byte[]> SampleAsync(SampleRowsRequest other) => device.SampleAsync(other with { Job = Guid.NewGuid() });
     }
@@ -116,7 +116,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task Other_work_comes_to_the_device_between_rows()
     {
-        TinyRun run = trained.For(TinyRun.Small);
+        TinyRun run = _trained.For(TinyRun.Small);
         using JobDevice device = new(run);
         List<string> order = [];
         List<Task> steps = [];
@@ -138,7 +138,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task A_drawing_does_not_need_its_model_any_more_when_another_is_loaded()
     {
-        TinyRun run = trained.For(TinyRun.Small), other = trained.For(TinyRun.Small with { Seed = 3 });
+        TinyRun run = _trained.For(TinyRun.Small), other = _trained.For(TinyRun.Small with { Seed = 3 });
         using JobDevice device = new(run, threadCount: 2);
         ModelInfo second = device.Write(other, "two.safetensors");
         Task<byte[]>? between = null;
@@ -150,9 +150,9 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task A_drawing_that_nobody_asks_for_stops_and_is_done_anew_when_somebody_does()
     {
-        TinyRun run = trained.For(TinyRun.Small);
+        TinyRun run = _trained.For(TinyRun.Small);
         using JobDevice device = new(run);
-        SampleRowsRequest order = device.Order(0, 2);
+        SampleRowsRequest request = device.Order(0, 2);
         TaskCompletionSource asked = new();
         device.Watched.Sampled = row =>
         {
@@ -160,26 +160,26 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
             if (row == 3)
                 device.Time.Pass(IdleTimeout);
         };
-        Task<SampleRowsResponse> answer = device.Sampler.SampleAsync(order, 5);
+        Task<SampleRowsResponse> answer = device.Sampler.SampleAsync(request, 5);
         asked.SetResult();
         await Assert.ThrowsAsync<StaleOrderException>(() => answer.Soon("answer of the drawing"));
         Assert.Equal(3, device.Watched.Rows);
         // As if somebody had asked a moment before the drawing was given up.
         device.Time.Pass(-IdleTimeout);
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(order).Soon("new drawing"));
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(request).Soon("new drawing"));
         Assert.Equal(3 + Size, device.Watched.Rows);
     }
 
     /// <summary>Runs of two steps, each trained once for all tests.</summary>
     public sealed class Trained : IDisposable
     {
-        private readonly Dictionary<(RunSpec Spec, int Channels), TinyRun> runs = [];
+        private readonly Dictionary<(RunSpec Spec, int Channels), TinyRun> _runs = [];
 
         internal TinyRun For(RunSpec spec, int channels = 1)
         {
-            if (!runs.TryGetValue((spec, channels), out TinyRun? run))
+            if (!_runs.TryGetValue((spec, channels), out TinyRun? run))
             {
-                runs[(spec, channels)] = run = TinyRun.Start(spec, channels: channels);
+                _runs[(spec, channels)] = run = TinyRun.Start(spec, channels: channels);
                 run.Steps(2);
             }
 
@@ -188,7 +188,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
 
         public void Dispose()
         {
-            foreach (TinyRun run in runs.Values)
+            foreach (TinyRun run in _runs.Values)
                 run.Dispose();
         }
     }

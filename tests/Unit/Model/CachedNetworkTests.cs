@@ -117,9 +117,9 @@ public sealed class CachedNetworkTests
     /// <summary>What the network says of whole images, [images, H, W, outputs].</summary>
     private static Tensor Outputs(SamplingNetwork model, Tensor images, Tensor noise)
     {
-        var pass = new ForwardContext(model.Parameters) { Labels = model.Labels(0, Images) };
+        var context = new ForwardContext(model.Parameters) { Labels = model.Labels(0, Images) };
         return model.Network.EnergyHead is { } head
-            ? head.Colours(pass, head.Features.Forward(pass, model.Network.Features(pass, images)), noise)
-            : model.Network.Forward(pass, images).permute(0, 2, 3, 1);
+            ? head.Colours(context, head.Features.Forward(context, model.Network.Features(context, images)), noise)
+            : model.Network.Forward(context, images).permute(0, 2, 3, 1);
     }
 }

@@ -11,14 +11,14 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
 {
     private static readonly Lazy<nint> Library = new(Compile);
 
-    private readonly delegate* unmanaged<byte*, uint, uint, nint*, int, int> run =
+    private readonly delegate* unmanaged<byte*, uint, uint, nint*, int, int> _run =
         (delegate* unmanaged<byte*, uint, uint, nint*, int, int>)NativeLibrary.GetExport(Library.Value, "emulate");
 
     protected override void Launch(string name, uint blocks, uint blockSize, ReadOnlySpan<nint> arguments)
     {
         fixed (byte* text = Encoding.ASCII.GetBytes(name + '\0'))
         fixed (nint* first = arguments)
-            Assert.True(run(text, blocks, blockSize, first, arguments.Length) == 0, $"Kernels.cu has no kernel {name} with {arguments.Length} parameters.");
+            Assert.True(_run(text, blocks, blockSize, first, arguments.Length) == 0, $"Kernels.cu has no kernel {name} with {arguments.Length} parameters.");
     }
 
     private static nint Compile()

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Tests.Model;
 [Trait("Needs", "processes")]
 public sealed class KernelTests
 {
-    private readonly EmulatedKernels kernels = new();
+    private readonly EmulatedKernels _kernels = new();
 
     public static TheoryData<bool, int, double> Activations => new()
     {
@@ -28,8 +28,8 @@ public sealed class KernelTests
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor given = input.detach().to_type(type), output = full(expected.shape, float.NaN, type), back = full(input.shape, float.NaN, type);
         uint[] numbers = new FusedConcatElu.Rows(input.shape, padding, dropout).Numbers;
-        kernels.ForEach("concat_elu", type, output.numel() / 2, [given, key, output], numbers);
-        kernels.ForEach("concat_elu_backward", type, given.numel(), [given, key, slope.to_type(type), back], numbers);
+        _kernels.ForEach("concat_elu", type, output.numel() / 2, [given, key, output], numbers);
+        _kernels.ForEach("concat_elu_backward", type, given.numel(), [given, key, slope.to_type(type), back], numbers);
         AssertNear(expected, output, bf16);
         AssertNear(input.grad!, back, bf16);
     }
@@ -46,8 +46,8 @@ public sealed class KernelTests
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor given = gated.detach().to_type(type), output = full(x.shape, float.NaN, type), back = full(gated.shape, float.NaN, type);
-        kernels.ForEach("gate", type, x.numel(), [x.detach().to_type(type), given, output], 20);
-        kernels.ForEach("gate_backward", type, x.numel(), [given, slope.to_type(type), back], 20);
+        _kernels.ForEach("gate", type, x.numel(), [x.detach().to_type(type), given, output], 20);
+        _kernels.ForEach("gate_backward", type, x.numel(), [given, slope.to_type(type), back], 20);
         AssertNear(expected, output, bf16);
         AssertNear(gated.grad!, back, bf16);
     }
@@ -70,8 +70,8 @@ public sealed class KernelTests
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor v = direction.detach(), g = scale.detach(), output = full(shape, float.NaN, type), toDirection = full(shape, float.NaN), toScale = full([filters], float.NaN);
-        kernels.ForBlocks("weight", type, filters, KernelLibrary.BlockSize, [v, g, output], FusedWeight.Numbers(v, outputDimension));
-        kernels.ForBlocks("weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale], FusedWeight.Numbers(v, outputDimension));
+        _kernels.ForBlocks("weight", type, filters, KernelLibrary.BlockSize, [v, g, output], FusedWeight.Numbers(v, outputDimension));
+        _kernels.ForBlocks("weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale], FusedWeight.Numbers(v, outputDimension));
         AssertNear(expected, output, bf16);
         AssertNear(direction.grad!, toDirection, bf16: false);
         AssertNear(scale.grad!, toScale, bf16: false);

@@ -49,8 +49,8 @@ public sealed class NetworkTests
         using var scope = NewDisposeScope();
         using var none = no_grad();
         using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Nonlinearity = nonlinearity, EnergyDistance = energyDistance });
-        var pass = new ForwardContext(network.Parameters) { Dropout = true, MaskKeys = ForwardContext.MaskKeysOf(5, network.Network.Masks) };
-        Assert.Throws<InvalidOperationException>(() => network.Network.Forward(pass, network.Images(1)));
+        var context = new ForwardContext(network.Parameters) { Dropout = true, MaskKeys = ForwardContext.MaskKeysOf(5, network.Network.Masks) };
+        Assert.Throws<InvalidOperationException>(() => network.Network.Forward(context, network.Images(1)));
     }
 
     /// <summary>The sampler takes them one by one, and rows above do without those below.</summary>

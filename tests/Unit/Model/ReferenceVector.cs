@@ -10,11 +10,11 @@ namespace PixelCnnCluster.Tests.Model;
 /// <summary>A small network with what an independent implementation computed with it.</summary>
 public sealed class ReferenceVector : IDisposable
 {
-    private readonly IReadOnlyDictionary<string, SafeTensor> tensors;
+    private readonly IReadOnlyDictionary<string, SafeTensor> _tensors;
 
     private ReferenceVector(string path)
     {
-        (tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
+        (_tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
         int Number(string key) => int.Parse(metadata[key], CultureInfo.InvariantCulture);
         Network = new(new NetworkShape(
             Number("channels"), Number("height"), Classes: 0, Number("resnets"), Number("filters"), Number("mixtures"),
@@ -45,7 +45,7 @@ public sealed class ReferenceVector : IDisposable
     {
         get
         {
-            SafeTensor stored = tensors[name];
+            SafeTensor stored = _tensors[name];
             return stored.Type == "U8"
                 ? tensor(stored.Data.ToArray(), stored.Shape, ScalarType.Byte)
                 : tensor(MemoryMarshal.Cast<byte, float>(stored.Data.Span).ToArray(), stored.Shape);

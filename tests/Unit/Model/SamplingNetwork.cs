@@ -12,7 +12,7 @@ public sealed class SamplingNetwork : IDisposable
         Channels: 1, Size: 8, Classes: 0, Blocks: 1, Filters: 6, Mixtures: 3, Nonlinearity.ConcatElu, Dropout: 0.5,
         CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
 
-    private readonly Tensor values;
+    private readonly Tensor _values;
 
     public SamplingNetwork(NetworkShape shape)
     {
@@ -22,8 +22,8 @@ public sealed class SamplingNetwork : IDisposable
         set_num_threads(1);
         Network = new(shape);
         using var generator = new Generator(1, CPU);
-        values = randn(Network.Layout.Length, generator: generator).Times(0.5).DetachFromDisposeScope();
-        Parameters = new(Network.Layout, values);
+        _values = randn(Network.Layout.Length, generator: generator).Times(0.5).DetachFromDisposeScope();
+        Parameters = new(Network.Layout, _values);
     }
 
     public PixelCnn Network { get; }
@@ -45,6 +45,6 @@ public sealed class SamplingNetwork : IDisposable
     public void Dispose()
     {
         Parameters.Dispose();
-        values.Dispose();
+        _values.Dispose();
     }
 }

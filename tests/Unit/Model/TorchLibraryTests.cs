@@ -7,11 +7,11 @@ namespace PixelCnnCluster.Tests.Model;
 /// <summary>A PyTorch that does not fit is refused before anything of it is loaded, with a sentence that names the remedy.</summary>
 public sealed class TorchLibraryTests : IDisposable
 {
-    private readonly TempFolder folder = new();
+    private readonly TempFolder _folder = new();
 
-    private string Libraries => Path.Combine(folder.Path, "torch", "lib");
+    private string Libraries => Path.Combine(_folder.Path, "torch", "lib");
 
-    private string Program => Path.Combine(folder.Path, "program");
+    private string Program => Path.Combine(_folder.Path, "program");
 
     public TorchLibraryTests()
     {
@@ -22,7 +22,7 @@ public sealed class TorchLibraryTests : IDisposable
         File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), "from typing import Optional\n__version__ = '2.10.1+cu128'\ndebug = False\n");
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Theory]
     [InlineData("2.10.1+cu128")]

@@ -16,24 +16,24 @@ public sealed class PeerListenerTests : IAsyncLifetime
     private static readonly PeerGreeting Greeting = new("run", 3, "second", Guid.Empty);
 
     /// <summary>Four floats in two chunks, of which the first worker owns the first.</summary>
-    private readonly GradientExchange exchange;
-    private readonly CancellationTokenSource over = new();
-    private readonly Warnings warnings = new();
-    private readonly PeerListener listener;
+    private readonly GradientExchange _exchange;
+    private readonly CancellationTokenSource _over = new();
+    private readonly Warnings _warnings = new();
+    private readonly PeerListener _listener;
 
     public PeerListenerTests()
     {
-        exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32, over: over.Token);
-        listener = new(new(IPAddress.Loopback, 0), certificates: null, greeting => greeting == Greeting ? exchange : null, warnings);
+        _exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32, over: _over.Token);
+        _listener = new(new(IPAddress.Loopback, 0), certificates: null, greeting => greeting == Greeting ? _exchange : null, _warnings);
     }
 
-    public async ValueTask InitializeAsync() => await listener.StartAsync(TestContext.Current.CancellationToken);
+    public async ValueTask InitializeAsync() => await _listener.StartAsync(TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await listener.StopAsync(TestContext.Current.CancellationToken);
-        listener.Dispose();
-        over.Dispose();
+        await _listener.StopAsync(TestContext.Current.CancellationToken);
+        _listener.Dispose();
+        _over.Dispose();
     }
 
     [Theory]
@@ -74,11 +74,11 @@ public sealed class PeerListenerTests : IAsyncLifetime
     [Fact]
     public async Task Of_a_peers_connections_the_newest_counts_and_those_before_are_ended()
     {
-        (Socket peer, AllReduceStep round) = await StuckAsync();
+        (Socket peer, AllReduceStep step) = await StuckAsync();
         using Socket stuck = peer, next = await ConnectAsync();
         await EndAsync(stuck);
         await next.SendAsync(SecondWorker.Sends(WireFormat.Float32), TestContext.Current.CancellationToken);
-        Assert.Equal(SecondWorker.Sum, await SumAsync(round));
+        Assert.Equal(SecondWorker.Sum, await SumAsync(step));
     }
 
     [Fact]
@@ -94,35 +94,35 @@ public sealed class PeerListenerTests : IAsyncLifetime
         await wrong.SendAsync(SecondWorker.Bytes(new(new(0, ChunkKind.Finished, 0, new(0, 2)), new float[] { 1, 1 }), WireFormat.Float32), TestContext.Current.CancellationToken);
         await EndAsync(wrong);
         // None of the three was merely silent for too long.
-        Assert.Equal(3, warnings.Texts.Count);
+        Assert.Equal(3, _warnings.Texts.Count);
     }
 
     [Fact]
     public async Task A_connection_ends_with_its_generation()
     {
         using Socket peer = (await StuckAsync()).Peer;
-        await over.CancelAsync();
+        await _over.CancelAsync();
         await EndAsync(peer);
     }
 
     /// <summary>A connection on which a step's last byte does not come, and the step that waits for it.</summary>
     private async Task<(Socket Peer, AllReduceStep Round)> StuckAsync()
     {
-        AllReduceStep round = SecondWorker.Meets(exchange);
+        AllReduceStep step = SecondWorker.Meets(_exchange);
         Socket peer = await ConnectAsync();
         await peer.SendAsync(SecondWorker.Sends(WireFormat.Float32).AsMemory(..^1), TestContext.Current.CancellationToken);
-        await round.Reduced.Soon("reduced part");
-        return (peer, round);
+        await step.Reduced.Soon("reduced part");
+        return (peer, step);
     }
 
-    private static async Task<float[]> SumAsync(AllReduceStep round) => (await round.Whole.Soon("sum"))[0].ToArray();
+    private static async Task<float[]> SumAsync(AllReduceStep step) => (await step.Whole.Soon("sum"))[0].ToArray();
 
     private Task<Socket> ConnectAsync(PeerGreeting? greeting = null) => ConnectAsync((greeting ?? Greeting).ToBytes());
 
     private async Task<Socket> ConnectAsync(byte[] words)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPEndPoint.Parse(listener.Address!), TestContext.Current.CancellationToken);
+        await socket.ConnectAsync(IPEndPoint.Parse(_listener.Address!), TestContext.Current.CancellationToken);
         await socket.SendAsync(words, TestContext.Current.CancellationToken);
         return socket;
     }

@@ -7,11 +7,11 @@ namespace PixelCnnCluster.Tests.Pictures;
 
 public sealed class NpzFileTests : IDisposable
 {
-    private readonly TempFolder temp = new();
+    private readonly TempFolder _temp = new();
 
-    private string File1 => Path.Combine(temp.Path, "samples.npz");
+    private string File1 => Path.Combine(_temp.Path, "samples.npz");
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose() => _temp.Dispose();
 
     [Fact]
     public void Images_are_bytes_with_their_channels_last()

@@ -8,7 +8,7 @@ public sealed class PictureDiskTests : IDisposable
 {
     private static readonly ImageStack Images = new(Formats.Pixels(4, 3072), Count: 4, Channels: 3, Size: 32);
 
-    private readonly TempFolder temp = new();
+    private readonly TempFolder _temp = new();
 
     public static TheoryData<string, Action<string>> Writers => new()
     {
@@ -17,27 +17,27 @@ public sealed class PictureDiskTests : IDisposable
         { "images.npz", path => NpzFile.Write(path, Images, [1, 2, 3, 4]) },
     };
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose() => _temp.Dispose();
 
     [Theory]
     [MemberData(nameof(Writers), DisableDiscoveryEnumeration = true)]
     public void A_full_disk_leaves_what_was_there(string name, Action<string> write)
     {
         byte[] before = [1, 2, 3];
-        string path = temp.Write(name, before);
+        string path = _temp.Write(name, before);
         File.CreateSymbolicLink(WholeFile.PartOf(path), "/dev/full");
 
         Assert.Throws<IOException>(() => write(path));
 
         Assert.Equal(before, File.ReadAllBytes(path));
-        Assert.Equal([path], Directory.GetFiles(temp.Path));
+        Assert.Equal([path], Directory.GetFiles(_temp.Path));
     }
 
     [Theory]
     [MemberData(nameof(Writers), DisableDiscoveryEnumeration = true)]
     public void A_new_file_takes_the_place_of_the_old(string name, Action<string> write)
     {
-        string path = temp.Write(name, new byte[100_000]);
+        string path = _temp.Write(name, new byte[100_000]);
 
         write(path);
 
@@ -45,19 +45,19 @@ public sealed class PictureDiskTests : IDisposable
         write(path);
         Assert.Equal(first, File.ReadAllBytes(path));
         Assert.Contains(first, value => value != 0);
-        Assert.Equal([path], Directory.GetFiles(temp.Path));
+        Assert.Equal([path], Directory.GetFiles(_temp.Path));
     }
 
     [Theory]
     [MemberData(nameof(Writers), DisableDiscoveryEnumeration = true)]
     public void A_folder_in_the_way_is_an_error_of_the_disk(string name, Action<string> write)
     {
-        string path = Path.Combine(temp.Path, name);
+        string path = Path.Combine(_temp.Path, name);
         Directory.CreateDirectory(path);
 
         Exception fault = Assert.ThrowsAny<Exception>(() => write(path));
 
         Assert.True(fault is IOException or UnauthorizedAccessException, fault.ToString());
-        Assert.Empty(Directory.GetFiles(temp.Path));
+        Assert.Empty(Directory.GetFiles(_temp.Path));
     }
 }

@@ -6,9 +6,9 @@ namespace PixelCnnCluster.Tests.Pictures;
 
 public sealed class PictureFileTests : IDisposable
 {
-    private readonly TempFolder temp = new();
+    private readonly TempFolder _temp = new();
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose() => _temp.Dispose();
 
     [Theory]
     [InlineData(1, 16)]
@@ -18,7 +18,7 @@ public sealed class PictureFileTests : IDisposable
     {
         // All levels, so that no colour space or premultiplication goes unseen.
         byte[] image = Formats.Pixels(1, channels * size * size);
-        string path = Path.Combine(temp.Path, "deep/out.png");
+        string path = Path.Combine(_temp.Path, "deep/out.png");
 
         PictureFile.Write(path, image, channels, size);
 
@@ -44,7 +44,7 @@ public sealed class PictureFileTests : IDisposable
     public void A_grey_image_serves_both_kinds_of_models()
     {
         byte[] grey = Formats.Pixels(1, 64);
-        string stored = Path.Combine(temp.Path, "stored.png");
+        string stored = Path.Combine(_temp.Path, "stored.png");
         PictureFile.Write(stored, grey, 1, 8);
         string shown = Png(8, (x, y) => new SKColor(grey[(8 * y) + x], grey[(8 * y) + x], grey[(8 * y) + x]));
 
@@ -58,7 +58,7 @@ public sealed class PictureFileTests : IDisposable
     [Fact]
     public void Jpeg_images_are_read()
     {
-        string path = temp.Write("a.jpg", Formats.Picture(8, 8, (_, _) => new SKColor(90, 90, 90), SKEncodedImageFormat.Jpeg));
+        string path = _temp.Write("a.jpg", Formats.Picture(8, 8, (_, _) => new SKColor(90, 90, 90), SKEncodedImageFormat.Jpeg));
         Assert.All(PictureFile.Read(path, 1, 8), value => Assert.InRange(value, 88, 92));
     }
 
@@ -83,14 +83,14 @@ public sealed class PictureFileTests : IDisposable
         bitmap.Erase(SKColors.White);
         bitmap.SetPixel(7, 7, new SKColor(255, 255, 255, alpha));
         using SKData data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
-        string path = temp.Write("a.png", data.ToArray());
+        string path = _temp.Write("a.png", data.ToArray());
         AssertBothRefuse(path, $"{path} has pixels that are not opaque; save it without transparency.");
     }
 
     [Fact]
     public void Another_size_is_refused_with_the_right_one()
     {
-        string path = temp.Write("face.png", Formats.Picture(40, 30, (_, _) => SKColors.Black));
+        string path = _temp.Write("face.png", Formats.Picture(40, 30, (_, _) => SKColors.Black));
         TempFolder.AssertRefused(() => PictureFile.Read(path, 1, 28), $"{path} is 40x30 pixels and the model's images are 28x28; give one of that size.");
         TempFolder.AssertRefused(() => PictureFile.ReadMask(path, 40), "is 40x30 pixels and the model's images are 40x40");
         TempFolder.AssertRefused(() => PictureFile.Read(path, 1, 30), "is 40x30 pixels and the model's images are 30x30");
@@ -102,12 +102,12 @@ public sealed class PictureFileTests : IDisposable
     public void An_image_that_is_cut_off_is_refused(SKEncodedImageFormat format)
     {
         byte[] whole = Formats.Picture(64, 64, (x, y) => new SKColor((byte)(x * y), (byte)(x ^ y), (byte)(x * 3)), format);
-        string path = temp.Write("a.image", whole);
+        string path = _temp.Write("a.image", whole);
         Assert.NotEmpty(PictureFile.Read(path, 3, 64));
 
         foreach (int kept in new[] { whole.Length / 2, whole.Length * 3 / 4 })
         {
-            temp.Write("a.image", whole[..kept]);
+            _temp.Write("a.image", whole[..kept]);
             TempFolder.AssertRefused(() => PictureFile.Read(path, 3, 64), $"{path} is cut off or garbled; take it away or replace it.");
         }
     }
@@ -118,19 +118,19 @@ public sealed class PictureFileTests : IDisposable
     [InlineData("GIF89a\u0001\0\u0001\0\0\0\0")]
     public void A_file_that_is_no_image_is_refused(string content)
     {
-        string path = temp.Write("a.png", System.Text.Encoding.Latin1.GetBytes(content));
+        string path = _temp.Write("a.png", System.Text.Encoding.Latin1.GetBytes(content));
         AssertBothRefuse(path, $"{path} is no PNG or JPEG image; take it away or replace it.");
     }
 
     [Fact]
     public void What_cannot_be_read_is_refused()
     {
-        string path = Path.Combine(temp.Path, "gone.png");
+        string path = Path.Combine(_temp.Path, "gone.png");
         AssertBothRefuse(path, $"There is no file '{path}'; give the path of a PNG or JPEG image.");
         AssertBothRefuse("", "There is no file ''");
-        AssertBothRefuse(temp.Path, $"{temp.Path} is a folder where an image should be; give the path of a PNG or JPEG image.");
+        AssertBothRefuse(_temp.Path, $"{_temp.Path} is a folder where an image should be; give the path of a PNG or JPEG image.");
 
-        temp.Write("gone.png", Formats.Picture(8, 8, (_, _) => SKColors.Black));
+        _temp.Write("gone.png", Formats.Picture(8, 8, (_, _) => SKColors.Black));
         using FileStream locked = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
         AssertBothRefuse(path, $"{path} cannot be read (", "; mend that or give another image.");
     }
@@ -167,5 +167,5 @@ public sealed class PictureFileTests : IDisposable
         TempFolder.AssertRefused(() => PictureFile.ReadMask(path, 8), parts);
     }
 
-    private string Png(int size, Func<int, int, SKColor> colour) => temp.Write("made.png", Formats.Picture(size, size, colour));
+    private string Png(int size, Func<int, int, SKColor> colour) => _temp.Write("made.png", Formats.Picture(size, size, colour));
 }

@@ -7,9 +7,9 @@ namespace PixelCnnCluster.Tests.Pictures;
 
 public sealed class PictureGridTests : IDisposable
 {
-    private readonly TempFolder temp = new();
+    private readonly TempFolder _temp = new();
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose() => _temp.Dispose();
 
     [Theory]
     [InlineData(1, null, 1, 1)]
@@ -68,7 +68,7 @@ public sealed class PictureGridTests : IDisposable
 
     private SKBitmap Render(ImageStack images, int? columns)
     {
-        string path = Path.Combine(temp.Path, "new/grid.png");
+        string path = Path.Combine(_temp.Path, "new/grid.png");
         PictureGrid.Write(path, images, columns);
         Assert.Equal([path], Directory.GetFiles(Path.GetDirectoryName(path)!));
         return SKBitmap.Decode(path);

@@ -17,21 +17,21 @@ internal sealed record Trouble(double Lost, double Doubled)
 /// </summary>
 internal sealed class SimulatedCluster
 {
-    private readonly RunSpec spec;
-    private readonly string[] reference;
-    private readonly HashSet<(SimulatedNode, SimulatedNode)> cuts = [];
-    private readonly List<(RunCoordinator Coordinator, SimulatedNode Node)> coordinators = [];
-    private readonly TaskCompletionSource<RunEnded> ended = new();
-    private readonly List<(GenerationOpened, TimeSpan)> generations = [];
-    private int incarnations;
+    private readonly RunSpec _spec;
+    private readonly string[] _reference;
+    private readonly HashSet<(SimulatedNode, SimulatedNode)> _cuts = [];
+    private readonly List<(RunCoordinator Coordinator, SimulatedNode Node)> _coordinators = [];
+    private readonly TaskCompletionSource<RunEnded> _ended = new();
+    private readonly List<(GenerationOpened, TimeSpan)> _generations = [];
+    private int _incarnations;
 
     /// <summary>The newest that has committed a step.</summary>
-    private int newestGeneration;
-    private long announced;
+    private int _newestGeneration;
+    private long _announced;
 
     public SimulatedCluster(World world, RunSpec spec, string[] reference)
     {
-        (World, this.spec, this.reference) = (world, spec, reference);
+        (World, _spec, _reference) = (world, spec, reference);
         Store.Write(new() { Spec = spec });
         _ = TellAgainAsync();
     }
@@ -54,22 +54,22 @@ internal sealed class SimulatedCluster
     public List<RunEvent> Events { get; } = [];
 
     /// <summary>All that were opened, and when.</summary>
-    public IReadOnlyList<(GenerationOpened Opened, TimeSpan At)> Generations => generations;
+    public IReadOnlyList<(GenerationOpened Opened, TimeSpan At)> Generations => _generations;
 
     /// <summary>The run's coordinator is on this node.</summary>
-    public bool HasCoordinator(SimulatedNode node) => coordinators.Any(one => one.Node == node);
+    public bool HasCoordinator(SimulatedNode node) => _coordinators.Any(one => one.Node == node);
 
     /// <summary>All that were given.</summary>
     public List<StepRequest> Orders { get; } = [];
 
     public IEnumerable<SimulatedNode> Living => Nodes.Where(node => node.IsAlive);
 
-    public Task<RunEnded> Ended => ended.Task;
+    public Task<RunEnded> Ended => _ended.Task;
 
     public SimulatedNode StartNode(string? name = null)
     {
-        var node = new SimulatedNode(this, name ?? $"worker-{incarnations}");
-        incarnations++;
+        var node = new SimulatedNode(this, name ?? $"worker-{_incarnations}");
+        _incarnations++;
         Nodes.Add(node);
         Tell();
         return node;
@@ -83,7 +83,7 @@ internal sealed class SimulatedCluster
         await World.Delay(hangs ? World.Between(3000, 4000) : World.Between(900, 1500));
         node.Notice();
         Tell();
-        if (coordinators.Any(one => one.Node == node))
+        if (_coordinators.Any(one => one.Node == node))
             StartCoordinator();
     }
 
@@ -95,14 +95,14 @@ internal sealed class SimulatedCluster
         Tell();
         for (TimeSpan begun = World.Elapsed; node.IsAlive && node.Worker.IsNeeded && World.Elapsed - begun < TimeSpan.FromMinutes(5);)
             await World.Delay(TimeSpan.FromMilliseconds(100));
-        Assert.True(!node.IsAlive || Nodes.Any(one => one.Hangs) || !node.Worker.IsNeeded || coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
-        foreach (RunCoordinator coordinator in coordinators.Where(one => one.Node == node).Select(one => one.Coordinator).ToList())
+        Assert.True(!node.IsAlive || Nodes.Any(one => one.Hangs) || !node.Worker.IsNeeded || _coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
+        foreach (RunCoordinator coordinator in _coordinators.Where(one => one.Node == node).Select(one => one.Coordinator).ToList())
             coordinator.Leave();
         await World.Delay(World.Between(50, 500));
         node.Die();
         node.Notice();
         Tell();
-        if (coordinators.RemoveAll(one => one.Node == node) > 0)
+        if (_coordinators.RemoveAll(one => one.Node == node) > 0)
             StartCoordinator();
     }
 
@@ -116,7 +116,7 @@ internal sealed class SimulatedCluster
         foreach (SimulatedNode node in island)
             node.Notice();
         Tell();
-        if (coordinators.Any(one => island.Contains(one.Node)))
+        if (_coordinators.Any(one => island.Contains(one.Node)))
             StartCoordinator();
         await World.Delay(duration);
         foreach (SimulatedNode node in island)
@@ -126,12 +126,12 @@ internal sealed class SimulatedCluster
     /// <summary>Takes messages between two nodes away, both ways.</summary>
     public async Task CutAsync(SimulatedNode one, SimulatedNode other, TimeSpan duration)
     {
-        cuts.Add((one, other));
+        _cuts.Add((one, other));
         await World.Delay(duration);
-        cuts.Remove((one, other));
+        _cuts.Remove((one, other));
     }
 
-    public bool IsCut(SimulatedNode one, SimulatedNode other) => one.Island != other.Island || cuts.Contains((one, other)) || cuts.Contains((other, one));
+    public bool IsCut(SimulatedNode one, SimulatedNode other) => one.Island != other.Island || _cuts.Contains((one, other)) || _cuts.Contains((other, one));
 
     /// <summary>Starts a coordinator somewhere, whether or not there is one.</summary>
     public void StartCoordinator()
@@ -143,7 +143,7 @@ internal sealed class SimulatedCluster
         RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();
         var cluster = new RunCluster(name => new SimulatedLink(this, node, name), ProcessOf, () => World.Post(_ => Tell(), null));
         var coordinator = new RunCoordinator("run", new SimulatedRunStore(this, node), history, cluster, node.Clock, NullLogger.Instance);
-        coordinators.Add((coordinator, node));
+        _coordinators.Add((coordinator, node));
         World.Note($"a coordinator begins on {node.Name}");
         coordinator.AssignWorkers(Assigned([]), []);
         _ = ListenAsync(history);
@@ -158,12 +158,12 @@ internal sealed class SimulatedCluster
     }
 
     /// <summary>Asks the coordinator that holds the lease to end the run, and waits until the wish is stored.</summary>
-    public Task StopAsync() => coordinators.Last().Coordinator.StopAsync();
+    public Task StopAsync() => _coordinators.Last().Coordinator.StopAsync();
 
     /// <summary>Tells all coordinators which workers the run has.</summary>
     public void Tell()
     {
-        foreach ((RunCoordinator coordinator, _) in coordinators.Where(one => one.Node.IsAlive && one.Node.Island is null).ToList())
+        foreach ((RunCoordinator coordinator, _) in _coordinators.Where(one => one.Node.IsAlive && one.Node.Island is null).ToList())
         {
             IReadOnlyList<string> unfit = coordinator.Unfit;
             coordinator.AssignWorkers(Assigned(unfit), unfit);
@@ -172,14 +172,14 @@ internal sealed class SimulatedCluster
 
     /// <summary>A state has changed: it must be that of an undisturbed run.</summary>
     public void Check(SimulatedReplica replica) =>
-        Assert.True(reference[replica.Step] == replica.Hash(), $"A state after {replica.Step} steps is {replica.Hash()} in place of {reference[replica.Step]}.");
+        Assert.True(_reference[replica.Step] == replica.Hash(), $"A state after {replica.Step} steps is {replica.Hash()} in place of {_reference[replica.Step]}.");
 
     private async Task RunAsync(RunCoordinator coordinator, SimulatedNode node)
     {
         try
         {
             RunEnded? end = await coordinator.RunAsync();
-            coordinators.RemoveAll(one => one.Coordinator == coordinator);
+            _coordinators.RemoveAll(one => one.Coordinator == coordinator);
             if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsDraining || one.WasUnfit || one.Hangs || one.RoundsDifferently))
             {
                 // As somebody does who has seen to the workers.
@@ -194,22 +194,22 @@ internal sealed class SimulatedCluster
             }
             else if (end is not null)
             {
-                ended.TrySetResult(end);
+                _ended.TrySetResult(end);
                 return;
             }
 
             await World.Delay(World.Between(100, 2000));
-            if (!coordinators.Any(one => one.Node.IsAlive && one.Node.Island is null))
+            if (!_coordinators.Any(one => one.Node.IsAlive && one.Node.Island is null))
                 StartCoordinator();
         }
         catch (Exception fault)
         {
-            ended.TrySetException(fault);
+            _ended.TrySetException(fault);
         }
     }
 
     private string[] Assigned(IReadOnlyList<string> unfit) =>
-        [.. Nodes.Where(node => !node.IsNoticed && !node.IsDraining).Select(node => node.Name).Distinct().Except(unfit).Order().Take(spec.Shards)];
+        [.. Nodes.Where(node => !node.IsNoticed && !node.IsDraining).Select(node => node.Name).Distinct().Except(unfit).Order().Take(_spec.Shards)];
 
     private string? ProcessOf(string name) => Nodes.FindLastIndex(node => node.Name == name && !node.IsNoticed) is >= 0 and int i ? $"{i}" : null;
 
@@ -237,7 +237,7 @@ internal sealed class SimulatedCluster
         }
         catch (Exception fault)
         {
-            ended.TrySetException(fault);
+            _ended.TrySetException(fault);
         }
     }
 
@@ -245,29 +245,29 @@ internal sealed class SimulatedCluster
     {
         Events.Add(happened);
         if (happened is GenerationOpened begun)
-            generations.Add((begun, World.Elapsed));
+            _generations.Add((begun, World.Elapsed));
         World.Note(happened is GenerationOpened { Workers: var workers } ? $"{string.Join(", ", workers)}: {happened}" : happened.ToString());
         switch (happened)
         {
             case GenerationOpened opened when opened.Step < Math.Min(Store.Record.SavedStep ?? 0, Disk.NewestWholeStep):
                 Assert.Fail($"Generation {opened.Generation} begins after step {opened.Step}, although there is a checkpoint of step {Disk.NewestWholeStep}.");
                 break;
-            case GenerationOpened opened when opened.Step < announced:
+            case GenerationOpened opened when opened.Step < _announced:
                 // A store that has lost the names of those who leave cannot tell whom to ask.
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsDraining) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= announced)
+                IEnumerable<string> holders = Living.Where(node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsDraining) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= _announced)
                     .Select(node => node.Name);
-                Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {announced} were committed and {string.Join(", ", holders)} still hold that.");
-                announced = opened.Step;
+                Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {_announced} were committed and {string.Join(", ", holders)} still hold that.");
+                _announced = opened.Step;
                 // Where the store has lost writes as well, nobody is left who knows the numbers that were given.
-                newestGeneration = Math.Min(newestGeneration, opened.Generation);
+                _newestGeneration = Math.Min(_newestGeneration, opened.Generation);
                 break;
-            case StepCommitted committed when committed.Generation < newestGeneration:
+            case StepCommitted committed when committed.Generation < _newestGeneration:
                 // A coordinator that has been replaced may learn late that its last step was complete, but of nothing that the new one did not know.
-                Assert.True(committed.Step <= announced, $"Generation {committed.Generation} commits step {committed.Step} after generation {newestGeneration} has committed {announced}.");
+                Assert.True(committed.Step <= _announced, $"Generation {committed.Generation} commits step {committed.Step} after generation {_newestGeneration} has committed {_announced}.");
                 break;
             case StepCommitted committed:
-                Assert.True(committed.Step > announced, $"Step {committed.Step} is committed again; {announced} were.");
-                (newestGeneration, announced) = (committed.Generation, committed.Step);
+                Assert.True(committed.Step > _announced, $"Step {committed.Step} is committed again; {_announced} were.");
+                (_newestGeneration, _announced) = (committed.Generation, committed.Step);
                 break;
         }
     }

@@ -13,27 +13,27 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
 
     public Task LoadDataAsync(RunSpec spec) => CallAsync(worker => Answered(worker.LoadDataAsync(spec)));
 
-    public Task<PrepareResponse> PrepareAsync(PrepareRequest order) => CallAsync(worker => worker.PrepareAsync(order));
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest request) => CallAsync(worker => worker.PrepareAsync(request));
 
-    public Task<JoinResponse> JoinAsync(JoinRequest order) => CallAsync(worker => worker.JoinAsync(order));
+    public Task<JoinResponse> JoinAsync(JoinRequest request) => CallAsync(worker => worker.JoinAsync(request));
 
-    public Task<StepResponse> StepAsync(StepRequest order)
+    public Task<StepResponse> StepAsync(StepRequest request)
     {
-        cluster.Orders.Add(order);
-        return CallAsync(worker => worker.StepAsync(order));
+        cluster.Orders.Add(request);
+        return CallAsync(worker => worker.StepAsync(request));
     }
 
-    public Task<StateResponse> ReadStateAsync(StateRequest order) => CallAsync(worker => worker.ReadStateAsync(order));
+    public Task<StateResponse> ReadStateAsync(StateRequest request) => CallAsync(worker => worker.ReadStateAsync(request));
 
-    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest order) => CallAsync(worker => worker.EvaluateAsync(order));
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => CallAsync(worker => worker.EvaluateAsync(request));
 
-    public Task SnapshotAsync(CheckpointRequest order) => CallAsync(worker => Answered(worker.SnapshotAsync(order)));
+    public Task SnapshotAsync(CheckpointRequest request) => CallAsync(worker => Answered(worker.SnapshotAsync(request)));
 
-    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest order) => CallAsync(worker => worker.WriteSnapshotAsync(order));
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => CallAsync(worker => worker.WriteSnapshotAsync(request));
 
-    public Task<SampleResponse> SampleAsync(SampleRequest order) => CallAsync(worker => worker.SampleAsync(order));
+    public Task<SampleResponse> SampleAsync(SampleRequest request) => CallAsync(worker => worker.SampleAsync(request));
 
-    public Task<string> HashAsync(StepRequest order) => CallAsync(worker => worker.HashAsync(order));
+    public Task<string> HashAsync(StepRequest request) => CallAsync(worker => worker.HashAsync(request));
 
     public Task LeaveAsync(string run, int generation) => CallAsync(worker => Answered(worker.LeaveAsync(run, generation)));
 

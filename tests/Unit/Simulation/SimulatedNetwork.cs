@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// </summary>
 internal sealed class SimulatedNetwork(SimulatedCluster cluster, SimulatedNode from) : IPeerNetwork
 {
-    private readonly Dictionary<string, SimulatedNode> reached = [];
+    private readonly Dictionary<string, SimulatedNode> _reached = [];
 
     public async Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel)
     {
@@ -17,71 +17,71 @@ internal sealed class SimulatedNetwork(SimulatedCluster cluster, SimulatedNode f
         await Task.Delay(cluster.World.Between(1, 4), from.Clock, cancel);
         if (!target.IsAlive || cluster.IsCut(from, target) || target.Worker.ExchangeFor(greeting) is not { } exchange)
             throw new IOException($"{worker} hangs up");
-        reached[worker] = target;
+        _reached[worker] = target;
         return new Connection(cluster, from, target, exchange);
     }
 
     public async Task<bool> IsGoneAsync(string worker, CancellationToken cancel)
     {
         await Task.Delay(cluster.World.Between(1, 4), from.Clock, cancel);
-        return reached.TryGetValue(worker, out SimulatedNode? target) && !target.IsAlive && !cluster.IsCut(from, target);
+        return _reached.TryGetValue(worker, out SimulatedNode? target) && !target.IsAlive && !cluster.IsCut(from, target);
     }
 
     private sealed class Connection : IPeerConnection
     {
-        private readonly CancellationTokenSource lost = new();
-        private readonly SimulatedCluster cluster;
-        private readonly SimulatedNode from, to;
-        private readonly GradientExchange exchange;
-        private Task before = Task.CompletedTask;
+        private readonly CancellationTokenSource _lost = new();
+        private readonly SimulatedCluster _cluster;
+        private readonly SimulatedNode _from, _to;
+        private readonly GradientExchange _exchange;
+        private Task _before = Task.CompletedTask;
 
         public Connection(SimulatedCluster cluster, SimulatedNode from, SimulatedNode to, GradientExchange exchange)
         {
-            (this.cluster, this.from, this.to, this.exchange) = (cluster, from, to, exchange);
-            to.Died += lost.Cancel;
+            (_cluster, _from, _to, _exchange) = (cluster, from, to, exchange);
+            to.Died += _lost.Cancel;
         }
 
-        public CancellationToken Lost => lost.Token;
+        public CancellationToken Lost => _lost.Token;
 
         /// <remarks>Taken on at once and delivered later: who sends does not learn what was lost.</remarks>
         public Task<int> SendAsync(Chunk chunk, WireFormat wire, CancellationToken cancel)
         {
-            if (cluster.World.Chance(cluster.Trouble.Lost))
-                lost.Cancel();
+            if (_cluster.World.Chance(_cluster.Trouble.Lost))
+                _lost.Cancel();
             cancel.ThrowIfCancellationRequested();
             float[] values = chunk.Values.ToArray();
-            before = DeliverAsync(before);
+            _before = DeliverAsync(_before);
             return Task.FromResult(values.Length * sizeof(float));
 
             async Task DeliverAsync(Task earlier)
             {
                 await earlier;
-                await cluster.World.Delay(cluster.World.Between(1, 4));
+                await _cluster.World.Delay(_cluster.World.Between(1, 4));
                 // A network that is cut holds back what it carries, and brings it when it is whole again.
-                while (from.IsAlive && to.IsAlive && cluster.IsCut(from, to))
-                    await cluster.World.Delay(cluster.World.Between(50, 200));
-                if (lost.IsCancellationRequested || !from.IsAlive || !to.IsAlive)
+                while (_from.IsAlive && _to.IsAlive && _cluster.IsCut(_from, _to))
+                    await _cluster.World.Delay(_cluster.World.Between(50, 200));
+                if (_lost.IsCancellationRequested || !_from.IsAlive || !_to.IsAlive)
                     return;
                 try
                 {
-                    Assert.Equal(values.Length, exchange.LengthOf(chunk.Header));
-                    if (exchange.Open(chunk.Header) is { } target)
+                    Assert.Equal(values.Length, _exchange.LengthOf(chunk.Header));
+                    if (_exchange.Open(chunk.Header) is { } target)
                     {
                         values.CopyTo(target);
-                        exchange.Close(chunk.Header, target);
+                        _exchange.Close(chunk.Header, target);
                     }
                 }
                 catch (OperationCanceledException)
                 {
-                    lost.Cancel();
+                    _lost.Cancel();
                 }
             }
         }
 
         public ValueTask DisposeAsync()
         {
-            to.Died -= lost.Cancel;
-            lost.Cancel();
+            _to.Died -= _lost.Cancel;
+            _lost.Cancel();
             return ValueTask.CompletedTask;
         }
     }

@@ -10,15 +10,15 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 {
     private static readonly DeviceMetrics Figures = new(new(Meters.Name));
 
-    private readonly SimulatedCluster cluster;
-    private readonly World world;
-    private Task deviceQueue = Task.CompletedTask;
-    private TimeSpan? begun;
+    private readonly SimulatedCluster _cluster;
+    private readonly World _world;
+    private Task _deviceQueue = Task.CompletedTask;
+    private TimeSpan? _begun;
 
     public SimulatedNode(SimulatedCluster cluster, string name)
     {
-        (this.cluster, world, Name) = (cluster, cluster.World, name);
-        Clock = world.ClockOf(() => IsAlive);
+        (_cluster, _world, Name) = (cluster, cluster.World, name);
+        Clock = _world.ClockOf(() => IsAlive);
         Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock, NullLogger<WorkerService>.Instance);
     }
 
@@ -91,20 +91,20 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     /// <summary>The folder takes what is written and never answers.</summary>
     public bool WritingHangs { get; set; }
 
-    public TimeSpan BusyFor => begun is { } at ? world.Elapsed - at : TimeSpan.Zero;
+    public TimeSpan BusyFor => _begun is { } at ? _world.Elapsed - at : TimeSpan.Zero;
 
     /// <summary>One after another, each after a while; now and then for so long that calls are repeated.</summary>
     public Task<T> RunAsync<T>(Func<T> work)
     {
-        Task<T> done = AfterAsync(deviceQueue);
-        deviceQueue = done;
+        Task<T> done = AfterAsync(_deviceQueue);
+        _deviceQueue = done;
         return done;
 
         async Task<T> AfterAsync(Task before)
         {
             await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            begun = world.Elapsed;
-            await Task.Delay(world.Chance(0.005) ? world.Between(1000, 12_000) : world.Between(1, 30), Clock);
+            _begun = _world.Elapsed;
+            await Task.Delay(_world.Chance(0.005) ? _world.Between(1000, 12_000) : _world.Between(1, 30), Clock);
             if (Replica is null && ReadingTime > TimeSpan.Zero)
                 await Task.Delay(ReadingTime, Clock);
             if (Hangs)
@@ -115,14 +115,14 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
             }
             finally
             {
-                begun = null;
+                _begun = null;
             }
         }
     }
 
     public async Task<T> RunAsideAsync<T>(Func<T> work)
     {
-        await Task.Delay(world.Between(0, 500), Clock);
+        await Task.Delay(_world.Between(0, 500), Clock);
         if (WritingHangs)
             await new TaskCompletionSource().Task;
         return work();
@@ -142,12 +142,12 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     public string Arithmetic(RunSpec spec) => RoundsDifferently ? "another kind" : "the usual kind";
 
-    public long? NewestCheckpoint(RunSpec spec) => cluster.Disk.Newest;
+    public long? NewestCheckpoint(RunSpec spec) => _cluster.Disk.Newest;
 
     public IReplica Build(RunSpec spec)
     {
         Load(spec);
-        return Replica = new(cluster.Disk, cluster.Check) { Computing = () => ThrowIf(Fault), RoundsDifferently = RoundsDifferently };
+        return Replica = new(_cluster.Disk, _cluster.Check) { Computing = () => ThrowIf(Fault), RoundsDifferently = RoundsDifferently };
     }
 
     private static void ThrowIf(Exception? fault)

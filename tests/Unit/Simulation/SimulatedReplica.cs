@@ -13,7 +13,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     private const int Words = 4;
 
-    private readonly ulong[] state = new ulong[Words];
+    private readonly ulong[] _state = new ulong[Words];
 
     public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8);
 
@@ -62,12 +62,12 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         if (newest is null && mustLoad)
             throw new IOException("There is no checkpoint.");
         (Step, SkippedInARow) = newest is null ? (0, 0) : (newest.Step, newest.SkippedInARow);
-        (newest?.State ?? new ulong[Words]).CopyTo(state, 0);
+        (newest?.State ?? new ulong[Words]).CopyTo(_state, 0);
         changed(this);
         return refused;
     }
 
-    public double[] ComputeShards(ShardRange range, AllReduceStep round)
+    public double[] ComputeShards(ShardRange range, AllReduceStep step)
     {
         Computing();
         Computed++;
@@ -75,12 +75,12 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         {
             for (int shard = range.First; shard < range.End; shard++)
             {
-                Memory<float> vector = round.Rent(part);
+                Memory<float> vector = step.Rent(part);
                 float[] gradient = Gradient(Step, shard);
                 if (RoundsDifferently)
                     gradient = [.. gradient.Select(MathF.BitIncrement)];
                 gradient.AsSpan(GradientBuckets.Take(part).Sum(), GradientBuckets[part]).CopyTo(vector.Span);
-                round.Add(part, shard, vector);
+                step.Add(part, shard, vector);
             }
         }
 
@@ -93,19 +93,19 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         measured(whole.Sum());
         bool finite = whole.All(float.IsFinite);
         for (int word = 0; finite && word < Words; word++)
-            state[word] = whole.Aggregate(state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
+            _state[word] = whole.Aggregate(_state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
         SkippedInARow = finite ? 0 : SkippedInARow + 1;
         Step++;
         changed(this);
     }
 
-    public string Hash() => $"{Step}:{SkippedInARow}:{string.Join('.', state)}";
+    public string Hash() => $"{Step}:{SkippedInARow}:{string.Join('.', _state)}";
 
     public IEnumerable<(long Offset, int Length)> StateSlices(int longest) => Enumerable.Range(0, Words).Select(word => ((long)word, 8));
 
-    public byte[] ReadState(long offset, int length) => BitConverter.GetBytes(state[offset]);
+    public byte[] ReadState(long offset, int length) => BitConverter.GetBytes(_state[offset]);
 
-    public void WriteState(long offset, ReadOnlySpan<byte> bytes) => state[offset] = BitConverter.ToUInt64(bytes);
+    public void WriteState(long offset, ReadOnlySpan<byte> bytes) => _state[offset] = BitConverter.ToUInt64(bytes);
 
     public long Images => Step * Schedule.Spec.ImagesPerStep;
 
@@ -126,7 +126,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
     public Func<CheckpointResponse> Snapshot(string run, double? testBitsPerDim)
     {
         HasKeptWaiting |= Computed > Step;
-        var copy = new SavedState(Step, SkippedInARow, [.. state]);
+        var copy = new SavedState(Step, SkippedInARow, [.. _state]);
         string hash = Hash();
         return () => disk.Save(copy, hash);
     }
@@ -151,17 +151,17 @@ internal sealed record SavedState(long Step, int SkippedInARow, ulong[] State);
 /// <summary>The run's folder, which all nodes share: it may be full, and files may be damaged.</summary>
 internal sealed class SimulatedDisk
 {
-    private readonly SortedDictionary<long, SavedState?> files = [];
+    private readonly SortedDictionary<long, SavedState?> _files = [];
 
     public bool IsFull { get; set; }
 
     /// <summary>The volume is not mounted.</summary>
     public bool IsMissing { get; set; }
 
-    public long? Newest => IsMissing || files.Count == 0 ? null : files.Keys.Last();
+    public long? Newest => IsMissing || _files.Count == 0 ? null : _files.Keys.Last();
 
     /// <summary>Of the newest file that is not damaged, whether or not it can be seen; 0 without one.</summary>
-    public long NewestWholeStep => files.LastOrDefault(file => file.Value is not null).Key;
+    public long NewestWholeStep => _files.LastOrDefault(file => file.Value is not null).Key;
 
     public CheckpointResponse Save(SavedState state, string hash)
     {
@@ -169,14 +169,14 @@ internal sealed class SimulatedDisk
             throw new DirectoryNotFoundException("The folder is not there.");
         if (IsFull)
             throw new IOException("No space left on device");
-        files[state.Step] = state;
+        _files[state.Step] = state;
         return new($"{state.Step}", 32, hash);
     }
 
     public void DamageNewest()
     {
-        if (files.Count > 1)
-            files[files.Keys.Last()] = null;
+        if (_files.Count > 1)
+            _files[_files.Keys.Last()] = null;
     }
 
     public (List<string> Refused, SavedState? Newest) NewestWhole()
@@ -184,7 +184,7 @@ internal sealed class SimulatedDisk
         List<string> refused = [];
         if (IsMissing)
             return (refused, null);
-        foreach ((long step, SavedState? file) in files.Reverse())
+        foreach ((long step, SavedState? file) in _files.Reverse())
         {
             if (file is not null)
                 return (refused, file);

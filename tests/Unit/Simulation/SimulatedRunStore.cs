@@ -6,13 +6,13 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// <summary>The cluster's store: one record, written by compare-and-set, which may be out of reach for a while.</summary>
 internal sealed class SimulatedStore
 {
-    private readonly List<(RunRecord Record, int Version)> writes = [(new(), 0)];
-    private int issued;
+    private readonly List<(RunRecord Record, int Version)> _writes = [(new(), 0)];
+    private int _issued;
 
-    public RunRecord Record => writes[^1].Record;
+    public RunRecord Record => _writes[^1].Record;
 
     /// <summary>Of the record; no two writes have the same.</summary>
-    public int Version => writes[^1].Version;
+    public int Version => _writes[^1].Version;
 
     public bool IsOut { get; set; }
 
@@ -21,16 +21,16 @@ internal sealed class SimulatedStore
 
     public int Write(RunRecord record)
     {
-        writes.Add((record, ++issued));
-        return issued;
+        _writes.Add((record, ++_issued));
+        return _issued;
     }
 
     /// <summary>Loses the newest writes, though they were acknowledged; not the one that says that the run trains.</summary>
     public void GoBack(int lost)
     {
         HasGoneBack = true;
-        for (; lost > 0 && writes is [.., { Record.State: RunState.Training }, _]; lost--)
-            writes.RemoveAt(writes.Count - 1);
+        for (; lost > 0 && _writes is [.., { Record.State: RunState.Training }, _]; lost--)
+            _writes.RemoveAt(_writes.Count - 1);
     }
 
     public bool HasGoneBack { get; private set; }
@@ -39,18 +39,18 @@ internal sealed class SimulatedStore
 /// <summary>A coordinator's view of the record. A write may fail although it was done.</summary>
 internal sealed class SimulatedRunStore(SimulatedCluster cluster, SimulatedNode node) : IRunStore
 {
-    private int version = cluster.Store.Version;
+    private int _version = cluster.Store.Version;
 
     public RunRecord Record { get; private set; } = cluster.Store.Record;
 
     public async Task WriteAsync(RunRecord record)
     {
         await TravelAsync();
-        if (cluster.Store.IsEmpty || cluster.Store.Version != version)
+        if (cluster.Store.IsEmpty || cluster.Store.Version != _version)
             throw new LeaseLostException("Someone else has written.");
         int written = cluster.Store.Write(record);
         await TravelAsync();
-        (Record, version) = (record, written);
+        (Record, _version) = (record, written);
     }
 
     private async Task TravelAsync()

@@ -22,7 +22,7 @@ public sealed class SimulationTests
                 return Task.CompletedTask;
             });
             // Scores and copies come after whole epochs and at the end.
-            Assert.All(undisturbed!.Orders, order => Assert.Equal((order.Step + 1) % StepsPerEpoch > 0 && order.Step + 1 < Schedule.Steps, order.PrefetchNext));
+            Assert.All(undisturbed!.Orders, request => Assert.Equal((request.Step + 1) % StepsPerEpoch > 0 && request.Step + 1 < Schedule.Steps, request.PrefetchNext));
             Assert.All(undisturbed.Nodes, node => Assert.Equal((Schedule.Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
         }
     }

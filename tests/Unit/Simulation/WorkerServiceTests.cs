@@ -12,20 +12,20 @@ public sealed class WorkerServiceTests : IDisposable
 
     private static readonly GenerationId First = new(1, Guid.Empty), Second = new(2, Guid.Empty);
 
-    private readonly DeviceThreads threads = new(1);
-    private readonly Replicas replicas = new();
-    private readonly WorkerService worker;
+    private readonly DeviceThreads _threads = new(1);
+    private readonly Replicas _replicas = new();
+    private readonly WorkerService _worker;
 
-    public WorkerServiceTests() => worker = new(
-        "worker-0", threads, replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)), TimeProvider.System, NullLogger<WorkerService>.Instance);
+    public WorkerServiceTests() => _worker = new(
+        "worker-0", _threads, _replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)), TimeProvider.System, NullLogger<WorkerService>.Instance);
 
-    public void Dispose() => threads.Dispose();
+    public void Dispose() => _threads.Dispose();
 
     [Fact]
     public async Task A_gradient_is_applied_without_another_order()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", First, 0));
+        await _worker.StepAsync(new("run", First, 0));
         Assert.Equal(1, (await PrepareAsync(generation: 2)).Step);
     }
 
@@ -35,10 +35,10 @@ public sealed class WorkerServiceTests : IDisposable
         await JoinAsync();
         string[] reference = SimulatedReplica.Reference(Spec, 2);
         Assert.Equal(reference[1], await StepAndGoOnAsync(0));
-        Assert.Equal(2, replicas.Newest!.Computed);
-        await worker.StepAsync(new("run", First, 1));
-        Assert.Equal(reference[2], await worker.HashAsync(new("run", First, 2)));
-        Assert.Equal(2, replicas.Newest.Computed);
+        Assert.Equal(2, _replicas.Newest!.Computed);
+        await _worker.StepAsync(new("run", First, 1));
+        Assert.Equal(reference[2], await _worker.HashAsync(new("run", First, 2)));
+        Assert.Equal(2, _replicas.Newest.Computed);
     }
 
     [Fact]
@@ -48,10 +48,10 @@ public sealed class WorkerServiceTests : IDisposable
         await StepAndGoOnAsync(0);
         await StepAndGoOnAsync(1);
         // It is not the one that was given, whose answer is remembered.
-        await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", First, 0)));
-        await worker.StepAsync(new("run", First, 2));
-        Assert.Equal(SimulatedReplica.Reference(Spec, 3)[3], await worker.HashAsync(new("run", First, 3)));
-        Assert.Equal(3, replicas.Newest!.Computed);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => _worker.StepAsync(new("run", First, 0)));
+        await _worker.StepAsync(new("run", First, 2));
+        Assert.Equal(SimulatedReplica.Reference(Spec, 3)[3], await _worker.HashAsync(new("run", First, 3)));
+        Assert.Equal(3, _replicas.Newest!.Computed);
     }
 
     [Fact]
@@ -60,39 +60,39 @@ public sealed class WorkerServiceTests : IDisposable
         await JoinAsync();
         await StepAndGoOnAsync(0);
         Assert.Equal(1, (await PrepareAsync(generation: 2)).Step);
-        await worker.JoinAsync(new("run", Second, ["worker-0"], Spec, Step: 1, Source: null, MustLoad: false));
-        await worker.StepAsync(new("run", Second, 1));
-        Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await worker.HashAsync(new("run", Second, 2)));
-        Assert.Equal(3, replicas.Newest!.Computed);
+        await _worker.JoinAsync(new("run", Second, ["worker-0"], Spec, Step: 1, Source: null, MustLoad: false));
+        await _worker.StepAsync(new("run", Second, 1));
+        Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await _worker.HashAsync(new("run", Second, 2)));
+        Assert.Equal(3, _replicas.Newest!.Computed);
     }
 
     [Fact]
     public async Task An_order_for_another_state_is_refused()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", First, 0));
-        string hash = await worker.HashAsync(new("run", First, 1));
+        await _worker.StepAsync(new("run", First, 0));
+        string hash = await _worker.HashAsync(new("run", First, 1));
         foreach (long step in new long[] { 0, 2, 3 })
-            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.HashAsync(new("run", First, step)));
+            await Assert.ThrowsAsync<InvalidOperationException>(() => _worker.HashAsync(new("run", First, step)));
         foreach (long step in new long[] { 2, 3 })
-            await Assert.ThrowsAsync<InvalidOperationException>(() => worker.StepAsync(new("run", First, step)));
-        await worker.SnapshotAsync(new("run", First, 1, null));
-        Assert.Equal(hash, (await worker.WriteSnapshotAsync(new("run", First, 1, null))).StateHash);
-        Assert.Equal(1, (await worker.StepAsync(new("run", First, 1))).Step);
+            await Assert.ThrowsAsync<InvalidOperationException>(() => _worker.StepAsync(new("run", First, step)));
+        await _worker.SnapshotAsync(new("run", First, 1, null));
+        Assert.Equal(hash, (await _worker.WriteSnapshotAsync(new("run", First, 1, null))).StateHash);
+        Assert.Equal(1, (await _worker.StepAsync(new("run", First, 1))).Step);
     }
 
     [Fact]
     public async Task A_worker_whose_gradient_was_reported_and_cannot_be_applied_serves_the_run_no_more()
     {
         await JoinAsync();
-        await worker.StepAsync(new("run", First, 0));
-        await worker.HashAsync(new("run", First, 1));
-        replicas.Breaks = true;
-        Assert.Equal(1, (await worker.StepAsync(new("run", First, 1))).Step);
-        foreach (Func<Task> next in new Func<Task>[] { () => worker.HashAsync(new("run", First, 2)), () => worker.StepAsync(new("run", First, 2)), () => PrepareAsync(generation: 2) })
+        await _worker.StepAsync(new("run", First, 0));
+        await _worker.HashAsync(new("run", First, 1));
+        _replicas.Breaks = true;
+        Assert.Equal(1, (await _worker.StepAsync(new("run", First, 1))).Step);
+        foreach (Func<Task> next in new Func<Task>[] { () => _worker.HashAsync(new("run", First, 2)), () => _worker.StepAsync(new("run", First, 2)), () => PrepareAsync(generation: 2) })
             Assert.Equal("broken", (await Assert.ThrowsAsync<IOException>(next)).Message);
-        replicas.Breaks = false;
-        await worker.LeaveAsync("run", 2);
+        _replicas.Breaks = false;
+        await _worker.LeaveAsync("run", 2);
         Assert.Null((await PrepareAsync(generation: 3)).Step);
     }
 
@@ -101,8 +101,8 @@ public sealed class WorkerServiceTests : IDisposable
     {
         await JoinAsync();
         var applying = new TaskCompletionSource<WorkerPhase>(TaskCreationOptions.RunContinuationsAsynchronously);
-        replicas.Changed = () => applying.TrySetResult(worker.Status().Phase);
-        await worker.StepAsync(new("run", First, 0));
+        _replicas.Changed = () => applying.TrySetResult(_worker.Status().Phase);
+        await _worker.StepAsync(new("run", First, 0));
         Assert.Equal(WorkerPhase.Computing, await applying.Task);
     }
 
@@ -113,47 +113,47 @@ public sealed class WorkerServiceTests : IDisposable
         await JoinAsync();
         GenerationId again = new(1, Guid.NewGuid());
 
-        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(() => worker.PrepareAsync(new("run", again, Spec, OnlyIfServing: false)));
+        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(() => _worker.PrepareAsync(new("run", again, Spec, OnlyIfServing: false)));
 
         Assert.Equal(1, refusal.Newest);
-        await Assert.ThrowsAsync<StaleOrderException>(() => worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
-        await Assert.ThrowsAsync<StaleOrderException>(() => worker.StepAsync(new("run", again, 0)));
-        Assert.Null(worker.ExchangeFor(new("run", 1, "worker-1", again.Nonce)));
-        Assert.Equal(0, (await worker.StepAsync(new("run", First, 0))).Step);
+        await Assert.ThrowsAsync<StaleOrderException>(() => _worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
+        await Assert.ThrowsAsync<StaleOrderException>(() => _worker.StepAsync(new("run", again, 0)));
+        Assert.Null(_worker.ExchangeFor(new("run", 1, "worker-1", again.Nonce)));
+        Assert.Equal(0, (await _worker.StepAsync(new("run", First, 0))).Step);
     }
 
     [Fact]
     public async Task A_worker_that_has_joined_keeps_its_exchange_however_late_the_order_comes_again()
     {
         await JoinAsync();
-        GradientExchange exchange = worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty))!;
+        GradientExchange exchange = _worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty))!;
         // More answers than are remembered.
         for (int step = 0; step < 20; step++)
-            await worker.StepAsync(new("run", First, step));
+            await _worker.StepAsync(new("run", First, step));
 
-        JoinResponse again = await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
+        JoinResponse again = await _worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
 
         Assert.Equal(0, again.Step);
-        Assert.Same(exchange, worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty)));
-        Assert.Equal(20, (await worker.StepAsync(new("run", First, 20))).Step);
+        Assert.Same(exchange, _worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty)));
+        Assert.Equal(20, (await _worker.StepAsync(new("run", First, 20))).Step);
     }
 
     /// <returns>The state's hash after the step, when the shards of the next are computed.</returns>
     private async Task<string> StepAndGoOnAsync(long step)
     {
-        await worker.StepAsync(new("run", First, step, PrefetchNext: true));
+        await _worker.StepAsync(new("run", First, step, PrefetchNext: true));
         // Comes after the step's end, which asks for the next shards; what is asked for then comes after those.
-        string hash = await worker.HashAsync(new("run", First, step + 1));
-        await worker.SnapshotAsync(new("run", First, step + 1, null));
+        string hash = await _worker.HashAsync(new("run", First, step + 1));
+        await _worker.SnapshotAsync(new("run", First, step + 1, null));
         return hash;
     }
 
-    private Task<PrepareResponse> PrepareAsync(int generation) => worker.PrepareAsync(new("run", new(generation, Guid.Empty), Spec, OnlyIfServing: false));
+    private Task<PrepareResponse> PrepareAsync(int generation) => _worker.PrepareAsync(new("run", new(generation, Guid.Empty), Spec, OnlyIfServing: false));
 
     private async Task JoinAsync()
     {
         await PrepareAsync(generation: 1);
-        await worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
+        await _worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
     }
 
     private sealed class Replicas : IReplicaSource

@@ -5,9 +5,9 @@ namespace PixelCnnCluster.Tests.Simulation;
 /// </summary>
 internal sealed class World : SynchronizationContext
 {
-    private readonly Queue<(SendOrPostCallback Callback, object? State)> ready = [];
-    private readonly PriorityQueue<Alarm, (long At, long Number)> alarms = new();
-    private long number;
+    private readonly Queue<(SendOrPostCallback Callback, object? State)> _ready = [];
+    private readonly PriorityQueue<Alarm, (long At, long Number)> _alarms = new();
+    private long _number;
 
     public World(int seed) => Random = new(seed);
 
@@ -21,7 +21,7 @@ internal sealed class World : SynchronizationContext
 
     public TimeSpan Elapsed => TimeSpan.FromTicks(Now);
 
-    public override void Post(SendOrPostCallback d, object? state) => ready.Enqueue((d, state));
+    public override void Post(SendOrPostCallback d, object? state) => _ready.Enqueue((d, state));
 
     public override SynchronizationContext CreateCopy() => this;
 
@@ -53,9 +53,9 @@ internal sealed class World : SynchronizationContext
             Task<T> task = work();
             while (!task.IsCompleted)
             {
-                if (ready.TryDequeue(out var next))
+                if (_ready.TryDequeue(out var next))
                     next.Callback(next.State);
-                else if (alarms.TryDequeue(out Alarm? alarm, out (long At, long Number) due) && due.At <= deadline.Ticks)
+                else if (_alarms.TryDequeue(out Alarm? alarm, out (long At, long Number) due) && due.At <= deadline.Ticks)
                     Ring(alarm, due.At);
                 else
                     throw new TimeoutException($"After {deadline} there was still no {awaited}.");
@@ -93,30 +93,30 @@ internal sealed class World : SynchronizationContext
 
     private sealed class Alarm(World world, Func<bool> isAlive, TimerCallback callback, object? state) : ITimer
     {
-        private long due = -1;
+        private long _due = -1;
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            due = dueTime < TimeSpan.Zero ? -1 : world.Now + dueTime.Ticks;
-            if (due >= 0)
-                world.alarms.Enqueue(this, (due, world.number++));
+            _due = dueTime < TimeSpan.Zero ? -1 : world.Now + dueTime.Ticks;
+            if (_due >= 0)
+                world._alarms.Enqueue(this, (_due, world._number++));
             return true;
         }
 
         public void Ring()
         {
             // An alarm that was set anew or taken back rings at its last time only.
-            if (due < 0 || due > world.Now || !isAlive())
+            if (_due < 0 || _due > world.Now || !isAlive())
                 return;
-            due = -1;
+            _due = -1;
             callback(state);
         }
 
-        public void Dispose() => due = -1;
+        public void Dispose() => _due = -1;
 
         public ValueTask DisposeAsync()
         {
-            due = -1;
+            _due = -1;
             return ValueTask.CompletedTask;
         }
     }

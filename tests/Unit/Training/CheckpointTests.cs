@@ -10,17 +10,17 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
 {
     private static readonly RunSpec Spec = TinyRun.Small with { Filters = 2, Mixtures = 1 };
 
-    private readonly TinyRun run;
-    private readonly TempFolder folder = new();
+    private readonly TinyRun _run;
+    private readonly TempFolder _folder = new();
 
-    public CheckpointTests(Trained trained) => run = trained.Run;
+    public CheckpointTests(Trained trained) => _run = trained.Run;
 
-    private string File1 => Path.Combine(folder.Path, "one.safetensors");
+    private string File1 => Path.Combine(_folder.Path, "one.safetensors");
 
     [Fact]
     public void A_copy_whose_vectors_went_back_is_not_written()
     {
-        Checkpoint copy = run.Checkpoint();
+        Checkpoint copy = _run.Checkpoint();
         copy.Dispose();
         Assert.Throws<ObjectDisposedException>(() => copy.Write(File1));
     }
@@ -29,29 +29,29 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     public void A_round_trip_gives_the_same_state()
     {
         using TinyRun other = TinyRun.Start(Spec with { Seed = 2 });
-        Assert.NotEqual(run.Hash, other.Hash);
-        long bytes = run.Checkpoint(3.25).Write(File1);
+        Assert.NotEqual(_run.Hash, other.Hash);
+        long bytes = _run.Checkpoint(3.25).Write(File1);
         Assert.Equal(new FileInfo(File1).Length, bytes);
         Checkpoint read = Checkpoint.Read(File1);
         other.On(() => read.Fill(other.Replica.State, File1));
-        Assert.Equal((run.Hash, run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
+        Assert.Equal((_run.Hash, _run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
         CheckpointHeader header = CheckpointHeader.Read(File1);
         Assert.Equal(("3.25", $"{Trained.Steps}", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
-        ReplicaFacts facts = run.Replica.Facts;
-        Assert.Equal(new ModelInfo(File1, "run", Trained.Steps, run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelInfo.Read(File1));
-        Assert.Equal([File1], Directory.GetFiles(folder.Path));
+        ReplicaFacts facts = _run.Replica.Facts;
+        Assert.Equal(new ModelInfo(File1, "run", Trained.Steps, _run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelInfo.Read(File1));
+        Assert.Equal([File1], Directory.GetFiles(_folder.Path));
     }
 
     [Fact]
     public void The_copy_does_not_change_while_training_goes_on()
     {
-        string hash = run.Hash;
-        Checkpoint copy = run.Checkpoint();
-        run.Steps(1);
-        Assert.NotEqual(hash, run.Hash);
+        string hash = _run.Hash;
+        Checkpoint copy = _run.Checkpoint();
+        _run.Steps(1);
+        Assert.NotEqual(hash, _run.Hash);
         copy.Write(File1);
-        run.On(() => Checkpoint.Read(File1).Fill(run.Replica.State, File1));
-        Assert.Equal(hash, run.Hash);
+        _run.On(() => Checkpoint.Read(File1).Fill(_run.Replica.State, File1));
+        Assert.Equal(hash, _run.Hash);
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     [Fact]
     public void A_missing_file_and_a_folder_are_refused_with_the_name()
     {
-        foreach (string path in new[] { File1, folder.Path, Path.Combine(folder.Path, "none", "one.safetensors") })
+        foreach (string path in new[] { File1, _folder.Path, Path.Combine(_folder.Path, "none", "one.safetensors") })
             Assert.Contains(path, Assert.Throws<UserErrorException>(() => Checkpoint.Read(path)).Message, StringComparison.Ordinal);
     }
 
@@ -130,11 +130,11 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     [Fact]
     public void A_checkpoint_without_the_non_local_block_loads_into_a_network_with_one_and_scores_the_same()
     {
-        run.Checkpoint().Write(File1);
+        _run.Checkpoint().Write(File1);
         using TinyRun grown = TinyRun.Start(Spec with { NonLocal = true });
         grown.On(() => Checkpoint.Read(File1).Fill(grown.Replica.State, File1));
-        int batches = ((run.Replica.Facts.TestImages + Spec.BatchSize - 1) / Spec.BatchSize);
-        Assert.Equal(run.On(() => run.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
+        int batches = ((_run.Replica.Facts.TestImages + Spec.BatchSize - 1) / Spec.BatchSize);
+        Assert.Equal(_run.On(() => _run.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
         Assert.Equal(Trained.Steps, grown.Replica.State.Step);
         Assert.All(grown.Steps(2), loss => Assert.True(double.IsFinite(loss)));
     }
@@ -144,19 +144,19 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     {
         byte[] old = Written();
         File.CreateSymbolicLink(WholeFile.PartOf(File1), "/dev/full");
-        Assert.Throws<IOException>(() => run.Checkpoint(3.25).Write(File1));
-        Assert.Equal([File1], Directory.GetFiles(folder.Path));
+        Assert.Throws<IOException>(() => _run.Checkpoint(3.25).Write(File1));
+        Assert.Equal([File1], Directory.GetFiles(_folder.Path));
         Assert.Equal(old, File.ReadAllBytes(File1));
     }
 
     [Fact]
     public void A_target_that_vanished_or_is_taken_leaves_nothing_beside()
     {
-        Checkpoint checkpoint = run.Checkpoint();
-        Assert.ThrowsAny<IOException>(() => checkpoint.Write(Path.Combine(folder.Path, "gone", "one.safetensors")));
+        Checkpoint checkpoint = _run.Checkpoint();
+        Assert.ThrowsAny<IOException>(() => checkpoint.Write(Path.Combine(_folder.Path, "gone", "one.safetensors")));
         Directory.CreateDirectory(File1);
         Assert.ThrowsAny<IOException>(() => checkpoint.Write(File1));
-        Assert.Equal([File1], Directory.GetFileSystemEntries(folder.Path));
+        Assert.Equal([File1], Directory.GetFileSystemEntries(_folder.Path));
     }
 
     [Fact]
@@ -164,22 +164,22 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     {
         double?[] scores = [3.5, null, 2.5, 3, 2.75, null, 3.25];
         for (int i = 0; i < scores.Length; i++)
-            run.Checkpoint(scores[i]).Write(Path.Combine(folder.Path, CheckpointHeader.FileName(i)));
-        File.WriteAllText(Path.Combine(folder.Path, "notes.txt"), "");
-        CheckpointFolder.Prune(folder.Path, 3, step: 6);
+            _run.Checkpoint(scores[i]).Write(Path.Combine(_folder.Path, CheckpointHeader.FileName(i)));
+        File.WriteAllText(Path.Combine(_folder.Path, "notes.txt"), "");
+        CheckpointFolder.Prune(_folder.Path, 3, step: 6);
         Assert.Equal([2, 4, 5, 6], Steps());
-        CheckpointFolder.Prune(folder.Path, 1, step: 6);
+        CheckpointFolder.Prune(_folder.Path, 1, step: 6);
         Assert.Equal([2, 6], Steps());
-        Assert.Equal(Path.Combine(folder.Path, CheckpointHeader.FileName(6)), CheckpointHeader.Newest(folder.Path));
-        Assert.True(File.Exists(Path.Combine(folder.Path, "notes.txt")));
+        Assert.Equal(Path.Combine(_folder.Path, CheckpointHeader.FileName(6)), CheckpointHeader.Newest(_folder.Path));
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "notes.txt")));
 
-        IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(folder.Path, CheckpointHeader.FileName(i))));
+        IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(_folder.Path, CheckpointHeader.FileName(i))));
     }
 
     [Fact]
     public void Nothing_is_written_where_the_volume_of_the_folder_is_not_mounted()
     {
-        string mounted = Path.Combine(folder.Path, "mounted"), missing = Path.Combine(folder.Path, "missing"), mountPoint = folder.Path;
+        string mounted = Path.Combine(_folder.Path, "mounted"), missing = Path.Combine(_folder.Path, "missing"), mountPoint = _folder.Path;
         RunFolder.Make(mounted);
 
         foreach (string empty in new[] { missing, mountPoint })
@@ -190,7 +190,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
             Assert.ThrowsAny<IOException>(() => new HistoryFile(empty).Append([new(0, new WorkersAwaited(0))]));
         }
 
-        Assert.Equal([mounted], Directory.GetFileSystemEntries(folder.Path));
+        Assert.Equal([mounted], Directory.GetFileSystemEntries(_folder.Path));
         using TinyRun there = TinyRun.Start(TinyRun.Small with { SaveDir = mounted });
         Assert.True(File.Exists(there.On(() => there.Replica.Snapshot("run", null))().Path));
         new HistoryFile(mounted).Append([new(0, new WorkersAwaited(0))]);
@@ -201,41 +201,41 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     public void Pruning_spares_the_checkpoint_that_was_written_last_and_those_of_later_steps()
     {
         foreach (int i in new[] { 1, 2, 3, 8, 9 })
-            run.Checkpoint().Write(Path.Combine(folder.Path, CheckpointHeader.FileName(i)));
+            _run.Checkpoint().Write(Path.Combine(_folder.Path, CheckpointHeader.FileName(i)));
 
-        CheckpointFolder.Prune(folder.Path, 1, step: 3);
+        CheckpointFolder.Prune(_folder.Path, 1, step: 3);
 
-        Assert.Equal([9L, 8, 3], CheckpointHeader.NewestFirst(folder.Path).Select(CheckpointHeader.StepOf));
+        Assert.Equal([9L, 8, 3], CheckpointHeader.NewestFirst(_folder.Path).Select(CheckpointHeader.StepOf));
     }
 
     [Fact]
     public void Pruning_spares_what_is_held_as_long_as_somebody_holds_on()
     {
-        string[] paths = [.. Enumerable.Range(0, 3).Select(i => Path.Combine(folder.Path, CheckpointHeader.FileName(i)))];
+        string[] paths = [.. Enumerable.Range(0, 3).Select(i => Path.Combine(_folder.Path, CheckpointHeader.FileName(i)))];
         foreach ((int i, string path) in paths.Index())
-            run.Checkpoint(3 - i).Write(path);
+            _run.Checkpoint(3 - i).Write(path);
         CheckpointFolder.Hold(paths[0]);
         CheckpointFolder.HoldOn(paths[1]);
-        CheckpointFolder.Prune(folder.Path, 1, step: 2);
-        Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(folder.Path).Reverse());
+        CheckpointFolder.Prune(_folder.Path, 1, step: 2);
+        Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(_folder.Path).Reverse());
 
         File.SetLastWriteTimeUtc(Held(), DateTime.UtcNow.AddHours(-1));
         CheckpointFolder.HoldOn(paths[0]);
-        CheckpointFolder.Prune(folder.Path, 1, step: 2);
-        Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(folder.Path).Reverse());
+        CheckpointFolder.Prune(_folder.Path, 1, step: 2);
+        Assert.Equal([paths[0], paths[2]], CheckpointHeader.NewestFirst(_folder.Path).Reverse());
 
         File.SetLastWriteTimeUtc(Held(), DateTime.UtcNow.AddHours(-1));
-        CheckpointFolder.Prune(folder.Path, 1, step: 2);
-        Assert.Equal([paths[2]], Directory.GetFiles(folder.Path));
+        CheckpointFolder.Prune(_folder.Path, 1, step: 2);
+        Assert.Equal([paths[2]], Directory.GetFiles(_folder.Path));
 
-        string Held() => Directory.GetFiles(folder.Path).Except(paths).Single();
+        string Held() => Directory.GetFiles(_folder.Path).Except(paths).Single();
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     private byte[] Written()
     {
-        run.Checkpoint().Write(File1);
+        _run.Checkpoint().Write(File1);
         return File.ReadAllBytes(File1);
     }
 

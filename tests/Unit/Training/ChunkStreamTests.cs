@@ -18,19 +18,19 @@ public sealed class ChunkStreamTests
     public async Task Chunks_may_come_in_pieces_of_any_length(int longest, WireFormat wire)
     {
         GradientExchange exchange = new(new(2), workers: 2, rank: 0, [4], wire);
-        AllReduceStep round = SecondWorker.Meets(exchange);
+        AllReduceStep step = SecondWorker.Meets(exchange);
         await ChunkStream.ReceiveAsync(new Pieces(SecondWorker.Sends(wire), longest), exchange, TestContext.Current.CancellationToken);
-        Assert.Equal(SecondWorker.Sum, (await round.Whole)[0].ToArray());
+        Assert.Equal(SecondWorker.Sum, (await step.Whole)[0].ToArray());
     }
 
     [Fact]
     public async Task Who_hangs_up_in_the_middle_of_a_chunk_has_sent_the_chunks_before()
     {
         GradientExchange exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32);
-        AllReduceStep round = SecondWorker.Meets(exchange);
+        AllReduceStep step = SecondWorker.Meets(exchange);
         await Assert.ThrowsAsync<EndOfStreamException>(() => ChunkStream.ReceiveAsync(new Pieces(SecondWorker.Sends(WireFormat.Float32)[..^1], 5), exchange, TestContext.Current.CancellationToken));
-        await round.Reduced;
-        Assert.False(round.Whole.IsCompleted);
+        await step.Reduced;
+        Assert.False(step.Whole.IsCompleted);
     }
 
     [Fact]

@@ -67,10 +67,10 @@ public sealed class GradientExchangeTests
         Assert.False(mesh.Workers[0].SendQueues[1].TryNext(out _));
         mesh.Post.Again();
         Assert.True(mesh.Workers[0].SendQueues[1].TryNext(out Chunk early) && early.Header.Kind == ChunkKind.Finished, "No chunk of the part that is computed is finished.");
-        Assert.All(rounds, round => Assert.False(round.Reduced.IsCompleted));
+        Assert.All(rounds, step => Assert.False(step.Reduced.IsCompleted));
         Add(part: 0, first: 0, length: 6);
         mesh.Post.Deliver();
-        Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+        Assert.All(rounds, step => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(step))));
 
         void Add(int part, int first, int length)
         {
@@ -90,14 +90,14 @@ public sealed class GradientExchangeTests
         Mesh mesh = Two(shards: 4, length: 10);
         AllReduceStep[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)], next = [mesh.Prepare(0, 8, later), mesh.Prepare(1, 8, later)];
         mesh.Post.Deliver();
-        Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+        Assert.All(rounds, step => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(step))));
         mesh.Workers[0].Begin(8);
         mesh.Post.Deliver();
-        Assert.All(next, round => Assert.False(round.Whole.IsCompleted));
+        Assert.All(next, step => Assert.False(step.Whole.IsCompleted));
         // Its peer's chunks were first.
         mesh.Workers[1].Begin(8);
         mesh.Post.Deliver();
-        Assert.All(next, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(later)), Vectors.Bits(Mesh.Result(round))));
+        Assert.All(next, step => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(later)), Vectors.Bits(Mesh.Result(step))));
     }
 
     [Fact]
@@ -141,7 +141,7 @@ public sealed class GradientExchangeTests
         AllReduceStep[] next = [mesh.Start(1, 8, vectors), mesh.Start(0, 8, vectors)];
         mesh.Post.Deliver();
         Assert.True(left.Whole.IsCanceled && left.Reduced.IsCanceled);
-        Assert.All(next, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+        Assert.All(next, step => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(step))));
     }
 
     [Fact]
@@ -178,15 +178,15 @@ public sealed class GradientExchangeTests
         var mesh = new Mesh(4, 3, [10], WireFormat.Float32, seed: 1);
         AllReduceStep[] rounds = [.. Enumerable.Range(0, 3).Select(rank =>
         {
-            AllReduceStep round = mesh.Start(rank, 0, vectors);
+            AllReduceStep step = mesh.Start(rank, 0, vectors);
             mesh.Post.Deliver();
             mesh.Post.Again();
             mesh.Post.Deliver();
-            return round;
+            return step;
         })];
         mesh.Post.Again();
         mesh.Post.Deliver();
-        Assert.All(rounds, round => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(round))));
+        Assert.All(rounds, step => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(step))));
     }
 
     [Fact]
@@ -250,12 +250,12 @@ public sealed class GradientExchangeTests
     /// <summary>The workers of a generation.</summary>
     private sealed class Mesh
     {
-        private readonly Random random;
-        private readonly int[] parts;
+        private readonly Random _random;
+        private readonly int[] _parts;
 
         public Mesh(int shards, int workers, int[] parts, WireFormat wire, int seed, CancellationToken over = default)
         {
-            (this.parts, random) = (parts, new(seed));
+            (_parts, _random) = (parts, new(seed));
             Workers = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(shards), workers, rank, parts, wire, over: over))];
             Post = new(Workers, seed);
         }
@@ -264,10 +264,10 @@ public sealed class GradientExchangeTests
 
         public Posting Post { get; }
 
-        public static float[] Result(AllReduceStep round)
+        public static float[] Result(AllReduceStep step)
         {
-            Assert.True(round.Whole.IsCompletedSuccessfully && round.Reduced.IsCompletedSuccessfully);
-            return [.. round.Whole.Result.SelectMany(part => part.ToArray())];
+            Assert.True(step.Whole.IsCompletedSuccessfully && step.Reduced.IsCompletedSuccessfully);
+            return [.. step.Whole.Result.SelectMany(part => part.ToArray())];
         }
 
         /// <param name="used">Takes down the arrays that the worker's shards are put in.</param>
@@ -276,35 +276,35 @@ public sealed class GradientExchangeTests
         /// <summary>Has a worker's shards computed before their step begins.</summary>
         public AllReduceStep Prepare(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Prepare(step), vectors, used);
 
-        private AllReduceStep Add(int rank, AllReduceStep round, float[][] vectors, HashSet<object>? used)
+        private AllReduceStep Add(int rank, AllReduceStep step, float[][] vectors, HashSet<object>? used)
         {
-            for (int part = parts.Length - 1; part >= 0; part--)
+            for (int part = _parts.Length - 1; part >= 0; part--)
             {
                 for (int shard = Workers[rank].Share.First; shard < Workers[rank].Share.End; shard++)
                 {
-                    Memory<float> vector = round.Rent(part);
+                    Memory<float> vector = step.Rent(part);
                     if (used is not null && System.Runtime.InteropServices.MemoryMarshal.TryGetArray(vector, out ArraySegment<float> array))
                         used.Add(array.Array!);
-                    vectors[shard].AsSpan(parts.Take(part).Sum(), parts[part]).CopyTo(vector.Span);
-                    round.Add(part, shard, vector);
+                    vectors[shard].AsSpan(_parts.Take(part).Sum(), _parts[part]).CopyTo(vector.Span);
+                    step.Add(part, shard, vector);
                 }
             }
 
-            return round;
+            return step;
         }
 
         /// <summary>A whole step, whose workers start in random order, and whose connections break once.</summary>
         public float[][] Exchange(long step, float[][] vectors)
         {
             int[] order = [.. Enumerable.Range(0, Workers.Length)];
-            random.Shuffle(order);
+            _random.Shuffle(order);
             var rounds = new AllReduceStep[Workers.Length];
             foreach (int rank in order)
             {
                 rounds[rank] = Start(rank, step, vectors);
-                if (random.Next(2) == 0)
+                if (_random.Next(2) == 0)
                     Post.Deliver();
-                if (random.Next(3) == 0)
+                if (_random.Next(3) == 0)
                     Post.Again();
             }
 

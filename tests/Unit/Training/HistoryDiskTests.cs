@@ -11,42 +11,42 @@ namespace PixelCnnCluster.Tests.Training;
 [Trait("Needs", "processes")]
 public sealed class HistoryDiskTests : IDisposable
 {
-    private readonly TempFolder temp = new();
-    private readonly ConcurrentQueue<Exception> failures = [];
-    private readonly bool mounted;
+    private readonly TempFolder _temp = new();
+    private readonly ConcurrentQueue<Exception> _failures = [];
+    private readonly bool _mounted;
 
     public HistoryDiskTests()
     {
-        mounted = Done("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", temp.Path);
-        RunFolder.Make(temp.Path);
+        _mounted = Done("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", _temp.Path);
+        RunFolder.Make(_temp.Path);
     }
 
-    private string Filler => Path.Combine(temp.Path, "filler");
+    private string Filler => Path.Combine(_temp.Path, "filler");
 
     [Fact]
     public async Task What_a_full_disk_refused_is_written_when_there_is_space()
     {
-        Assert.SkipUnless(mounted, "this user may not mount a disk of its own");
-        RunHistory history = await RunHistory.OpenAsync(temp.Path, 0, new HandClock(), failures.Enqueue).Soon("opened history");
+        Assert.SkipUnless(_mounted, "this user may not mount a disk of its own");
+        RunHistory history = await RunHistory.OpenAsync(_temp.Path, 0, new HandClock(), _failures.Enqueue).Soon("opened history");
         await Add(new WorkersAwaited(0));
         for (int round = 1; round <= 2; round++)
         {
             Fill();
             await Add(Fault(round));
             await Add(new WorkersAwaited(round));
-            Assert.Contains("No space left", failures.Last().Message, StringComparison.Ordinal);
-            Assert.Equal(round, failures.Count);
-            long torn = new FileInfo(Path.Combine(temp.Path, HistoryFile.Name)).Length;
-            Assert.Equal((round * 3) - 2, HistoryFile.Read(Path.Combine(temp.Path, HistoryFile.Name)).Count);
+            Assert.Contains("No space left", _failures.Last().Message, StringComparison.Ordinal);
+            Assert.Equal(round, _failures.Count);
+            long torn = new FileInfo(Path.Combine(_temp.Path, HistoryFile.Name)).Length;
+            Assert.Equal((round * 3) - 2, HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name)).Count);
             Assert.True(torn % 4096 == 0, "the disk took nothing of the event, so that this test shows nothing about torn ones");
 
             File.Delete(Filler);
             await Add(Step(round));
-            Assert.Equal(round, failures.Count);
+            Assert.Equal(round, _failures.Count);
         }
 
         RunEvent[] all = [new WorkersAwaited(0), Fault(1), new WorkersAwaited(1), Step(1), Fault(2), new WorkersAwaited(2), Step(2, skipped: true)];
-        IReadOnlyList<HistoryEntry> stored = HistoryFile.Read(Path.Combine(temp.Path, HistoryFile.Name));
+        IReadOnlyList<HistoryEntry> stored = HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name));
         Assert.Equal(Texts(all), Texts(stored.Select(entry => entry.Event)));
         Assert.Equal(Enumerable.Range(0, 7).Select(i => (long)i), stored.Select(entry => entry.Position));
         Assert.Equal(Texts(all), Texts((await history.ReadAsync(0, TimeSpan.Zero, () => false)).Events));
@@ -61,22 +61,22 @@ public sealed class HistoryDiskTests : IDisposable
     [Fact]
     public void A_curve_goes_on_in_a_new_file_after_a_torn_one()
     {
-        Assert.SkipUnless(mounted, "this user may not mount a disk of its own");
-        var board = new TensorBoardLog(temp.Path, new HandClock());
+        Assert.SkipUnless(_mounted, "this user may not mount a disk of its own");
+        var board = new TensorBoardLog(_temp.Path, new HandClock());
         board.Write([new(0, Step(1))]);
         Fill();
         Assert.Throws<IOException>(() => board.Write(Enumerable.Range(2, 20).Select(step => new HistoryEntry(step, Step(step)))));
         File.Delete(Filler);
         board.Write([new(30, Step(30))]);
-        string newest = Directory.GetFiles(temp.Path, "events.out.tfevents.*").Order().Last();
+        string newest = Directory.GetFiles(_temp.Path, "events.out.tfevents.*").Order().Last();
         Assert.Equal([30], TensorBoardHistoryTests.Records(newest).Skip(1).Select(record => record.Step).Distinct());
     }
 
     public void Dispose()
     {
-        if (mounted)
-            Assert.True(Done("umount", temp.Path));
-        temp.Dispose();
+        if (_mounted)
+            Assert.True(Done("umount", _temp.Path));
+        _temp.Dispose();
     }
 
     /// <summary>Longer than the rest of a page, so that the full disk takes a part of it.</summary>

@@ -50,29 +50,29 @@ internal static class HistoryEvents
 /// <summary>A clock that stands until it is told to go on.</summary>
 internal sealed class HandClock : TimeProvider
 {
-    private readonly List<Alarm> alarms = [];
-    private DateTimeOffset now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private readonly List<Alarm> _alarms = [];
+    private DateTimeOffset _now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override DateTimeOffset GetUtcNow() => now;
+    public override DateTimeOffset GetUtcNow() => _now;
 
-    public override long GetTimestamp() => now.Ticks;
+    public override long GetTimestamp() => _now.Ticks;
 
     public void Advance(TimeSpan by)
     {
-        now += by;
-        foreach (Alarm due in alarms.Where(alarm => alarm.Due <= now).ToList())
+        _now += by;
+        foreach (Alarm due in _alarms.Where(alarm => alarm.Due <= _now).ToList())
         {
-            alarms.Remove(due);
+            _alarms.Remove(due);
             due.Ring();
         }
     }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var alarm = new Alarm(this, now + dueTime, () => callback(state));
-        alarms.Add(alarm);
+        var alarm = new Alarm(this, _now + dueTime, () => callback(state));
+        _alarms.Add(alarm);
         return alarm;
     }
 
@@ -80,7 +80,7 @@ internal sealed class HandClock : TimeProvider
     {
         public bool Change(TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
 
-        public void Dispose() => Clock.alarms.Remove(this);
+        public void Dispose() => Clock._alarms.Remove(this);
 
         public ValueTask DisposeAsync()
         {

@@ -10,13 +10,13 @@ namespace PixelCnnCluster.Tests.Training;
 /// <summary>Whatever happens to the file's end, what was whole before is read and what is appended later too.</summary>
 public sealed class HistoryFileTests : IDisposable
 {
-    private readonly TempFolder temp = new();
+    private readonly TempFolder _temp = new();
 
-    private string Folder => temp.Path;
+    private string Folder => _temp.Path;
 
     private string File1 => Path.Combine(Folder, HistoryFile.Name);
 
-    public HistoryFileTests() => RunFolder.Make(temp.Path);
+    public HistoryFileTests() => RunFolder.Make(_temp.Path);
 
     [Fact]
     public void Every_kind_of_event_comes_back_as_it_was()
@@ -125,7 +125,7 @@ public sealed class HistoryFileTests : IDisposable
         }
     }
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose() => _temp.Dispose();
 
     private static IEnumerable<HistoryEntry> Entries(long first, IEnumerable<RunEvent> events) =>
         events.Select((happened, i) => new HistoryEntry(first + i, happened));

@@ -5,17 +5,17 @@ namespace PixelCnnCluster.Tests.Training;
 /// <summary>Workers' exchanges whose chunks are handed over in an order that a seed decides, as they would come over connections.</summary>
 internal sealed class Posting(IReadOnlyList<GradientExchange> workers, int seed = 1)
 {
-    private readonly Random random = new(seed);
-    private readonly List<Action> onTheWay = [];
+    private readonly Random _random = new(seed);
+    private readonly List<Action> _onTheWay = [];
 
     /// <summary>Hands over what there is, and what that brings.</summary>
     public void Deliver()
     {
         while (Collect())
         {
-            int pick = random.Next(onTheWay.Count);
-            Action deliver = onTheWay[pick];
-            onTheWay.RemoveAt(pick);
+            int pick = _random.Next(_onTheWay.Count);
+            Action deliver = _onTheWay[pick];
+            _onTheWay.RemoveAt(pick);
             deliver();
         }
     }
@@ -43,11 +43,11 @@ internal sealed class Posting(IReadOnlyList<GradientExchange> workers, int seed 
             while (workers[from].SendQueues[to].TryNext(out Chunk chunk))
             {
                 (ChunkHeader header, float[] values) = (chunk.Header, chunk.Values.ToArray());
-                onTheWay.Add(() => Hand(workers[to], header, values));
+                _onTheWay.Add(() => Hand(workers[to], header, values));
             }
         }
 
-        return onTheWay.Count > 0;
+        return _onTheWay.Count > 0;
     }
 
     private IEnumerable<(int From, int To)> Pairs() =>

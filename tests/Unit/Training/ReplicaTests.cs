@@ -204,8 +204,8 @@ public sealed class ReplicaTests
         using var over = new CancellationTokenSource();
         int vectors = 0;
         var exchange = new GradientExchange(new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate, over.Token);
-        AllReduceStep round = exchange.Prepare(0);
-        Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, round)));
+        AllReduceStep step = exchange.Prepare(0);
+        Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, step)));
         Assert.Equal(run.Replica.GradientBuckets.Count, vectors);
 
         Memory<float> Allocate(int length)

@@ -11,11 +11,11 @@ public sealed class RunHistoryTests : IAsyncDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private readonly TempFolder temp = new();
-    private readonly HandClock clock = new();
-    private readonly List<RunHistory> opened = [];
+    private readonly TempFolder _temp = new();
+    private readonly HandClock _clock = new();
+    private readonly List<RunHistory> _opened = [];
 
-    public RunHistoryTests() => RunFolder.Make(temp.Path);
+    public RunHistoryTests() => RunFolder.Make(_temp.Path);
 
     [Fact]
     public async Task Positions_go_on_after_what_the_file_holds_or_at_the_first_one_given()
@@ -42,7 +42,7 @@ public sealed class RunHistoryTests : IAsyncDisposable
     [Fact]
     public async Task What_a_replaced_writer_adds_late_is_not_taken()
     {
-        var file = new HistoryFile(temp.Path);
+        var file = new HistoryFile(_temp.Path);
         long restart = 1L << 32;
         file.Append([new(1, new WorkersAwaited(1)), new(restart, new WorkersAwaited(2))]);
         file.Append([new(2, new WorkersAwaited(3)), new(restart + 1, new WorkersAwaited(4))]);
@@ -58,7 +58,7 @@ public sealed class RunHistoryTests : IAsyncDisposable
             history.Add(Step(step, skipped: step == 33));
             if (step % 10 == 3)
                 history.Add(new Evaluated(step, 0, 3, 6, 1, 1));
-            clock.Advance(TimeSpan.FromMilliseconds(100));
+            _clock.Advance(TimeSpan.FromMilliseconds(100));
         }
 
         await history.FlushAsync().Soon("write");
@@ -94,7 +94,7 @@ public sealed class RunHistoryTests : IAsyncDisposable
         await history.FlushAsync().Soon("write");
         foreach (RunHistory one in new[] { history, await Open(0) })
             Assert.Equal([0, 4], (await Read(one, 0)).Events.OfType<SamplesWritten>().Select(drawn => drawn.Pixels.Length));
-        Assert.All(HistoryFile.Read(Path.Combine(temp.Path, HistoryFile.Name)), entry => Assert.Equal(4, (entry.Event as SamplesWritten)?.Pixels.Length ?? 4));
+        Assert.All(HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name)), entry => Assert.Equal(4, (entry.Event as SamplesWritten)?.Pixels.Length ?? 4));
     }
 
     [Fact]
@@ -113,11 +113,11 @@ public sealed class RunHistoryTests : IAsyncDisposable
     public async Task A_file_that_another_holds_is_told_and_written_when_it_is_free()
     {
         ConcurrentQueue<Exception> failures = [];
-        string path = Path.Combine(temp.Path, HistoryFile.Name);
+        string path = Path.Combine(_temp.Path, HistoryFile.Name);
         RunHistory history;
         using (new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None))
         {
-            history = await RunHistory.OpenAsync(temp.Path, 7, clock, failures.Enqueue).Soon("opened history");
+            history = await RunHistory.OpenAsync(_temp.Path, 7, _clock, failures.Enqueue).Soon("opened history");
             Assert.Contains(path, Assert.Single(failures).Message, StringComparison.Ordinal);
             history.Add(Step(1));
             await history.FlushAsync().Soon("try to write");
@@ -141,7 +141,7 @@ public sealed class RunHistoryTests : IAsyncDisposable
             Task first = See("first", history.ReadAsync(0, Minute, () => false));
             Task impatient = See("impatient", history.ReadAsync(0, Minute / 2, () => false));
             Task second = See("second", history.ReadAsync(0, Minute, () => false));
-            clock.Advance(Minute / 2);
+            _clock.Advance(Minute / 2);
             await impatient;
             history.Add(Step(1));
             history.Add(Step(2));
@@ -151,7 +151,7 @@ public sealed class RunHistoryTests : IAsyncDisposable
             await See("late", history.ReadAsync(1, Minute, () => false));
             await See("over", history.ReadAsync(2, Minute, () => true));
             Task last = See("last", history.ReadAsync(2, Minute, () => false));
-            clock.Advance(Minute);
+            _clock.Advance(Minute);
             await last;
             await history.FlushAsync();
         });
@@ -168,18 +168,18 @@ public sealed class RunHistoryTests : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(opened.Select(history => history.FlushAsync())).Soon("last write");
-        temp.Dispose();
+        await Task.WhenAll(_opened.Select(history => history.FlushAsync())).Soon("last write");
+        _temp.Dispose();
     }
 
     private static Task<RunProgress> Read(RunHistory history, long from) => history.ReadAsync(from, TimeSpan.Zero, () => false);
 
-    private Task<RunHistory> Memory() => RunHistory.OpenAsync(null, 0, clock, Unexpected);
+    private Task<RunHistory> Memory() => RunHistory.OpenAsync(null, 0, _clock, Unexpected);
 
     private async Task<RunHistory> Open(long firstPosition)
     {
-        opened.Add(await RunHistory.OpenAsync(temp.Path, firstPosition, clock, Unexpected).Soon("opened history"));
-        return opened[^1];
+        _opened.Add(await RunHistory.OpenAsync(_temp.Path, firstPosition, _clock, Unexpected).Soon("opened history"));
+        return _opened[^1];
     }
 
     private static void Unexpected(Exception fault) => Assert.Fail($"the history failed: {fault}");
@@ -187,27 +187,27 @@ public sealed class RunHistoryTests : IAsyncDisposable
     /// <summary>Runs posted work on the calling thread, and fails when none is left before the end.</summary>
     private sealed class OneThread : SynchronizationContext, IDisposable
     {
-        private readonly Queue<Action> posted = new();
-        private readonly SynchronizationContext? before = Current;
+        private readonly Queue<Action> _posted = new();
+        private readonly SynchronizationContext? _before = Current;
 
         public int Thread { get; } = Environment.CurrentManagedThreadId;
 
         public override void Post(SendOrPostCallback d, object? state)
         {
             Assert.Equal(Thread, Environment.CurrentManagedThreadId);
-            posted.Enqueue(() => d(state));
+            _posted.Enqueue(() => d(state));
         }
 
         public void Run(Func<Task> work)
         {
             SetSynchronizationContext(this);
             Task all = work();
-            while (posted.TryDequeue(out Action? next))
+            while (_posted.TryDequeue(out Action? next))
                 next();
             Assert.True(all.IsCompleted, "all waits for something outside of its context");
             all.GetAwaiter().GetResult();
         }
 
-        public void Dispose() => SetSynchronizationContext(before);
+        public void Dispose() => SetSynchronizationContext(_before);
     }
 }

@@ -13,15 +13,15 @@ namespace PixelCnnCluster.Tests.Training;
 /// <summary>The event files are TFRecords of TensorBoard's events, read here by the published format alone.</summary>
 public sealed class TensorBoardHistoryTests : IDisposable
 {
-    private readonly TempFolder temp = new();
-    private readonly HandClock clock = new();
+    private readonly TempFolder _temp = new();
+    private readonly HandClock _clock = new();
 
-    public TensorBoardHistoryTests() => RunFolder.Make(temp.Path);
+    public TensorBoardHistoryTests() => RunFolder.Make(_temp.Path);
 
     [Fact]
     public async Task Curves_and_pictures_are_in_the_event_file()
     {
-        string png = Path.Combine(temp.Path, "samples.png");
+        string png = Path.Combine(_temp.Path, "samples.png");
         PictureGrid.Write(png, new([.. Enumerable.Range(0, 3 * 8 * 8).Select(i => (byte)i)], Count: 1, Channels: 3, Size: 8));
         RunHistory history = await Open(Unexpected);
         foreach (RunEvent happened in OfEveryKind.Where(happened => happened is not SamplesWritten))
@@ -31,7 +31,7 @@ public sealed class TensorBoardHistoryTests : IDisposable
         await history.FlushAsync().Soon("write");
 
         List<Record> records = Records(Assert.Single(EventFiles));
-        Assert.All(records.Skip(1), record => Assert.Equal(clock.GetUtcNow().ToUnixTimeSeconds(), record.WallTime));
+        Assert.All(records.Skip(1), record => Assert.Equal(_clock.GetUtcNow().ToUnixTimeSeconds(), record.WallTime));
         Assert.Equal(["brain.Event:2", .. Enumerable.Repeat("", records.Count - 1)], records.Select(record => record.FileVersion));
         Assert.Equal(
             [
@@ -57,7 +57,7 @@ public sealed class TensorBoardHistoryTests : IDisposable
             for (int step = 0; step < 20; step++)
             {
                 history.Add(Step((20 * process) + step));
-                clock.Advance(TimeSpan.FromMilliseconds(250));
+                _clock.Advance(TimeSpan.FromMilliseconds(250));
             }
 
             await history.FlushAsync().Soon("write");
@@ -72,7 +72,7 @@ public sealed class TensorBoardHistoryTests : IDisposable
     public async Task A_picture_that_is_gone_is_left_out()
     {
         RunHistory history = await Open(Unexpected);
-        history.Add(Samples(1) with { Path = Path.Combine(temp.Path, "gone.png") });
+        history.Add(Samples(1) with { Path = Path.Combine(_temp.Path, "gone.png") });
         history.Add(Step(2));
         await history.FlushAsync().Soon("write");
         Assert.Equal(2, Records(Assert.Single(EventFiles)).Select(record => record.Step).Max());
@@ -91,19 +91,19 @@ public sealed class TensorBoardHistoryTests : IDisposable
 
         Assert.Equal(2, failures.Count);
         Assert.Equal([0, 1, 2, 3, 4], EventFiles.SelectMany(Records).Select(record => record.Step).Distinct().Order());
-        Assert.Equal(7, HistoryFile.Read(Path.Combine(temp.Path, HistoryFile.Name)).Count);
+        Assert.Equal(7, HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name)).Count);
     }
 
     [Fact]
     public void The_checksum_of_this_test_is_the_published_one() => Assert.Equal(0xE3069283, Checksum("123456789"u8));
 
-    public void Dispose() => temp.Dispose();
+    public void Dispose() => _temp.Dispose();
 
-    private string[] EventFiles => Directory.GetFiles(temp.Path, "events.out.tfevents.*");
+    private string[] EventFiles => Directory.GetFiles(_temp.Path, "events.out.tfevents.*");
 
     private static void Unexpected(Exception fault) => Assert.Fail($"the history failed: {fault}");
 
-    private Task<RunHistory> Open(Action<Exception> failed) => RunHistory.OpenAsync(temp.Path, 0, clock, failed).Soon("opened history");
+    private Task<RunHistory> Open(Action<Exception> failed) => RunHistory.OpenAsync(_temp.Path, 0, _clock, failed).Soon("opened history");
 
     internal sealed record Record(double WallTime, long Step, string FileVersion, List<string> Scalars, byte[]? Picture);
 

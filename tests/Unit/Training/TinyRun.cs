@@ -7,13 +7,13 @@ namespace PixelCnnCluster.Tests.Training;
 /// <summary>A run of a few filters on a few images of 8 x 8, with its device threads and its replica.</summary>
 internal sealed class TinyRun : IDisposable
 {
-    private readonly DeviceThreads threads;
+    private readonly DeviceThreads _threads;
 
     private TinyRun(RunSpec spec, ImageData data, int threadCount)
     {
         Spec = spec;
-        threads = new(threadCount);
-        Replica = On(() => new Replica(spec, data, threads));
+        _threads = new(threadCount);
+        Replica = On(() => new Replica(spec, data, _threads));
         On(Replica.Initialise);
     }
 
@@ -83,7 +83,7 @@ internal sealed class TinyRun : IDisposable
     }
 
     /// <summary>Does the work on the device's first thread.</summary>
-    public T On<T>(Func<T> work) => threads.RunAsync(work).GetAwaiter().GetResult();
+    public T On<T>(Func<T> work) => _threads.RunAsync(work).GetAwaiter().GetResult();
 
     public void On(Action work) => On(() =>
     {
@@ -98,10 +98,10 @@ internal sealed class TinyRun : IDisposable
         var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, Replica.GradientBuckets, Spec.Wire);
         return [.. Enumerable.Range(0, count).Select(_ => On(() =>
         {
-            AllReduceStep round = alone.Begin(Replica.Step);
-            double[] losses = Replica.ComputeShards(alone.Share, round);
-            Assert.True(round.Whole.IsCompletedSuccessfully);
-            Replica.Apply(round.Whole.Result, _ => { });
+            AllReduceStep step = alone.Begin(Replica.Step);
+            double[] losses = Replica.ComputeShards(alone.Share, step);
+            Assert.True(step.Whole.IsCompletedSuccessfully);
+            Replica.Apply(step.Whole.Result, _ => { });
             return losses.Sum() / Spec.ImagesPerStep;
         }))];
     }
@@ -114,6 +114,6 @@ internal sealed class TinyRun : IDisposable
     public void Dispose()
     {
         On(Replica.Dispose);
-        threads.Dispose();
+        _threads.Dispose();
     }
 }

@@ -12,7 +12,7 @@ namespace PixelCnnCluster.Tests.Weights;
 /// <summary>Plain weights by the layers' names keep every network, to the bit.</summary>
 public sealed class PlainWeightTests : IDisposable
 {
-    private readonly TempFolder folder = new();
+    private readonly TempFolder _folder = new();
 
     public static TheoryData<RunSpec, int> Networks => new()
     {
@@ -28,7 +28,7 @@ public sealed class PlainWeightTests : IDisposable
         { Stored.Spec with { Nonlinearity = Nonlinearity.Relu, NonLocal = true, ClassConditional = true, CoordinateChannels = true }, 3 },
     };
 
-    private string In(string name) => Path.Combine(folder.Path, name);
+    private string In(string name) => Path.Combine(_folder.Path, name);
 
     [Theory]
     [InlineData("grey28", 1, 28, DataSet.Mnist)]
@@ -39,8 +39,8 @@ public sealed class PlainWeightTests : IDisposable
         var weights = Stored.Tensors(vector)
             .Where(pair => pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith(".bias", StringComparison.Ordinal)).ToDictionary();
         string checkpoint = WeightFiles.Import(Stored.Write(In("in.safetensors"), weights), In("run"), size);
-        ModelInfo card = ModelInfo.Read(checkpoint);
-        Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (card.Channels, card.Size, card.Spec.DataSet, card.Spec.SaveDir));
+        ModelInfo model = ModelInfo.Read(checkpoint);
+        Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (model.Channels, model.Size, model.Spec.DataSet, model.Spec.SaveDir));
         using var scope = NewDisposeScope();
         using var reference = ReferenceVector.Load(vector);
         Stored.AssertClose(reference["logits"].Floats(), Stored.Outputs(checkpoint, reference.Images), 1e-4f);
@@ -57,9 +57,9 @@ public sealed class PlainWeightTests : IDisposable
         Assert.Equal((7L, new FileInfo(export.Path).Length), (export.Step, export.Bytes));
         Assert.Equal(File.ReadAllBytes(export.Path).Length, File.ReadAllBytes(Stored.Export(to, In("again.safetensors")).Path).Length);
         Stored.AssertSame(Stored.Tensors(export.Path), Stored.Tensors(In("again.safetensors")));
-        ModelInfo card = ModelInfo.Read(to);
+        ModelInfo model = ModelInfo.Read(to);
         Assert.Equal(
-            new ModelInfo(to, "out", 0, card.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null), card);
+            new ModelInfo(to, "out", 0, model.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null), model);
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, 12);
         float[] outputs = Stored.Outputs(to, images);
@@ -77,9 +77,9 @@ public sealed class PlainWeightTests : IDisposable
         string from = Stored.Checkpoint(In("from"), spec, channels, size);
         var tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
-        ModelInfo card = ModelInfo.Read(to);
+        ModelInfo model = ModelInfo.Read(to);
         Assert.Equal(
-            (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder), (card.Channels, card.Size, card.Classes, card.Spec.DataSet));
+            (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder), (model.Channels, model.Size, model.Classes, model.Spec.DataSet));
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, size);
         Stored.AssertClose(Stored.Outputs(from, images), Stored.Outputs(to, images), 1e-4f);
@@ -131,5 +131,5 @@ public sealed class PlainWeightTests : IDisposable
         Assert.Equal(-1, exported.AsSpan().IndexOf("secret"u8));
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 }

@@ -11,9 +11,9 @@ namespace PixelCnnCluster.Tests.Weights;
 /// <summary>A state_dict of the common PyTorch port, as torch.save wrote it, goes in and comes out.</summary>
 public sealed class PortWeightTests : IDisposable
 {
-    private readonly TempFolder folder = new();
+    private readonly TempFolder _folder = new();
 
-    private string In(string name) => Path.Combine(folder.Path, name);
+    private string In(string name) => Path.Combine(_folder.Path, name);
 
     [Fact]
     public void The_ports_logits_agree()
@@ -22,10 +22,10 @@ public sealed class PortWeightTests : IDisposable
         using var scope = NewDisposeScope();
         Tensor images = ImageScaling.FromBytes(tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
         Stored.AssertClose(Stored.Npz<float>(Stored.Vector("port-grey.npz"), "logits"), Stored.Outputs(checkpoint, images), 1e-4f);
-        ModelInfo card = ModelInfo.Read(checkpoint);
-        Assert.Equal(("port-grey", 0L, 1, 28, 0), (card.Run, card.Step, card.Channels, card.Size, card.Classes));
+        ModelInfo model = ModelInfo.Read(checkpoint);
+        Assert.Equal(("port-grey", 0L, 1, 28, 0), (model.Run, model.Step, model.Channels, model.Size, model.Classes));
         Assert.Equal(
-            new RunSpec { DataSet = DataSet.Mnist, Filters = 4, Blocks = 1, Mixtures = 3, SaveDir = In("run") }, card.Spec);
+            new RunSpec { DataSet = DataSet.Mnist, Filters = 4, Blocks = 1, Mixtures = 3, SaveDir = In("run") }, model.Spec);
     }
 
     [Fact]
@@ -81,5 +81,5 @@ public sealed class PortWeightTests : IDisposable
         Assert.Null(LayerNames.FromPort("up_layers.2.u_stream.conv_input.conv"));
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 }

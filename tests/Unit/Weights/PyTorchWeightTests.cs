@@ -13,10 +13,10 @@ namespace PixelCnnCluster.Tests.Weights;
 [Trait("Needs", "processes")]
 public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interpreter>, IDisposable
 {
-    private readonly Interpreter pytorch;
-    private readonly TempFolder folder = new();
+    private readonly Interpreter _pytorch;
+    private readonly TempFolder _folder = new();
 
-    public PyTorchWeightTests(Interpreter pytorch) => this.pytorch = pytorch;
+    public PyTorchWeightTests(Interpreter pytorch) => _pytorch = pytorch;
 
     [Theory]
     [InlineData(1, 4, 1, 3, 28)]
@@ -36,12 +36,12 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
     {
         float[] logits = Run("save", In("in.pth"), channels, filters, blocks, mixtures, size);
         string checkpoint = WeightFiles.Import(In("in.pth"), In("run"), null);
-        ModelInfo card = ModelInfo.Read(checkpoint);
-        Assert.Equal((channels, size, filters, blocks, mixtures), (card.Channels, card.Size, card.Spec.Filters, card.Spec.Blocks, card.Spec.Mixtures));
+        ModelInfo model = ModelInfo.Read(checkpoint);
+        Assert.Equal((channels, size, filters, blocks, mixtures), (model.Channels, model.Size, model.Spec.Filters, model.Spec.Blocks, model.Spec.Mixtures));
         Stored.AssertClose(logits, Logits(checkpoint, channels, size), 1e-4f);
     }
 
-    private string In(string name) => Path.Combine(folder.Path, name);
+    private string In(string name) => Path.Combine(_folder.Path, name);
 
     private static float[] Logits(string checkpoint, int channels, int size)
     {
@@ -52,11 +52,11 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
 
     private float[] Run(string action, string weights, params int[] network)
     {
-        pytorch.Do([action, weights, .. network.Select(number => number.ToString(CultureInfo.InvariantCulture)), In("logits")]);
+        _pytorch.Do([action, weights, .. network.Select(number => number.ToString(CultureInfo.InvariantCulture)), In("logits")]);
         return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(In("logits"))).ToArray();
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     /// <summary>One interpreter for all tests: it takes seconds to load PyTorch.</summary>
     public sealed class Interpreter : IDisposable
@@ -64,36 +64,36 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
         /// <summary>The distribution's own, for which tests/run installs PyTorch.</summary>
         private const string Python = "/usr/bin/python3";
 
-        private readonly Process process;
-        private readonly Task<string> errors;
+        private readonly Process _process;
+        private readonly Task<string> _errors;
 
         public Interpreter()
         {
             Assert.True(File.Exists(Python), $"{Python} is missing: install python3-torch, as tests/run does.");
-            process = Process.Start(new ProcessStartInfo(Python, [Path.Combine(AppContext.BaseDirectory, "port_network.py")])
+            _process = Process.Start(new ProcessStartInfo(Python, [Path.Combine(AppContext.BaseDirectory, "port_network.py")])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             })!;
-            errors = process.StandardError.ReadToEndAsync();
+            _errors = _process.StandardError.ReadToEndAsync();
         }
 
         internal void Do(string[] words)
         {
-            process.StandardInput.WriteLine(string.Join('\t', words));
-            if (process.StandardOutput.ReadLine() is not null)
+            _process.StandardInput.WriteLine(string.Join('\t', words));
+            if (_process.StandardOutput.ReadLine() is not null)
                 return;
-            string said = errors.GetAwaiter().GetResult();
+            string said = _errors.GetAwaiter().GetResult();
             Assert.False(said.Contains("No module named 'torch'", StringComparison.Ordinal), "PyTorch is missing: install python3-torch, as tests/run does.");
             Assert.Fail(said);
         }
 
         public void Dispose()
         {
-            process.StandardInput.Close();
-            process.WaitForExit();
-            process.Dispose();
+            _process.StandardInput.Close();
+            _process.WaitForExit();
+            _process.Dispose();
         }
     }
 }

@@ -9,9 +9,9 @@ namespace PixelCnnCluster.Tests.Weights;
 /// <summary>What is not exactly one network is refused with all that is wrong, and nothing is written.</summary>
 public sealed class RefusedWeightTests : IDisposable
 {
-    private readonly TempFolder folder = new();
+    private readonly TempFolder _folder = new();
 
-    private string In(string name) => Path.Combine(folder.Path, name);
+    private string In(string name) => Path.Combine(_folder.Path, name);
 
     [Theory]
     [InlineData("in.safetensors", "u_init.weight", "down.2.ul.0.skip.bias", "out.weight")]
@@ -87,12 +87,12 @@ public sealed class RefusedWeightTests : IDisposable
         Refuse(checkpoint, checkpoint, "is a checkpoint", "--load-params");
         Refuse(Stored.Write(In("other.safetensors"), new Dictionary<string, SafeTensor> { ["fc.weight"] = SafeTensor.Of([1], [1, 1]) }), "holds no PixelCNN++ (fc.weight)");
         Refuse(Stored.Write(In("other.pth"), new Dictionary<string, SafeTensor> { ["fc.weight"] = SafeTensor.Of([1], [1, 1]) }), "holds no PixelCNN++ (fc.weight)");
-        Refuse(folder.Write("empty.safetensors", []), "cannot be read");
-        Refuse(folder.Write("empty.pth", []), "PyTorch writes since 1.6");
-        Refuse(folder.Write("old.pth", [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.']), "old.pth", "PyTorch writes since 1.6", "save it again");
+        Refuse(_folder.Write("empty.safetensors", []), "cannot be read");
+        Refuse(_folder.Write("empty.pth", []), "PyTorch writes since 1.6");
+        Refuse(_folder.Write("old.pth", [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.']), "old.pth", "PyTorch writes since 1.6", "save it again");
         Refuse(In("none.pth"), "none.pth", "cannot be read");
         Refuse(In("none.safetensors"), "none.safetensors", "cannot be read");
-        Refuse(folder.Path, "cannot be read");
+        Refuse(_folder.Path, "cannot be read");
     }
 
     [Theory]
@@ -129,7 +129,7 @@ public sealed class RefusedWeightTests : IDisposable
         string taken = Path.GetDirectoryName(Stored.Checkpoint(In("from"), Stored.Spec))!;
         Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), taken, null), taken, "step-000000007.safetensors", "--save-dir");
         Assert.Single(Directory.GetFiles(taken));
-        string file = folder.Write("file", []);
+        string file = _folder.Write("file", []);
         Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), file, null), file, "--save-dir");
     }
 
@@ -165,7 +165,7 @@ public sealed class RefusedWeightTests : IDisposable
             Stored.AssertRefused(() => Stored.Export(checkpoint, output), output, "cannot be written");
         }
 
-        Assert.Empty(Directory.GetFiles(folder.Path));
+        Assert.Empty(Directory.GetFiles(_folder.Path));
         Assert.Equal(before, File.ReadAllBytes(checkpoint));
     }
 
@@ -183,5 +183,5 @@ public sealed class RefusedWeightTests : IDisposable
         Assert.False(Directory.Exists(In("refused")));
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 }

@@ -38,10 +38,10 @@ internal static class Stored
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        var card = ModelInfo.Read(checkpoint);
-        var shape = NetworkShape.From(card.Spec, card.Channels, card.Size, card.Classes);
+        var model = ModelInfo.Read(checkpoint);
+        var shape = NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes);
         var network = new PixelCnn(shape);
-        using var state = new TrainingState(network.Layout, card.Spec);
+        using var state = new TrainingState(network.Layout, model.Spec);
         PixelCnnCluster.Training.Checkpoint.Read(checkpoint).Fill(state, checkpoint);
         Tensor? labels = shape.Classes == 0 ? null : arange(images.shape[0], ScalarType.Int64);
         return network.Forward(new ForwardContext(state.AverageParameters) { Labels = labels, Seed = 3 }, images).Floats();

@@ -12,7 +12,7 @@ public sealed class TorchArchiveTests : IDisposable
 {
     private const string Start = "\u0080\u0002", Dictionary = "ccollections\nOrderedDict\n)R", End = ".";
 
-    private readonly TempFolder folder = new();
+    private readonly TempFolder _folder = new();
 
     /// <summary>Pickles in Latin-1; every one names what must be refused.</summary>
     public static TheoryData<string, string> Foreign => new()
@@ -135,7 +135,7 @@ public sealed class TorchArchiveTests : IDisposable
         int directory = lying.AsSpan().LastIndexOf("PK\u0001\u0002"u8);
         foreach (int size in new[] { directory + 20, directory + 24 })
             BitConverter.TryWriteBytes(lying.AsSpan(size), 1 << 30);
-        Refuse(folder.Write("lying.pth", lying), "archive/data/0 claims more bytes than there are");
+        Refuse(_folder.Write("lying.pth", lying), "archive/data/0 claims more bytes than there are");
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class TorchArchiveTests : IDisposable
         Refuse(Zip(("a.txt", "b"u8.ToArray())), "none of PyTorch's");
         Refuse(Zip(("a/data.pkl", Bytes(Start + Dictionary + End)), ("b/data.pkl", Bytes(Start + Dictionary + End))), "none of PyTorch's");
         Refuse(Zip(("a/data.pkl", Bytes(One(Tensor("0", 0, [4], [1])))), ("a/data/0", new byte[16]), ("a/byteorder", "big"u8.ToArray())), "big-endian");
-        Refuse(folder.Write("cut.pth", File.ReadAllBytes(Stored.Vector("port-grey.pth"))[..50_000]), "cannot be read");
+        Refuse(_folder.Write("cut.pth", File.ReadAllBytes(Stored.Vector("port-grey.pth"))[..50_000]), "cannot be read");
     }
 
     [Fact]
@@ -223,7 +223,7 @@ public sealed class TorchArchiveTests : IDisposable
 
     private string Zip(CompressionLevel level, params (string Name, byte[] Content)[] members)
     {
-        string path = Path.Combine(folder.Path, "made.pth");
+        string path = Path.Combine(_folder.Path, "made.pth");
         using FileStream file = File.Create(path);
         using var zip = new ZipArchive(file, ZipArchiveMode.Create);
         foreach ((string name, byte[] content) in members)
@@ -243,9 +243,9 @@ public sealed class TorchArchiveTests : IDisposable
 
     private void Refuse(string path, params string[] parts)
     {
-        Stored.AssertRefused(() => WeightFiles.Import(path, Path.Combine(folder.Path, "refused"), null), [path, .. parts]);
-        Assert.False(Directory.Exists(Path.Combine(folder.Path, "refused")));
+        Stored.AssertRefused(() => WeightFiles.Import(path, Path.Combine(_folder.Path, "refused"), null), [path, .. parts]);
+        Assert.False(Directory.Exists(Path.Combine(_folder.Path, "refused")));
     }
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 }
