@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using PixelCnnCluster.Client.Arguments;
+using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Client.Models;
 
 namespace PixelCnnCluster.Client;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 

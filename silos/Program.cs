@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Silo;
+using PixelCnnCluster.Silo.Settings;
 using StackExchange.Redis;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });

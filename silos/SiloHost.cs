@@ -8,10 +8,18 @@ using Orleans.Dashboard;
 using Orleans.Serialization;
 using Orleans.Storage;
 using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Cluster;
+using PixelCnnCluster.Actors.Jobs;
+using PixelCnnCluster.Actors.Telemetry;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Silo.Peers;
+using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Silo.Settings;
 using PixelCnnCluster.Silo.Web;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 using StackExchange.Redis;
 
 namespace PixelCnnCluster.Silo;
@@ -76,11 +84,12 @@ internal static partial class SiloHost
     /// <summary>Direct connections between workers. They are taken before the cluster can ask where, and until the worker has been handed over.</summary>
     private static void AddPeers(WebApplicationBuilder builder, SiloSettings settings, ClusterCertificates? certificates)
     {
+        PeerTls? tls = certificates is null ? null : new(certificates.ServerOptions, certificates.ClientOptions);
         builder.Services.AddSingleton(services => new PeerListener(
-            new(IPAddress.Parse(settings.Address), settings.DataPort), certificates, greeting => services.GetRequiredService<WorkerService>().ExchangeFor(greeting),
+            new(IPAddress.Parse(settings.Address), settings.DataPort), tls, greeting => services.GetRequiredService<WorkerService>().ExchangeFor(greeting),
             services.GetRequiredService<ILogger<PeerListener>>()));
         builder.Services.AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>()).AddHostedService(services => services.GetRequiredService<PeerListener>());
-        builder.Services.AddSingleton<IPeerNetwork>(services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), certificates));
+        builder.Services.AddSingleton<IPeerNetwork>(services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), tls));
     }
 
     private static bool IsTraced(WebApplicationBuilder builder) => !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Client.Arguments;
 

@@ -1,4 +1,5 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using StackExchange.Redis;
 
 namespace PixelCnnCluster.Client.Cluster;

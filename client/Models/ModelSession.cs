@@ -1,7 +1,9 @@
 using System.CommandLine;
 using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Client.Models;
 
@@ -21,7 +23,7 @@ internal static class ModelSession
         {
             if (request.Cluster is null)
             {
-                var card = ModelInfo.Find(Path.GetFullPath(request.Model ?? NewestHere()));
+                var card = ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere()));
                 var planned = plan(card, options);
                 await using var session = await ClusterSession.OpenAsync(null, stop);
                 await work(session, card, options, planned, stop);

@@ -36,7 +36,7 @@ public static class SampleCommand
         },
         RunAsync);
 
-    private static async Task RunAsync(Cluster.ClusterSession session, ModelInfo model, Options options, SampleJob job, CancellationToken stop)
+    private static async Task RunAsync(PixelCnnCluster.Client.Cluster.ClusterSession session, ModelInfo model, Options options, SampleJob job, CancellationToken stop)
     {
         var drawn = new SampledImages(model, job.Count);
         using (var display = new JobDisplay(options.Json, TimeProvider.System))

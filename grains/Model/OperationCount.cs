@@ -1,3 +1,5 @@
+using PixelCnnCluster.Model.Layers;
+
 namespace PixelCnnCluster.Model;
 
 /// <summary>Floating-point operations of the convolutions and 1x1 layers, counted from the layout.</summary>

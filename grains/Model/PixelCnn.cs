@@ -1,4 +1,7 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 

@@ -1,4 +1,4 @@
-using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using SkiaSharp;
 
 namespace PixelCnnCluster.Pictures;

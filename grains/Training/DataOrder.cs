@@ -1,4 +1,4 @@
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Tensors;
 
 namespace PixelCnnCluster.Training;
 

@@ -1,4 +1,5 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 
 namespace PixelCnnCluster.Training;
 
@@ -87,25 +88,4 @@ public interface IReplicaSource
     /// <summary>A replica without a state.</summary>
     /// <exception cref="UserErrorException">The data set cannot be used.</exception>
     IReplica Build(RunSpec spec);
-}
-
-/// <summary>Runs work on a worker's device, one after another.</summary>
-public interface IDevice
-{
-    /// <summary>What it computes on, for people.</summary>
-    string Description { get; }
-
-    /// <summary>For how long it has been at what it does now; zero when it has nothing to do.</summary>
-    TimeSpan BusyFor { get; }
-
-    Task<T> RunAsync<T>(Func<T> work);
-
-    Task RunAsync(Action work) => RunAsync(() =>
-    {
-        work();
-        return true;
-    });
-
-    /// <summary>Runs long work that does not touch the device, apart from the thread pool too.</summary>
-    Task<T> RunAsideAsync<T>(Func<T> work);
 }

@@ -1,5 +1,10 @@
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 

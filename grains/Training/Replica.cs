@@ -1,6 +1,16 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.History;
+using PixelCnnCluster.Training.State;
 using TorchSharp;
 using static TorchSharp.torch;
 

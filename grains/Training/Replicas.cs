@@ -1,5 +1,7 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 
 namespace PixelCnnCluster.Training;
 

@@ -1,7 +1,12 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;

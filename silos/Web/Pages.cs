@@ -1,9 +1,10 @@
 using Microsoft.Extensions.Primitives;
 using OpenTelemetry.Metrics;
 using Orleans.Dashboard;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Pictures;
+using PixelCnnCluster.Silo.Settings;
 
 namespace PixelCnnCluster.Silo.Web;
 

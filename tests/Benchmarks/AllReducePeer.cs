@@ -4,10 +4,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
-using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Silo.Peers;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Exchange;
 
 namespace PixelCnnCluster.Benchmarks;
 
@@ -33,14 +31,14 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
 
     private async Task RunAsync()
     {
-        using var listener = new PeerListener(new(IPAddress.Loopback, 0), certificates: null, _ => _exchange, NullLogger<PeerListener>.Instance);
+        using var listener = new PeerListener(new(IPAddress.Loopback, 0), tls: null, _ => _exchange, NullLogger<PeerListener>.Instance);
         await listener.StartAsync(CancellationToken.None);
         using var rawListener = new TcpListener(IPAddress.Loopback, 0);
         rawListener.Start();
         Console.ReadLine();
         Console.WriteLine($"{listener.Address},{rawListener.LocalEndpoint}");
         string[][] peers = [.. Console.ReadLine()!.Split(' ').Select(addresses => addresses.Split(','))];
-        var network = new PeerNetwork(worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), certificates: null);
+        var network = new PeerNetwork(worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), tls: null);
         using var over = new CancellationTokenSource();
         PeerLink.Start(_exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
         _rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];

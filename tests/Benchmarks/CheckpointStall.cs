@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Benchmarks;
 

@@ -2,11 +2,10 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
-using Padding = PixelCnnCluster.Model.Padding;
 
 namespace PixelCnnCluster.Benchmarks;
 
@@ -40,7 +39,7 @@ internal static class Convolutions
                         Measure(threads, parsed.GetValue(batch), side, 2 * count, outputs, new(1, 1, 0));
                     }
 
-                    Measure(threads, parsed.GetValue(batch), side, 2 * count, count, Padding.None);
+                    Measure(threads, parsed.GetValue(batch), side, 2 * count, count, ImagePadding.None);
                 }
 
                 return true;
@@ -49,13 +48,13 @@ internal static class Convolutions
         return command;
     }
 
-    private static void Measure(DeviceThreads threads, int batch, int side, int inputs, int outputs, Padding padding)
+    private static void Measure(DeviceThreads threads, int batch, int side, int inputs, int outputs, ImagePadding padding)
     {
         using var scope = NewDisposeScope();
         int height = 1 + padding.Top, width = 1 + padding.Left + padding.Right;
         Tensor image = padding.Apply(randn(batch, side, side, inputs)).requires_grad_(true), slope = randn(batch, side, side, outputs);
         Tensor weight = randn(outputs, inputs, height, width).requires_grad_(true), bias = zeros(outputs).requires_grad_(true);
-        Func<Tensor> library = padding == Padding.None
+        Func<Tensor> library = padding == ImagePadding.None
             ? () => F.linear(image, weight.view(outputs, inputs), bias)
             : () => F.conv2d(image.permute(0, 3, 1, 2), weight, bias).permute(0, 2, 3, 1);
         Func<Tensor> direct = () => DirectConvolution.Apply(image, weight, bias, padding);

@@ -3,10 +3,10 @@ using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Runs;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Benchmarks;
 

@@ -7,6 +7,7 @@ using System.Text.Json;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 using SkiaSharp;
 
 namespace PixelCnnCluster.Benchmarks;

@@ -4,9 +4,14 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;

@@ -1,4 +1,5 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Benchmarks;

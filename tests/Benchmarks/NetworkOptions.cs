@@ -1,6 +1,7 @@
 using System.CommandLine;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 
 namespace PixelCnnCluster.Benchmarks;
 

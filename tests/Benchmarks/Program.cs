@@ -1,7 +1,7 @@
 using System.CommandLine;
 using PixelCnnCluster.Benchmarks;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Tensors;
 
 try
 {

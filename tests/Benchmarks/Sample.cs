@@ -2,8 +2,11 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;

@@ -2,9 +2,11 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;

@@ -1,4 +1,4 @@
-using PixelCnnCluster.Tests;
+using PixelCnnCluster.Cluster.Tests;
 using Xunit.v3;
 
 // The tests wait more than they compute, so two clusters at once fit on two cores.

@@ -3,10 +3,10 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
+using PixelCnnCluster.Files;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>Two ends of a connection with certificates, without silos.</summary>
 public sealed class CertificateTests : IDisposable

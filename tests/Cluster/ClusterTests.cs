@@ -1,4 +1,4 @@
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>Tests on real silos: one that fails tells the end of their logs.</summary>
 /// <param name="isOwn">Whether the cluster is for one test only.</param>

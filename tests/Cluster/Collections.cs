@@ -1,4 +1,4 @@
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>Classes that disturb the silos of one cluster, one after another.</summary>
 [CollectionDefinition(nameof(FaultCluster))]

@@ -1,7 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>The parameters after step t are a function of the specification and t alone, bit for bit.</summary>
 [Collection(nameof(SharedSilos))]

@@ -1,7 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>A silo that samples and never trains.</summary>
 [Collection(nameof(OneSilo))]

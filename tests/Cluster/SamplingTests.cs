@@ -1,7 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>Jobs on real silos give the same pixels whoever draws them and whatever becomes of those, and leave runs as they are.</summary>
 [Collection(nameof(FaultCluster))]

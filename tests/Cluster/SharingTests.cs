@@ -1,7 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>Several runs on one cluster, and what its users get wrong.</summary>
 [Collection(nameof(SharedSilos))]

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>What operators get wrong: the silo says so in a sentence, does not start, and exits with code 2.</summary>
 [Trait("Needs", "processes")]

@@ -3,7 +3,7 @@ using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>
 /// A Redis and silos that tests may kill, hang and cut off. <see cref="HealAsync"/> mends them for the next test, which takes less time than

@@ -5,8 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
+using PixelCnnCluster.Files;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>Silos and consoles with certificates of one authority, and those who knock without.</summary>
 public sealed class TlsTests : ClusterTests

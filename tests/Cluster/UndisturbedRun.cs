@@ -1,9 +1,11 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Faults;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>
 /// What <see cref="Spec"/> gives where nobody disturbs it: trained by one replica in this process, without a cluster, as far as the longest run that is compared.

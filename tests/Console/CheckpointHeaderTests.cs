@@ -1,5 +1,6 @@
 using CsCheck;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Console.Tests;
 

@@ -1,4 +1,4 @@
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>Changes to the rendered manifests, wherever the text occurs, and a part of the complaint that each must cause.</summary>
 public static class Breakages

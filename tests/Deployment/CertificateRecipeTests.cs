@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
-using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>README's commands make certificates that silos take, with an authority apart from its members.</summary>
 [Trait("Needs", "processes")]

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>A container's program as a process, which is asked and ended as by a kubelet.</summary>
 internal sealed class ContainerProcess : IDisposable

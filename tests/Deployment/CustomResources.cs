@@ -1,7 +1,7 @@
 using k8s;
 using k8s.Models;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>An object of the Prometheus operator; of its fields only those that are used here, so that a misspelt one is found.</summary>
 public abstract class CustomResource<T> : IKubernetesObject<V1ObjectMeta>

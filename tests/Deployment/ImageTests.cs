@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using k8s.Models;
 using PixelCnnCluster.Faults;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>What the image is made of, published by its own command and used as in a pod. No container engine is needed.</summary>
 [Trait("Needs", "processes")]

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using k8s.Models;
 using YamlDotNet.Core;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>The manifests are what Kubernetes knows, agree with each other and with the program, and follow good practice; each way to break them is noticed.</summary>
 [Trait("Needs", "processes")]

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using k8s;
 using k8s.Models;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>The objects that a folder of k8s/ renders to. A field that Kubernetes does not know, or one that is there twice, is an error.</summary>
 public sealed class Manifests

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using k8s.Models;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>What the monitoring's objects say of themselves and of the silos; their queries are tried by the cluster's tests.</summary>
 internal static class MonitoringChecks

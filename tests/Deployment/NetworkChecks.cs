@@ -1,6 +1,6 @@
 using k8s.Models;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>Network policies let pass what must, and nothing else.</summary>
 internal static class NetworkChecks

@@ -1,6 +1,6 @@
 using k8s.Models;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>Rules of good practice that every pod keeps.</summary>
 internal static class PodChecks

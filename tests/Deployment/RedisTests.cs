@@ -3,7 +3,7 @@ using System.Globalization;
 using k8s.Models;
 using PixelCnnCluster.Client.Cluster;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>A real Redis, started by the manifest's command and configuration and asked by its probe.</summary>
 [Trait("Needs", "processes")]

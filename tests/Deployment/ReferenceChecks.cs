@@ -1,6 +1,6 @@
 using k8s.Models;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>Whatever one object says of another is so.</summary>
 internal static class ReferenceChecks

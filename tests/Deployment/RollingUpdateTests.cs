@@ -1,8 +1,9 @@
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
+using PixelCnnCluster.Files;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>Silos are updated as Kubernetes does it: the highest ordinal first, each once the one before is ready again.</summary>
 [Trait("Needs", "processes")]

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
-using PixelCnnCluster.Silo;
+using PixelCnnCluster.Silo.Settings;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>README's table of settings is that of the program.</summary>
 public sealed partial class SettingsTableTests

@@ -3,7 +3,7 @@ using k8s.Models;
 using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>The silos' set agrees with the program that runs in it.</summary>
 internal static class SiloChecks

@@ -1,7 +1,7 @@
 using k8s.Models;
 using PixelCnnCluster.Client.Cluster;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>The pods of the silos' set as processes with the environment that the manifest gives them, each time at a new address, as pods have it.</summary>
 internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, string certificates) : IDisposable

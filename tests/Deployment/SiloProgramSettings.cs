@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
-using PixelCnnCluster.Silo;
+using PixelCnnCluster.Silo.Settings;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests;
 
 /// <summary>What the silo's program makes of its environment.</summary>
 internal static partial class SiloProgramSettings

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using TorchSharp;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Unit.Tests;
 
 /// <summary>Kernels use one thread, as on a worker; several test classes at once would fight over the cores.</summary>
 internal static class SingleThreaded

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;

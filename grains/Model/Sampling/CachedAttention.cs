@@ -1,3 +1,6 @@
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;

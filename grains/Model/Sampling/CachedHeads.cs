@@ -1,4 +1,5 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model.Layers;
 
 namespace PixelCnnCluster.Model.Sampling;
 

@@ -1,4 +1,7 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,3 +1,5 @@
+using PixelCnnCluster.Model.Layers;
+
 namespace PixelCnnCluster.Model.Sampling;
 
 /// <summary>

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;

@@ -1,3 +1,5 @@
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;

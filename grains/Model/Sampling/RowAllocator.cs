@@ -1,4 +1,7 @@
 using System.Runtime.InteropServices;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Layers;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 

@@ -1,4 +1,6 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Kernels.Gpu;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;

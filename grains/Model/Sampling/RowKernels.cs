@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model.Kernels;
 
 namespace PixelCnnCluster.Model.Sampling;
 

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Model.Layers;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using PixelCnnCluster.Training.Checkpoints;
 
 namespace PixelCnnCluster.Training.Weights;
 

@@ -1,5 +1,5 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
 
 namespace PixelCnnCluster.Training.Weights;
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
 
 namespace PixelCnnCluster.Training.Weights;
 

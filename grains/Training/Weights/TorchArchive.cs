@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.IO.Hashing;
+using PixelCnnCluster.Training.Checkpoints;
 
 namespace PixelCnnCluster.Training.Weights;
 

@@ -1,6 +1,10 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training.Weights;

@@ -1,3 +1,5 @@
+using PixelCnnCluster.Training.Checkpoints;
+
 namespace PixelCnnCluster.Training.Weights;
 
 /// <summary>How a kind of file names and shapes the network's weights.</summary>

@@ -1,6 +1,12 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Training.Weights;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
 
 namespace PixelCnnCluster.Training.Weights;
 

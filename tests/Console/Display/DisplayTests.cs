@@ -1,5 +1,4 @@
 using System.Text.Json;
-using PixelCnnCluster.Client;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Client.Downloads;

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Console.Tests.Models;
 
@@ -15,7 +16,7 @@ public sealed class TrainedRun : IAsyncLifetime
     /// <summary>Folder of the run.</summary>
     internal string Run => File("run");
 
-    internal ModelInfo Model => ModelInfo.Find(Run);
+    internal ModelInfo Model => ModelFiles.Find(Run);
 
     /// <summary>The smallest run there is.</summary>
     internal static string[] Smallest { get; } = ["--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "1", "--init-batch-size", "2", "--num-samples", "0", "--workers", "1"];

@@ -1,7 +1,7 @@
 using System.Xml.Linq;
 using PixelCnnCluster.Runner;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests.Runner;
 
 public sealed class ResultsFileTests
 {

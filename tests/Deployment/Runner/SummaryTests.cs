@@ -1,6 +1,6 @@
 using PixelCnnCluster.Runner;
 
-namespace PixelCnnCluster.Tests;
+namespace PixelCnnCluster.Deployment.Tests.Runner;
 
 public sealed class SummaryTests
 {

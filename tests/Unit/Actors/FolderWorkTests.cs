@@ -1,8 +1,7 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Cluster;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Training;
 
-namespace PixelCnnCluster.Tests.Actors;
+namespace PixelCnnCluster.Unit.Tests.Actors;
 
 public sealed class FolderWorkTests
 {
@@ -16,10 +15,10 @@ public sealed class FolderWorkTests
         clock.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(asked.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(0.1));
-        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => asked.Soon("answer about the folder"));
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => asked.SoonAsync("answer about the folder"));
         Assert.Equal("/volume/hung does not answer within 5 s; see that the silos' volume is there, or name another folder.", mistake.Message);
         // No second thread waits for it, and nobody waits 5 s again.
-        Assert.Equal(mistake.Message, (await Assert.ThrowsAsync<UserErrorException>(() => AskAsync().Soon("answer about the folder"))).Message);
+        Assert.Equal(mistake.Message, (await Assert.ThrowsAsync<UserErrorException>(() => AskAsync().SoonAsync("answer about the folder"))).Message);
         Assert.Equal(1, threads);
 
         answer.Set();
@@ -40,7 +39,7 @@ public sealed class FolderWorkTests
         {
             try
             {
-                return await AskAsync().Soon("answer about the folder");
+                return await AskAsync().SoonAsync("answer about the folder");
             }
             catch (UserErrorException)
             {

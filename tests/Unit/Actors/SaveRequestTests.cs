@@ -1,8 +1,7 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Runs;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Training;
 
-namespace PixelCnnCluster.Tests.Actors;
+namespace PixelCnnCluster.Unit.Tests.Actors;
 
 /// <summary>Whoever asks for a checkpoint is answered, whatever becomes of it.</summary>
 public sealed class SaveRequestTests
@@ -22,9 +21,9 @@ public sealed class SaveRequestTests
         Assert.False(_request.IsPending);
         Task<CheckpointSaved?> third = _request.AskAsync();
         saving.SetResult(Saved);
-        await answering.Soon("answer");
+        await answering.SoonAsync("answer");
 
-        Assert.Equal([Saved, Saved], await Task.WhenAll(first, second).Soon("answers"));
+        Assert.Equal([Saved, Saved], await Task.WhenAll(first, second).SoonAsync("answers"));
         Assert.False(third.IsCompleted);
     }
 
@@ -33,8 +32,8 @@ public sealed class SaveRequestTests
     {
         Task<CheckpointSaved?> asked = _request.AskAsync();
 
-        await _request.AnswerAsync(Task.FromException<CheckpointSaved?>(new IOException("No space left on device"))).Soon("answer");
+        await _request.AnswerAsync(Task.FromException<CheckpointSaved?>(new IOException("No space left on device"))).SoonAsync("answer");
 
-        Assert.Null(await asked.Soon("answer"));
+        Assert.Null(await asked.SoonAsync("answer"));
     }
 }

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Cluster;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Simulation;
+using PixelCnnCluster.Unit.Tests.Simulation;
 
-namespace PixelCnnCluster.Tests.Actors;
+namespace PixelCnnCluster.Unit.Tests.Actors;
 
 /// <summary>The list of runs and the sharing of workers, with runs that answer late or never.</summary>
 public sealed class WorkerSchedulerTests : IRunRegisterStore

@@ -1,8 +1,8 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Jobs;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Simulation;
+using PixelCnnCluster.Unit.Tests.Simulation;
 
-namespace PixelCnnCluster.Tests.Jobs;
+namespace PixelCnnCluster.Unit.Tests.Jobs;
 
 /// <summary>A job's coordinator and samplers that draw and score by formula, all in a world's time.</summary>
 internal sealed class JobBench(int seed)

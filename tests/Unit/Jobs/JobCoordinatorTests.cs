@@ -1,7 +1,7 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Jobs;
+namespace PixelCnnCluster.Unit.Tests.Jobs;
 
 /// <summary>A job's results are complete and the same whoever does its parts, and its last event says how it ended.</summary>
 public sealed class JobCoordinatorTests

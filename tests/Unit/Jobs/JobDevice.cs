@@ -1,10 +1,14 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Jobs;
+using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Training;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 using PixelCnnCluster.Unit.Tests.Data;
+using PixelCnnCluster.Unit.Tests.Training;
 
-namespace PixelCnnCluster.Tests.Jobs;
+namespace PixelCnnCluster.Unit.Tests.Jobs;
 
 /// <summary>A sampler's device, in time that passes when a test says so, and a checkpoint of a few steps of a run.</summary>
 internal sealed class JobDevice : IDisposable
@@ -32,7 +36,7 @@ internal sealed class JobDevice : IDisposable
     {
         string path = Path.Combine(_folder.Path, name);
         run.Checkpoint().Write(path);
-        return ModelInfo.Read(path);
+        return ModelFiles.Read(path);
     }
 
     public SampleRowsRequest Order(int first, int end) => new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);

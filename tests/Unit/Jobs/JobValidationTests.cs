@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Jobs;
+namespace PixelCnnCluster.Unit.Tests.Jobs;
 
 /// <summary>Every wrong value gets one sentence that names its flag and the remedy.</summary>
 public sealed class JobValidationTests

@@ -1,9 +1,9 @@
 using CsCheck;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Training;
+using PixelCnnCluster.Unit.Tests.Training;
 
-namespace PixelCnnCluster.Tests.Jobs;
+namespace PixelCnnCluster.Unit.Tests.Jobs;
 
 /// <summary>A sampler draws what training drew, in any parts, a row at a time, and as long as somebody asks.</summary>
 public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trained>
@@ -131,7 +131,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
             }));
         };
         await device.SampleAsync(device.Order(0, 1));
-        await Task.WhenAll(steps).Soon("end of the steps");
+        await Task.WhenAll(steps).SoonAsync("end of the steps");
         Assert.Equal(Enumerable.Range(0, 2 * Size).Select(i => i % 2 == 0 ? "row" : "step"), order);
     }
 
@@ -162,11 +162,11 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
         };
         Task<SampleRowsResponse> answer = device.Sampler.SampleAsync(request, 5);
         asked.SetResult();
-        await Assert.ThrowsAsync<StaleOrderException>(() => answer.Soon("answer of the drawing"));
+        await Assert.ThrowsAsync<StaleOrderException>(() => answer.SoonAsync("answer of the drawing"));
         Assert.Equal(3, device.Watched.Rows);
         // As if somebody had asked a moment before the drawing was given up.
         device.Time.Pass(-IdleTimeout);
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(request).Soon("new drawing"));
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(request).SoonAsync("new drawing"));
         Assert.Equal(3 + Size, device.Watched.Rows);
     }
 

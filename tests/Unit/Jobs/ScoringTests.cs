@@ -1,8 +1,8 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Tests.Training;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Unit.Tests.Training;
 
-namespace PixelCnnCluster.Tests.Jobs;
+namespace PixelCnnCluster.Unit.Tests.Jobs;
 
 /// <summary>A sampler scores as training does, and refuses what it cannot score with a sentence.</summary>
 public sealed class ScoringTests

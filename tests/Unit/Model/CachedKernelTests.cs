@@ -1,7 +1,7 @@
 using PixelCnnCluster.Model.Sampling;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The cached evaluation with the kernels of GPUs says at every pixel what the whole network says.</summary>
 [Trait("Needs", "processes")]

@@ -1,9 +1,11 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The cached evaluation on the host says at every pixel what the whole network says.</summary>
 public sealed class CachedNetworkTests

@@ -1,8 +1,8 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>What the network says of a pixel depends on the pixels before it in raster order, and on nothing else.</summary>
 public sealed class CausalityTests

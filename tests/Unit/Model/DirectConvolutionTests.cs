@@ -1,10 +1,10 @@
 using System.Runtime.Intrinsics.X86;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
-using Padding = PixelCnnCluster.Model.Padding;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The direct convolution equals the tensor library's, on processors that use it and those that do not.</summary>
 public sealed class DirectConvolutionTests
@@ -27,7 +27,7 @@ public sealed class DirectConvolutionTests
         Tensor Leaf(params long[] shape) => randn(shape, generator: generator).requires_grad_(true);
         Tensor input = Leaf(2, height, width, inputs), weight = Leaf(outputs, inputs, 1 + top, 1 + left + right), bias = Leaf(outputs);
         Tensor[] leaves = [input, weight, bias], others = [.. leaves.Select(leaf => leaf.detach().clone().requires_grad_(true))];
-        var padding = new Padding(top, left, right);
+        var padding = new ImagePadding(top, left, right);
 
         Tensor actual = DirectConvolution.Apply(padding.Apply(input), weight, bias, padding);
         Tensor expected = F.conv2d(padding.Apply(others[0]).permute(0, 3, 1, 2), others[1], others[2]).permute(0, 2, 3, 1);
@@ -47,7 +47,7 @@ public sealed class DirectConvolutionTests
         using var scope = NewDisposeScope();
         Tensor input = randn(2, 16, 5, 4).requires_grad_(true), other = input.detach().clone().requires_grad_(true);
         Tensor weight = randn(16, 3, 2, 16).requires_grad_(true), otherWeight = weight.detach().clone().requires_grad_(true), bias = randn(16);
-        Tensor actual = DirectConvolution.Apply(new Padding(1, 1, 1).Apply(input.permute(0, 2, 3, 1)), weight.permute(0, 3, 2, 1), bias, new(1, 1, 1));
+        Tensor actual = DirectConvolution.Apply(new ImagePadding(1, 1, 1).Apply(input.permute(0, 2, 3, 1)), weight.permute(0, 3, 2, 1), bias, new(1, 1, 1));
         Tensor expected = F.conv2d(F.pad(other, [1, 1, 1, 0]), otherWeight.permute(0, 3, 2, 1), bias).permute(0, 2, 3, 1);
         AssertClose(expected, actual);
         actual.sum().backward();

@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels.Gpu;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>Kernels.cu on the CPU: compiled as C++, block after block, the threads of a block taking turns from barrier to barrier.</summary>
 internal sealed unsafe partial class EmulatedKernels : KernelLibrary

@@ -1,11 +1,12 @@
 using System.Runtime.Intrinsics;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
-using Padding = PixelCnnCluster.Model.Padding;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The fused kernels equal the tensor operations that they stand for.</summary>
 public sealed class FusedKernelTests
@@ -31,7 +32,7 @@ public sealed class FusedKernelTests
     public void Concat_elu_with_padding_equals_the_composition(int channels, int top, int left, int right)
     {
         using var scope = NewDisposeScope();
-        var padding = new Padding(top, left, right);
+        var padding = new ImagePadding(top, left, right);
         Tensor fused = Input(channels), composed = fused.detach().clone().requires_grad_(true);
         Tensor actual = FusedConcatElu.Apply(fused, padding, 0, null);
         Tensor expected = F.pad(cat([composed.Elu(), composed.neg().Elu()], -1), [0, 0, left, right, top, 0]);
@@ -96,7 +97,7 @@ public sealed class FusedKernelTests
     {
         using var scope = NewDisposeScope();
         Tensor input = full([1, 1, 1, 17], value).requires_grad_(true);
-        Tensor output = FusedConcatElu.Apply(input, Padding.None, 0, null);
+        Tensor output = FusedConcatElu.Apply(input, ImagePadding.None, 0, null);
         output.sum().backward();
         float positive = value > 0 ? value : float.ExpM1(value), negative = value < 0 ? -value : float.ExpM1(-value);
         Assert.All(output.Floats()[..17], found => Assert.Equal(positive, found, 2e-7f));
@@ -129,7 +130,7 @@ public sealed class FusedKernelTests
     public void Dropout_zeroes_at_its_rate_scales_what_it_keeps_and_drops_the_same_on_the_way_back(int channels, double rate)
     {
         using var scope = NewDisposeScope();
-        var padding = new Padding(1, 1, 0);
+        var padding = new ImagePadding(1, 1, 0);
         Tensor fused = Input(channels), composed = fused.detach().clone().requires_grad_(true);
         Tensor actual = FusedConcatElu.Apply(fused, padding, rate, TensorMath.Number(11, CPU));
         Tensor plain = F.pad(cat([composed.Elu(), composed.neg().Elu()], -1), [0, 0, 1, 0, 1, 0]);
@@ -198,7 +199,7 @@ public sealed class FusedKernelTests
         var activation = new Activation(nonlinearity, 0.25);
         Tensor input = full([4, 16, 16, 20], 2f);
         Tensor Apply(bool dropping, bool mayDrop) =>
-            activation.Apply(new ForwardContext(parameters) { Dropout = dropping, Seed = 5 }, input, Padding.None, mayDrop);
+            activation.Apply(new ForwardContext(parameters) { Dropout = dropping, Seed = 5 }, input, ImagePadding.None, mayDrop);
         Tensor plain = Apply(dropping: false, mayDrop: true), dropped = Apply(dropping: true, mayDrop: true);
         Assert.Equal(20 * activation.Expansion, plain.shape[3]);
         Assert.Equal(plain.Floats(), Apply(dropping: true, mayDrop: false).Floats());
@@ -209,7 +210,7 @@ public sealed class FusedKernelTests
     }
 
     /// <summary>0 where an activation is dropped and 1 where it is kept, [4, 16, 16, 64].</summary>
-    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), Padding.None, 0.5, TensorMath.Number(ForwardContext.MaskKey(seed), CPU)).abs().IsAbove(0).to_type(ScalarType.Float32);
+    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), ImagePadding.None, 0.5, TensorMath.Number(ForwardContext.MaskKey(seed), CPU)).abs().IsAbove(0).to_type(ScalarType.Float32);
 
     private static double Correlation(float[] a, float[] b)
     {

@@ -1,8 +1,9 @@
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
-using Padding = PixelCnnCluster.Model.Padding;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>A GPU's kernels do what the CPU's do, forward and backward, in both types.</summary>
 [Trait("Needs", "processes")]
@@ -20,7 +21,7 @@ public sealed class KernelTests
     public void Concatenated_elu_is_the_cpus(bool bf16, int channels, double dropout)
     {
         using var scope = NewDisposeScope();
-        var padding = new Padding(2, 1, 3);
+        var padding = new ImagePadding(2, 1, 3);
         Tensor input = Input(bf16, 2, 3, 4, channels).requires_grad_(true), key = TensorMath.Number(11, CPU);
         Tensor expected = FusedConcatElu.Apply(input, padding, dropout, key), slope = Input(bf16, expected.shape);
         expected.backward([slope]);

@@ -1,8 +1,9 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Objectives;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The discretised mixture of logistics is a distribution over the 256 values of each channel in turn.</summary>
 public sealed class LikelihoodTests

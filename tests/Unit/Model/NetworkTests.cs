@@ -1,8 +1,11 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The network's size, and what its options leave alone.</summary>
 public sealed class NetworkTests

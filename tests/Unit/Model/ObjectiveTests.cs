@@ -1,8 +1,9 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Objectives;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>What training minimises, worked out by hand.</summary>
 public sealed class ObjectiveTests

@@ -1,9 +1,12 @@
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Kernels.Gpu;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Model.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 public sealed class PixelSamplerTests
 {

@@ -2,10 +2,12 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>A small network with what an independent implementation computed with it.</summary>
 public sealed class ReferenceVector : IDisposable

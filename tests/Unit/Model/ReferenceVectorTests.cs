@@ -1,8 +1,10 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>The network and the likelihood give what an independent implementation gives.</summary>
 public sealed class ReferenceVectorTests

@@ -1,8 +1,9 @@
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>Drawing: the same seed gives the same image, and images follow the mixture.</summary>
 public sealed class SamplerTests

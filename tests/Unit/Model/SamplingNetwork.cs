@@ -1,9 +1,12 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>A tiny network, every parameter of which matters, to sample from.</summary>
 public sealed class SamplingNetwork : IDisposable
@@ -30,7 +33,7 @@ public sealed class SamplingNetwork : IDisposable
 
     public Parameters Parameters { get; }
 
-    public static ulong[] Seeds(int count) => [.. Enumerable.Range(0, count).Select(i => PixelCnnCluster.Model.Seeds.Derive(7, (ulong)i))];
+    public static ulong[] Seeds(int count) => [.. Enumerable.Range(0, count).Select(i => PixelCnnCluster.Model.Tensors.Seeds.Derive(7, (ulong)i))];
 
     /// <summary>int64 [count] classes in turn, or null for an unconditional network.</summary>
     public Tensor? Labels(int first, int count) =>

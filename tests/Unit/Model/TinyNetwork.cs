@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>A network of a few filters whose parameters are all random: the scales, biases and class weights too, and the projections that start as zero.</summary>
 internal sealed class TinyNetwork : IDisposable

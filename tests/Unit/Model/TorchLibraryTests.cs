@@ -1,8 +1,8 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Unit.Tests.Data;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>A PyTorch that does not fit is refused before anything of it is loaded, with a sentence that names the remedy.</summary>
 public sealed class TorchLibraryTests : IDisposable

@@ -1,7 +1,9 @@
 using PixelCnnCluster.Model;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Model;
+namespace PixelCnnCluster.Unit.Tests.Model;
 
 /// <summary>Weight normalisation and its data-dependent initialisation (arXiv 1602.07868).</summary>
 public sealed class WeightNormalisedTests

@@ -1,6 +1,6 @@
 using PixelCnnCluster.Pictures;
 
-namespace PixelCnnCluster.Tests.Pictures;
+namespace PixelCnnCluster.Unit.Tests.Pictures;
 
 public sealed class HeatMapTests
 {

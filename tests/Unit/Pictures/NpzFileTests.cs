@@ -3,7 +3,7 @@ using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Unit.Tests.Data;
 
-namespace PixelCnnCluster.Tests.Pictures;
+namespace PixelCnnCluster.Unit.Tests.Pictures;
 
 public sealed class NpzFileTests : IDisposable
 {

@@ -1,8 +1,9 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Unit.Tests.Data;
 
-namespace PixelCnnCluster.Tests.Pictures;
+namespace PixelCnnCluster.Unit.Tests.Pictures;
 
 public sealed class PictureDiskTests : IDisposable
 {

@@ -2,7 +2,7 @@ using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Unit.Tests.Data;
 using SkiaSharp;
 
-namespace PixelCnnCluster.Tests.Pictures;
+namespace PixelCnnCluster.Unit.Tests.Pictures;
 
 public sealed class PictureFileTests : IDisposable
 {

@@ -3,7 +3,7 @@ using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Unit.Tests.Data;
 using SkiaSharp;
 
-namespace PixelCnnCluster.Tests.Pictures;
+namespace PixelCnnCluster.Unit.Tests.Pictures;
 
 public sealed class PictureGridTests : IDisposable
 {

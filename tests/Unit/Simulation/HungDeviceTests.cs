@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>A device or a folder that never answers, in a process that lives, holds a run up for a while and not for ever.</summary>
 public sealed class HungDeviceTests

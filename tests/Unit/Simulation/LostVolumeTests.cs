@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>The run's folder is not there when all workers have died: its volume is not mounted.</summary>
 public sealed class LostVolumeTests

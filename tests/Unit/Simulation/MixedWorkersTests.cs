@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>Workers whose gradients differ in the last bit do not train together, unless they may.</summary>
 public sealed class MixedWorkersTests

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Runs;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.History;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>How bad the network is: probabilities for each message.</summary>
 internal sealed record Trouble(double Lost, double Doubled)

@@ -1,7 +1,7 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
 /// Calls from a node to a worker over a network that delays, loses and doubles messages, with Orleans' answers: a timeout when no answer comes,

@@ -1,8 +1,7 @@
-using PixelCnnCluster.Actors;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Exchange;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
 /// Connections between workers that keep the order, delay, and break, at a whim or with the processes at their ends. What was on its way when one breaks is lost.

@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Telemetry;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Devices;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>A silo: a worker and its device, and coordinators that run on it. When it dies, nothing of it goes on.</summary>
 internal sealed class SimulatedNode : IDevice, IReplicaSource

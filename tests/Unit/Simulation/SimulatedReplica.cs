@@ -1,7 +1,8 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
 /// A replica whose state is a chain of hashes of the gradients it has applied: it is right after t steps if and only if each of them

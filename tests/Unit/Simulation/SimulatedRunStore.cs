@@ -1,7 +1,7 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Runs;
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>The cluster's store: one record, written by compare-and-set, which may be out of reach for a while.</summary>
 internal sealed class SimulatedStore

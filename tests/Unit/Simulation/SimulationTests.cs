@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
 /// The coordinator, the workers and the exchange as they are in the silos, over thousands of schedules of delays, losses, doubled messages, deaths

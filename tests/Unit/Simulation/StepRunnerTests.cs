@@ -1,6 +1,6 @@
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Runs;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>Whose time is the one between two steps.</summary>
 public sealed class StepRunnerTests

@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>A worker whose work fails, or that lacks the data, costs the run no state.</summary>
 public sealed class UnfitWorkerTests

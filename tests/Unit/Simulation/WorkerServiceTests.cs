@@ -1,9 +1,12 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using PixelCnnCluster.Actors;
+using PixelCnnCluster.Actors.Telemetry;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Devices;
 
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>A worker alone in its generation, whose replica breaks when the test wants it to.</summary>
 public sealed class WorkerServiceTests : IDisposable

@@ -1,4 +1,4 @@
-namespace PixelCnnCluster.Tests.Simulation;
+namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
 /// A clock and a scheduler of one thread on which everything of a simulated cluster runs, in an order that the seed alone decides.

@@ -1,7 +1,7 @@
 using CsCheck;
 using PixelCnnCluster.Training;
 
-namespace PixelCnnCluster.Tests.Training;
+namespace PixelCnnCluster.Unit.Tests.Training;
 
 /// <summary>Which images a shard uses is a function of (seed, step, shard), and each epoch uses each image once.</summary>
 public sealed class DataOrderTests

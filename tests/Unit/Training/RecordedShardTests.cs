@@ -3,7 +3,7 @@ using PixelCnnCluster.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Training;
+namespace PixelCnnCluster.Unit.Tests.Training;
 
 public sealed class RecordedShardTests
 {

@@ -1,12 +1,15 @@
 using System.IO.Hashing;
 using System.Text;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 using PixelCnnCluster.Unit.Tests.Data;
 
-namespace PixelCnnCluster.Tests.Training;
+namespace PixelCnnCluster.Unit.Tests.Training;
 
 /// <summary>The parameters after step t are a function of the specification and t alone, and they get better.</summary>
 public sealed class ReplicaTests
@@ -146,7 +149,7 @@ public sealed class ReplicaTests
     {
         RunSpec spec = TinyRun.Small with { Objective = objective, Nonlinearity = nonlinearity, ClassConditional = true, CoordinateChannels = true, NonLocal = true, Precision = Precision.Bf16, Shards = 2 };
         using TinyRun run = TinyRun.Start(spec, threads: 2, channels: 3);
-        float[] Values() => run.On(() => Model.TensorValues.Floats(run.Replica.State.Values));
+        float[] Values() => run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values));
         float[] before = Values();
         Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
         float[] after = Values();
@@ -225,10 +228,10 @@ public sealed class ReplicaTests
         run.Steps(1);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         gradient[^20] = bad;
-        float[] values = run.On(() => Model.TensorValues.Floats(run.Replica.State.Values));
+        float[] values = run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values));
         run.On(() => run.Replica.Apply(run.Parts(gradient), norm => Assert.False(double.IsFinite(norm))));
         Assert.Equal(2, run.Replica.State.Step);
-        Assert.Equal(values, run.On(() => Model.TensorValues.Floats(run.Replica.State.Values)));
+        Assert.Equal(values, run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values)));
         Assert.All(run.Steps(1), loss => Assert.True(double.IsFinite(loss)));
     }
 

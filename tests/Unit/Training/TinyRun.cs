@@ -1,8 +1,11 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
+using PixelCnnCluster.Training.Devices;
 
-namespace PixelCnnCluster.Tests.Training;
+namespace PixelCnnCluster.Unit.Tests.Training;
 
 /// <summary>A run of a few filters on a few images of 8 x 8, with its device threads and its replica.</summary>
 internal sealed class TinyRun : IDisposable
@@ -109,7 +112,7 @@ internal sealed class TinyRun : IDisposable
     /// <summary>A whole gradient as a round brings it.</summary>
     public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) => [.. Replica.GradientBuckets.Select((length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientBuckets.Take(part).Sum(), length))];
 
-    public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
+    public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
 
     public void Dispose()
     {

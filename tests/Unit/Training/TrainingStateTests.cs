@@ -1,10 +1,11 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
-using PixelCnnCluster.Tests.Model;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.State;
+using PixelCnnCluster.Unit.Tests.Model;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Training;
+namespace PixelCnnCluster.Unit.Tests.Training;
 
 /// <summary>The optimiser and the average against their formulas in double precision, and the state's hash.</summary>
 public sealed class TrainingStateTests

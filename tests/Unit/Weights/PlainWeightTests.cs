@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
-using PixelCnnCluster.Tests.Model;
-using PixelCnnCluster.Tests.Training;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
+using PixelCnnCluster.Unit.Tests.Model;
+using PixelCnnCluster.Unit.Tests.Training;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Weights;
+namespace PixelCnnCluster.Unit.Tests.Weights;
 
 /// <summary>Plain weights by the layers' names keep every network, to the bit.</summary>
 public sealed class PlainWeightTests : IDisposable
@@ -39,7 +40,7 @@ public sealed class PlainWeightTests : IDisposable
         var weights = Stored.Tensors(vector)
             .Where(pair => pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith(".bias", StringComparison.Ordinal)).ToDictionary();
         string checkpoint = WeightFiles.Import(Stored.Write(In("in.safetensors"), weights), In("run"), size);
-        ModelInfo model = ModelInfo.Read(checkpoint);
+        ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (model.Channels, model.Size, model.Spec.DataSet, model.Spec.SaveDir));
         using var scope = NewDisposeScope();
         using var reference = ReferenceVector.Load(vector);
@@ -57,7 +58,7 @@ public sealed class PlainWeightTests : IDisposable
         Assert.Equal((7L, new FileInfo(export.Path).Length), (export.Step, export.Bytes));
         Assert.Equal(File.ReadAllBytes(export.Path).Length, File.ReadAllBytes(Stored.Export(to, In("again.safetensors")).Path).Length);
         Stored.AssertSame(Stored.Tensors(export.Path), Stored.Tensors(In("again.safetensors")));
-        ModelInfo model = ModelInfo.Read(to);
+        ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
             new ModelInfo(to, "out", 0, model.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null), model);
         using var scope = NewDisposeScope();
@@ -77,7 +78,7 @@ public sealed class PlainWeightTests : IDisposable
         string from = Stored.Checkpoint(In("from"), spec, channels, size);
         var tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
-        ModelInfo model = ModelInfo.Read(to);
+        ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
             (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder), (model.Channels, model.Size, model.Classes, model.Spec.DataSet));
         using var scope = NewDisposeScope();
@@ -98,7 +99,7 @@ public sealed class PlainWeightTests : IDisposable
         Assert.All(Stored.Tensors(exported)["non_local.1.project.weight"].Floats(), weight => Assert.Equal(0, weight));
         string to = WeightFiles.Import(exported, In("to"), null);
         Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
-        using TinyRun run = TinyRun.Start(ModelInfo.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
+        using TinyRun run = TinyRun.Start(ModelFiles.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null, mustLoad: false));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.Equal(0, run.Replica.SkippedInARow);

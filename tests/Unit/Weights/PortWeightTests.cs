@@ -1,12 +1,15 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Model;
-using PixelCnnCluster.Tests.Training;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
+using PixelCnnCluster.Unit.Tests.Training;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Weights;
+namespace PixelCnnCluster.Unit.Tests.Weights;
 
 /// <summary>A state_dict of the common PyTorch port, as torch.save wrote it, goes in and comes out.</summary>
 public sealed class PortWeightTests : IDisposable
@@ -22,7 +25,7 @@ public sealed class PortWeightTests : IDisposable
         using var scope = NewDisposeScope();
         Tensor images = ImageScaling.FromBytes(tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
         Stored.AssertClose(Stored.Npz<float>(Stored.Vector("port-grey.npz"), "logits"), Stored.Outputs(checkpoint, images), 1e-4f);
-        ModelInfo model = ModelInfo.Read(checkpoint);
+        ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal(("port-grey", 0L, 1, 28, 0), (model.Run, model.Step, model.Channels, model.Size, model.Classes));
         Assert.Equal(
             new RunSpec { DataSet = DataSet.Mnist, Filters = 4, Blocks = 1, Mixtures = 3, SaveDir = In("run") }, model.Spec);
@@ -51,10 +54,10 @@ public sealed class PortWeightTests : IDisposable
     public void An_imported_network_trains_scores_and_draws()
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
-        RunSpec spec = ModelInfo.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
+        RunSpec spec = ModelFiles.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
         using TinyRun run = TinyRun.Start(spec, TinyRun.Images(1, 28));
         Assert.Empty(run.On(() => run.Replica.Start(null, mustLoad: false)));
-        Assert.Equal(ModelInfo.Read(checkpoint).StateHash, run.Hash);
+        Assert.Equal(ModelFiles.Read(checkpoint).StateHash, run.Hash);
         Assert.True(run.On(() => run.Replica.State.Values.Equals(run.Replica.State.Average)));
         Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
         Assert.All(run.On(() => run.Replica.Evaluate(0, 4)), loss => Assert.True(double.IsFinite(loss)));

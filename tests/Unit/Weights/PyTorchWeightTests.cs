@@ -2,12 +2,13 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Model;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Weights;
+namespace PixelCnnCluster.Unit.Tests.Weights;
 
 /// <summary>PyTorch itself reads what is exported, and what it saves is imported: both compute the same logits.</summary>
 [Trait("Needs", "processes")]
@@ -36,7 +37,7 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
     {
         float[] logits = Run("save", In("in.pth"), channels, filters, blocks, mixtures, size);
         string checkpoint = WeightFiles.Import(In("in.pth"), In("run"), null);
-        ModelInfo model = ModelInfo.Read(checkpoint);
+        ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal((channels, size, filters, blocks, mixtures), (model.Channels, model.Size, model.Spec.Filters, model.Spec.Blocks, model.Spec.Mixtures));
         Stored.AssertClose(logits, Logits(checkpoint, channels, size), 1e-4f);
     }

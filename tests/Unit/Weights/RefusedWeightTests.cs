@@ -1,10 +1,11 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Weights;
+namespace PixelCnnCluster.Unit.Tests.Weights;
 
 /// <summary>What is not exactly one network is refused with all that is wrong, and nothing is written.</summary>
 public sealed class RefusedWeightTests : IDisposable
@@ -120,7 +121,7 @@ public sealed class RefusedWeightTests : IDisposable
         Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), 32), "28 pixels wide", "--image-size");
         string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec, size: 8), In("out.safetensors")).Path;
         Stored.AssertRefused(() => WeightFiles.Import(exported, In("run"), 32), "8 pixels wide", "--image-size");
-        Assert.Equal(8, ModelInfo.Read(WeightFiles.Import(exported, In("run"), 8)).Size);
+        Assert.Equal(8, ModelFiles.Read(WeightFiles.Import(exported, In("run"), 8)).Size);
     }
 
     [Fact]

@@ -1,14 +1,17 @@
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Model;
-using PixelCnnCluster.Tests.Model;
-using PixelCnnCluster.Tests.Training;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Training.State;
 using PixelCnnCluster.Training.Weights;
+using PixelCnnCluster.Unit.Tests.Model;
+using PixelCnnCluster.Unit.Tests.Training;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Tests.Weights;
+namespace PixelCnnCluster.Unit.Tests.Weights;
 
 /// <summary>Checkpoints, files of weights and what they give.</summary>
 internal static class Stored
@@ -28,21 +31,21 @@ internal static class Stored
         state.Average.copy_(network.Parameters.Values);
         state.StartAt(7, 0, 7 * spec.ImagesPerStep);
         Directory.CreateDirectory(folder);
-        return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
+        return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
     }
 
-    public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelInfo.Read(checkpoint), output);
+    public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelFiles.Read(checkpoint), output);
 
     /// <summary>What the checkpoint's average gives for images; the labels are 0, 1, ...</summary>
     public static float[] Outputs(string checkpoint, Tensor images)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        var model = ModelInfo.Read(checkpoint);
+        var model = ModelFiles.Read(checkpoint);
         var shape = NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes);
         var network = new PixelCnn(shape);
         using var state = new TrainingState(network.Layout, model.Spec);
-        PixelCnnCluster.Training.Checkpoint.Read(checkpoint).Fill(state, checkpoint);
+        PixelCnnCluster.Training.Checkpoints.Checkpoint.Read(checkpoint).Fill(state, checkpoint);
         Tensor? labels = shape.Classes == 0 ? null : arange(images.shape[0], ScalarType.Int64);
         return network.Forward(new ForwardContext(state.AverageParameters) { Labels = labels, Seed = 3 }, images).Floats();
     }

@@ -1,11 +1,11 @@
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
 
-namespace PixelCnnCluster.Tests.Weights;
+namespace PixelCnnCluster.Unit.Tests.Weights;
 
 /// <summary>A `.pth` comes from anywhere: its tensors are read, everything else in it is refused and nothing is executed.</summary>
 public sealed class TorchArchiveTests : IDisposable

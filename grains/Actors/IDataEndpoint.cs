@@ -1,8 +1,0 @@
-namespace PixelCnnCluster.Actors;
-
-/// <summary>Where this silo listens for chunks of gradients.</summary>
-public interface IDataEndpoint
-{
-    /// <summary>address:port; null while the silo starts.</summary>
-    string? Address { get; }
-}

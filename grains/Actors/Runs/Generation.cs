@@ -1,0 +1,101 @@
+using PixelCnnCluster.Actors.Workers;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
+
+namespace PixelCnnCluster.Actors.Runs;
+
+/// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
+/// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
+internal sealed class Generation(
+    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool pool, Func<TimeSpan> answerTimeout, TimeProvider time)
+{
+    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
+
+    public string Run => run;
+
+    public GenerationId Id => id;
+
+    public int Number => id.Number;
+
+    public IReadOnlyList<string> Workers => workers;
+
+    /// <summary>None of its workers has been taken from the run.</summary>
+    public bool IsComplete => workers.All(pool.IsAssigned);
+
+    /// <summary>Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.</summary>
+    /// <param name="timeout">After which it counts as hung; null for the usual.</param>
+    /// <param name="outlives">The answer is wanted even when the next generation has begun.</param>
+    /// <exception cref="WorkerFaultException">The worker died, cannot be reached, hangs, or its work threw.</exception>
+    /// <exception cref="UserErrorException">The worker found a mistake of the user's.</exception>
+    public async Task<T> AskAsync<T>(string worker, Func<IWorkerGrain, Task<T>> ask, TimeSpan? timeout = null, bool outlives = false)
+    {
+        TimeSpan most = timeout ?? answerTimeout();
+        long asked = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ask(cluster.Find(worker));
+            }
+            catch (TimeoutException) when (pool.IsClaimed(worker) && (outlives || pool.Generation == id.Number))
+            {
+                if (time.GetElapsedTime(asked) >= most)
+                    throw Late(worker, $"it has not answered within {most.TotalSeconds:F0} s", isLeftOut: !outlives);
+            }
+            catch (Exception fault) when (fault is not (UserErrorException or WorkerFaultException))
+            {
+                throw new WorkerFaultException(worker, fault);
+            }
+        }
+    }
+
+    /// <summary>Asks every worker; the first that fails ends the wait.</summary>
+    /// <returns>The answers, in the workers' order.</returns>
+    public async Task<T[]> AskAllAsync<T>(Func<string, IWorkerGrain, Task<T>> ask, TimeSpan? timeout = null)
+    {
+        Task<T>[] answers = [.. workers.Select(worker => AskAsync(worker, grain => ask(worker, grain), timeout))];
+        for (List<Task<T>> pending = [.. answers]; pending.Count > 0;)
+        {
+            Task<T> answer = await Task.WhenAny(pending);
+            await answer;
+            pending.Remove(answer);
+        }
+
+        return [.. answers.Select(answer => answer.Result)];
+    }
+
+    /// <summary>Shares [0, <paramref name="count"/>) out evenly, and asks each worker for its part.</summary>
+    public Task<T[]> ShareAsync<T>(int count, Func<IWorkerGrain, ShardRange, Task<T>> ask)
+    {
+        string[] order = [.. workers];
+        return AskAllAsync((worker, grain) => ask(grain, ShardRange.ShareOf(count, Array.IndexOf(order, worker), order.Length)));
+    }
+
+    /// <summary>
+    /// Finds the worker that the others wait for: the one whose device has been at one thing for long, whosever work that is, or that is silent.
+    /// </summary>
+    /// <param name="timeout">In which the work was not done.</param>
+    public async Task<Exception> FindStragglerAsync(string work, TimeSpan timeout)
+    {
+        foreach (string worker in workers)
+        {
+            try
+            {
+                WorkerStatus status = await AskAsync(worker, grain => grain.StatusAsync(), StatusTimeout).WaitAsync(StatusTimeout, time);
+                if (status.BusySeconds < timeout.TotalSeconds / 2)
+                    continue;
+            }
+            catch (Exception fault) when (fault is TimeoutException or WorkerFaultException)
+            {
+            }
+
+            return Late(worker, $"it has not done its part of {work} within {timeout.TotalSeconds:F0} s");
+        }
+
+        return new RegroupException(GenerationCause.StoodStill, $"{work} stood still for {timeout.TotalSeconds:F0} s");
+    }
+
+    /// <summary>A worker that hangs is left out; one that is alone is only lost, for there is nobody to go on without it.</summary>
+    private WorkerFaultException Late(string worker, string what, bool isLeftOut = true) =>
+        new(worker, workers.Count == 1 || !isLeftOut ? new TimeoutException(what) : new InvalidOperationException($"{what}, and is left out"));
+}

@@ -1,0 +1,221 @@
+using Microsoft.Extensions.Logging;
+using Orleans.GrainDirectory;
+using Orleans.Storage;
+using PixelCnnCluster.Actors.Cluster;
+using PixelCnnCluster.Actors.Telemetry;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Training.History;
+
+namespace PixelCnnCluster.Actors.Runs;
+
+/// <summary>
+/// One run: its record in the cluster's store, its history, and, until it has ended, its <see cref="RunCoordinator"/>. Comes back on another silo when its own is lost.
+/// </summary>
+[GrainDirectory(StoreNames.Directory)]
+public sealed partial class TrainingRunGrain(
+    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
+    : Grain, ITrainingRunGrain, IRunStore
+{
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), LeaveTimeout = TimeSpan.FromSeconds(20), SaveTimeout = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
+
+    private Task<RunHistory>? _history;
+    private RunCoordinator? _coordinator;
+    private Task _training = Task.CompletedTask;
+    private IReadOnlyList<string> _assigned = [], _unfit = [];
+    private bool _isEnding;
+
+    /// <summary>As it was stored last.</summary>
+    public RunRecord Record { get; private set; } = new();
+
+    private string Run => this.GetPrimaryKeyString();
+
+    private IClusterGrain Cluster => GrainFactory.GetGrain<IClusterGrain>(0);
+
+    private RunSpec Spec => Record.Spec ?? throw Unknown();
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        Record = stored.State;
+        if (Record is not { Spec: not null, IsOver: false })
+            return;
+        try
+        {
+            folders.Check(Spec);
+        }
+        catch (UserErrorException mistake)
+        {
+            // An activation that fails looks like a run that nobody has submitted.
+            await WriteAsync(Record with { State = RunState.Failed, Error = mistake.Message });
+            return;
+        }
+
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        _ = StartAgainAsync();
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _isEnding = true;
+        _coordinator?.Leave();
+        await Task.WhenAny(_training, Task.Delay(LeaveTimeout, time, cancellationToken));
+        // A folder that does not answer holds no silo's stop.
+        if (_history is { IsCompletedSuccessfully: true })
+            await Task.WhenAny(_history.Result.FlushAsync(), Task.Delay(FlushTimeout, time, cancellationToken));
+    }
+
+    public async Task<long> BeginAsync(RunSpec spec)
+    {
+        spec.Check();
+        folders.Check(spec);
+        if (Record.Spec is not null)
+            throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
+        RunHistory events = await OpenHistoryAsync(spec);
+        await WriteAsync(new() { Spec = spec, Submitted = time.GetUtcNow() });
+        return Start(events);
+    }
+
+    public async Task<long> ContinueAsync()
+    {
+        _ = Spec;
+        if (!Record.IsOver)
+            throw new UserErrorException($"Run {Run} has not ended; the command watch shows it.");
+        if (Record.State == RunState.Completed)
+            throw new UserErrorException($"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
+        folders.Check(Spec);
+        // The coordinator before may be about to end.
+        await _training;
+        RunHistory events = await OpenHistoryAsync(Spec);
+        await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
+        return Start(events);
+    }
+
+    public Task AssignWorkersAsync(IReadOnlyList<string> workers, IReadOnlyList<string> unfit)
+    {
+        (_assigned, _unfit) = (workers, unfit);
+        _coordinator?.AssignWorkers(workers, unfit);
+        return Task.CompletedTask;
+    }
+
+    public Task<RunOverview> OverviewAsync() => Task.FromResult(new RunOverview(
+        Run, Record.State, Spec.DataSet, Spec.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim, Record.TestBitsPerDim,
+        Record.Workers, Spec.Workers, Record.Generation, Record.Error)
+    {
+        Unfit = _coordinator?.Unfit ?? [],
+    });
+
+    public async Task<RunProgress> ReadAsync(long from)
+    {
+        _ = Spec;
+        return await (await OpenHistoryAsync(Spec)).ReadAsync(from, ReadTimeout, over: () => Record.IsOver);
+    }
+
+    public async Task<SamplesWritten?> SamplesAsync()
+    {
+        _ = Spec;
+        return (await OpenHistoryAsync(Spec)).Last<SamplesWritten>();
+    }
+
+    public async Task<string> CheckpointAsync()
+    {
+        RunSpec spec = Spec;
+        CheckpointSaved? saved = null;
+        if (_coordinator is not null)
+        {
+            Task<CheckpointSaved?> asked = _coordinator.SaveAsync();
+            if (await Task.WhenAny(asked, _training, Task.Delay(SaveTimeout, time)) == asked)
+                saved = await asked;
+        }
+
+        if (saved is not null)
+            CheckpointFolder.Hold(saved.Path);
+
+        return saved?.Path ?? CheckpointHeader.Newest(spec.SaveDir)
+            ?? throw new UserErrorException($"Run {Run} has no checkpoint yet; try again when it has trained for a while.");
+    }
+
+    public Task StopAsync()
+    {
+        _ = Spec;
+        return Record.IsOver ? throw new UserErrorException($"Run {Run} has ended already.")
+            : _coordinator?.StopAsync() ?? throw new OrleansException($"Run {Run} is between two coordinators.");
+    }
+
+    /// <summary>Compare-and-set: the store refuses if someone else has written since this activation read or wrote the record.</summary>
+    public async Task WriteAsync(RunRecord record)
+    {
+        stored.State = record;
+        try
+        {
+            await stored.WriteStateAsync();
+            Record = record;
+        }
+        catch (Exception fault)
+        {
+            // With what it has read, this activation can write no more.
+            if (fault is InconsistentStateException && _coordinator is null)
+                DeactivateOnIdle();
+            // Storage providers' own exceptions mean nothing to consoles, which lack their types.
+            throw fault is InconsistentStateException
+                ? new LeaseLostException($"The record of run {Run} was written by another coordinator.", fault)
+                : new IOException($"The record of run {Run} could not be stored: {fault.Message}");
+        }
+    }
+
+    /// <summary>Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.</summary>
+    private Task<RunHistory> HistoryAsync(RunSpec spec) =>
+        _history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
+
+    /// <exception cref="UserErrorException">The run's folder does not answer.</exception>
+    private Task<RunHistory> OpenHistoryAsync(RunSpec spec) => FolderWork.AwaitAsync(spec.SaveDir, HistoryAsync(spec), time);
+
+    /// <summary>Goes on with the run as soon as its folder answers, however long that takes; the activation does not wait for it.</summary>
+    private async Task StartAgainAsync()
+    {
+        RunHistory events = await HistoryAsync(Spec);
+        if (!_isEnding)
+            Start(events);
+    }
+
+    /// <summary>The next call reads the record again: the store may have been empty for a moment.</summary>
+    private UserErrorException Unknown()
+    {
+        DeactivateOnIdle();
+        return new($"There is no run named {Run}; the command runs lists them.");
+    }
+
+    /// <returns>Position of the first event from now on.</returns>
+    private long Start(RunHistory events)
+    {
+        DelayDeactivation(Timeout.InfiniteTimeSpan);
+        metrics.Follow(Run, Spec, events.Last<Evaluated>());
+        events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());
+        _coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.ReconcileAsync().Ignore()), time, log);
+        _coordinator.AssignWorkers(_assigned, _unfit);
+        long position = events.Next;
+        _training = TrainAsync(_coordinator);
+        return position;
+    }
+
+    private async Task TrainAsync(RunCoordinator trainer)
+    {
+        RunEnded? ended = await trainer.RunAsync();
+        if (_coordinator == trainer)
+            (_coordinator, _assigned) = (null, []);
+        metrics.Forget(Run);
+        if (ended is null)
+        {
+            DeactivateOnIdle();
+            return;
+        }
+
+        DelayDeactivation(TimeSpan.Zero);
+        // Its workers are for the next run.
+        Cluster.ReconcileAsync().Ignore();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}: the history could not be written; trying again with the next event")]
+    private static partial void LogNotKept(ILogger log, Exception fault, string run);
+}

@@ -1,0 +1,317 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using PixelCnnCluster.Actors.Telemetry;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Devices;
+
+namespace PixelCnnCluster.Actors.Workers;
+
+/// <summary>
+/// The silo's device and the replica on it, apart from any grain activation. It serves one run at a time and, within the run, one
+/// generation: orders of any other are refused. Whatever touches the replica runs on the device, one after another, and looks first whether
+/// its generation is still the one.
+/// </summary>
+public sealed class WorkerService(
+    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics, TimeProvider time, ILogger<WorkerService> log)
+{
+    /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
+
+    private readonly Lock _gate = new();
+    private readonly RepeatedCalls _calls = new(), _writes = new();
+    private WorkerSession? _session;
+    private (CheckpointRequest Order, Func<CheckpointResponse> Write)? _snapshot;
+    private WorkerPhase _phase;
+    private long _heard;
+
+    /// <summary>The worker serves a run whose coordinator gives it orders, or repeats them.</summary>
+    public bool IsNeeded => _session is { } mine && (time.GetElapsedTime(_heard) < IdleTimeout || !mine.Writing.IsCompleted);
+
+    public Task LoadDataAsync(RunSpec spec) => device.RunAsync(() => replicas.Load(spec));
+
+    public Task<PrepareResponse> PrepareAsync(PrepareRequest request)
+    {
+        lock (_gate)
+        {
+            _heard = time.GetTimestamp();
+            if (_session is { Generation: var newest } && _session.Run == request.Run && newest != request.Generation && newest.Number >= request.Generation.Number)
+            {
+                throw new StaleOrderException($"{name} has heard of generation {newest} of run {request.Run}; this opening of generation {request.Generation} is over.")
+                {
+                    Newest = newest.Number,
+                };
+            }
+
+            if (request.OnlyIfServing && _session?.Run != request.Run)
+                throw new StaleOrderException($"{name} does not serve run {request.Run} any more.");
+            if (_session is { } former && former.Run != request.Run)
+                Evict(former);
+            _session ??= new(request.Run);
+            if (_session.Generation != request.Generation)
+                _session.Begin(request.Generation);
+            WorkerSession mine = _session;
+            return _calls.Once((request.Run, request.Generation, nameof(PrepareAsync)), () => device.RunAsync(() =>
+            {
+                mine.ThrowIfBroken();
+                _phase = WorkerPhase.Loading;
+                if (mine.Replica is null)
+                {
+                    long begun = time.GetTimestamp();
+                    mine.Replica = mine.IsOver ? throw Left(request.Run) : replicas.Build(request.Spec);
+                    metrics.AddLoad(request.Run, time.GetElapsedTime(begun));
+                }
+
+                return new PrepareResponse(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(request.Spec)) { Arithmetic = replicas.Arithmetic(request.Spec) };
+            }));
+        }
+    }
+
+    public Task<JoinResponse> JoinAsync(JoinRequest request)
+    {
+        lock (_gate)
+        {
+            _heard = time.GetTimestamp();
+            if (_session is not { } mine || mine.Run != request.Run || mine.Generation != request.Generation)
+                throw new StaleOrderException($"{name} is not enrolled for generation {request.Generation} of run {request.Run}.");
+            // Joined is joined: another exchange of the same generation would take the peers' connections from the first.
+            return mine.Member is { } member
+                ? Task.FromResult(member.Response)
+                : _calls.Once((request.Run, request.Generation, nameof(JoinAsync)), () => JoinAsync(mine, request));
+        }
+    }
+
+    public Task<StepResponse> StepAsync(StepRequest request) => AsMember(request, request.Run, request.Generation, member => StepAsync(member, request));
+
+    /// <summary>The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.</summary>
+    public GradientExchange? ExchangeFor(PeerGreeting greeting) =>
+        _session?.Member is { } member && member.Request.Run == greeting.Run && member.Request.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
+
+    public Task<StateResponse> ReadStateAsync(StateRequest request) => AtStep(
+        null, request.Run, request.Generation, request.Step, replica => new StateResponse(replica.ReadState(request.Offset, request.Length), replica.SkippedInARow, replica.Images), WorkerPhase.Waiting);
+
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => AtStep(
+        request, request.Run, request.Generation, request.Step, replica => new EvaluateResponse(replica.Evaluate(request.FirstBatch, request.EndBatch)), WorkerPhase.Evaluating);
+
+    public Task<SampleResponse> SampleAsync(SampleRequest request) => AtStep(
+        request, request.Run, request.Generation, request.Step, replica => new SampleResponse(replica.Sample(request.First, request.End)), WorkerPhase.Sampling);
+
+    public Task<string> HashAsync(StepRequest request) => AtStep(
+        (request, nameof(HashAsync)), request.Run, request.Generation, request.Step, replica => replica.Hash(), WorkerPhase.Waiting);
+
+    /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
+    public Task SnapshotAsync(CheckpointRequest request) => AtStep(
+        // Always anew: the copy before may have been lost on a full disk.
+        null,
+        request.Run,
+        request.Generation,
+        request.Step,
+        replica =>
+        {
+            _snapshot = (request, replica.Snapshot(request.Run, request.TestBitsPerDim));
+            return true;
+        },
+        WorkerPhase.Waiting);
+
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => _writes.Once(request, () =>
+    {
+        if (_session is { Writing.IsCompleted: false })
+            throw new IOException($"{name} has not written the checkpoint before this one yet; see that the folder of run {request.Run} answers.");
+        if (_session is not { } mine || _snapshot is not { } taken || taken.Order != request)
+            throw new StaleOrderException($"{name} has no snapshot of step {request.Step} of run {request.Run}.");
+        _snapshot = null;
+        Task<CheckpointResponse> written = device.RunAsideAsync(() =>
+        {
+            long begun = time.GetTimestamp();
+            CheckpointResponse response = taken.Write();
+            metrics.AddCheckpoint(request.Run, time.GetElapsedTime(begun));
+            return response;
+        });
+        mine.Writing = written;
+        return written;
+    });
+
+    public Task LeaveAsync(string run, int generation)
+    {
+        lock (_gate)
+        {
+            if (_session is { } mine && mine.Run == run && mine.Generation.Number <= generation)
+                Evict(mine);
+            return Task.CompletedTask;
+        }
+    }
+
+    public WorkerStatus Status()
+    {
+        lock (_gate)
+            return new(name, device.Description, _session?.Run, _session?.Generation.Number ?? 0, _session?.Member is null ? 0 : _session.Replica!.Step, _session is null ? WorkerPhase.Idle : _phase)
+            {
+                BusySeconds = device.BusyFor.TotalSeconds,
+            };
+    }
+
+    private async Task<JoinResponse> JoinAsync(WorkerSession mine, JoinRequest request)
+    {
+        IReplica replica = mine.Replica!;
+        IReadOnlyList<string> refused = [];
+        if (request.Source is { } source)
+            await new StateCopy(mine, request, find(source), device).RunAsync();
+        else if (request.Step is null)
+            await OnDeviceAsync(() => refused = mine.Start(request.MustLoad));
+        int rank = request.Workers.ToList().IndexOf(name);
+        ReplicaFacts facts = replica.Facts;
+        JoinResponse? response = null;
+        await OnDeviceAsync(() =>
+        {
+            response = new(name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, replica.Hash(), refused)
+            {
+                Images = replica.Images,
+            };
+            lock (_gate)
+            {
+                if (mine.Generation != request.Generation || mine.IsOver)
+                    throw Left(request.Run);
+                mine.Member = new(mine, request, new(new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over), response);
+                PeerLink.Start(
+                    mine.Member.Exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers, network, bytes => metrics.AddSent(request.Run, bytes),
+                    mine.Member.PeerLoss.Tell, time, log, mine.Over);
+            }
+
+            _phase = WorkerPhase.Waiting;
+        });
+        return response!;
+
+        Task OnDeviceAsync(Action work) => device.RunAsync(() =>
+        {
+            if (mine.Generation != request.Generation || mine.IsOver)
+                throw Left(request.Run);
+            work();
+        });
+    }
+
+    private async Task<StepResponse> StepAsync(GenerationMember member, StepRequest request)
+    {
+        IReplica replica = member.Session.Replica!;
+        using Activity? span = Traces.Begin("worker step", ("run", request.Run), ("generation", request.Generation), ("step", request.Step + 1), ("worker", name));
+        long ordered = time.GetTimestamp();
+        StepPipeline work = WorkOn(member, request.Step);
+        // Not under the gate: where all shards are there, the exchange begins with sums.
+        await work.Turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        AllReduceStep step = member.Exchange.Begin(request.Step);
+        ComputedShards computed = await work.Done;
+        _phase = WorkerPhase.Exchanging;
+        Traces.Add("compute", computed.Begun, computed.Ended, time);
+        using Activity? exchanging = Traces.Begin("exchange");
+        long begun = Math.Max(ordered, computed.Ended);
+        if (computed.Idle is { } idle)
+            metrics.AddPhase(request.Run, StepPhase.Wait, idle + time.GetElapsedTime(computed.Ended, begun));
+        await member.PeerLoss.UnlessAsync(step.Reduced);
+        long summed = time.GetTimestamp();
+        await member.PeerLoss.UnlessAsync(step.Whole);
+        IReadOnlyList<ReadOnlyMemory<float>> gradient = await step.Whole;
+        metrics.AddPhase(request.Run, StepPhase.Reduce, time.GetElapsedTime(begun, summed));
+        metrics.AddPhase(request.Run, StepPhase.Gather, time.GetElapsedTime(summed));
+        exchanging?.Stop();
+        var response = new TaskCompletionSource<StepResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = device.RunAsync(() =>
+        {
+            try
+            {
+                Apply();
+                if (request.PrefetchNext)
+                    WorkOn(member, request.Step + 1);
+            }
+            catch (Exception fault)
+            {
+                if (!response.TrySetException(fault))
+                    member.Session.Fault = fault;
+            }
+        });
+        return await response.Task;
+
+        void Apply()
+        {
+            Check(member, request.Step);
+            long begun = time.GetTimestamp();
+            _phase = WorkerPhase.Computing;
+            // The coordinator's answer comes while the gradient is applied.
+            replica.Apply(gradient, norm => response.SetResult(new(name, request.Step, computed.Losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
+            _phase = WorkerPhase.Waiting;
+            member.Applied = time.GetTimestamp();
+            metrics.AddPhase(request.Run, StepPhase.Apply, time.GetElapsedTime(begun, member.Applied.Value));
+        }
+    }
+
+    /// <summary>Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the order comes first or the step before goes on.</summary>
+    private StepPipeline WorkOn(GenerationMember member, long step)
+    {
+        lock (_gate)
+        {
+            if (member.Work is { } known && known.Step == step)
+                return known;
+            var work = new StepPipeline(step, device.RunAsync(() => Check(member, step)), device.RunAsync(Compute));
+            // An old order that comes late is refused on the device.
+            if (member.Work is null || step > member.Work.Step)
+                member.Work = work;
+            return work;
+        }
+
+        ComputedShards Compute()
+        {
+            Check(member, step);
+            long begun = time.GetTimestamp();
+            TimeSpan? idle = member.Applied is { } applied ? time.GetElapsedTime(applied, begun) : null;
+            _phase = WorkerPhase.Computing;
+            double[] losses = member.Session.Replica!.ComputeShards(member.Exchange.Share, member.Exchange.Prepare(step));
+            _phase = WorkerPhase.Waiting;
+            long end = time.GetTimestamp();
+            metrics.AddPhase(member.Request.Run, StepPhase.Compute, time.GetElapsedTime(begun, end));
+            return new(losses, idle, begun, end);
+        }
+    }
+
+    /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>
+    private Task<T> AtStep<T>(object? call, string run, GenerationId generation, long step, Func<IReplica, T> work, WorkerPhase during) =>
+        AsMember(call, run, generation, member => device.RunAsync(() =>
+        {
+            Check(member, step);
+            _phase = during;
+            T result = work(member.Session.Replica!);
+            _phase = WorkerPhase.Waiting;
+            return result;
+        }));
+
+    private Task<T> AsMember<T>(object? call, string run, GenerationId generation, Func<GenerationMember, Task<T>> work)
+    {
+        lock (_gate)
+        {
+            _heard = time.GetTimestamp();
+            GenerationMember member = _session?.Member is { } current && current.Request.Run == run && current.Request.Generation == generation
+                ? current
+                : throw new StaleOrderException($"{name} is not in generation {generation} of run {run}.");
+            return call is null ? work(member) : _calls.Once(call, () => work(member));
+        }
+    }
+
+    /// <summary>Refuses what is not for the generation, or not for the state.</summary>
+    /// <param name="step">Steps that the state has applied.</param>
+    private void Check(GenerationMember member, long step)
+    {
+        if (_session?.Member != member)
+            throw new StaleOrderException($"{name} has left generation {member.Request.Generation} of run {member.Request.Run}.");
+        member.Session.ThrowIfBroken();
+        if (member.Session.Replica!.Step != step)
+            throw new InvalidOperationException($"The replica is at step {member.Session.Replica.Step} and cannot follow an order for step {step}.");
+    }
+
+    private void Evict(WorkerSession former)
+    {
+        former.End();
+        _session = null;
+        _snapshot = null;
+        _ = device.RunAsync(former.Dispose);
+    }
+
+    private StaleOrderException Left(string run) => new($"{name} has left run {run} or this generation of it.");
+}

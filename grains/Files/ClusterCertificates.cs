@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Connections.Security;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Files;
+
+/// <summary>
+/// Mutual TLS among silos and consoles: whoever shows a certificate of the cluster's own authority is a member, whatever its name. The folder is one of PEM files
+/// as Kubernetes mounts a TLS secret: <c>tls.crt</c> (and what stands between it and the authority), <c>tls.key</c>, <c>ca.crt</c>. It is read again for new connections, so certificates may be renewed at any time.
+/// </summary>
+public sealed partial class ClusterCertificates
+{
+    /// <summary>A folder that is being renewed is whole again after this long, and strangers who knock do not have it read each time.</summary>
+    private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
+
+    private readonly string _folder;
+    private readonly Lock _reading = new();
+    private Material _current;
+    private long _readAt = Stopwatch.GetTimestamp();
+
+    private ClusterCertificates(string folder, Material current) => (_folder, _current) = (folder, current);
+
+    /// <summary>Hears who is refused, and why.</summary>
+    public ILogger Log { get; set; } = NullLogger.Instance;
+
+    /// <exception cref="UserErrorException">The folder lacks a file, the files do not belong together, or the certificate is not valid now.</exception>
+    public static ClusterCertificates Open(string folder)
+    {
+        Material material = Material.Read(folder);
+        return material.Refusal() is { } reason ? throw new UserErrorException($"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.") : new(folder, material);
+    }
+
+    /// <summary>For one connection that is accepted, with the certificates of now.</summary>
+    /// <param name="peer">For the log.</param>
+    public SslServerAuthenticationOptions ServerOptions(EndPoint? peer) => Set(new SslServerAuthenticationOptions(), peer);
+
+    /// <summary>For one connection that is opened, with the certificates of now.</summary>
+    /// <param name="peer">For the log.</param>
+    public SslClientAuthenticationOptions ClientOptions(EndPoint? peer) => Set(new SslClientAuthenticationOptions(), peer);
+
+    /// <summary>For <c>UseTls</c> of a silo or of a client.</summary>
+    public void Secure(TlsOptions options)
+    {
+        options.LocalCertificate = _current.Leaf;
+        // Orleans would ask for a certificate, and judge it, in its own way, which is not told what may be fetched for it; what is set below does both.
+        options.RemoteCertificateMode = options.ClientCertificateMode = RemoteCertificateMode.NoCertificate;
+        options.OnAuthenticateAsServer = (connection, tls) => Set((SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions, connection.RemoteEndPoint);
+        options.OnAuthenticateAsClient = (connection, tls) => Set((SslClientAuthenticationOptions)tls.SslClientAuthenticationOptions, connection.RemoteEndPoint);
+    }
+
+    private SslServerAuthenticationOptions Set(SslServerAuthenticationOptions server, EndPoint? peer)
+    {
+        Material material = Fresh();
+        (server.ServerCertificateSelectionCallback, server.ServerCertificate, server.ServerCertificateContext) = (null, null, material.Context);
+        server.ClientCertificateRequired = true;
+        server.CertificateChainPolicy = material.Policy([]);
+        server.RemoteCertificateValidationCallback = (_, shown, chain, _) => IsMember(shown, chain, peer);
+        return server;
+    }
+
+    private SslClientAuthenticationOptions Set(SslClientAuthenticationOptions client, EndPoint? peer)
+    {
+        Material material = Fresh();
+        client.TargetHost = ClusterNames.ServiceId;
+        (client.LocalCertificateSelectionCallback, client.ClientCertificates, client.ClientCertificateContext) = (null, null, material.Context);
+        client.CertificateChainPolicy = material.Policy([]);
+        client.RemoteCertificateValidationCallback = (_, shown, chain, _) => IsMember(shown, chain, peer);
+        return client;
+    }
+
+    private bool IsMember(X509Certificate? shown, X509Chain? sent, EndPoint? peer)
+    {
+        string? reason = shown is X509Certificate2 certificate
+            ? Fresh().Refusal(certificate, [.. sent?.ChainElements.Select(element => element.Certificate) ?? []])
+            : "it shows no certificate";
+        if (reason is not null)
+            LogRefused(Log, peer, reason);
+        return reason is null;
+    }
+
+    /// <summary>As the folder is now; as it was, if it cannot be read now, or what is there now would be refused and what was there would not.</summary>
+    private Material Fresh()
+    {
+        lock (_reading)
+        {
+            if (Stopwatch.GetElapsedTime(_readAt) < Freshness)
+                return _current;
+            _readAt = Stopwatch.GetTimestamp();
+            try
+            {
+                Material renewed = Material.Read(_folder);
+                if (renewed.Refusal() is { } reason && _current.Refusal() is null)
+                    LogNotRenewed(Log, $"{_folder}: {reason}");
+                else
+                    _current = renewed;
+            }
+            catch (UserErrorException mistake)
+            {
+                LogNotRenewed(Log, mistake.Message);
+            }
+
+            return _current;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection with {Peer} was refused: {Reason}")]
+    private static partial void LogRefused(ILogger log, EndPoint? peer, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The certificates are still those that were read before: {Mistake}")]
+    private static partial void LogNotRenewed(ILogger log, string mistake);
+
+    private sealed record Material(X509Certificate2 Leaf, X509Certificate2Collection Between, X509Certificate2Collection Authority, SslStreamCertificateContext Context)
+    {
+        public static Material Read(string folder)
+        {
+            string certificate = Path.Combine(folder, "tls.crt"), key = Path.Combine(folder, "tls.key"), authority = Path.Combine(folder, "ca.crt");
+            string reading = certificate;
+            try
+            {
+                X509Certificate2Collection between = [], trusted = [];
+                between.ImportFromPemFile(certificate);
+                var leaf = X509Certificate2.CreateFromPemFile(certificate, reading = key);
+                trusted.ImportFromPemFile(reading = authority);
+                between.RemoveAt(0);
+                return trusted.Count > 0 ? new(leaf, between, trusted, SslStreamCertificateContext.Create(leaf, between, offline: true)) : throw new CryptographicException("it holds no certificate");
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+            {
+                throw new UserErrorException($"{reading} cannot be used ({fault.Message.TrimEnd('.')}); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.", fault);
+            }
+        }
+
+        /// <summary>How a certificate is traced to the cluster's authority, by SslStream and here.</summary>
+        /// <param name="sent">What may stand between.</param>
+        public X509ChainPolicy Policy(X509Certificate2Collection sent)
+        {
+            var policy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+                // A stranger's certificate must not have this process fetch what it names.
+                DisableCertificateDownloads = true,
+            };
+            policy.CustomTrustStore.AddRange(Authority);
+            policy.ExtraStore.AddRange(sent);
+            return policy;
+        }
+
+        /// <summary>Why the others would refuse this one's own certificate; null if they would not.</summary>
+        public string? Refusal() => Refusal(Leaf, Between);
+
+        /// <summary>Why the certificate is not one of a member; null if it is.</summary>
+        public string? Refusal(X509Certificate2 certificate, X509Certificate2Collection sent)
+        {
+            using var chain = new X509Chain { ChainPolicy = Policy(sent) };
+            if (chain.Build(certificate))
+                return null;
+            string what = $"the certificate of {certificate.Subject}";
+            return chain.ChainStatus[0].Status switch
+            {
+                X509ChainStatusFlags.NotTimeValid => $"{what} is good from {certificate.NotBefore.ToUniversalTime():u} to {certificate.NotAfter.ToUniversalTime():u}, and it is {DateTime.UtcNow:u}",
+                X509ChainStatusFlags.PartialChain or X509ChainStatusFlags.UntrustedRoot => $"{what} is not of the cluster's authority",
+                _ => $"{what}: {chain.ChainStatus[0].StatusInformation}",
+            };
+        }
+    }
+}

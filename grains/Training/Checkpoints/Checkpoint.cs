@@ -1,0 +1,204 @@
+using System.Globalization;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using System.Text;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Files;
+using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.State;
+using static TorchSharp.torch;
+
+namespace PixelCnnCluster.Training.Checkpoints;
+
+/// <summary>
+/// A run's whole state as a safetensors file: for each parameter its value, average and both moments, and in the metadata the
+/// specification, the step and a checksum.
+/// </summary>
+public sealed class Checkpoint : IDisposable
+{
+    private const string Format = "pixelcnn-checkpoint-1";
+    private const string ChecksumKey = "checksum";
+    private static readonly string NoChecksum = new('0', 32);
+
+    private readonly List<(string Name, SafeTensor Tensor)> _tensors;
+    private readonly Dictionary<string, string> _metadata;
+    private readonly Lazy<string> _stateHash;
+    private readonly Action? _free;
+    private bool _disposed;
+
+    /// <param name="free">Gives back what the tensors lie in.</param>
+    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null) =>
+        (_tensors, _metadata, _stateHash, _free) = (tensors, metadata, new(stateHash), free);
+
+    public long Step => long.Parse(_metadata["step"], CultureInfo.InvariantCulture);
+
+    /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
+    public int SkippedInARow => int.Parse(_metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
+
+    /// <summary>See <see cref="TrainingState.Images"/>. Files of older versions do not say it, and had batches of one size.</summary>
+    public long Images => _metadata.TryGetValue("images", out string? images)
+        ? long.Parse(images, CultureInfo.InvariantCulture)
+        : Step * RunSpec.FromJson(_metadata["spec"]).ImagesPerStep;
+
+    /// <summary>See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.</summary>
+    public string StateHash => _stateHash.Value;
+
+    /// <summary>Copies the state, so that training may go on while it is written.</summary>
+    /// <param name="epochs">Trained; null where nobody knows the training set.</param>
+    /// <param name="pool">Vectors [Length] for the copy, until this object is disposed; null for new ones.</param>
+    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, double? epochs = null, VectorPool? pool = null)
+    {
+        List<(string Name, SafeTensor Tensor)> tensors = [];
+        List<Memory<float>> copies = [];
+        pool ??= new((int)state.Layout.Length);
+        foreach ((string name, Tensor vector) in state.Vectors)
+        {
+            Memory<float> copy = pool.Rent();
+            vector.CopyTo(copy);
+            copies.Add(copy);
+            foreach (Slot slot in state.Layout.Slots)
+                tensors.Add(($"{name}/{slot.Name}", new("F32", slot.Shape, new FloatBytes(copy.Slice((int)slot.Offset, (int)slot.Length)).Memory)));
+        }
+
+        HostBytes.Finish(state.Values.device);
+        Dictionary<string, string> metadata = new()
+        {
+            ["format"] = Format,
+            ["run"] = run,
+            ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
+            ["images"] = state.Images.ToString(CultureInfo.InvariantCulture),
+            ["skipped_in_a_row"] = state.SkippedInARow.ToString(CultureInfo.InvariantCulture),
+            ["spec"] = spec.ToJson(),
+            ["channels"] = shape.Channels.ToString(CultureInfo.InvariantCulture),
+            ["size"] = shape.Size.ToString(CultureInfo.InvariantCulture),
+            ["classes"] = shape.Classes.ToString(CultureInfo.InvariantCulture),
+            [ChecksumKey] = NoChecksum,
+        };
+        if (testBitsPerDim is { } score)
+            metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
+        if (epochs is { } trained)
+            metadata["epochs"] = trained.ToString("R", CultureInfo.InvariantCulture);
+        (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
+        return new(
+            tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))),
+            free: () => copies.ForEach(pool.Return));
+    }
+
+    /// <summary>Writes the file whole or not at all.</summary>
+    /// <returns>Its size in bytes.</returns>
+    /// <exception cref="IOException">The disk refused; what was at <paramref name="path"/> before is there still.</exception>
+    public long Write(string path)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        byte[] header = SafeTensors.Header(_tensors, new Dictionary<string, string>(_metadata) { ["state_hash"] = StateHash });
+        Encoding.ASCII.GetBytes(Checksum(header, _tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
+        return WholeFile.Write(path, file => SafeTensors.Write(file, header, _tensors));
+    }
+
+    /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>
+    public static Checkpoint Read(string path)
+    {
+        try
+        {
+            byte[] file = File.ReadAllBytes(path);
+            (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(file);
+            if (metadata.GetValueOrDefault("format") != Format)
+                throw new InvalidDataException($"it is not of format {Format}");
+            int position = ChecksumPosition(file);
+            string stored = Encoding.ASCII.GetString(file, position, NoChecksum.Length);
+            Encoding.ASCII.GetBytes(NoChecksum).CopyTo(file, position);
+            if (Checksum(file, []) != stored)
+                throw new InvalidDataException("its checksum does not fit its content");
+            return new([.. tensors.Select(pair => (pair.Key, pair.Value))], new(metadata), () => metadata["state_hash"]);
+        }
+        catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
+        }
+    }
+
+    /// <summary>
+    /// Fills a state with what the checkpoint holds. A non-local block that the checkpoint lacks keeps its fresh start, an identity.
+    /// </summary>
+    /// <exception cref="UserErrorException">The checkpoint is of another network.</exception>
+    public void Fill(TrainingState state, string path)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Fill(_tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
+        state.StartAt(Step, SkippedInARow, Images);
+    }
+
+    /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
+    /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than its settings say.</exception>
+    public static void ReadAverage(ModelInfo model, Tensor average, ParameterLayout layout)
+    {
+        Checkpoint checkpoint = Read(model.Path);
+        if (checkpoint.StateHash != model.StateHash)
+            throw new UserErrorException($"{model.Path} was overwritten while it was in use; start again with what it is now.");
+        Fill(
+            checkpoint._tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, model.Path,
+            "its settings do not fit its weights, so name another with --model");
+    }
+
+    private static void Fill(
+        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path, string remedy)
+    {
+        var stored = from.ToDictionary(entry => entry.Name, entry => entry.Tensor);
+        List<string> wrong = [];
+        foreach ((string name, Tensor vector) in vectors)
+        {
+            foreach (Slot slot in layout.Slots)
+            {
+                if (!stored.Remove($"{name}/{slot.Name}", out SafeTensor? tensor))
+                {
+                    if (!slot.Name.StartsWith("non_local.", StringComparison.Ordinal))
+                        wrong.Add($"{slot.Name} is missing");
+                }
+                else if (tensor.Type != "F32" || !tensor.Shape.SequenceEqual(slot.Shape))
+                {
+                    wrong.Add($"{slot.Name} is {tensor.Type} [{string.Join(", ", tensor.Shape)}] in place of F32 [{string.Join(", ", slot.Shape)}]");
+                }
+                else
+                {
+                    using Tensor view = vector.narrow(0, slot.Offset, slot.Length);
+                    HostBytes.Write(view, MemoryMarshal.Cast<byte, float>(tensor.Data.Span));
+                }
+            }
+        }
+
+        wrong.AddRange(stored.Keys.Select(name => $"{name} is not in this network"));
+        if (wrong.Count > 0)
+        {
+            throw new UserErrorException($"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); {remedy}.");
+        }
+    }
+
+    /// <summary>Gives the copy's vectors back; what is here cannot be read or written any more.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _free?.Invoke();
+    }
+
+    /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>
+    private static string Checksum(byte[] header, IEnumerable<ReadOnlyMemory<byte>> data)
+    {
+        var hash = new XxHash128();
+        hash.Append(header);
+        foreach (ReadOnlyMemory<byte> bytes in data)
+            hash.Append(bytes.Span);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private static int ChecksumPosition(byte[] file)
+    {
+        byte[] key = Encoding.ASCII.GetBytes($"\"{ChecksumKey}\":\"");
+        int headerLength = (int)Math.Min(file.Length - 8, BitConverter.ToInt64(file));
+        int position = file.AsSpan(8, headerLength).LastIndexOf(key);
+        return position < 0 ? throw new InvalidDataException("it has no checksum") : 8 + position + key.Length;
+    }
+}

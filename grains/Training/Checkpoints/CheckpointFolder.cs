@@ -1,0 +1,81 @@
+using System.Globalization;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
+
+namespace PixelCnnCluster.Training.Checkpoints;
+
+/// <summary>The checkpoints of one run.</summary>
+public static class CheckpointFolder
+{
+    /// <summary>Nobody writes on a file for so long without touching it.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromMinutes(10);
+
+    private const string HeldSuffix = ".held";
+
+    /// <summary>Keeps a checkpoint from being removed for some minutes, for a reader that is to come.</summary>
+    public static void Hold(string path) => Quietly(() =>
+    {
+        File.WriteAllBytes(path + HeldSuffix, []);
+        File.SetLastWriteTimeUtc(path + HeldSuffix, DateTime.UtcNow);
+    });
+
+    /// <summary>Holds it for longer, if it is held.</summary>
+    public static void HoldOn(string path)
+    {
+        // Asked for with every few images, and worth a write only now and then.
+        var marker = new FileInfo(path + HeldSuffix);
+        if (marker.Exists && DateTime.UtcNow - marker.LastWriteTimeUtc > Abandoned / 10)
+            Hold(path);
+    }
+
+    /// <summary>Writes a checkpoint into the folder and removes those that need not stay.</summary>
+    /// <exception cref="IOException">The disk refused.</exception>
+    public static CheckpointResponse Save(Checkpoint checkpoint, string folder, int keep)
+    {
+        string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
+        var response = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash);
+        Prune(folder, keep, checkpoint.Step);
+        return response;
+    }
+
+    /// <summary>
+    /// Deletes all up to a step but the newest <paramref name="keep"/>, the one with the best test score and those that are held, and what a
+    /// killed writer left half-written. What cannot be deleted stays.
+    /// </summary>
+    /// <param name="step">Of the checkpoint that was written last. Those of later steps stay: the run may have to go on from them.</param>
+    public static void Prune(string folder, int keep, long step)
+    {
+        string[] newestFirst = [.. CheckpointHeader.NewestFirst(folder).Where(path => CheckpointHeader.StepOf(path) <= step)];
+        string? best = newestFirst.MinBy(path => TestScore(path) is { } score && !double.IsNaN(score) ? score : double.PositiveInfinity);
+        ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
+            .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
+        foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix)).Concat(touched[false]))
+            Quietly(() => File.Delete(path));
+    }
+
+    /// <summary>What the disk refuses is tried again with the next checkpoint, or does without.</summary>
+    private static void Quietly(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    private static double? TestScore(string path)
+    {
+        try
+        {
+            return CheckpointHeader.Read(path).Metadata.TryGetValue("test_bits_per_dim", out string? score)
+                ? double.Parse(score, CultureInfo.InvariantCulture)
+                : null;
+        }
+        catch (UserErrorException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Faults;
+
+namespace PixelCnnCluster.Cluster.Tests.Faults;
+
+/// <summary>How much a cluster takes on at once.</summary>
+public sealed class LimitTests() : ClusterTests(new(), isOwn: true)
+{
+    /// <summary>Nobody trains here, so that all of them wait.</summary>
+    [Fact]
+    public async Task Runs_and_jobs_are_limited()
+    {
+        await Cluster.HealAsync("sampler/only");
+        Grains grains = Cluster.Fleet.Grains;
+        for (int i = 0; i < 100; i++)
+            await Cluster.SubmitAsync($"run-{i}", UndisturbedRun.Spec);
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => Cluster.SubmitAsync("one-more", UndisturbedRun.Spec));
+        Assert.Equal("100 runs train or wait already; wait until one ends, or stop one with the command stop.", mistake.Message);
+        await grains.Run("run-0").StopAsync();
+        await new FollowedRun("run-0", UndisturbedRun.Spec, grains.Run("run-0"), 0).EndAsync();
+        await Cluster.SubmitAsync("one-more", UndisturbedRun.Spec);
+
+        var job = new SampleJob(new ModelInfo("/none/step-1.safetensors", "none", 1, "", 1, 28, 0, UndisturbedRun.Spec, null), 1, null, 1, null, 1, 1, null);
+        for (int i = 0; i < 32; i++)
+            await grains.Job(Guid.NewGuid()).BeginAsync(job);
+        mistake = await Assert.ThrowsAsync<UserErrorException>(() => grains.Job(Guid.NewGuid()).BeginAsync(job));
+        Assert.Equal("The silo has 32 jobs already; begin again when one of them has ended.", mistake.Message);
+    }
+}
