@@ -38,7 +38,8 @@ public static class ClusterCommands
 
     /// <summary>Asks something of the cluster for a run, and shows the run until it is over or the user leaves it to the cluster.</summary>
     /// <param name="ask">Returns the position of the first event to show.</param>
-    public static Task<int> FollowAsync(ClusterRequest request, Func<Grains, Task<long>> ask, bool endOnly = false) => ConnectedAsync(request, async (grains, leave) =>
+    public static Task<int> FollowAsync(ClusterRequest request, Func<Grains, Task<long>> ask, bool endOnly = false) =>
+        ConnectedAsync(request, async (grains, leave) =>
     {
         var from = await ask(grains).WaitAsync(leave);
         if (request.Detach)
@@ -48,7 +49,8 @@ public static class ClusterCommands
             using var view = new RunView(request.Run, request.Json, logDir: null, Prompt.For(request.Cluster));
             if (endOnly)
                 view.ShowEndOnly();
-            return await view.FollowAsync(grains.Run(request.Run), from, lost: Task.Delay(Timeout.Infinite, leave), CancellationToken.None, leave);
+            return await view.FollowAsync(
+                grains.Run(request.Run), from, lost: Task.Delay(Timeout.Infinite, leave), CancellationToken.None, leave);
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
@@ -56,7 +58,8 @@ public static class ClusterCommands
         }
     });
 
-    private static Task<int> ListAsync(ParseResult result, Func<ClusterListing, Grains, string, Task> list) => ReadAsync(result, request => ConnectedAsync(request, async (grains, leave) =>
+    private static Task<int> ListAsync(ParseResult result, Func<ClusterListing, Grains, string, Task> list) =>
+        ReadAsync(result, request => ConnectedAsync(request, async (grains, leave) =>
     {
         // Lines that nobody reads in a terminal need not fit one.
         if (Console.IsOutputRedirected)
@@ -72,7 +75,8 @@ public static class ClusterCommands
         return mistakes.Count > 0 ? Failure.Report(ExitCode.UserError, mistakes, request.Json) : await command(request);
     }
 
-    private static Task<int> ConnectedAsync(ClusterRequest request, Func<Grains, CancellationToken, Task<int>> command) => Failure.GuardAsync(
+    private static Task<int> ConnectedAsync(ClusterRequest request, Func<Grains, CancellationToken, Task<int>> command) =>
+        Failure.GuardAsync(
         request.Json,
         request.Cluster,
         async stop =>

@@ -12,7 +12,9 @@ public static class Commands
 {
     private static readonly IReadOnlyList<ConsoleCommand> All =
     [
-        new("train", "Train a PixelCNN++: on a shared cluster, or without --cluster on this machine, with one process per worker, stopped when the run ends.",
+        new("train", "Train a PixelCNN++: on a shared cluster, or without --cluster on this machine, with one process per worker, stopped "
+            +
+            "when the run ends.",
             [.. TrainFlags.All], TrainCommand.RunAsync,
             """
               train                                        digits appear within minutes
@@ -78,27 +80,32 @@ public static class Commands
               runs --json                                  for programs, of the cluster that PIXELCNN_CLUSTER names
               runs show mine                               one run: its settings and what happened to it
             """),
-        new("runs show", "Show one run: its settings, and every event but its steps.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.ShowAsync,
+        new("runs show", "Show one run: its settings, and every event but its steps.", [CommonFlags.Cluster,
+            CommonFlags.Json], ClusterCommands.ShowAsync,
             """
               runs show mine                               generations and their causes, scores, checkpoints, faults
               runs show mine --json                        for programs: the overview, then the events
             """, ClusterRequest.RunArgument),
-        new("watch", "Follow a run from its beginning until it is over; Ctrl+C leaves it to the cluster.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.WatchAsync,
+        new("watch", "Follow a run from its beginning until it is over; Ctrl+C leaves it to the cluster.", [CommonFlags.Cluster,
+            CommonFlags.Json], ClusterCommands.WatchAsync,
             """
               watch mine                                   live, as train shows it; for a run that is over, how it went
               watch mine --json > mine.jsonl               all events
             """, ClusterRequest.RunArgument),
-        new("stop", "Stop a run after the step in progress, with a checkpoint, and wait until it has.", [CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json], ClusterCommands.StopAsync,
+        new("stop", "Stop a run after the step in progress, with a checkpoint, and wait until it has.", [CommonFlags.Cluster,
+            CommonFlags.Detach, CommonFlags.Json], ClusterCommands.StopAsync,
             """
               stop mine                                    save and stop
               stop mine --detach                           the same, without waiting
             """, ClusterRequest.RunArgument),
-        new("resume", "Let a run that was stopped or has failed go on from its newest checkpoint, and follow it.", [CommonFlags.Cluster, CommonFlags.Detach, CommonFlags.Json], ClusterCommands.ResumeAsync,
+        new("resume", "Let a run that was stopped or has failed go on from its newest checkpoint, and follow it.", [CommonFlags.Cluster,
+            CommonFlags.Detach, CommonFlags.Json], ClusterCommands.ResumeAsync,
             """
               resume mine                                  go on and watch
               resume mine --detach                         go on
             """, ClusterRequest.RunArgument),
-        new("cluster", "List the workers of a cluster and what each is at.", [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.WorkersAsync,
+        new("cluster", "List the workers of a cluster and what each is at.", [CommonFlags.Cluster,
+            CommonFlags.Json], ClusterCommands.WorkersAsync,
             """
               cluster --cluster redis:6379/blue            of the cluster with the id blue
               cluster --json                               for programs
@@ -109,7 +116,8 @@ public static class Commands
 
     /// <summary>Without bundling, <c>-ed</c> is the flag of that name and not <c>-e d</c>.</summary>
     public static ParseResult Parse(IReadOnlyList<string> args) =>
-        Root.Parse(args.Count == 0 ? ["--help"] : args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        Root.Parse(
+            args.Count == 0 ? ["--help"] : args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
 
     /// <summary>Runs the command line and returns the exit code.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args)
@@ -118,7 +126,8 @@ public static class Commands
         if (result.Action is not ParseErrorAction)
         {
             // Ctrl+C is the command's own matter: it finishes the step.
-            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return await result.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
 
         // The command itself tells what the parser could not place together with the mistakes that only it can see.
@@ -127,13 +136,15 @@ public static class Commands
             : Failure.Report(ExitCode.UserError, result.Errors.Select(error => $"{error.Message} See --help."), json: false);
     }
 
-    private static ConsoleCommand? Find(ParseResult result) => All.FirstOrDefault(command => command.Command == result.CommandResult.Command);
+    private static ConsoleCommand? Find(ParseResult result) =>
+        All.FirstOrDefault(command => command.Command == result.CommandResult.Command);
 
     private static RootCommand Assemble()
     {
         var root = new RootCommand("Trains PixelCNN++ image models on a cluster of processes. Start with: train");
         foreach (var command in All)
-            (All.FirstOrDefault(other => command.Words == $"{other.Words} {command.Command.Name}")?.Command ?? root).Subcommands.Add(command.Command);
+            (All.FirstOrDefault(other => command.Words == $"{other.Words} {command.Command.Name}")?.Command
+                ?? root).Subcommands.Add(command.Command);
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         return root;
@@ -143,7 +154,9 @@ public static class Commands
     {
         /// <param name="words">How it is typed; a command of two words is part of the one of the first word.</param>
         /// <param name="argument">What follows besides flags; null for nothing.</param>
-        public ConsoleCommand(string words, string help, IEnumerable<Flag> flags, Func<ParseResult, Task<int>> run, string examples, Argument? argument = null)
+        public ConsoleCommand(
+            string words, string help, IEnumerable<Flag> flags, Func<ParseResult, Task<int>> run, string examples,
+            Argument? argument = null)
         {
             (Words, RunAsync, Examples) = (words, run, examples);
             Command = new Command(words.Split(' ')[^1], help);

@@ -13,12 +13,14 @@ public static class TrainCommand
     /// <summary>Returns the exit code.</summary>
     public static async Task<int> RunAsync(ParseResult result)
     {
-        var reader = new TrainRequestReader(DateTimeOffset.Now, Environment.ProcessorCount, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable));
+        var reader = new TrainRequestReader(
+            DateTimeOffset.Now, Environment.ProcessorCount, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable));
         var request = reader.Read(result);
         if (reader.Mistakes.Count > 0)
             return Failure.Report(ExitCode.UserError, reader.Mistakes, request.Json);
         return request.Cluster is { } cluster
-            ? await ClusterCommands.FollowAsync(new(cluster, request.Run, request.Json, request.Detach), grains => grains.Cluster.SubmitAsync(request.Run, request.Spec))
+            ? await ClusterCommands.FollowAsync(
+                new(cluster, request.Run, request.Json, request.Detach), grains => grains.Cluster.SubmitAsync(request.Run, request.Spec))
             : await RunLocallyAsync(request);
     }
 

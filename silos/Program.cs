@@ -7,7 +7,8 @@ using PixelCnnCluster.Silo;
 using PixelCnnCluster.Silo.Settings;
 using StackExchange.Redis;
 
-WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+WebApplicationBuilder builder = WebApplication.CreateBuilder(
+    new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 SiloSettings settings;
 try
 {
@@ -32,8 +33,11 @@ catch (UserErrorException mistake)
 
 mistakes.AddRange(new[] { nameof(SiloSettings.RedisPassword), nameof(SiloSettings.HttpToken) }
     .Where(secret => args.Any(arg => arg.Contains($"Silo:{secret}", StringComparison.OrdinalIgnoreCase)))
-    .Select(secret => $"Silo:{secret} is a secret, and every user of the machine can read flags; give it with the environment's Silo__{secret}."));
-mistakes.AddRange(settings.Roots().Where(root => Path.IsPathRooted(root) && !Directory.Exists(root)).Select(root => $"Silo:Folders has {root}, which does not exist; mount or make it, or leave it out."));
+    .Select(secret =>
+        $"Silo:{secret} is a secret, and every user of the machine can read flags; give it with the environment's Silo__{secret}."));
+mistakes.AddRange(
+    settings.Roots().Where(root => Path.IsPathRooted(root) && !Directory.Exists(root)).Select(
+        root => $"Silo:Folders has {root}, which does not exist; mount or make it, or leave it out."));
 ClusterCertificates? certificates = null;
 ConfigurationOptions redis = new();
 try
@@ -81,7 +85,9 @@ return 0;
 
 static IEnumerable<string> TakenPorts(SiloSettings settings)
 {
-    foreach ((string name, string address, int port) in new[] { ("", settings.Address, settings.Port), ("Gateway", settings.Address, settings.GatewayPort), ("Data", settings.Address, settings.DataPort), ("Http", settings.HttpAddress, settings.HttpPort) })
+    foreach ((string name, string address, int port) in new[] { ("", settings.Address, settings.Port),
+        ("Gateway", settings.Address, settings.GatewayPort), ("Data", settings.Address, settings.DataPort),
+        ("Http", settings.HttpAddress, settings.HttpPort) })
     {
         string? reason = null;
         try
@@ -95,7 +101,9 @@ static IEnumerable<string> TakenPorts(SiloSettings settings)
         }
 
         if (reason is not null)
-            yield return $"Silo:{name}Port {port} cannot be listened on at {address} ({reason}); see what has it, or give another port or address.";
+            yield return $"Silo:{name}Port {port} cannot be listened on at {address} ({reason}); see what has it, or give another port or "
+                +
+                $"address.";
     }
 }
 

@@ -31,7 +31,8 @@ internal static partial class SiloHost
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(60);
 
     /// <param name="ahead">How much this machine's clock is ahead of Redis'.</param>
-    public static WebApplication Build(WebApplicationBuilder builder, SiloSettings settings, ConfigurationOptions redis, ClusterCertificates? certificates, TimeSpan ahead)
+    public static WebApplication Build(
+        WebApplicationBuilder builder, SiloSettings settings, ConfigurationOptions redis, ClusterCertificates? certificates, TimeSpan ahead)
     {
         AddLogs(builder);
         AddPages(builder, settings);
@@ -78,21 +79,28 @@ internal static partial class SiloHost
 
         builder.Services.AddHealthChecks().AddCheck<ReadyCheck>("cluster");
         if (IsTraced(builder))
-            builder.Services.AddOpenTelemetry().WithTracing(traces => traces.AddSource(Meters.Name, "Microsoft.Orleans.Application").AddOtlpExporter());
+            builder.Services.AddOpenTelemetry().WithTracing(
+                traces => traces.AddSource(Meters.Name, "Microsoft.Orleans.Application").AddOtlpExporter());
     }
 
-    /// <summary>Direct connections between workers. They are taken before the cluster can ask where, and until the worker has been handed over.</summary>
+    /// <summary>
+    /// Direct connections between workers. They are taken before the cluster can ask where, and until the worker has been handed over.
+    /// </summary>
     private static void AddPeers(WebApplicationBuilder builder, SiloSettings settings, ClusterCertificates? certificates)
     {
         PeerTls? tls = certificates is null ? null : new(certificates.ServerOptions, certificates.ClientOptions);
         builder.Services.AddSingleton(services => new PeerListener(
-            new(IPAddress.Parse(settings.Address), settings.DataPort), tls, greeting => services.GetRequiredService<WorkerService>().ExchangeFor(greeting),
+            new(IPAddress.Parse(settings.Address), settings.DataPort), tls,
+            greeting => services.GetRequiredService<WorkerService>().ExchangeFor(greeting),
             services.GetRequiredService<ILogger<PeerListener>>()));
-        builder.Services.AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>()).AddHostedService(services => services.GetRequiredService<PeerListener>());
-        builder.Services.AddSingleton<IPeerNetwork>(services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), tls));
+        builder.Services.AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>()).AddHostedService(
+            services => services.GetRequiredService<PeerListener>());
+        builder.Services.AddSingleton<IPeerNetwork>(
+            services => new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), tls));
     }
 
-    private static bool IsTraced(WebApplicationBuilder builder) => !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+    private static bool IsTraced(WebApplicationBuilder builder) =>
+        !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
 
     private static void AddDevice(IServiceCollection services, SiloSettings settings)
     {
@@ -115,13 +123,17 @@ internal static partial class SiloHost
         services.AddSingleton<TrainedModels>();
         services.AddSingleton<ClusterWorkers>();
         services.AddSingleton(services => new WorkerService(
-            settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(), services.GetRequiredService<ClusterWorkers>().Find,
-            services.GetRequiredService<IPeerNetwork>(), deviceMetrics, TimeProvider.System, services.GetRequiredService<ILogger<WorkerService>>()));
+            settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(),
+            services.GetRequiredService<ClusterWorkers>().Find,
+            services.GetRequiredService<IPeerNetwork>(), deviceMetrics, TimeProvider.System,
+            services.GetRequiredService<ILogger<WorkerService>>()));
         services.AddSingleton(services => new SamplerService(
-            services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<TrainedModels>(), deviceMetrics, TimeProvider.System));
+            services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<TrainedModels>(), deviceMetrics,
+            TimeProvider.System));
     }
 
-    private static void AddOrleans(WebApplicationBuilder builder, SiloSettings settings, ConfigurationOptions redis, ClusterCertificates? certificates)
+    private static void AddOrleans(
+        WebApplicationBuilder builder, SiloSettings settings, ConfigurationOptions redis, ClusterCertificates? certificates)
     {
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         if (settings.StopWithInput)
@@ -130,12 +142,14 @@ internal static partial class SiloHost
         {
             silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, ClusterNames.ServiceId))
                 .Configure<SiloOptions>(options => options.SiloName = settings.SiloName())
-                // A killed silo is dead after about 1 s, one that hangs after about 3 s. Computing threads give way to those that answer probes.
+                // A killed silo is dead after about 1 s, one that hangs after about 3 s. Computing threads give way to those that answer
+                // probes.
                 .Configure<ClusterMembershipOptions>(options =>
                 {
                     options.ProbeTimeout = options.MaxProbeTimeout = options.TableRefreshTimeout = TimeSpan.FromSeconds(1);
                     options.NumMissedProbesLimit = 3;
-                    // A silo that starts must reach all that have signed the table of late: with the default of half a minute it would wait for the dead.
+                    // A silo that starts must reach all that have signed the table of late: with the default of half a minute it would wait
+                    // for the dead.
                     options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
                 })
                 .ConfigureEndpoints(IPAddress.Parse(settings.Address), settings.Port, settings.GatewayPort)
@@ -143,12 +157,14 @@ internal static partial class SiloHost
                 .AddRedisGrainStorage(StoreNames.Storage, storage => storage.Configure<Serializer>((options, serializer) =>
                 {
                     options.ConfigurationOptions = redis;
-                    // The default, JSON, leaves out zeros and false, and so takes them for a specification's defaults when it is read again.
+                    // The default, JSON, leaves out zeros and false, and so takes them for a specification's defaults when it is read
+                    // again.
                     options.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
                 }))
                 .AddRedisGrainDirectory(StoreNames.Directory, options => options.ConfigurationOptions = redis)
                 .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
-            // It watches each call, and the dashboard of one silo asks all; but nobody looks at a console's own cluster. The log is not for it to show.
+            // It watches each call, and the dashboard of one silo asks all; but nobody looks at a console's own cluster. The log is not for
+            // it to show.
             if (settings.HttpPort > 0 || !settings.StopWithInput)
                 silo.AddDashboard(options => options.HideTrace = true);
             if (IsTraced(builder))
@@ -161,6 +177,9 @@ internal static partial class SiloHost
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunSupervisor>(services, settings.SiloName()));
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "This machine's clock is {Seconds:F0} s {Side} that of Redis at {Redis}; set both by NTP: silos may be taken for dead and certificates for expired")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "This machine's clock is {Seconds:F0} s {Side} that of Redis at {Redis}; set both by NTP: silos may be taken for dead " +
+            "and certificates for expired")]
     private static partial void LogSkew(ILogger log, double seconds, string side, string redis);
 }

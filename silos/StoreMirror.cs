@@ -4,10 +4,11 @@ using StackExchange.Redis;
 namespace PixelCnnCluster.Silo;
 
 /// <summary>
-/// Keeps in memory what the cluster has in Redis, about a second old. If Redis comes back without it, as one that keeps nothing on disk does after a
-/// restart, the silo writes it again: to the cluster that is a store which has lost its newest writes, and runs go on.
+/// Keeps in memory what the cluster has in Redis, about a second old. If Redis comes back without it, as one that keeps nothing on disk
+/// does after a restart, the silo writes it again: to the cluster that is a store which has lost its newest writes, and runs go on.
 /// </summary>
-internal sealed partial class StoreMirror(ConfigurationOptions redis, string clusterId, ILocalSiloDetails silo, TimeProvider time, ILogger<StoreMirror> log)
+internal sealed partial class StoreMirror(
+    ConfigurationOptions redis, string clusterId, ILocalSiloDetails silo, TimeProvider time, ILogger<StoreMirror> log)
     : BackgroundService
 {
     private const string Version = "Version";
@@ -102,6 +103,10 @@ internal sealed partial class StoreMirror(ConfigurationOptions redis, string clu
     [LoggerMessage(Level = LogLevel.Debug, Message = "Redis could not be looked at")]
     private static partial void LogNotSeen(ILogger log, Exception fault);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis has lost the cluster; its {Count} keys are written again as they were a second ago. See that Redis keeps what it acknowledges (appendfsync always)")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Redis has lost the cluster; its {Count} keys are written again as they were a second ago. See that Redis keeps what it "
+            +
+            "acknowledges (appendfsync always)")]
     private static partial void LogEmpty(ILogger log, int count);
 }

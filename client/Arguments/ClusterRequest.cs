@@ -28,7 +28,9 @@ public sealed record ClusterRequest(ClusterAddress Cluster, string Run, bool Jso
 
         mistakes.AddRange(loose.Select(word => LooseWords.Mistake(word, result)));
         if (!CommonFlags.TryReadCluster(result, variable, mistakes, out var cluster))
-            mistakes.Add($"{LooseWords.Name(result)} needs a cluster; give --cluster or set {CommonFlags.ClusterVariable} to host:port of its Redis.");
+            mistakes.Add(
+                $"{LooseWords.Name(result)} needs a cluster; give --cluster or set {CommonFlags.ClusterVariable} to host:port of its " +
+                $"Redis.");
         return (new(cluster!, run, CommonFlags.Json.IsGiven(result), CommonFlags.Detach.IsGiven(result)), mistakes);
     }
 }

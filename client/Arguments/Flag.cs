@@ -33,7 +33,9 @@ public sealed class Valued<T>(string name, ValueKind<T> kind, string help, param
 {
     public ValueKind<T> Kind { get; } = kind;
 
-    /// <summary>Whether the flag has a readable value; if it is given without one, a sentence is added to <paramref name="mistakes"/>.</summary>
+    /// <summary>
+    /// Whether the flag has a readable value; if it is given without one, a sentence is added to <paramref name="mistakes"/>.
+    /// </summary>
     public bool TryRead(ParseResult result, ICollection<string> mistakes, out T? value)
     {
         value = default;

@@ -9,7 +9,8 @@ public static class LooseWords
     /// <summary>Without those that follow an unknown flag, which most likely are its value.</summary>
     public static IEnumerable<string> Of(ParseResult result)
     {
-        var taken = result.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value);
+        var taken = result.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value);
         IReadOnlyList<string> words = [.. taken, .. result.UnmatchedTokens];
         return words.Where((word, i) => IsFlag(word) || i == 0 || !IsFlag(words[i - 1]));
     }

@@ -4,7 +4,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Client.Arguments;
 
 /// <summary>What <c>train</c> was asked to do.</summary>
-/// <param name="Spec">Its paths are absolute for a cluster of this machine's own, and as they were given for a shared one, on whose disks they lie.</param>
+/// <param name="Spec">Its paths are absolute for a cluster of this machine's own, and as they were given for a shared one, on whose disks
+/// they lie.</param>
 /// <param name="Threads">Of each worker of a local cluster.</param>
 /// <param name="Cluster">The shared cluster to train on; null for one of this machine's own.</param>
 public sealed record TrainRequest(RunSpec Spec, int Threads, ClusterAddress? Cluster, bool Json, bool Detach)

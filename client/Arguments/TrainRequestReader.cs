@@ -31,7 +31,8 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
             : TrainFlags.DataSet.IsGiven(result) ? new RunSpec()
             : continues ? saved!
             : Presets.Quick;
-        var spec = TrainFlags.Settings.Aggregate(start with { LoadParams = checkpoint, SaveDir = "" }, (spec, flag) => flag.Apply(spec, result, _mistakes));
+        var spec = TrainFlags.Settings.Aggregate(
+            start with { LoadParams = checkpoint, SaveDir = "" }, (spec, flag) => flag.Apply(spec, result, _mistakes));
 
         if (spec.SaveDir.Length == 0)
             spec = spec with { SaveDir = continues && !shared ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };
@@ -48,12 +49,15 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
         Check(request.Run is not ("" or "." or ".."), $"--save-dir is {spec.SaveDir}, which does not name the run; name a folder.");
         if (shared)
         {
-            Check(!TrainFlags.Threads.IsGiven(result), "--threads is for a cluster of this machine's own, and the silos of --cluster have theirs; leave it out.");
+            Check(!TrainFlags.Threads.IsGiven(result), "--threads is for a cluster of this machine's own, and the silos of --cluster have "
+                +
+                "theirs; leave it out.");
         }
         else
         {
             Check(threads >= 1, $"--threads is {threads}; give 1 or more.");
-            Check(!request.Detach, "--detach is for --cluster, because a cluster of this machine's own ends with this command; give that or leave it out.");
+            Check(!request.Detach, "--detach is for --cluster, because a cluster of this machine's own ends with this command; give that " +
+                "or leave it out.");
             CheckFolders(spec);
         }
 
@@ -103,7 +107,8 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
         string? place = null;
         if (TrainFlags.LoadParams.IsBare(result))
         {
-            Check(TrainFlags.SaveDir.TryRead(result, [], out place), "--load-params has no value; name a checkpoint, or with --save-dir the folder whose newest is taken.");
+            Check(TrainFlags.SaveDir.TryRead(result, [], out place), "--load-params has no value; name a checkpoint, or with --save-dir " +
+                "the folder whose newest is taken.");
         }
         else
         {
@@ -129,7 +134,8 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
         {
             if (!shared || File.Exists(checkpoint))
                 return CheckpointHeader.Read(checkpoint).Spec;
-            Check(!needed, $"--load-params is {checkpoint}, whose settings cannot be read on this machine; give them by flags, beginning with --data-set or --preset.");
+            Check(!needed, $"--load-params is {checkpoint}, whose settings cannot be read on this machine; give them by flags, beginning " +
+                $"with --data-set or --preset.");
         }
         catch (UserErrorException mistake)
         {

@@ -31,7 +31,9 @@ public static class ValueKinds
         (string text, out double value) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value),
         "give a number");
 
-    /// <summary>One of the members of <typeparamref name="T"/>, shown as <paramref name="names"/>; case, hyphens and underscores do not matter.</summary>
+    /// <summary>
+    /// One of the members of <typeparamref name="T"/>, shown as <paramref name="names"/>; case, hyphens and underscores do not matter.
+    /// </summary>
     public static ValueKind<T> Choice<T>(params string[] names) where T : struct, Enum => new(
         string.Join('|', names),
         (string text, out T value) =>

@@ -13,13 +13,15 @@ public sealed partial record ClusterAddress(string Redis, string Id = ClusterNam
         address = null;
         if (Pattern().Match(text) is not { Success: true } match || int.Parse(match.Groups["port"].ValueSpan) is < 1 or > 65535)
             return false;
-        address = new(match.Groups["redis"].Value, match.Groups["id"] is { Success: true, Value: var id } ? id : ClusterNames.DefaultClusterId);
+        address = new(
+            match.Groups["redis"].Value, match.Groups["id"] is { Success: true, Value: var id } ? id : ClusterNames.DefaultClusterId);
         return true;
     }
 
     /// <summary>As <c>--cluster</c> takes it.</summary>
     public override string ToString() => Id == ClusterNames.DefaultClusterId ? Redis : $"{Redis}/{Id}";
 
-    [GeneratedRegex(@"^(?<redis>([^\s:/,=\[\]]+|\[[0-9a-fA-F:.]+\]):(?<port>[0-9]{1,5}))(/(?<id>[^\s/]+))?\z", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"^(?<redis>([^\s:/,=\[\]]+|\[[0-9a-fA-F:.]+\]):(?<port>[0-9]{1,5}))(/(?<id>[^\s/]+))?\z", RegexOptions.ExplicitCapture)]
     private static partial Regex Pattern();
 }

@@ -32,7 +32,8 @@ public sealed class ClusterConnection : IAsyncDisposable
     }
 
     public Grains Grains => new(
-        Client.GetGrain<IClusterGrain>(0), run => Client.GetGrain<ITrainingRunGrain>(run), () => Client.GetGrain<IModelsGrain>(0), job => Client.GetGrain<IJobGrain>(job));
+        Client.GetGrain<IClusterGrain>(0), run => Client.GetGrain<ITrainingRunGrain>(run), () => Client.GetGrain<IModelsGrain>(0),
+        job => Client.GetGrain<IJobGrain>(job));
 
     private IClusterClient Client => _host.Services.GetRequiredService<IClusterClient>();
 

@@ -9,7 +9,8 @@ public sealed class ClusterSession : IAsyncDisposable
     private readonly ClusterConnection? _connection;
     private readonly string? _logDir;
 
-    private ClusterSession(LocalCluster? local, ClusterConnection? connection, string? logDir) => (_local, _connection, _logDir) = (local, connection, logDir);
+    private ClusterSession(LocalCluster? local, ClusterConnection? connection, string? logDir) =>
+        (_local, _connection, _logDir) = (local, connection, logDir);
 
     public Grains Grains => _local?.Grains ?? _connection!.Grains;
 

@@ -4,7 +4,9 @@ using Garnet.server;
 
 namespace PixelCnnCluster.Client.Cluster;
 
-/// <summary>A store that speaks the Redis protocol, in this process and in memory only: where a local cluster's silos find each other.</summary>
+/// <summary>
+/// A store that speaks the Redis protocol, in this process and in memory only: where a local cluster's silos find each other.
+/// </summary>
 public sealed class EmbeddedStore : IDisposable
 {
     private readonly GarnetServer _server;

@@ -19,7 +19,10 @@ public sealed class FolderLock : IDisposable
         {
             Directory.CreateDirectory(folder);
             Directory.CreateDirectory(logDir);
-            return new(new FileStream(Path.Combine(folder, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose));
+            return new(
+                new FileStream(
+                    Path.Combine(folder, FileName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1,
+                    FileOptions.DeleteOnClose));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -31,6 +34,9 @@ public sealed class FolderLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>Sharing violations are IOException itself, told apart by number: EWOULDBLOCK of Linux and of macOS, ERROR_SHARING_VIOLATION of Windows.</summary>
+    /// <summary>
+    /// Sharing violations are IOException itself, told apart by number: EWOULDBLOCK of Linux and of macOS, ERROR_SHARING_VIOLATION of
+    /// Windows.
+    /// </summary>
     private static bool IsHeld(Exception e) => e.GetType() == typeof(IOException) && e.HResult is 11 or 35 or unchecked((int)0x80070020);
 }

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace PixelCnnCluster.Client.Cluster;
 
 /// <summary>
-/// Ports of the loopback address that nobody listens on. They lie below those that Linux gives to connections, and to listeners that ask for any: none of these can take one
-/// before it is used.
+/// Ports of the loopback address that nobody listens on. They lie below those that Linux gives to connections, and to listeners that ask
+/// for any: none of these can take one before it is used.
 /// </summary>
 public static class FreePorts
 {

@@ -21,10 +21,14 @@ public static class SharedCluster
         {
             return await ClusterConnection.OpenAsync(address, access, timeout.Token);
         }
-        catch (Exception e) when (!cancel.IsCancellationRequested && e is OrleansException or OperationCanceledException or TimeoutException or SocketException)
+        catch (Exception e)
+            when (!cancel.IsCancellationRequested && e is OrleansException or OperationCanceledException or TimeoutException
+                or SocketException)
         {
             throw new UserErrorException(
-                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that its gateway port can be reached from here{(access.Certificates is null ? $"; if the silos have certificates, name the folder of this console's with {ClusterAccess.TlsVariable}" : $" and that they are of the same authority as {ClusterAccess.TlsVariable}")}.", e);
+                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that its "
+                    +
+                $"gateway port can be reached from here{(access.Certificates is null ? $"; if the silos have certificates, name the folder of this console's with {ClusterAccess.TlsVariable}" : $" and that they are of the same authority as {ClusterAccess.TlsVariable}")}.", e);
         }
     }
 
@@ -40,8 +44,10 @@ public static class SharedCluster
         catch (Exception e) when (e is RedisException or TimeoutException or SocketException)
         {
             if (ClusterNames.IsRefusal(e))
-                throw new UserErrorException($"Redis at {address.Redis} refuses the password; give the right one with {ClusterAccess.PasswordVariable}.", e);
-            throw new UserErrorException($"No Redis answers at {address.Redis}; see that it runs there, or give the right host:port with --cluster.", e);
+                throw new UserErrorException(
+                    $"Redis at {address.Redis} refuses the password; give the right one with {ClusterAccess.PasswordVariable}.", e);
+            throw new UserErrorException(
+                $"No Redis answers at {address.Redis}; see that it runs there, or give the right host:port with --cluster.", e);
         }
     }
 
@@ -50,13 +56,16 @@ public static class SharedCluster
         if (version is null)
         {
             throw new UserErrorException(
-                $"No silo has registered at {address.Redis} under the cluster id {address.Id}; start one with --Silo:Redis={address.Redis} --Silo:ClusterId={address.Id}, or give another id with --cluster {address.Redis}/ID.");
+                $"No silo has registered at {address.Redis} under the cluster id {address.Id}; start one with " +
+                $"--Silo:Redis={address.Redis} --Silo:ClusterId={address.Id}, or give another id with --cluster {address.Redis}/ID.");
         }
 
         if (version != ClusterNames.Version)
         {
             throw new UserErrorException(
-                $"The silos of {address} are of version {version} and this console is of version {ClusterNames.Version}; take the console of version {version}, or start the silos anew with version {ClusterNames.Version}.");
+                $"The silos of {address} are of version {version} and this console is of version {ClusterNames.Version}; take the console "
+                    +
+                $"of version {version}, or start the silos anew with version {ClusterNames.Version}.");
         }
     }
 }

@@ -15,7 +15,8 @@ public sealed class SiloProcess : IAsyncDisposable
     private const string DeviceVariable = "Silo__Device";
 
     /// <summary>
-    /// GNU's C library asks the system for large pages for what it allocates, tensors among others, which makes a step on the CPU faster. It reads this once, as the process begins.
+    /// GNU's C library asks the system for large pages for what it allocates, tensors among others, which makes a step on the CPU faster.
+    /// It reads this once, as the process begins.
     /// </summary>
     private const string AllocatorVariable = "GLIBC_TUNABLES", LargePages = "glibc.malloc.hugetlb=1";
 
@@ -51,7 +52,9 @@ public sealed class SiloProcess : IAsyncDisposable
     /// <summary>Completes when the silo's process has ended.</summary>
     public Task Exited => _output;
 
-    /// <summary>A sentence: where the log is, and its last lines but for stack traces, which would leave no room for what happened.</summary>
+    /// <summary>
+    /// A sentence: where the log is, and its last lines but for stack traces, which would leave no room for what happened.
+    /// </summary>
     public string Tail
     {
         get
@@ -62,9 +65,11 @@ public sealed class SiloProcess : IAsyncDisposable
     }
 
     /// <param name="command">Program and arguments.</param>
-    /// <param name="environment">Variables besides this process' own, whose settings of a silo are not handed on, but for the device.</param>
+    /// <param name="environment">Variables besides this process' own, whose settings of a silo are not handed on, but for the
+    /// device.</param>
     /// <exception cref="ClusterFaultException">The program cannot be started.</exception>
-    public static SiloProcess Start(string name, IReadOnlyList<string> command, string logPath, IReadOnlyDictionary<string, string>? environment = null)
+    public static SiloProcess Start(
+        string name, IReadOnlyList<string> command, string logPath, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
@@ -72,7 +77,8 @@ public sealed class SiloProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase) && key != DeviceVariable).ToList())
+        foreach (var inherited in start.Environment.Keys.Where(
+            key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase) && key != DeviceVariable).ToList())
             start.Environment.Remove(inherited);
         start.Environment.TryAdd(AllocatorVariable, LargePages);
         foreach (var (variable, value) in environment ?? new Dictionary<string, string>())

@@ -16,7 +16,8 @@ public static class SiloProgram
             return Published(baseDirectory);
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(baseDirectory));
         var built = Path.GetFullPath(Path.Combine(baseDirectory, "..", "..", "Silo", configuration, FileName));
-        return File.Exists(built) ? built : throw new ClusterFaultException($"The silo's program is missing: it should be {built}. Build the solution.");
+        return File.Exists(built) ? built
+            : throw new ClusterFaultException($"The silo's program is missing: it should be {built}. Build the solution.");
     }
 
     private static string Published(string baseDirectory) => Path.Combine(baseDirectory, "silo", FileName);

@@ -14,7 +14,8 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
         ["run", "state", "step", "bits/dim", "test bits/dim", "workers", "age", "data set"],
         run =>
         [
-            run.Run, Name(run.State), Steps(run.Step, run.TotalSteps), Bits(run.BitsPerDim), Bits(run.TestBitsPerDim), Workers(run), Age(run), Name(run.DataSet),
+            run.Run, Name(run.State), Steps(run.Step, run.TotalSteps), Bits(run.BitsPerDim), Bits(run.TestBitsPerDim), Workers(run),
+            Age(run), Name(run.DataSet),
         ]);
 
     public void Workers(IReadOnlyList<WorkerStatus> workers) => List(

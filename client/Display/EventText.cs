@@ -1,3 +1,4 @@
+using System.Globalization;
 using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
 using static PixelCnnCluster.Client.Display.Format;
@@ -10,8 +11,10 @@ public static class EventText
     public static string Downloading(DownloadProgress e) => FormattableString.Invariant(
         $"downloading {e.File}: {e.Bytes / 1e6:0.0}{(e.Total is { } total ? FormattableString.Invariant($" of {total / 1e6:0.0}") : "")} MB");
 
-    public static string Started(RunStarted e) => FormattableString.Invariant(
-        $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of {e.Size}x{e.Size}, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
+    public static string Started(RunStarted e) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{e.Run}: {Summary(e.Spec)}; {e.Parameters:N0} parameters, {e.TrainImages:N0} training and {e.TestImages:N0} test images of " +
+        $"{e.Size}x{e.Size}, steps {e.FirstStep:N0} to {e.TotalSteps:N0}");
 
     public static string Awaited(WorkersAwaited e) => FormattableString.Invariant($"waiting for a worker after step {e.Step:N0}");
 
@@ -28,7 +31,8 @@ public static class EventText
 
     public static string SamplesOf(SamplesWritten e) => $"samples {e.Path}";
 
-    public static string Fault(FaultNoticed e) => FormattableString.Invariant($"fault at step {e.Step:N0}{(e.Worker is null ? "" : $" on {e.Worker}")}: {e.Message}");
+    public static string Fault(FaultNoticed e) =>
+        FormattableString.Invariant($"fault at step {e.Step:N0}{(e.Worker is null ? "" : $" on {e.Worker}")}: {e.Message}");
 
     public static string Ended(RunEnded e) => FormattableString.Invariant(
         $"{e.Outcome.ToString().ToLowerInvariant()} after step {e.Step:N0}{(e.Error is null ? "" : $": {e.Error}")}");

@@ -50,10 +50,14 @@ public static class Failure
                     return ExitCode.Interrupted;
                 }
             },
-            fault => cluster is not null && fault is OrleansException or TimeoutException or SocketException ? $"The cluster at {cluster} does not answer; try again. {fault.Message}" : fault.Message);
+            fault => cluster is not null && fault is OrleansException or TimeoutException or SocketException
+                ? $"The cluster at {cluster} does not answer; try again. {fault.Message}" : fault.Message);
     }
 
-    /// <summary>Writes each message to standard error, and with <paramref name="json"/> an event to standard output; returns <paramref name="exitCode"/>.</summary>
+    /// <summary>
+    /// Writes each message to standard error, and with <paramref name="json"/> an event to standard output; returns
+    /// <paramref name="exitCode"/>.
+    /// </summary>
     public static int Report(int exitCode, IEnumerable<string> messages, bool json)
     {
         foreach (var message in messages)
@@ -66,5 +70,6 @@ public static class Failure
         return exitCode;
     }
 
-    public static string JsonLine(string message) => JsonSerializer.Serialize(new { Event = "error", Message = message }, ContractsJson.Options);
+    public static string JsonLine(string message) =>
+        JsonSerializer.Serialize(new { Event = "error", Message = message }, ContractsJson.Options);
 }

@@ -21,7 +21,8 @@ public static class Format
     public static IEnumerable<string> Row(string label, string? value) => value is null ? [] : [$"  {label,-16}{value}"];
 
     /// <summary>"120 of 1,000", or the step alone while the end is unknown.</summary>
-    public static string Steps(long step, long? total) => FormattableString.Invariant($"{step:N0}{(total is { } steps ? FormattableString.Invariant($" of {steps:N0}") : "")}");
+    public static string Steps(long step, long? total) =>
+        FormattableString.Invariant($"{step:N0}{(total is { } steps ? FormattableString.Invariant($" of {steps:N0}") : "")}");
 
     /// <summary>Whole images a second, and of few two decimals: a large model on a small machine takes seconds for each.</summary>
     public static string Speed(double? imagesPerS) => $"{Number(imagesPerS ?? 0, imagesPerS is > 0 and < 10 ? "0.00" : "0")} images/s";

@@ -25,7 +25,8 @@ public static class HalfBlocks
         for (var image = 0; image < Math.Min(images.Count, rows * columns); image++)
             for (var y = 0; y < side; y++)
                 for (var x = 0; x < side; x++)
-                    grid[image / columns * (side + Gap) + y, image % columns * (side + Gap) + x] = Pixel(images, image, y * stride, x * stride);
+                    grid[image / columns * (side + Gap) + y, image % columns * (side + Gap)
+                        + x] = Pixel(images, image, y * stride, x * stride);
         return grid;
     }
 

@@ -12,7 +12,9 @@ public interface IRunDisplay : IDisposable
     /// <summary>Shows what just happened; the run's <see cref="RunStatus"/> knows of it already.</summary>
     void Show(RunEvent e);
 
-    /// <summary>Shows the run's end, after which nothing comes. A run that was resumed has earlier ends, which are events like others.</summary>
+    /// <summary>
+    /// Shows the run's end, after which nothing comes. A run that was resumed has earlier ends, which are events like others.
+    /// </summary>
     void End(RunEnded e);
 
     /// <summary>Shows how far the downloads of <paramref name="work"/> are while it goes on.</summary>

@@ -9,7 +9,8 @@ public sealed record Prompt(string Program, ClusterAddress? Cluster)
 {
     /// <summary>For the console as it runs.</summary>
     public static Prompt For(ClusterAddress? cluster) => new(
-        SiloProgram.IsPublished(AppContext.BaseDirectory) ? $"dotnet {Environment.GetCommandLineArgs()[0]}" : "dotnet run -c Release --project client --",
+        SiloProgram.IsPublished(AppContext.BaseDirectory) ? $"dotnet {Environment.GetCommandLineArgs()[0]}"
+            : "dotnet run -c Release --project client --",
         cluster);
 
     /// <summary>A word of a command.</summary>

@@ -51,7 +51,8 @@ public sealed class RunStatus(TimeProvider time)
     private TimeSpan Elapsed => time.GetElapsedTime(_startedAt);
 
     private TimeSpan? BySteps => Started is not null && ImagesPerS is { } speed and > 0
-        ? TimeSpan.FromSeconds(Math.Min((Started.TotalSteps - Step) * (double)Started.Spec.ImagesPerStep / speed, TimeSpan.MaxValue.TotalSeconds / 2))
+        ? TimeSpan.FromSeconds(
+            Math.Min((Started.TotalSteps - Step) * (double)Started.Spec.ImagesPerStep / speed, TimeSpan.MaxValue.TotalSeconds / 2))
         : null;
 
     private TimeSpan? ByMinutes => Started?.Spec.MaxMinutes is { } minutes && TimeSpan.FromMinutes(minutes) - Elapsed is var left

@@ -6,5 +6,6 @@ namespace PixelCnnCluster.Client.Display;
 internal static class Terminal
 {
     /// <summary>Somebody looks at a terminal, which can be drawn on.</summary>
-    public static bool IsInteractive => AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true } && !Console.IsOutputRedirected;
+    public static bool IsInteractive =>
+        AnsiConsole.Profile.Capabilities is { Ansi: true, Interactive: true } && !Console.IsOutputRedirected;
 }

@@ -33,7 +33,9 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
                 console.MarkupLineInterpolated($"[yellow]{EventText.Of(e)}[/]");
                 break;
             case SamplesWritten samples:
-                console.Write(HalfBlocks.Render(HalfBlocks.Grid(samples.Images(), console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
+                console.Write(
+                    HalfBlocks.Render(
+                        HalfBlocks.Grid(samples.Images(), console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
                 console.WriteLine(EventText.SamplesOf(samples));
                 break;
             case GenerationOpened or Evaluated or CheckpointSaved or RunEnded:
@@ -85,19 +87,22 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
     {
         var figures = new Grid().AddColumns(4);
         void Row(string left, string leftValue, string right, string rightValue) =>
-            figures.AddRow(new Text(left, new Style(Color.Grey)), new Text(leftValue), new Text(right, new Style(Color.Grey)), new Text(rightValue));
+            figures.AddRow(
+                new Text(left, new Style(Color.Grey)), new Text(leftValue), new Text(right, new Style(Color.Grey)), new Text(rightValue));
 
         Row("step", Steps(status.Step, started.TotalSteps),
             status.ObjectiveName, $"{Bits(status.Objective)}  {Sparkline(status.History, Math.Clamp(width - 60, 8, 40))}");
         Row("epoch", FormattableString.Invariant($"{status.Last?.Epoch ?? 0:0.00}"),
             "test bits/dim", Bits(status.Test?.TestBitsPerDim));
         Row("speed", Format.Speed(status.ImagesPerS),
-            "workers", status.Generation is { } g ? FormattableString.Invariant($"{g.Workers.Count} of {g.WorkersWanted}, generation {g.Generation}") : "waiting for one");
+            "workers", status.Generation is { } g
+                ? FormattableString.Invariant($"{g.Workers.Count} of {g.WorkersWanted}, generation {g.Generation}") : "waiting for one");
         return new Rows(new List<IRenderable>
         {
             new Text(started.Run, new Style(decoration: Decoration.Bold)),
             new Text(Summary(started.Spec), new Style(Color.Grey)).Ellipsis(),
-            new Markup($"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, {Duration(status.TimeLeft)} left"),
+            new Markup(
+                $"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, {Duration(status.TimeLeft)} left"),
             figures,
         });
     }

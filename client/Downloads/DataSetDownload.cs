@@ -12,7 +12,9 @@ namespace PixelCnnCluster.Client.Downloads;
 /// <param name="http">Its timeout bounds each wait for the server, not the download as a whole.</param>
 public sealed class DataSetDownload(HttpClient http)
 {
-    /// <summary>Downloads those files of the data set that are not in the folder; does nothing when all are, or when there is nothing to download.</summary>
+    /// <summary>
+    /// Downloads those files of the data set that are not in the folder; does nothing when all are, or when there is nothing to download.
+    /// </summary>
     /// <exception cref="UserErrorException">A file cannot be had or stored.</exception>
     public static async Task EnsureAsync(DataSet dataSet, string dataDir, IProgress<DownloadProgress> progress, CancellationToken ct)
     {
@@ -21,7 +23,8 @@ public sealed class DataSetDownload(HttpClient http)
     }
 
     /// <inheritdoc cref="EnsureAsync(DataSet, string, IProgress{DownloadProgress}, CancellationToken)"/>
-    public async Task EnsureAsync(IReadOnlyList<PublishedFile> files, string dataDir, IProgress<DownloadProgress> progress, CancellationToken ct)
+    public async Task EnsureAsync(
+        IReadOnlyList<PublishedFile> files, string dataDir, IProgress<DownloadProgress> progress, CancellationToken ct)
     {
         PublishedFile[] missing = [.. files.Where(file => file.Find(dataDir) is null)];
         try
@@ -32,7 +35,8 @@ public sealed class DataSetDownload(HttpClient http)
         catch (Exception e) when (IsFailure(e, ct))
         {
             PublishedFile[] still = [.. missing.Where(file => file.Find(dataDir) is null)];
-            throw new UserErrorException($"The download of {still[0].Name} failed ({e.Message.TrimEnd('.')}); try again, or {DataSetCatalog.Advice(still, dataDir)}.", e);
+            throw new UserErrorException(
+                $"The download of {still[0].Name} failed ({e.Message.TrimEnd('.')}); try again, or {DataSetCatalog.Advice(still, dataDir)}.", e);
         }
     }
 

@@ -41,7 +41,10 @@ internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
         _shownAt = time.GetTimestamp();
         TimeSpan? left = done > 0 ? Elapsed * ((1 - done) / done) : null;
         if (json)
-            Console.WriteLine(JsonSerializer.Serialize(new { Event = "progress", Done = done, Seconds = Elapsed.TotalSeconds, SecondsLeft = left?.TotalSeconds }, ContractsJson.Options));
+            Console.WriteLine(
+                JsonSerializer.Serialize(
+                    new { Event = "progress", Done = done, Seconds = Elapsed.TotalSeconds, SecondsLeft = left?.TotalSeconds },
+                    ContractsJson.Options));
         else if (_live)
             Update(images is null ? Bar(what, done, left) : new Rows(Picture(images), Bar(what, done, left)));
         else

@@ -25,7 +25,8 @@ public static class KeptPart
             rows = isNumber ? rows : size / 2;
             return rows > 0 && rows < size
                 ? [.. Enumerable.Range(0, size * size).Select(i => i / size < rows)]
-                : throw new UserErrorException($"--keep is {rows}; give a number of rows from 1 to {size - 1}, top, left or a mask's file.");
+                : throw new UserErrorException(
+                    $"--keep is {rows}; give a number of rows from 1 to {size - 1}, top, left or a mask's file.");
         }
 
         return File.Exists(part)

@@ -12,13 +12,17 @@ internal static class ModelSession
 {
     public const string RunsDir = "runs";
 
-    /// <summary>Finds the model, checks what is asked for, and has a cluster do it. On this machine a wrong request is told before a silo starts.</summary>
-    /// <param name="read">Reads the command's own flags and adds what is wrong with them to the mistakes; its result is only used if there is none.</param>
+    /// <summary>
+    /// Finds the model, checks what is asked for, and has a cluster do it. On this machine a wrong request is told before a silo starts.
+    /// </summary>
+    /// <param name="read">Reads the command's own flags and adds what is wrong with them to the mistakes; its result is only used if there
+    /// is none.</param>
     /// <param name="plan">What is to be done with the model.</param>
     /// <param name="work">Does it.</param>
     /// <returns>The exit code.</returns>
     public static Task<int> UseAsync<TOptions, TPlan>(
-        ParseResult result, Func<ModelRequest, List<string>, TOptions> read, Func<ModelInfo, TOptions, TPlan> plan, Func<ClusterSession, ModelInfo, TOptions, TPlan, CancellationToken, Task> work) =>
+        ParseResult result, Func<ModelRequest, List<string>, TOptions> read, Func<ModelInfo, TOptions, TPlan> plan,
+        Func<ClusterSession, ModelInfo, TOptions, TPlan, CancellationToken, Task> work) =>
         RunAsync(result, read, async (request, options, stop) =>
         {
             if (request.Cluster is null)
@@ -31,7 +35,8 @@ internal static class ModelSession
             else
             {
                 await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
-                var model = request.Model ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
+                var model = request.Model
+                    ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
                     ?? throw new UserErrorException($"The cluster at {request.Cluster} has no run yet; name a checkpoint with --model.");
                 var card = await session.Grains.Models().FindAsync(model).WaitAsync(stop);
                 await work(session, card, options, plan(card, options), stop);
@@ -64,6 +69,8 @@ internal static class ModelSession
         where T : Job => job.Validate() is [_, ..] mistakes ? throw new UserErrorException(string.Join('\n', mistakes)) : job;
 
     private static string NewestHere() =>
-        (Directory.Exists(RunsDir) ? Directory.EnumerateDirectories(RunsDir).Select(CheckpointHeader.Newest).OfType<string>().MaxBy(File.GetLastWriteTimeUtc) : null)
+        (Directory.Exists(RunsDir)
+            ? Directory.EnumerateDirectories(RunsDir).Select(CheckpointHeader.Newest).OfType<string>().MaxBy(File.GetLastWriteTimeUtc)
+                : null)
         ?? throw new UserErrorException($"There is no trained model in {RunsDir}; train one, or name a checkpoint with --model.");
 }

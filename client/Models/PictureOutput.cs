@@ -30,15 +30,20 @@ public sealed record PictureOutput(string Path, string Flag)
     public void Check(int count)
     {
         if (IsPng && count > MostInPicture)
-            throw new UserErrorException($"{Flag} {Path} is one picture, which has room for {MostInPicture} images, not {count}; give a name that ends in .npz or that of a folder.");
+            throw new UserErrorException(
+                $"{Flag} {Path} is one picture, which has room for {MostInPicture} images, not {count}; give a name that ends in .npz or " +
+                $"that of a folder.");
         if (IsFile && Directory.Exists(Path))
             throw new UserErrorException($"{Flag} {Path} is a folder; give another name.");
         if (!IsFile && File.Exists(Path))
             throw new UserErrorException($"{Flag} {Path} is a file; give a name that ends in .png or .npz, or that of a folder.");
         Write(() =>
         {
-            var folder = Directory.CreateDirectory(IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path).FullName;
-            using var probe = new FileStream(System.IO.Path.Combine(folder, $".{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            var folder = Directory.CreateDirectory(
+                IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path).FullName;
+            using var probe = new FileStream(
+                System.IO.Path.Combine(folder, $".{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1,
+                FileOptions.DeleteOnClose);
         });
     }
 

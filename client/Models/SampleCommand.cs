@@ -32,16 +32,21 @@ public static class SampleCommand
         {
             byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, model.Channels, model.Size))];
             var mask = KeptPart.Read(options.Keep, model.Size);
-            return options.Job(model, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
+            return options.Job(
+                model, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
         },
         RunAsync);
 
-    private static async Task RunAsync(PixelCnnCluster.Client.Cluster.ClusterSession session, ModelInfo model, Options options, SampleJob job, CancellationToken stop)
+    private static async Task RunAsync(
+        PixelCnnCluster.Client.Cluster.ClusterSession session, ModelInfo model, Options options, SampleJob job, CancellationToken stop)
     {
         var drawn = new SampledImages(model, job.Count);
         using (var display = new JobDisplay(options.Json, TimeProvider.System))
         {
-            display.Note(string.Create(CultureInfo.InvariantCulture, $"Drawing {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
+            display.Note(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Drawing {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
             await ModelSession.DoAsync(session, job, Show, stop);
             var grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(model, job.Given, drawn.Images);
             int[]? labels = model.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % model.Classes)];
@@ -68,7 +73,8 @@ public static class SampleCommand
     }
 
     private sealed record Options(
-        int Count, int? Batch, ulong Seed, int? Class, double Mixture, double Logistic, string Keep, IReadOnlyList<string> Paths, PictureOutput Output, bool Json)
+        int Count, int? Batch, ulong Seed, int? Class, double Mixture, double Logistic, string Keep, IReadOnlyList<string> Paths,
+        PictureOutput Output, bool Json)
     {
         public static Options Read(ParseResult result, ICollection<string> mistakes, string what, Valued<int> count, int usual) => new(
             ModelRequest.Value(result, count, mistakes, usual),
@@ -79,7 +85,8 @@ public static class SampleCommand
             ModelRequest.Value(result, ModelFlags.LogisticTemperature, mistakes, 1.0),
             ModelRequest.Value(result, ModelFlags.Keep, mistakes, KeptPart.Top),
             [],
-            ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name) : PictureOutput.Default(what, DateTimeOffset.Now),
+            ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name)
+                : PictureOutput.Default(what, DateTimeOffset.Now),
             CommonFlags.Json.IsGiven(result));
 
         public SampleJob Job(ModelInfo model, int count, GivenPixels? given)

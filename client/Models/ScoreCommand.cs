@@ -27,13 +27,16 @@ public static class ScoreCommand
             if (isDataSet == options.Paths.Count > 0)
                 mistakes.Add("score needs either images or a data set; name PNG or JPEG files, or give --data-set.");
             Flag[] ofDataSets = [ModelFlags.DataDir, ModelFlags.Train, ModelFlags.Limit];
-            mistakes.AddRange(ofDataSets.Where(flag => !isDataSet && flag.IsGiven(result)).Select(flag => $"{flag.Name} needs --data-set; add that or leave it out."));
+            mistakes.AddRange(
+                ofDataSets.Where(flag => !isDataSet && flag.IsGiven(result)).Select(
+                    flag => $"{flag.Name} needs --data-set; add that or leave it out."));
             if (options.Csv && options.Json)
                 mistakes.Add("--csv and --json exclude each other; leave one out.");
             if (options.Map is { IsPng: false })
                 mistakes.Add($"--map is {options.Map.Path}; give a name that ends in .png.");
             if (options.Map is not null && (isDataSet ? options.Count : options.Paths.Count) is null or > MostMapped)
-                mistakes.Add($"--map has room for {MostMapped} images; {(isDataSet ? $"give --count {MostMapped} or less" : "name fewer")}.");
+                mistakes.Add(
+                    $"--map has room for {MostMapped} images; {(isDataSet ? $"give --count {MostMapped} or less" : "name fewer")}.");
             return options;
         },
         Job,
@@ -84,10 +87,13 @@ public static class ScoreCommand
             images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, model.Channels, model.Size))];
         }
 
-        return new ScoreJob(model, half is null ? options.Paths.Count : options.Count ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
+        return new ScoreJob(
+            model, half is null ? options.Paths.Count : options.Count
+                ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
     }
 
-    private static async Task<Scores> RunAsync(ClusterSession session, ModelInfo model, ScoreJob job, JobDisplay display, CancellationToken stop)
+    private static async Task<Scores> RunAsync(
+        ClusterSession session, ModelInfo model, ScoreJob job, JobDisplay display, CancellationToken stop)
     {
         if (session.IsLocal && job.DataSet is { } half)
             await DataSetDownload.EnsureAsync(half.DataSet, half.DataDir, new DownloadReporter(ShowDownload), stop);
@@ -97,7 +103,8 @@ public static class ScoreCommand
         display.Dispose();
         return scores;
 
-        void ShowDownload(DownloadProgress file) => display.Show($"Downloading {file.File}", file.Total is { } total ? (double)file.Bytes / total : 0);
+        void ShowDownload(DownloadProgress file) =>
+            display.Show($"Downloading {file.File}", file.Total is { } total ? (double)file.Bytes / total : 0);
 
         void ShowScores(JobEvent e)
         {
@@ -133,12 +140,14 @@ public static class ScoreCommand
         var images = job.DataSet is { } half ? $"{(half.Train ? "training" : "test")} images of {Format.Name(half.DataSet)}" : "images";
         var error = scores.StandardError is { } deviation ? $" ± {Format.Number(deviation, "0.000")}" : "";
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{Format.Bits(scores.MeanBitsPerDim)}{error} bits/dim over {scores.Count:N0} {images}, in {Format.Duration(took)} ({Format.Speed(speed)})"));
+            CultureInfo.InvariantCulture,
+            $"{Format.Bits(scores.MeanBitsPerDim)}{error} bits/dim over {scores.Count:N0} {images}, in {Format.Duration(took)} ({Format.Speed(speed)})"));
     }
 
     /// <param name="Count">At most so many images of the data set; null for all.</param>
     private sealed record Options(
-        IReadOnlyList<string> Paths, DataSet? DataSet, string? DataDir, bool Train, int? Count, int? Class, int? Batch, PictureOutput? Map, bool Csv, bool Json, bool IsLocal)
+        IReadOnlyList<string> Paths, DataSet? DataSet, string? DataDir, bool Train, int? Count, int? Class, int? Batch, PictureOutput? Map,
+        bool Csv, bool Json, bool IsLocal)
     {
         public static Options Read(ModelRequest request, ParseResult result, ICollection<string> mistakes) => new(
             request.Words,

@@ -16,7 +16,10 @@ public sealed class ScoreListing(TextWriter output, Scores scores, Func<int, str
     public void WriteJson()
     {
         for (var i = 0; i < scores.Count; i++)
-            output.WriteLine(JsonSerializer.Serialize(new { Event = "image", Image = name(i), Bits = scores.Bits(i), BitsPerDim = scores.BitsPerDim(i) }, ContractsJson.Options));
+            output.WriteLine(
+                JsonSerializer.Serialize(
+                    new { Event = "image", Image = name(i), Bits = scores.Bits(i), BitsPerDim = scores.BitsPerDim(i) },
+                    ContractsJson.Options));
     }
 
     /// <summary>All images as RFC 4180 has it, with a header.</summary>
@@ -51,5 +54,6 @@ public sealed class ScoreListing(TextWriter output, Scores scores, Func<int, str
         output.WriteLine();
     }
 
-    private static string Quoted(string text) => text.AsSpan().IndexOfAny("\",\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    private static string Quoted(string text) =>
+        text.AsSpan().IndexOfAny("\",\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

@@ -55,7 +55,9 @@ public sealed class Scores(ModelInfo model)
     {
         byte[] pixels =
         [
-            .. _maps.SelectMany(map => (byte[])[.. new ImageStack(map.Pixels, 1, model.Channels, model.Size).ToColour().Pixels, .. HeatMap.Of(map.Bits, BitsOfByte * model.Channels)]),
+            .. _maps.SelectMany(
+                map => (byte[])[.. new ImageStack(map.Pixels, 1, model.Channels, model.Size).ToColour().Pixels,
+                    .. HeatMap.Of(map.Bits, BitsOfByte * model.Channels)]),
         ];
         // A pair is twice as wide as it is high.
         var pairsAcross = Math.Max(1, (int)Math.Ceiling(Math.Sqrt(Count / 2.0)));

@@ -13,14 +13,19 @@ public static class WeightsCommand
 {
     public static Task<int> ExportAsync(ParseResult result) => ModelSession.UseAsync(
         result,
-        (request, mistakes) => new { Output = ModelRequest.Text(result, ModelFlags.WeightsOutput, mistakes), request.Json, request.Cluster },
+        (request, mistakes) =>
+            new { Output = ModelRequest.Text(result, ModelFlags.WeightsOutput, mistakes), request.Json, request.Cluster },
         (model, options) => PathFor(options.Cluster, options.Output ?? $"{model.Run}.safetensors"),
         async (session, model, options, path, stop) =>
         {
             var written = await session.Grains.Models().ExportAsync(model, path).WaitAsync(stop);
             Console.WriteLine(options.Json
-                ? JsonSerializer.Serialize(new { Event = "exported", written.Path, written.Step, written.Tensors, written.Bytes, Model = model.Path }, ContractsJson.Options)
-                : string.Create(CultureInfo.InvariantCulture, $"{written.Tensors:N0} tensors of {model.Path}, step {written.Step:N0}, are in {written.Path} ({written.Bytes / 1e6:0.0} MB)."));
+                ? JsonSerializer.Serialize(
+                    new { Event = "exported", written.Path, written.Step, written.Tensors, written.Bytes, Model = model.Path },
+                    ContractsJson.Options)
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{written.Tensors:N0} tensors of {model.Path}, step {written.Step:N0}, are in {written.Path} ({written.Bytes / 1e6:0.0} MB)."));
         });
 
     public static Task<int> ImportAsync(ParseResult result) => ModelSession.RunAsync(
@@ -36,17 +41,22 @@ public static class WeightsCommand
             var file = request.Words[0];
             var saveDir = options.SaveDir ?? Path.Combine(ModelSession.RunsDir, Path.GetFileNameWithoutExtension(file));
             await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
-            var model = await session.Grains.Models().ImportAsync(PathFor(request.Cluster, file), PathFor(request.Cluster, saveDir), options.Size).WaitAsync(stop);
+            var model = await session.Grains.Models().ImportAsync(
+                PathFor(request.Cluster, file), PathFor(request.Cluster, saveDir), options.Size).WaitAsync(stop);
             if (request.Json)
             {
-                Console.WriteLine(JsonSerializer.Serialize(new { Event = "imported", model.Path, model.Channels, model.Size, model.Classes, model.Spec }, ContractsJson.Options));
+                Console.WriteLine(
+                    JsonSerializer.Serialize(
+                        new { Event = "imported", model.Path, model.Channels, model.Size, model.Classes, model.Spec },
+                        ContractsJson.Options));
                 return;
             }
 
             var (prompt, folder) = (Prompt.For(request.Cluster), Prompt.Quote(Path.GetDirectoryName(model.Path)!));
             string[] lines =
             [
-                $"{file} is now {model.Path}: images of {model.Size}x{model.Size} with {model.Channels} channels, {Format.Summary(model.Spec)}.",
+                $"{file} is now {model.Path}: images of {model.Size}x{model.Size} with {model.Channels} channels, " +
+                $"{Format.Summary(model.Spec)}.",
                 .. Format.Row("train on", prompt.Command($"train --load-params {folder}")),
                 .. Format.Row("sample", prompt.Command($"sample --model {folder}")),
             ];

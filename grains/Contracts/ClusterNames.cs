@@ -22,7 +22,10 @@ public static class ClusterNames
     /// <summary>Redis key under which the silos of a cluster write their <see cref="Version"/>.</summary>
     public static string VersionKey(string clusterId) => $"{ServiceId}/{clusterId}/version";
 
-    /// <summary>Whether Redis asks for another password, or for one at all: its words, for libraries wrap them in exceptions of several kinds. What TLS refuses is no password.</summary>
+    /// <summary>
+    /// Whether Redis asks for another password, or for one at all: its words, for libraries wrap them in exceptions of several kinds. What
+    /// TLS refuses is no password.
+    /// </summary>
     public static bool IsRefusal(Exception? fault)
     {
         bool isRefusal = false;

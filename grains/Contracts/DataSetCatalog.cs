@@ -3,7 +3,8 @@ namespace PixelCnnCluster.Contracts;
 /// <summary>A file of a published data set.</summary>
 /// <param name="Md5">Published checksum, lower-case hexadecimal.</param>
 /// <param name="Addresses">Where it is published, the first choice first.</param>
-/// <param name="Places">Paths below the data folder where it, or what serves in its stead, is looked for; a download goes to the first.</param>
+/// <param name="Places">Paths below the data folder where it, or what serves in its stead, is looked for; a download goes to the
+/// first.</param>
 public sealed record PublishedFile(string Name, string Md5, IReadOnlyList<Uri> Addresses, IReadOnlyList<string> Places)
 {
     /// <summary>Full path of the first place that exists; null when none does.</summary>
@@ -20,7 +21,8 @@ public static class DataSetCatalog
         ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"];
 
     private static readonly string[] FashionMnistMirrors =
-        ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"];
+        ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"];
 
     // The last folder of each list is the data folder itself: the two sets have files of the same names, so their own folders go first.
     private static readonly string[] MnistFolders = ["mnist", "MNIST/raw", ""];

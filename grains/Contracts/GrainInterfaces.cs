@@ -24,7 +24,10 @@ public interface IClusterGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     Task<IReadOnlyList<WorkerStatus>> WorkersAsync();
 
-    /// <summary>Shares the workers out anew. Silos call it now and then and when one of them came or went, so that no run is left without a coordinator.</summary>
+    /// <summary>
+    /// Shares the workers out anew. Silos call it now and then and when one of them came or went, so that no run is left without a
+    /// coordinator.
+    /// </summary>
     [AlwaysInterleave]
     Task ReconcileAsync();
 
@@ -122,7 +125,10 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<string> HashAsync(StepRequest request);
 
-    /// <summary>Forgets the run, also in the middle of a step, and frees the device, unless the worker has heard of a generation after <paramref name="generation"/>.</summary>
+    /// <summary>
+    /// Forgets the run, also in the middle of a step, and frees the device, unless the worker has heard of a generation after
+    /// <paramref name="generation"/>.
+    /// </summary>
     [AlwaysInterleave]
     Task LeaveAsync(string run, int generation);
 
@@ -134,7 +140,10 @@ public interface IWorkerGrain : IGrainWithStringKey
     Task<WorkerStatus> StatusAsync();
 }
 
-/// <summary>A silo's part in jobs with trained models; the key is the silo's name. A call that is repeated, because its answer did not come in time, gets the answer of the first.</summary>
+/// <summary>
+/// A silo's part in jobs with trained models; the key is the silo's name. A call that is repeated, because its answer did not come in time,
+/// gets the answer of the first.
+/// </summary>
 [Alias("pixelcnn.sampler")]
 public interface ISamplerGrain : IGrainWithStringKey
 {
@@ -154,15 +163,18 @@ public interface ISamplerGrain : IGrainWithStringKey
 }
 
 /// <summary>
-/// One job, shared out over the samplers. It lives as long as its events are read, in one silo's memory: if that silo is lost, the job is begun
-/// again and gives the same results.
+/// One job, shared out over the samplers. It lives as long as its events are read, in one silo's memory: if that silo is lost, the job is
+/// begun again and gives the same results.
 /// </summary>
 [Alias("pixelcnn.job")]
 public interface IJobGrain : IGrainWithGuidKey
 {
     Task BeginAsync(Job job);
 
-    /// <summary>Events from position <paramref name="from"/> on; waits up to a second for the first of them. Those before are forgotten: a job has one reader.</summary>
+    /// <summary>
+    /// Events from position <paramref name="from"/> on; waits up to a second for the first of them. Those before are forgotten: a job has
+    /// one reader.
+    /// </summary>
     /// <returns>Null if the job is not known: it was not begun, or was lost with its silo.</returns>
     [AlwaysInterleave]
     Task<JobProgress?> ReadAsync(int from);
@@ -176,7 +188,10 @@ public interface IJobGrain : IGrainWithGuidKey
 [Alias("pixelcnn.models")]
 public interface IModelsGrain : IGrainWithIntegerKey
 {
-    /// <summary>The model of a run, as it is now, or at a path, which has a / or ends in .safetensors: a checkpoint's, or a folder's whose newest is taken.</summary>
+    /// <summary>
+    /// The model of a run, as it is now, or at a path, which has a / or ends in .safetensors: a checkpoint's, or a folder's whose newest is
+    /// taken.
+    /// </summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     [ResponseTimeout(Deadlines.File)]
     Task<ModelInfo> FindAsync(string model);
@@ -187,8 +202,10 @@ public interface IModelsGrain : IGrainWithIntegerKey
     Task<ExportedWeights> ExportAsync(ModelInfo model, string path);
 
     /// <summary>Makes a checkpoint of a file of weights.</summary>
-    /// <param name="imageSize">Side of the model's images, which weights alone do not tell; null for what the file says, or what is usual.</param>
-    /// <exception cref="UserErrorException">The file does not hold the weights of one whole network, or the folder holds a checkpoint already.</exception>
+    /// <param name="imageSize">Side of the model's images, which weights alone do not tell; null for what the file says, or what is
+    /// usual.</param>
+    /// <exception cref="UserErrorException">The file does not hold the weights of one whole network, or the folder holds a checkpoint
+    /// already.</exception>
     [ResponseTimeout(Deadlines.File)]
     Task<ModelInfo> ImportAsync(string path, string saveDir, int? imageSize);
 }

@@ -24,32 +24,41 @@ public static class JobValidation
         void CheckTemperature(double temperature, string flag)
         {
             Check(temperature is >= 0 and < double.PositiveInfinity, $"{flag} is {temperature}; give 0 or more.");
-            Check(temperature == 1 || job.Model.HasLikelihood, $"{flag} needs a mixture, and {job.Model.Path} was trained by energy distance; leave it out.");
+            Check(temperature == 1
+                || job.Model.HasLikelihood, $"{flag} needs a mixture, and {job.Model.Path} was trained by energy distance; leave it out.");
         }
 
         Check(job.Count >= 1, $"--count is {job.Count}; give 1 or more.");
         Check(job.Batch is null or (>= 1 and <= 4096), $"--batch is {job.Batch}; give a number from 1 to 4096.");
         long bytes = (long)job.Count * job.Model.ImageBytes;
-        string ofModel = $"of {job.Model.Size}x{job.Model.Size} pixels with {job.Model.Channels} channels; begin again with the model that is there now.";
+        string ofModel =
+            $"of {job.Model.Size}x{job.Model.Size} pixels with {job.Model.Channels} channels; begin again with the model that is there " +
+            $"now.";
         switch (job)
         {
             case SampleJob draw:
                 CheckClass(draw.Class);
                 CheckTemperature(draw.MixtureTemperature, "--mixture-temperature");
                 CheckTemperature(draw.LogisticTemperature, "--logistic-temperature");
-                Check(bytes <= Array.MaxLength, $"--count makes {job.Count} images, more than can be held; draw at most {Array.MaxLength / job.Model.ImageBytes} at a time, each time with another --seed.");
-                Check(draw.Given is not { } given || (given.Each >= 1 && given.Mask.Length == job.Model.Size * job.Model.Size && (long)given.Images.Length * given.Each == bytes),
+                Check(bytes <= Array.MaxLength, $"--count makes {job.Count} images, more than can be held; draw at most " +
+                    $"{Array.MaxLength / job.Model.ImageBytes} at a time, each time with another --seed.");
+                Check(draw.Given is not { } given
+                    || (given.Each >= 1 && given.Mask.Length == job.Model.Size * job.Model.Size
+                        && (long)given.Images.Length * given.Each == bytes),
                     $"The given images are not {job.Count} {ofModel}");
                 break;
             case ScoreJob score:
                 CheckClass(score.Class);
-                Check(score.Class is null || score.Images is not null, $"--class is {score.Class}, but a data set has labels of its own; leave it out.");
+                Check(score.Class is null
+                    || score.Images is not null, $"--class is {score.Class}, but a data set has labels of its own; leave it out.");
                 Check(score.Class is not null || score.Images is null || score.Model.Classes == 0,
                     $"{job.Model.Path} is conditioned on {job.Model.Classes} classes; say with --class which of them the images are of.");
-                Check(score.Model.HasLikelihood, $"{job.Model.Path} was trained by energy distance and has no likelihood to score with; name another model with --model.");
+                Check(score.Model.HasLikelihood, $"{job.Model.Path} was trained by energy distance and has no likelihood to score with; " +
+                    $"name another model with --model.");
                 Check(score.Images is null || score.Images.Length == bytes, $"The images are not {job.Count} {ofModel}");
                 Check(score.Images is null || bytes <= MostSent,
-                    $"{job.Count} images are too many for one message; name at most {MostSent / job.Model.ImageBytes}, or score them where they lie with --data-set folder --data-dir.");
+                    $"{job.Count} images are too many for one message; name at most {MostSent / job.Model.ImageBytes}, or score them " +
+                    $"where they lie with --data-set folder --data-dir.");
                 break;
         }
 

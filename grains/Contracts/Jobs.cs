@@ -15,7 +15,8 @@ public abstract record Job(ModelInfo Model, int Count, int? Batch);
 /// <param name="Given">Pixels that are not drawn; null draws whole images.</param>
 [GenerateSerializer, Immutable]
 public sealed record SampleJob(
-    ModelInfo Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature, GivenPixels? Given) : Job(Model, Count, Batch);
+    ModelInfo Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature,
+    GivenPixels? Given) : Job(Model, Count, Batch);
 
 /// <summary>Parts of images to complete.</summary>
 /// <param name="Images">[M, C, H, W] bytes; image number i of the job completes number i / <paramref name="Each"/> of them.</param>
@@ -30,7 +31,8 @@ public sealed record GivenPixels(byte[] Images, bool[] Mask, int Each);
 /// <param name="Class">Class of <paramref name="Images"/>, for a class-conditional model; a data set has labels.</param>
 /// <param name="Maps">To tell the images and the bits of each pixel too.</param>
 [GenerateSerializer, Immutable]
-public sealed record ScoreJob(ModelInfo Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps) : Job(Model, Count, Batch);
+public sealed record ScoreJob(ModelInfo Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps)
+    : Job(Model, Count, Batch);
 
 /// <summary>Training or test images of a data set.</summary>
 [GenerateSerializer, Immutable]

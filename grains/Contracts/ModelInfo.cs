@@ -10,7 +10,8 @@ namespace PixelCnnCluster.Contracts;
 /// <param name="Classes">Classes that the model is conditioned on; 0 for none.</param>
 /// <param name="TestBitsPerDim">Null where it was not scored.</param>
 [GenerateSerializer, Immutable]
-public sealed record ModelInfo(string Path, string Run, long Step, string StateHash, int Channels, int Size, int Classes, RunSpec Spec, double? TestBitsPerDim)
+public sealed record ModelInfo(
+    string Path, string Run, long Step, string StateHash, int Channels, int Size, int Classes, RunSpec Spec, double? TestBitsPerDim)
 {
     /// <summary>Bytes of one image.</summary>
     public int ImageBytes => Channels * Size * Size;

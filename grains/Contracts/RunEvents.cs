@@ -47,7 +47,8 @@ public enum GenerationCause { Begun, TakenOver, WorkerJoined, WorkerLeft, Worker
 /// <param name="Seconds">From the moment that ended the generation before, or the run's begin, to now.</param>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record GenerationOpened(
-    long Step, int Generation, IReadOnlyList<string> Workers, int WorkersWanted, string Cause, long StepsRedone, double Seconds, GenerationCause Kind = GenerationCause.Begun) : RunEvent;
+    long Step, int Generation, IReadOnlyList<string> Workers, int WorkersWanted, string Cause, long StepsRedone, double Seconds,
+    GenerationCause Kind = GenerationCause.Begun) : RunEvent;
 
 /// <summary>One optimiser step that every worker could apply.</summary>
 /// <param name="Step">Committed steps so far.</param>
@@ -117,7 +118,8 @@ public static class RunStates
 /// <param name="Error">Why the run has failed.</param>
 [GenerateSerializer, Immutable]
 public sealed record RunOverview(
-    string Run, RunState State, DataSet DataSet, string SaveDir, DateTimeOffset Submitted, long Step, long? TotalSteps, double? BitsPerDim, double? TestBitsPerDim,
+    string Run, RunState State, DataSet DataSet, string SaveDir, DateTimeOffset Submitted, long Step, long? TotalSteps, double? BitsPerDim,
+    double? TestBitsPerDim,
     IReadOnlyList<string> Workers, int WorkersWanted, int Generation, string? Error)
 {
     /// <summary>Workers that the run does without for a while, because their work failed.</summary>

@@ -23,7 +23,10 @@ public enum Objective
     EnergyDistance,
 }
 
-/// <summary>What the network computes with while it trains. Parameters, moments, averages and sums of gradients are float32 in any case, and so are scores and drawings.</summary>
+/// <summary>
+/// What the network computes with while it trains. Parameters, moments, averages and sums of gradients are float32 in any case, and so are
+/// scores and drawings.
+/// </summary>
 public enum Precision
 {
     /// <summary>float32, whose factors NVIDIA cards round to 10 bits before they multiply; on CPUs the same as float32.</summary>
@@ -40,7 +43,10 @@ public enum WireFormat
 {
     Float32,
 
-    /// <summary>Half the bytes: every sum of gradients is rounded to bfloat16, also one that is not sent, so the result does not depend on the workers.</summary>
+    /// <summary>
+    /// Half the bytes: every sum of gradients is rounded to bfloat16, also one that is not sent, so the result does not depend on the
+    /// workers.
+    /// </summary>
     Bf16,
 }
 
@@ -128,7 +134,9 @@ public sealed record RunSpec
     /// <summary>Images drawn for each sample picture; 0 for none.</summary>
     public int Samples { get; init; } = 16;
 
-    /// <summary>Steps in a row whose gradient was not finite after which the run ends, its parameters being those of the last good step.</summary>
+    /// <summary>
+    /// Steps in a row whose gradient was not finite after which the run ends, its parameters being those of the last good step.
+    /// </summary>
     public int MaxSkipped { get; init; } = 10;
 
     /// <summary>Workers that the run wants; it trains with fewer while there are not so many.</summary>

@@ -54,10 +54,15 @@ public static class RunSpecValidation
         Check(spec.LearningRateDecay is > 0 and <= 1, $"--lr-decay is {spec.LearningRateDecay}; give a factor above 0 and up to 1.");
         Check(spec.PolyakDecay is >= 0 and < 1, $"--polyak-decay is {spec.PolyakDecay}; give a factor from 0 up to, not including, 1.");
         Check(spec.FocalGamma is >= 0 and < double.PositiveInfinity, $"--focal-gamma is {spec.FocalGamma}; give 0 or more.");
-        Check(spec.MaxMinutes is null or (> 0 and < double.PositiveInfinity), $"--max-minutes is {spec.MaxMinutes}; give a number above 0.");
-        Check(spec.ImageSize is >= 8 and <= 64 && spec.ImageSize % 4 == 0, $"--image-size is {spec.ImageSize}; give a multiple of 4 from 8 to 64.");
-        Check(spec.DataSet != DataSet.ImageNet || spec.ImageSize is 32 or 64, $"--image-size is {spec.ImageSize}; the small ImageNet data sets are published at 32 and 64.");
-        Check(spec.Workers <= spec.Shards, $"--workers is {spec.Workers}, more than the {spec.Shards} shards of a step; raise --shards or lower --workers.");
+        Check(spec.MaxMinutes is null
+            or (> 0 and < double.PositiveInfinity), $"--max-minutes is {spec.MaxMinutes}; give a number above 0.");
+        Check(spec.ImageSize is >= 8 and <= 64
+            && spec.ImageSize % 4 == 0, $"--image-size is {spec.ImageSize}; give a multiple of 4 from 8 to 64.");
+        Check(spec.DataSet != DataSet.ImageNet || spec.ImageSize is 32
+            or 64, $"--image-size is {spec.ImageSize}; the small ImageNet data sets are published at 32 and 64.");
+        Check(spec.Workers <= spec.Shards, $"--workers is {spec.Workers}, more than the {spec.Shards} shards of a step; raise --shards or "
+            +
+            $"lower --workers.");
         return mistakes;
     }
 }

@@ -5,7 +5,8 @@ namespace PixelCnnCluster.Contracts;
 /// <param name="Mask">[H, W]</param>
 [GenerateSerializer, Immutable]
 public sealed record SampleRowsRequest(
-    Guid Job, ModelInfo Model, int First, int End, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature, byte[]? Given, bool[]? Mask);
+    Guid Job, ModelInfo Model, int First, int End, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature,
+    byte[]? Given, bool[]? Mask);
 
 /// <param name="Rows">Rows from the asked-for one on, each [images, C, W] bytes; at least one.</param>
 [GenerateSerializer, Immutable]
@@ -14,4 +15,5 @@ public sealed record SampleRowsResponse(IReadOnlyList<byte[]> Rows);
 /// <summary>Score images number [<paramref name="First"/>, <paramref name="End"/>) of a job; see <see cref="ScoreJob"/>.</summary>
 /// <param name="Images">[End - First, C, H, W] bytes; null for those of <paramref name="DataSet"/>.</param>
 [GenerateSerializer, Immutable]
-public sealed record ScoreRequest(Guid Job, ModelInfo Model, int First, int End, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps);
+public sealed record ScoreRequest(
+    Guid Job, ModelInfo Model, int First, int End, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps);

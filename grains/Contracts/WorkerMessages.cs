@@ -3,8 +3,8 @@ using System.Globalization;
 namespace PixelCnnCluster.Contracts;
 
 /// <summary>
-/// One opening of a generation. It goes with every order: a store that has lost what it had acknowledged may give a number twice, but no two
-/// openings have the same nonce.
+/// One opening of a generation. It goes with every order: a store that has lost what it had acknowledged may give a number twice, but no
+/// two openings have the same nonce.
 /// </summary>
 [GenerateSerializer, Immutable]
 public readonly record struct GenerationId(int Number, Guid Nonce)
@@ -14,7 +14,8 @@ public readonly record struct GenerationId(int Number, Guid Nonce)
 }
 
 /// <summary>A generation is about to begin: say what you hold.</summary>
-/// <param name="OnlyIfServing">For a worker that leaves the run, and whose state is still needed: refuse if you do not serve the run any more.</param>
+/// <param name="OnlyIfServing">For a worker that leaves the run, and whose state is still needed: refuse if you do not serve the run any
+/// more.</param>
 [GenerateSerializer, Immutable]
 public sealed record PrepareRequest(string Run, GenerationId Generation, RunSpec Spec, bool OnlyIfServing);
 
@@ -32,7 +33,8 @@ public sealed record PrepareResponse(string Worker, long? Step, long? Checkpoint
 /// <summary>
 /// Who takes part in a generation. The position in <paramref name="Workers"/> decides which shards are whose.
 /// </summary>
-/// <param name="Step">Committed steps when the generation begins; null leaves it to the worker, which loads the newest whole checkpoint if that is further than its state, or begins afresh.</param>
+/// <param name="Step">Committed steps when the generation begins; null leaves it to the worker, which loads the newest whole checkpoint if
+/// that is further than its state, or begins afresh.</param>
 /// <param name="Source">Worker to copy the state from; null for one that has it or makes it.</param>
 /// <param name="MustLoad">The run has written checkpoints: without one, the worker does not begin afresh.</param>
 [GenerateSerializer, Immutable]
@@ -45,7 +47,8 @@ public sealed record JoinRequest(
 /// <param name="Refused">Checkpoints that were damaged, with the reason.</param>
 [GenerateSerializer, Immutable]
 public sealed record JoinResponse(
-    string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size, string StateHash, IReadOnlyList<string> Refused)
+    string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size,
+    string StateHash, IReadOnlyList<string> Refused)
 {
     /// <summary>That the steps have used.</summary>
     [Id(0)]
@@ -62,18 +65,22 @@ public sealed record StateRequest(string Run, GenerationId Generation, long Step
 public sealed record StateResponse([property: Immutable] ReadOnlyMemory<byte> Data, int SkippedInARow, long Images);
 
 /// <summary>After <paramref name="Step"/> committed steps, do the work of the next.</summary>
-/// <param name="PrefetchNext">The next step's order is to follow at once: the worker computes its shards of that step before the order comes.</param>
+/// <param name="PrefetchNext">The next step's order is to follow at once: the worker computes its shards of that step before the order
+/// comes.</param>
 [GenerateSerializer, Immutable]
 public sealed record StepRequest(string Run, GenerationId Generation, long Step, bool PrefetchNext = false);
 
 /// <summary>The worker holds the whole gradient of the step, and applies it now.</summary>
 /// <param name="GradientNorm">Euclidean norm of the whole gradient; not finite if any part of it is not.</param>
 /// <param name="SkippedInARow">Steps up to and including this one whose gradient was not finite, counted back to the last that was.</param>
-/// <param name="ShardLosses">Loss of each of the worker's shards in shard order, nats (or energy distance), summed over the shard's images.</param>
+/// <param name="ShardLosses">Loss of each of the worker's shards in shard order, nats (or energy distance), summed over the shard's
+/// images.</param>
 [GenerateSerializer, Immutable]
 public sealed record StepResponse(string Worker, long Step, IReadOnlyList<double> ShardLosses, double GradientNorm, int SkippedInARow);
 
-/// <summary>Score test batches [<paramref name="FirstBatch"/>, <paramref name="EndBatch"/>) after <paramref name="Step"/> committed steps.</summary>
+/// <summary>
+/// Score test batches [<paramref name="FirstBatch"/>, <paramref name="EndBatch"/>) after <paramref name="Step"/> committed steps.
+/// </summary>
 [GenerateSerializer, Immutable]
 public sealed record EvaluateRequest(string Run, GenerationId Generation, long Step, int FirstBatch, int EndBatch);
 

@@ -1,8 +1,8 @@
 namespace PixelCnnCluster.Exchange;
 
 /// <summary>
-/// The exchange of one step's gradient. This worker's shards add their gradients part by part; a part that has those of all its shards is sent at once, while others
-/// are still computed, but not before the step is begun.
+/// The exchange of one step's gradient. This worker's shards add their gradients part by part; a part that has those of all its shards is
+/// sent at once, while others are still computed, but not before the step is begun.
 /// </summary>
 public sealed class AllReduceStep
 {
@@ -11,7 +11,8 @@ public sealed class AllReduceStep
     private readonly ChunkState[] _chunks;
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _reduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<IReadOnlyList<ReadOnlyMemory<float>>> _whole = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<IReadOnlyList<ReadOnlyMemory<float>>> _whole = new(
+        TaskCreationOptions.RunContinuationsAsynchronously);
     private int _ownMissing, _missing;
     private bool _hasBegun;
 
@@ -179,7 +180,9 @@ public sealed class AllReduceStep
         }
     }
 
-    /// <summary>This worker's own sums of a part, and where the finished part comes to lie: in the place of one of them, if there is one.</summary>
+    /// <summary>
+    /// This worker's own sums of a part, and where the finished part comes to lie: in the place of one of them, if there is one.
+    /// </summary>
     private sealed class OwnPart(TreeSum sum, int shards)
     {
         /// <summary>Shards to come, and the step's beginning.</summary>

@@ -2,7 +2,9 @@ using System.Net.Sockets;
 
 namespace PixelCnnCluster.Exchange;
 
-/// <summary>Reads a socket, and sleeps while little of a long read has come: being woken by each packet costs more than the waiting.</summary>
+/// <summary>
+/// Reads a socket, and sleeps while little of a long read has come: being woken by each packet costs more than the waiting.
+/// </summary>
 internal sealed class BatchingStream(Socket socket) : NetworkStream(socket, ownsSocket: true)
 {
     /// <summary>Of a read that wants so many bytes or more, so many are waited for.</summary>

@@ -19,7 +19,8 @@ public static class Bf16
             Vector<uint> isFinite = Vector.LessThan(x & new Vector<uint>(0x7FFFFFFF), new(0x7F800000));
             Vector<uint> rounded = x + new Vector<uint>(0x7FFF) + ((x >>> 16) & Vector<uint>.One);
             // A NaN whose upper half alone would be an infinity gets a bit there.
-            Vector<uint> special = x | Vector.ConditionalSelect(Vector.GreaterThan(x & new Vector<uint>(0x7FFFFFFF), new(0x7F800000)), new Vector<uint>(0x00400000), Vector<uint>.Zero);
+            Vector<uint> special = x | Vector.ConditionalSelect(
+                Vector.GreaterThan(x & new Vector<uint>(0x7FFFFFFF), new(0x7F800000)), new Vector<uint>(0x00400000), Vector<uint>.Zero);
             (Vector.ConditionalSelect(isFinite, rounded, special) & new Vector<uint>(0xFFFF0000)).CopyTo(bits[i..]);
         }
 
@@ -38,7 +39,8 @@ public static class Bf16
         Span<ushort> target = MemoryMarshal.Cast<byte, ushort>(halves);
         int i = 0;
         for (; i <= bits.Length - (2 * Vector<uint>.Count); i += 2 * Vector<uint>.Count)
-            Vector.Narrow(new Vector<uint>(bits[i..]) >>> 16, new Vector<uint>(bits[(i + Vector<uint>.Count)..]) >>> 16).CopyTo(target[i..]);
+            Vector.Narrow(new Vector<uint>(bits[i..]) >>> 16, new Vector<uint>(bits[(i + Vector<uint>.Count)..]) >>> 16)
+                .CopyTo(target[i..]);
         for (; i < bits.Length; i++)
             target[i] = (ushort)(bits[i] >> 16);
     }

@@ -5,7 +5,9 @@ namespace PixelCnnCluster.Exchange;
 /// <summary>Whether a chunk is a partial sum on its way to the chunk's owner or the finished sum on its way back.</summary>
 public enum ChunkKind { Partial, Finished }
 
-/// <summary>What a chunk is: the sum over the shards of <paramref name="Node"/> of the floats that belong to chunk number <paramref name="Chunk"/>.</summary>
+/// <summary>
+/// What a chunk is: the sum over the shards of <paramref name="Node"/> of the floats that belong to chunk number <paramref name="Chunk"/>.
+/// </summary>
 public readonly record struct ChunkHeader(long Step, ChunkKind Kind, int Chunk, ShardRange Node)
 {
     /// <summary>Length when written.</summary>

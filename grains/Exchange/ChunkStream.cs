@@ -18,7 +18,10 @@ public static class ChunkStream
         return buffer.AsMemory(0, length);
     }
 
-    /// <summary>Hands chunks to the exchange until the sender hangs up. Values are read to where they belong, without a copy, if they come as floats.</summary>
+    /// <summary>
+    /// Hands chunks to the exchange until the sender hangs up. Values are read to where they belong, without a copy, if they come as
+    /// floats.
+    /// </summary>
     /// <exception cref="IOException">The sender hung up in the middle of a chunk's values.</exception>
     /// <exception cref="InvalidDataException">What comes is no chunk for this worker.</exception>
     /// <exception cref="OperationCanceledException">The generation is over.</exception>

@@ -3,16 +3,22 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Exchange;
 
 /// <summary>
-/// One worker's part in the all-reduce of a generation's gradients. The gradient comes in parts, each a vector, and each part is cut into chunks that have one owner: the
-/// others send it their partial sums (reduce-scatter), it adds them along the tree and sends the finished chunk to all (all-gather). Sums are made in place: a finished
-/// chunk takes the place of this worker's own partial sum, which nobody needs any more. Chunks may come before this worker's own sums are ready. Safe to call from several threads.
+/// One worker's part in the all-reduce of a generation's gradients. The gradient comes in parts, each a vector, and each part is cut into
+/// chunks that have one owner: the others send it their partial sums (reduce-scatter), it adds them along the tree and sends the finished
+/// chunk to all (all-gather). Sums are made in place: a finished chunk takes the place of this worker's own partial sum, which nobody needs
+/// any more. Chunks may come before this worker's own sums are ready. Safe to call from several threads.
 /// </summary>
 public sealed class GradientExchange
 {
-    /// <summary>Floats; 1 MB. Shorter ones wake threads more often, longer ones leave the processor's cache before they are summed.</summary>
+    /// <summary>
+    /// Floats; 1 MB. Shorter ones wake threads more often, longer ones leave the processor's cache before they are summed.
+    /// </summary>
     private const int LongestChunk = 1 << 18;
 
-    /// <summary>Chunks of a short part that each worker owns at least, so that some are summed while others travel; but none gets shorter than <see cref="ShortestChunk"/> for that.</summary>
+    /// <summary>
+    /// Chunks of a short part that each worker owns at least, so that some are summed while others travel; but none gets shorter than
+    /// <see cref="ShortestChunk"/> for that.
+    /// </summary>
     private const int OwnedChunks = 4;
 
     private const int ShortestChunk = 1 << 14;
@@ -26,10 +32,13 @@ public sealed class GradientExchange
     /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
     /// <param name="wire">How chunks are sent.</param>
-    /// <param name="allocate">Makes a vector of so many floats, of a kind that the device copies from and to fast; null for ordinary memory.</param>
-    /// <param name="over">Cancelled with the generation: ends the wait of an exchange that peers will not finish, and of any to come.</param>
+    /// <param name="allocate">Makes a vector of so many floats, of a kind that the device copies from and to fast; null for ordinary
+    /// memory.</param>
+    /// <param name="over">Cancelled with the generation: ends the wait of an exchange that peers will not finish, and of any to
+    /// come.</param>
     public GradientExchange(
-        ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null, CancellationToken over = default)
+        ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null,
+        CancellationToken over = default)
     {
         (Tree, Workers, Rank, Wire, Over) = (tree, workers, rank, wire, over);
         Share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
@@ -70,7 +79,9 @@ public sealed class GradientExchange
     /// <summary>Vectors for chunks.</summary>
     internal VectorPool Blocks { get; }
 
-    /// <summary>The round of a step that is to come, for this worker's shards: nothing of theirs is sent before <see cref="Begin"/>.</summary>
+    /// <summary>
+    /// The round of a step that is to come, for this worker's shards: nothing of theirs is sent before <see cref="Begin"/>.
+    /// </summary>
     /// <exception cref="OperationCanceledException">See <see cref="Begin"/>.</exception>
     public AllReduceStep Prepare(long step)
     {
@@ -82,8 +93,11 @@ public sealed class GradientExchange
         }
     }
 
-    /// <summary>Begins a step's exchange. Every worker has the whole sum of the step before, and nobody reads that of this worker any more.</summary>
-    /// <exception cref="OperationCanceledException">The generation is over, or a chunk of a later step came: the generation went on without this worker.</exception>
+    /// <summary>
+    /// Begins a step's exchange. Every worker has the whole sum of the step before, and nobody reads that of this worker any more.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The generation is over, or a chunk of a later step came: the generation went on without
+    /// this worker.</exception>
     public AllReduceStep Begin(long step)
     {
         AllReduceStep current;
@@ -108,10 +122,14 @@ public sealed class GradientExchange
             ChunkKind.Finished => OwnerOf(header.Chunk) != Rank && header.Node == Tree.Root,
             _ => false,
         };
-        return isRight ? Places[header.Chunk].Length : throw new InvalidDataException($"there is no chunk {header} for worker number {Rank}");
+        return isRight ? Places[header.Chunk].Length
+            : throw new InvalidDataException($"there is no chunk {header} for worker number {Rank}");
     }
 
-    /// <summary>Where the values of a chunk that comes are to be written before <see cref="Close"/>; null if it is not wanted: it came before, or belongs to an earlier step.</summary>
+    /// <summary>
+    /// Where the values of a chunk that comes are to be written before <see cref="Close"/>; null if it is not wanted: it came before, or
+    /// belongs to an earlier step.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The generation is over.</exception>
     public Memory<float>? Open(ChunkHeader header)
     {

@@ -10,8 +10,8 @@ public interface IPeerNetwork
     Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel);
 
     /// <summary>
-    /// Whether nobody listens any more where a worker was reached last, as after its process has ended. False if it cannot be told: a worker that is
-    /// busy listens, and one that is cut off does not answer.
+    /// Whether nobody listens any more where a worker was reached last, as after its process has ended. False if it cannot be told: a
+    /// worker that is busy listens, and one that is cut off does not answer.
     /// </summary>
     Task<bool> IsGoneAsync(string worker, CancellationToken cancel);
 }

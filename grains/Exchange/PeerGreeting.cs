@@ -3,7 +3,10 @@ using MessagePack;
 
 namespace PixelCnnCluster.Exchange;
 
-/// <summary>The first thing that is said on a connection between workers: whose chunks of which generation will come. Nothing is said in return; who is not wanted is hung up on.</summary>
+/// <summary>
+/// The first thing that is said on a connection between workers: whose chunks of which generation will come. Nothing is said in return; who
+/// is not wanted is hung up on.
+/// </summary>
 [MessagePackObject]
 public sealed record PeerGreeting(
     [property: Key(0)] string Run, [property: Key(1)] int Generation, [property: Key(2)] string Worker, [property: Key(3)] Guid Nonce)

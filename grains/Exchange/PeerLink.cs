@@ -4,12 +4,13 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Exchange;
 
 /// <summary>
-/// Brings one peer what the exchange has for it, as long as the generation lasts. A connection that breaks is made anew and everything of the step sent again,
-/// unless the peer's process has ended.
+/// Brings one peer what the exchange has for it, as long as the generation lasts. A connection that breaks is made anew and everything of
+/// the step sent again, unless the peer's process has ended.
 /// </summary>
 public sealed partial class PeerLink
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), QuietFor = TimeSpan.FromSeconds(5), EndingTime = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), QuietFor = TimeSpan.FromSeconds(5),
+        EndingTime = TimeSpan.FromMilliseconds(20);
 
     private readonly IPeerNetwork _network;
     private readonly PeerGreeting _greeting;
@@ -23,7 +24,8 @@ public sealed partial class PeerLink
     private readonly CancellationToken _over;
 
     private PeerLink(
-        IPeerNetwork network, PeerGreeting greeting, string to, SendQueue queue, WireFormat wire, Action<int> sent, Action<string> gone, TimeProvider time, ILogger log, CancellationToken over)
+        IPeerNetwork network, PeerGreeting greeting, string to, SendQueue queue, WireFormat wire, Action<int> sent, Action<string> gone,
+        TimeProvider time, ILogger log, CancellationToken over)
     {
         _network = network;
         _greeting = greeting;
@@ -44,7 +46,8 @@ public sealed partial class PeerLink
     /// <param name="gone">Told a worker whose connection broke and whose process has ended.</param>
     /// <param name="over">Ends the links.</param>
     public static void Start(
-        GradientExchange exchange, PeerGreeting greeting, IReadOnlyList<string> workers, IPeerNetwork network, Action<int> sent, Action<string> gone,
+        GradientExchange exchange, PeerGreeting greeting, IReadOnlyList<string> workers, IPeerNetwork network, Action<int> sent,
+        Action<string> gone,
         TimeProvider time, ILogger log, CancellationToken over)
     {
         foreach ((int number, string worker) in workers.Index().Where(other => other.Item != greeting.Worker))
@@ -84,7 +87,8 @@ public sealed partial class PeerLink
                 }
             }
 
-            await Task.Delay(RetryDelay, _time, _over).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(RetryDelay, _time, _over).ConfigureAwait(
+                ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 
@@ -104,6 +108,9 @@ public sealed partial class PeerLink
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}, generation {Generation}: {Worker} brings no gradients to {Peer} and goes on trying; see whether Silo:DataPort can be reached there")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "Run {Run}, generation {Generation}: {Worker} brings no gradients to {Peer} and goes on trying; see whether " +
+            "Silo:DataPort can be reached there")]
     private static partial void LogUnreachable(ILogger log, Exception fault, string run, int generation, string worker, string peer);
 }

@@ -7,10 +7,14 @@ using Microsoft.Extensions.Logging;
 
 namespace PixelCnnCluster.Exchange;
 
-/// <summary>Takes the connections of other silos' workers, over mutual TLS where the cluster has certificates, and hands their chunks to the worker's exchange.</summary>
+/// <summary>
+/// Takes the connections of other silos' workers, over mutual TLS where the cluster has certificates, and hands their chunks to the
+/// worker's exchange.
+/// </summary>
 /// <param name="endpoint">Where to listen; port 0 takes a free one.</param>
 /// <param name="find">The exchange that a peer's chunks are for; null to hang up.</param>
-public sealed partial class PeerListener(IPEndPoint endpoint, PeerTls? tls, Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log)
+public sealed partial class PeerListener(
+    IPEndPoint endpoint, PeerTls? tls, Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log)
     : BackgroundService, IDataEndpoint
 {
     private static readonly TimeSpan GreetingTimeout = TimeSpan.FromSeconds(10), AcceptPause = TimeSpan.FromMilliseconds(100);
@@ -103,8 +107,8 @@ public sealed partial class PeerListener(IPEndPoint endpoint, PeerTls? tls, Func
     }
 
     /// <summary>
-    /// A peer that makes another connection has given up this one and sends everything again. What is still on its way here must not be written to where other things
-    /// lie by then, so the new one waits until the old one has ended.
+    /// A peer that makes another connection has given up this one and sends everything again. What is still on its way here must not be
+    /// written to where other things lie by then, so the new one waits until the old one has ended.
     /// </summary>
     private async Task ReceiveAsync(Stream stream, PeerGreeting greeting, GradientExchange exchange, CancellationToken stopping)
     {
@@ -136,7 +140,8 @@ public sealed partial class PeerListener(IPEndPoint endpoint, PeerTls? tls, Func
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection from {Peer} was ended; run {Run}, generation {Generation}, worker {Worker}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "A connection from {Peer} was ended; run {Run}, generation {Generation}, worker {Worker}")]
     private static partial void LogNonsense(ILogger log, Exception fault, EndPoint? peer, string? run, int? generation, string? worker);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A worker's connection could not be accepted; others will be")]

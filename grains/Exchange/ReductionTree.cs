@@ -7,7 +7,10 @@ public readonly record struct ShardRange(int First, int End)
 
     public bool Contains(ShardRange other) => First <= other.First && other.End <= End;
 
-    /// <summary>Share of worker <paramref name="rank"/> of <paramref name="workers"/> in [0, <paramref name="count"/>): consecutive, and as even as can be.</summary>
+    /// <summary>
+    /// Share of worker <paramref name="rank"/> of <paramref name="workers"/> in [0, <paramref name="count"/>): consecutive, and as even as
+    /// can be.
+    /// </summary>
     public static ShardRange ShareOf(int count, int rank, int workers) =>
         new((int)((long)count * rank / workers), (int)((long)count * (rank + 1) / workers));
 }

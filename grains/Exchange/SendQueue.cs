@@ -1,8 +1,8 @@
 namespace PixelCnnCluster.Exchange;
 
 /// <summary>
-/// What a step's exchange has for one peer, in order. It is kept until the next step begins, so that a new connection can bring all of it again: what the old one
-/// had taken on may be lost, and what comes twice counts once.
+/// What a step's exchange has for one peer, in order. It is kept until the next step begins, so that a new connection can bring all of it
+/// again: what the old one had taken on may be lost, and what comes twice counts once.
 /// </summary>
 public sealed class SendQueue
 {

@@ -8,7 +8,8 @@ namespace PixelCnnCluster.Exchange;
 /// <see cref="Sums"/>. Safe to add to from several threads.
 /// </summary>
 /// <param name="pool">Where vectors go that have been added to their siblings, if they came from there.</param>
-/// <param name="wire">With <see cref="WireFormat.Bf16"/> each node's sum is rounded, so that it is the same whether or not it was sent.</param>
+/// <param name="wire">With <see cref="WireFormat.Bf16"/> each node's sum is rounded, so that it is the same whether or not it was
+/// sent.</param>
 public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire)
 {
     private readonly Dictionary<ShardRange, Sum> _sums = [];
@@ -20,7 +21,8 @@ public sealed class TreeSum(ReductionTree tree, VectorPool pool, WireFormat wire
     public bool Has(ShardRange node) => _sums.Keys.Any(sum => sum.Contains(node));
 
     /// <summary>Adds the sum of a node. The vector becomes this object's own.</summary>
-    /// <param name="isPooled">It goes back to the pool when it is not needed any more. Of two vectors the sum is made in one that does not.</param>
+    /// <param name="isPooled">It goes back to the pool when it is not needed any more. Of two vectors the sum is made in one that does
+    /// not.</param>
     public void Add(ShardRange node, Memory<float> vector, bool isPooled = true)
     {
         var sum = new Sum(vector, isPooled);

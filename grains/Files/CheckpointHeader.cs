@@ -6,7 +6,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Files;
 
 /// <summary>What a checkpoint says of itself: the <c>__metadata__</c> of the safetensors header, read without the tensors.</summary>
-/// <param name="Metadata">Among others <c>format</c>, <c>spec</c>, <c>step</c>, <c>run</c>, <c>channels</c>, <c>size</c>, <c>classes</c>, <c>test_bits_per_dim</c> and <c>checksum</c>.</param>
+/// <param name="Metadata">Among others <c>format</c>, <c>spec</c>, <c>step</c>, <c>run</c>, <c>channels</c>, <c>size</c>, <c>classes</c>,
+/// <c>test_bits_per_dim</c> and <c>checksum</c>.</param>
 public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metadata)
 {
     /// <summary>Far above any real header, far below what could not be held.</summary>
@@ -36,7 +37,9 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
             _ = header.Spec;
             return header;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException or JsonException or KeyNotFoundException or ArgumentException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException or JsonException
+                or KeyNotFoundException or ArgumentException)
         {
             throw new UserErrorException($"{path} is not a whole checkpoint of this program ({e.Message.TrimEnd('.')}); name another.", e);
         }
@@ -45,7 +48,9 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     /// <summary>Name of a checkpoint's file, which says its step.</summary>
     public static string FileName(long step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D9}{Suffix}");
 
-    /// <summary>Paths of a folder's checkpoints, those with the most steps in their names first; none where there is no such folder.</summary>
+    /// <summary>
+    /// Paths of a folder's checkpoints, those with the most steps in their names first; none where there is no such folder.
+    /// </summary>
     public static IReadOnlyList<string> NewestFirst(string folder) => !Directory.Exists(folder)
         ? []
         : [.. Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(path => StepOf(path) is not null).OrderByDescending(StepOf)];
@@ -55,5 +60,6 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
 
     /// <summary>Steps in the name of a checkpoint's file; null when it is named otherwise.</summary>
     public static long? StepOf(string path) =>
-        long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;
+        long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+            ? step : null;
 }

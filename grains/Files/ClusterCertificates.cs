@@ -11,12 +11,15 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Files;
 
 /// <summary>
-/// Mutual TLS among silos and consoles: whoever shows a certificate of the cluster's own authority is a member, whatever its name. The folder is one of PEM files
-/// as Kubernetes mounts a TLS secret: <c>tls.crt</c> (and what stands between it and the authority), <c>tls.key</c>, <c>ca.crt</c>. It is read again for new connections, so certificates may be renewed at any time.
+/// Mutual TLS among silos and consoles: whoever shows a certificate of the cluster's own authority is a member, whatever its name. The
+/// folder is one of PEM files as Kubernetes mounts a TLS secret: <c>tls.crt</c> (and what stands between it and the authority),
+/// <c>tls.key</c>, <c>ca.crt</c>. It is read again for new connections, so certificates may be renewed at any time.
 /// </summary>
 public sealed partial class ClusterCertificates
 {
-    /// <summary>A folder that is being renewed is whole again after this long, and strangers who knock do not have it read each time.</summary>
+    /// <summary>
+    /// A folder that is being renewed is whole again after this long, and strangers who knock do not have it read each time.
+    /// </summary>
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
     private readonly string _folder;
@@ -29,11 +32,15 @@ public sealed partial class ClusterCertificates
     /// <summary>Hears who is refused, and why.</summary>
     public ILogger Log { get; set; } = NullLogger.Instance;
 
-    /// <exception cref="UserErrorException">The folder lacks a file, the files do not belong together, or the certificate is not valid now.</exception>
+    /// <exception cref="UserErrorException">The folder lacks a file, the files do not belong together, or the certificate is not valid
+    /// now.</exception>
     public static ClusterCertificates Open(string folder)
     {
         Material material = Material.Read(folder);
-        return material.Refusal() is { } reason ? throw new UserErrorException($"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.") : new(folder, material);
+        return material.Refusal() is { } reason
+            ? throw new UserErrorException(
+                $"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.")
+                    : new(folder, material);
     }
 
     /// <summary>For one connection that is accepted, with the certificates of now.</summary>
@@ -48,16 +55,20 @@ public sealed partial class ClusterCertificates
     public void Secure(TlsOptions options)
     {
         options.LocalCertificate = _current.Leaf;
-        // Orleans would ask for a certificate, and judge it, in its own way, which is not told what may be fetched for it; what is set below does both.
+        // Orleans would ask for a certificate, and judge it, in its own way, which is not told what may be fetched for it; what is set
+        // below does both.
         options.RemoteCertificateMode = options.ClientCertificateMode = RemoteCertificateMode.NoCertificate;
-        options.OnAuthenticateAsServer = (connection, tls) => Set((SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions, connection.RemoteEndPoint);
-        options.OnAuthenticateAsClient = (connection, tls) => Set((SslClientAuthenticationOptions)tls.SslClientAuthenticationOptions, connection.RemoteEndPoint);
+        options.OnAuthenticateAsServer = (connection, tls) => Set(
+            (SslServerAuthenticationOptions)tls.SslServerAuthenticationOptions, connection.RemoteEndPoint);
+        options.OnAuthenticateAsClient = (connection, tls) => Set(
+            (SslClientAuthenticationOptions)tls.SslClientAuthenticationOptions, connection.RemoteEndPoint);
     }
 
     private SslServerAuthenticationOptions Set(SslServerAuthenticationOptions server, EndPoint? peer)
     {
         Material material = Fresh();
-        (server.ServerCertificateSelectionCallback, server.ServerCertificate, server.ServerCertificateContext) = (null, null, material.Context);
+        (server.ServerCertificateSelectionCallback, server.ServerCertificate, server.ServerCertificateContext) = (null, null,
+            material.Context);
         server.ClientCertificateRequired = true;
         server.CertificateChainPolicy = material.Policy([]);
         server.RemoteCertificateValidationCallback = (_, shown, chain, _) => IsMember(shown, chain, peer);
@@ -68,7 +79,8 @@ public sealed partial class ClusterCertificates
     {
         Material material = Fresh();
         client.TargetHost = ClusterNames.ServiceId;
-        (client.LocalCertificateSelectionCallback, client.ClientCertificates, client.ClientCertificateContext) = (null, null, material.Context);
+        (client.LocalCertificateSelectionCallback, client.ClientCertificates, client.ClientCertificateContext) = (null, null,
+            material.Context);
         client.CertificateChainPolicy = material.Policy([]);
         client.RemoteCertificateValidationCallback = (_, shown, chain, _) => IsMember(shown, chain, peer);
         return client;
@@ -84,7 +96,9 @@ public sealed partial class ClusterCertificates
         return reason is null;
     }
 
-    /// <summary>As the folder is now; as it was, if it cannot be read now, or what is there now would be refused and what was there would not.</summary>
+    /// <summary>
+    /// As the folder is now; as it was, if it cannot be read now, or what is there now would be refused and what was there would not.
+    /// </summary>
     private Material Fresh()
     {
         lock (_reading)
@@ -115,11 +129,14 @@ public sealed partial class ClusterCertificates
     [LoggerMessage(Level = LogLevel.Warning, Message = "The certificates are still those that were read before: {Mistake}")]
     private static partial void LogNotRenewed(ILogger log, string mistake);
 
-    private sealed record Material(X509Certificate2 Leaf, X509Certificate2Collection Between, X509Certificate2Collection Authority, SslStreamCertificateContext Context)
+    private sealed record Material(
+        X509Certificate2 Leaf, X509Certificate2Collection Between, X509Certificate2Collection Authority,
+        SslStreamCertificateContext Context)
     {
         public static Material Read(string folder)
         {
-            string certificate = Path.Combine(folder, "tls.crt"), key = Path.Combine(folder, "tls.key"), authority = Path.Combine(folder, "ca.crt");
+            string certificate = Path.Combine(folder, "tls.crt"), key = Path.Combine(folder, "tls.key"),
+                authority = Path.Combine(folder, "ca.crt");
             string reading = certificate;
             try
             {
@@ -128,11 +145,15 @@ public sealed partial class ClusterCertificates
                 var leaf = X509Certificate2.CreateFromPemFile(certificate, reading = key);
                 trusted.ImportFromPemFile(reading = authority);
                 between.RemoveAt(0);
-                return trusted.Count > 0 ? new(leaf, between, trusted, SslStreamCertificateContext.Create(leaf, between, offline: true)) : throw new CryptographicException("it holds no certificate");
+                return trusted.Count > 0 ? new(leaf, between, trusted, SslStreamCertificateContext.Create(leaf, between, offline: true))
+                    : throw new CryptographicException("it holds no certificate");
             }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+            catch (Exception fault)
+                when (fault is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
             {
-                throw new UserErrorException($"{reading} cannot be used ({fault.Message.TrimEnd('.')}); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.", fault);
+                throw new UserErrorException(
+                    $"{reading} cannot be used ({fault.Message.TrimEnd('.')}); tls.crt, tls.key and ca.crt are to be there as PEM, the " +
+                    $"key that of the certificate.", fault);
             }
         }
 

@@ -13,12 +13,15 @@ public static class ModelFiles
         try
         {
             return new(
-                path, header.Metadata["run"], Whole("step"), header.Metadata["state_hash"], (int)Whole("channels"), (int)Whole("size"), (int)Whole("classes"), header.Spec,
-                header.Metadata.TryGetValue("test_bits_per_dim", out string? score) ? double.Parse(score, CultureInfo.InvariantCulture) : null);
+                path, header.Metadata["run"], Whole("step"), header.Metadata["state_hash"], (int)Whole("channels"), (int)Whole("size"),
+                (int)Whole("classes"), header.Spec,
+                header.Metadata.TryGetValue("test_bits_per_dim", out string? score) ? double.Parse(score, CultureInfo.InvariantCulture)
+                    : null);
         }
         catch (Exception fault) when (fault is KeyNotFoundException or FormatException or OverflowException)
         {
-            throw new UserErrorException($"{path} does not say what its model looks like ({fault.Message.TrimEnd('.')}); name another checkpoint.", fault);
+            throw new UserErrorException(
+                $"{path} does not say what its model looks like ({fault.Message.TrimEnd('.')}); name another checkpoint.", fault);
         }
 
         long Whole(string key) => long.Parse(header.Metadata[key], NumberStyles.None, CultureInfo.InvariantCulture);

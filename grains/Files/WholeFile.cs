@@ -3,7 +3,10 @@ namespace PixelCnnCluster.Files;
 /// <summary>Files that are there whole or not at all.</summary>
 public static class WholeFile
 {
-    /// <summary>Where this process writes what is to become <paramref name="path"/>: other machines and processes may be at the same, such as a checkpoint for a coordinator that was replaced.</summary>
+    /// <summary>
+    /// Where this process writes what is to become <paramref name="path"/>: other machines and processes may be at the same, such as a
+    /// checkpoint for a coordinator that was replaced.
+    /// </summary>
     public static string PartOf(string path) => $"{path}.{Environment.MachineName}.{Environment.ProcessId}.part";
 
     /// <summary>Writes beside the path and renames.</summary>

@@ -10,7 +10,9 @@ internal static class OperationCount
         .Where(slot => slot.Name.EndsWith(".v", StringComparison.Ordinal))
         .Sum(slot => 2 * slot.Length * Positions(slot.Name.Split('.'), shape.Size));
 
-    /// <summary>Positions at which a layer's weights are applied: those of its stage's output, or for a transposed convolution of its input.</summary>
+    /// <summary>
+    /// Positions at which a layer's weights are applied: those of its stage's output, or for a transposed convolution of its input.
+    /// </summary>
     private static long Positions(string[] name, int size)
     {
         int side = name[0] switch

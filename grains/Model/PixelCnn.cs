@@ -78,7 +78,9 @@ public sealed class PixelCnn
     /// <summary>Multiply-adds count as two; convolutions and 1x1 layers of one image's forward pass.</summary>
     public long ForwardOperations => OperationCount.OfForward(Layout, Shape);
 
-    /// <summary>Directions v from N(0, 0.05) and class weights likewise (Salimans and Kingma 2016); the rest is set by an initialising pass.</summary>
+    /// <summary>
+    /// Directions v from N(0, 0.05) and class weights likewise (Salimans and Kingma 2016); the rest is set by an initialising pass.
+    /// </summary>
     public void SampleParameters(Parameters parameters, ulong seed)
     {
         using var scope = NewDisposeScope();
@@ -87,7 +89,9 @@ public sealed class PixelCnn
         foreach (Slot slot in Layout.Slots)
         {
             Tensor draw = randn(slot.Shape, generator: generator).Times(0.05);
-            parameters[slot].copy_(slot.Name.EndsWith(".v", StringComparison.Ordinal) || slot.Name.EndsWith(".w", StringComparison.Ordinal) ? draw : zeros_like(draw));
+            parameters[slot].copy_(
+                slot.Name.EndsWith(".v", StringComparison.Ordinal) || slot.Name.EndsWith(".w", StringComparison.Ordinal) ? draw
+                    : zeros_like(draw));
         }
     }
 
@@ -101,7 +105,9 @@ public sealed class PixelCnn
         return EnergyHead?.Forward(context, features) ?? Output!.Forward(context, features).permute(0, 3, 1, 2);
     }
 
-    /// <summary>What the last layer sees, [N, H, W, filters], float32: a colour's mean and spread need more digits than bfloat16 has.</summary>
+    /// <summary>
+    /// What the last layer sees, [N, H, W, filters], float32: a colour's mean and spread need more digits than bfloat16 has.
+    /// </summary>
     internal Tensor Features(ForwardContext context, Tensor images)
     {
         ProductRounding.Set(context.Precision, images.device);

@@ -4,7 +4,8 @@ using System.Text;
 using Microsoft.Build.Utilities;
 
 /// <summary>
-/// Build task: marks one needed symbol version of a 64-bit little-endian ELF library as weak, so that the loader accepts a system that lacks it.
+/// Build task: marks one needed symbol version of a 64-bit little-endian ELF library as weak, so that the loader accepts a system that
+/// lacks it.
 /// </summary>
 public sealed class WeakenSymbolVersion : Task
 {

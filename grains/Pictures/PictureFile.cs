@@ -28,12 +28,14 @@ public static class PictureFile
     /// <exception cref="UserErrorException">As for <see cref="Read"/>, and where all pixels or none would be kept.</exception>
     public static bool[] ReadMask(string path, int size)
     {
-        byte[] grey = Grey(ReadColour(path, size)) ?? throw new UserErrorException($"{path} is a colour image and a mask is black and white; give a grey one.");
+        byte[] grey = Grey(ReadColour(path, size))
+            ?? throw new UserErrorException($"{path} is a colour image and a mask is black and white; give a grey one.");
         bool[] kept = [.. grey.Select(value => value >= White)];
         if (!kept.Contains(true))
             throw new UserErrorException($"{path} keeps nothing, for none of its pixels is white; paint white what is to be kept.");
         if (!kept.Contains(false))
-            throw new UserErrorException($"{path} keeps everything, for all of its pixels are white; paint black what is to be drawn anew.");
+            throw new UserErrorException(
+                $"{path} keeps everything, for all of its pixels are white; paint black what is to be drawn anew.");
         return kept;
     }
 
@@ -43,7 +45,8 @@ public static class PictureFile
     /// <exception cref="UnauthorizedAccessException">As above.</exception>
     public static void Write(string path, ReadOnlySpan<byte> image, int channels, int size)
     {
-        using var bitmap = new SKBitmap(new SKImageInfo(size, size, channels == 1 ? SKColorType.Gray8 : SKColorType.Rgba8888, SKAlphaType.Opaque));
+        using var bitmap = new SKBitmap(
+            new SKImageInfo(size, size, channels == 1 ? SKColorType.Gray8 : SKColorType.Rgba8888, SKAlphaType.Opaque));
         Span<byte> canvas = bitmap.GetPixelSpan();
         if (channels == 1)
         {
@@ -69,7 +72,8 @@ public static class PictureFile
         using MemoryStream file = Open(path);
         using var picture = new Picture(path, file);
         if (picture.Width != size || picture.Height != size)
-            throw new UserErrorException($"{path} is {picture.Width}x{picture.Height} pixels and the model's images are {size}x{size}; give one of that size.");
+            throw new UserErrorException(
+                $"{path} is {picture.Width}x{picture.Height} pixels and the model's images are {size}x{size}; give one of that size.");
         using SKBitmap bitmap = picture.Decode();
         ReadOnlySpan<byte> rgba = bitmap.GetPixelSpan();
         int plane = size * size;

@@ -18,7 +18,8 @@ public sealed class AllowedFolders(IReadOnlyList<string> roots)
     public void Check(string path, string what)
     {
         if (roots.Count > 0 && !roots.Any(root => IsBelow(Resolve(path), Resolve(root))))
-            throw new UserErrorException($"{what} {path} is outside of the folders that the silos may use; name a place below {string.Join(" or ", roots)}.");
+            throw new UserErrorException(
+                $"{what} {path} is outside of the folders that the silos may use; name a place below {string.Join(" or ", roots)}.");
     }
 
     /// <summary>All paths of a run.</summary>
@@ -32,11 +33,12 @@ public sealed class AllowedFolders(IReadOnlyList<string> roots)
             Check(given, "--load-params");
     }
 
-    private static bool IsBelow(string path, string root) => path == root || path.StartsWith(root.TrimEnd('/') + '/', StringComparison.Ordinal);
+    private static bool IsBelow(string path, string root) =>
+        path == root || path.StartsWith(root.TrimEnd('/') + '/', StringComparison.Ordinal);
 
     /// <summary>
-    /// Where .NET's calls lead: they take the dots out of a path as it is written, and give the rest to the kernel, which walks it from left to right, each link in its
-    /// place, with the dots that links have. What does not exist is taken as written.
+    /// Where .NET's calls lead: they take the dots out of a path as it is written, and give the rest to the kernel, which walks it from
+    /// left to right, each link in its place, with the dots that links have. What does not exist is taken as written.
     /// </summary>
     private static string Resolve(string path)
     {

@@ -6,8 +6,8 @@ using PixelCnnCluster.Training.Devices;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// Tells how a device rounds: two steps of a tiny run that is always the same end in a state that depends on the processor or card, on libtorch and
-/// on this program's kernels alone. Gradients are summed and shared, so a run's own state tells nobody who computed what.
+/// Tells how a device rounds: two steps of a tiny run that is always the same end in a state that depends on the processor or card, on
+/// libtorch and on this program's kernels alone. Gradients are summed and shared, so a run's own state tells nobody who computed what.
 /// </summary>
 internal static class ArithmeticProbe
 {

@@ -18,7 +18,8 @@ public sealed class DataOrder(int images, int batchSize, int shards, ulong seed,
     public long WholeEpochsAfter(long steps) => UsedAfter(steps) / images;
 
     /// <summary>Steps that complete <paramref name="epochs"/> epochs.</summary>
-    public long StepsFor(int epochs) => firstStep + ((Math.Max(0, ((long)epochs * images) - firstImage) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards));
+    public long StepsFor(int epochs) =>
+        firstStep + ((Math.Max(0, ((long)epochs * images) - firstImage) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards));
 
     /// <summary>Images used when <paramref name="steps"/> steps are done, in epochs.</summary>
     public double EpochsAfter(long steps) => (double)UsedAfter(steps) / images;

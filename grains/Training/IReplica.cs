@@ -30,7 +30,8 @@ public interface IReplica : IDisposable
     long Images { get; }
 
     /// <summary>Makes the run's state from the newest whole checkpoint, or afresh.</summary>
-    /// <param name="newerThan">Steps of the state that is here and stays unless a whole checkpoint has more; null when there is none.</param>
+    /// <param name="newerThan">Steps of the state that is here and stays unless a whole checkpoint has more; null when there is
+    /// none.</param>
     /// <param name="mustLoad">The run has written checkpoints, so it does not begin afresh.</param>
     /// <returns>Checkpoints that were damaged, with the reason.</returns>
     /// <exception cref="UserErrorException">A checkpoint that was asked for cannot be used.</exception>
@@ -44,7 +45,8 @@ public interface IReplica : IDisposable
 
     /// <summary>Applies the whole gradient of the step in progress, which ends the step.</summary>
     /// <param name="gradient">See <see cref="GradientBuckets"/>.</param>
-    /// <param name="measured">Told the gradient's Euclidean norm before the state changes; it is not finite if any part of the gradient is not.</param>
+    /// <param name="measured">Told the gradient's Euclidean norm before the state changes; it is not finite if any part of the gradient is
+    /// not.</param>
     void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured);
 
     /// <summary>Hash of the whole state.</summary>

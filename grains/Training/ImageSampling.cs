@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// Images of a series while a device draws them, its threads sharing them out. Image number i is a function of the parameters, the seed, i and
-/// what the order says, not of the range it is drawn in. Its methods are called on the device.
+/// Images of a series while a device draws them, its threads sharing them out. Image number i is a function of the parameters, the seed, i
+/// and what the order says, not of the range it is drawn in. Its methods are called on the device.
 /// </summary>
 public sealed class ImageSampling : IDisposable
 {
@@ -40,7 +40,9 @@ public sealed class ImageSampling : IDisposable
         });
 
         (Tensor, Tensor)? Cut(ShardRange share) => given is not var (pixels, mask) ? null
-            : (tensor(pixels[(share.First * ImageBytes)..(share.End * ImageBytes)], [share.Count, _shape.Channels, _shape.Size, _shape.Size], ScalarType.Byte),
+            : (tensor(
+                pixels[(share.First * ImageBytes)..(share.End * ImageBytes)], [share.Count, _shape.Channels, _shape.Size, _shape.Size],
+                ScalarType.Byte),
                 tensor(mask, [1, 1, _shape.Size, _shape.Size]));
     }
 
@@ -64,7 +66,8 @@ public sealed class ImageSampling : IDisposable
     public byte[] SampleAll()
     {
         byte[] pixels = new byte[_count * ImageBytes];
-        _threads.ForEach(_parts.Length, (_, part) => _parts[part].Sampler.SampleAll().CopyTo(pixels.AsSpan(_parts[part].First * ImageBytes)));
+        _threads.ForEach(
+            _parts.Length, (_, part) => _parts[part].Sampler.SampleAll().CopyTo(pixels.AsSpan(_parts[part].First * ImageBytes)));
         return pixels;
     }
 

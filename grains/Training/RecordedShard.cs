@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// A shard's loss and gradient on a GPU as one launch: a network has so many short operations that with small shards the card would wait for the processor. Every shard
-/// has as many images, so one recording does for all.
+/// A shard's loss and gradient on a GPU as one launch: a network has so many short operations that with small shards the card would wait
+/// for the processor. Every shard has as many images, so one recording does for all.
 /// </summary>
 internal sealed class RecordedShard : IDisposable
 {
@@ -40,14 +40,18 @@ internal sealed class RecordedShard : IDisposable
         _loss = made!;
     }
 
-    /// <summary>Whether a run's shards can be recorded: other randomness than the masks' keys would be that of the recording for good. libtorch records on a process' first card.</summary>
+    /// <summary>
+    /// Whether a run's shards can be recorded: other randomness than the masks' keys would be that of the recording for good. libtorch
+    /// records on a process' first card.
+    /// </summary>
     public static bool Takes(RunSpec spec, Device device) =>
         device.type == DeviceType.CUDA && device.index == 0 && spec.Objective != Objective.EnergyDistance
         && (spec.Nonlinearity == Nonlinearity.ConcatElu || spec.Dropout == 0);
 
     /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>
     /// <param name="compute">The loss of images, labels and the keys of dropout masks; it leaves the gradient where it always does.</param>
-    /// <returns>Null where the card has not twice the room: a recording has memory of its own, as much as the work takes, for as long as it is there, and scores and drawings want some.</returns>
+    /// <returns>Null where the card has not twice the room: a recording has memory of its own, as much as the work takes, for as long as it
+    /// is there, and scores and drawings want some.</returns>
     public static RecordedShard? TryRecord(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
     {
         TorchDevice.GiveBackMemory(images.device);

@@ -30,7 +30,9 @@ public sealed class Replica : IReplica
     private readonly ShardGradients _gradients;
     private readonly bool _isOnGpu;
 
-    /// <summary>Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.</summary>
+    /// <summary>
+    /// Vectors [Length] for checkpoints, kept because pinning takes long; null on the CPU, where each checkpoint makes its own.
+    /// </summary>
     private readonly VectorPool? _snapshots;
 
     /// <summary>The step's gradient [Length]; null on the CPU, where it is applied from where it lies.</summary>
@@ -75,7 +77,8 @@ public sealed class Replica : IReplica
         if (newerThan is null)
             Initialise();
         List<string> refused = [];
-        foreach (string path in CheckpointHeader.NewestFirst(_spec.SaveDir).TakeWhile(path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
+        foreach (string path in CheckpointHeader.NewestFirst(_spec.SaveDir).TakeWhile(
+            path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
         {
             try
             {
@@ -107,7 +110,13 @@ public sealed class Replica : IReplica
         Network.SampleParameters(_gradients.Of(thread: 0), Seeds.Derive(_spec.Seed, SeedUse.Parameters) >> 1);
         int[] first = new DataOrder(_data.Train.Count, Math.Min(_spec.InitBatchSize, _data.Train.Count), 1, _spec.Seed).ImagesOf(0, 0);
         (Tensor images, Tensor? labels) = Batch(_data.Train, first);
-        Network.Forward(new ForwardContext(_gradients.Of(thread: 0)) { Labels = labels, Initialising = true, Seed = Seeds.Derive(_spec.Seed, SeedUse.Initialisation) }, images);
+        Network.Forward(
+            new ForwardContext(_gradients.Of(thread: 0))
+            {
+                Labels = labels,
+                Initialising = true,
+                Seed = Seeds.Derive(_spec.Seed, SeedUse.Initialisation)
+            }, images);
         State.Average.copy_(State.Values);
         State.FirstMoment.zero_();
         State.SecondMoment.zero_();
@@ -186,8 +195,13 @@ public sealed class Replica : IReplica
         {
             using var none = no_grad();
             int first = (firstBatch + i) * _spec.BatchSize;
-            (Tensor images, Tensor? labels) = Batch(_data.Test, [.. Enumerable.Range(first, Math.Min(_spec.BatchSize, _data.Test.Count - first))]);
-            var context = new ForwardContext(State.AverageParameters) { Labels = labels, Seed = Seeds.Derive(_spec.Seed, SeedUse.Evaluation, (ulong)first) };
+            (Tensor images, Tensor? labels) = Batch(
+                _data.Test, [.. Enumerable.Range(first, Math.Min(_spec.BatchSize, _data.Test.Count - first))]);
+            var context = new ForwardContext(State.AverageParameters)
+            {
+                Labels = labels,
+                Seed = Seeds.Derive(_spec.Seed, SeedUse.Evaluation, (ulong)first)
+            };
             losses[i] = Losses.Sum(objective, Network.Forward(context, images), images, _spec.FocalGamma).Value<float>();
         });
         return losses;
@@ -196,7 +210,8 @@ public sealed class Replica : IReplica
     /// <remarks>Classes take turns.</remarks>
     public byte[] Sample(int first, int end)
     {
-        using var sampling = new ImageSampling(Network, State.AverageParameters, _threads, first, end, _spec.Seed, i => i % Network.Shape.Classes);
+        using var sampling = new ImageSampling(
+            Network, State.AverageParameters, _threads, first, end, _spec.Seed, i => i % Network.Shape.Classes);
         return sampling.SampleAll();
     }
 
@@ -254,7 +269,8 @@ public sealed class Replica : IReplica
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)
     {
         Tensor images = set.ToTensor(positions, _threads.Device);
-        Tensor? labels = Network.Shape.Classes == 0 ? null : tensor(positions.Select(p => (long)set.Label(p)).ToArray()).MovedTo(_threads.Device);
+        Tensor? labels = Network.Shape.Classes == 0 ? null
+            : tensor(positions.Select(p => (long)set.Label(p)).ToArray()).MovedTo(_threads.Device);
         return (images, labels);
     }
 }

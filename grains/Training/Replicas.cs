@@ -34,7 +34,8 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
         folders.Check(spec);
         ImageData data = dataSets.Get(spec.DataSet, spec.DataDir, spec.ImageSize);
         return spec.ClassConditional && data.Train.Classes == 0
-            ? throw new UserErrorException("--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.")
+            ? throw new UserErrorException(
+                "--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.")
             : data;
     }
 }

@@ -20,7 +20,8 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
         new(network.Layout, values, zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     /// <summary>A shard's loss. Its gradient takes the place of the thread's one before.</summary>
-    /// <param name="wayDownDone">See <see cref="ForwardContext.DownPassDone"/>. On GPUs both passes may be one launch: then it is called when they are recorded, and what it gives the card to do is repeated.</param>
+    /// <param name="wayDownDone">See <see cref="ForwardContext.DownPassDone"/>. On GPUs both passes may be one launch: then it is called
+    /// when they are recorded, and what it gives the card to do is repeated.</param>
     public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action wayDownDone)
     {
         Parameters own = Of(thread);
@@ -36,7 +37,15 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
         return Loss(images, PassOf(labels, keys: null));
 
         ForwardContext PassOf(Tensor? labels, Tensor? keys) =>
-            new(own) { Labels = labels, Dropout = true, Precision = spec.Precision, Seed = seed, MaskKeys = keys, DownPassDone = wayDownDone };
+            new(own)
+            {
+                Labels = labels,
+                Dropout = true,
+                Precision = spec.Precision,
+                Seed = seed,
+                MaskKeys = keys,
+                DownPassDone = wayDownDone
+            };
     }
 
     public void Dispose()

@@ -68,14 +68,17 @@ public sealed class TrainedModel : IDisposable
             int from = batch * Batch;
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
             Tensor pixels = images.ToTensor(positions, _threads.Device);
-            Tensor? labels = Card.Classes == 0 ? null : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(_threads.Device);
-            Tensor nats = MixtureLikelihood.LogProbability(_network.Forward(new ForwardContext(_parameters) { Labels = labels }, pixels), pixels);
+            Tensor? labels = Card.Classes == 0 ? null
+                : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(_threads.Device);
+            Tensor nats = MixtureLikelihood.LogProbability(
+                _network.Forward(new ForwardContext(_parameters) { Labels = labels }, pixels), pixels);
             Tensor each = nats.Over(-Math.Log(2)).contiguous();
             HostBytes.Read(each.sum([1, 2], type: ScalarType.Float64), sums => sums.CopyTo(MemoryMarshal.AsBytes(bits.AsSpan(from))));
             if (pixelBits is not null)
                 HostBytes.Read(each, map => map.CopyTo(MemoryMarshal.AsBytes(pixelBits.AsSpan(from * plane))));
         });
-        return (bits, pixelBits is null ? null : new(pixelBits, [.. Enumerable.Range(first, bits.Length).SelectMany(i => images.Image(i).ToArray())]));
+        return (bits, pixelBits is null ? null
+            : new(pixelBits, [.. Enumerable.Range(first, bits.Length).SelectMany(i => images.Image(i).ToArray())]));
     }
 
     public void Dispose()

@@ -36,11 +36,13 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
         if ((images.Channels, images.Size) != (model.Channels, model.Size))
         {
             throw new UserErrorException(
-                $"The {half.DataSet} data set has images of {images.Size}x{images.Size} pixels with {images.Channels} channels, and {model.Path} models {model.Size}x{model.Size} with {model.Channels}; name another with --data-set.");
+                $"The {half.DataSet} data set has images of {images.Size}x{images.Size} pixels with {images.Channels} channels, and " +
+                $"{model.Path} models {model.Size}x{model.Size} with {model.Channels}; name another with --data-set.");
         }
 
         return model.Classes == 0 || model.Classes == images.Classes ? images : throw new UserErrorException(
-            $"The {half.DataSet} data set has labels of {images.Classes} classes, and {model.Path} is conditioned on {model.Classes}; name another with --data-set.");
+            $"The {half.DataSet} data set has labels of {images.Classes} classes, and {model.Path} is conditioned on " +
+            $"{model.Classes}; name another with --data-set.");
     }
 
     private static ImageSet ImagesIn(ScoreRequest request)

@@ -4,8 +4,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Silo.Settings;
 
 /// <summary>
-/// Settings of one silo, from the section Silo of the configuration: appsettings.json, environment (Silo__Name) or flags (--Silo:Name), the later before the earlier.
-/// README has the table of them, which a test compares with this.
+/// Settings of one silo, from the section Silo of the configuration: appsettings.json, environment (Silo__Name) or flags (--Silo:Name), the
+/// later before the earlier. README has the table of them, which a test compares with this.
 /// </summary>
 public sealed record SiloSettings
 {
@@ -35,13 +35,18 @@ public sealed record SiloSettings
     /// <summary>Port where workers bring each other gradients; 0 for any that is free.</summary>
     public int DataPort { get; init; }
 
-    /// <summary>Folder with tls.crt, tls.key and ca.crt: only who has a certificate of that authority is talked to, silo or console. Read again for new connections.</summary>
+    /// <summary>
+    /// Folder with tls.crt, tls.key and ca.crt: only who has a certificate of that authority is talked to, silo or console. Read again for
+    /// new connections.
+    /// </summary>
     public string? Tls { get; init; }
 
     /// <summary>Silos and consoles beyond this machine may connect without Tls.</summary>
     public bool AllowPlaintext { get; init; }
 
-    /// <summary>Folders, with a colon between them, that runs and models may read and write. None allows all that this user may, on loopback.</summary>
+    /// <summary>
+    /// Folders, with a colon between them, that runs and models may read and write. None allows all that this user may, on loopback.
+    /// </summary>
     public string Folders { get; init; } = "";
 
     /// <summary>IP address of the pages. Beyond loopback it needs HttpToken.</summary>
@@ -77,14 +82,16 @@ public sealed record SiloSettings
     /// <summary>What is wrong, all at once.</summary>
     public IEnumerable<string> Validate()
     {
-        foreach ((string name, int port, int least) in new[] { ("Port", Port, 1), ("GatewayPort", GatewayPort, 1), ("DataPort", DataPort, 0), ("HttpPort", HttpPort, 0) })
+        foreach ((string name, int port, int least) in new[] { ("Port", Port, 1), ("GatewayPort", GatewayPort, 1),
+            ("DataPort", DataPort, 0), ("HttpPort", HttpPort, 0) })
         {
             if (port < least || port > 65535)
                 yield return $"Silo:{name} is {port}; give a port from {least} to 65535.";
         }
 
         if (new[] { Port, GatewayPort, DataPort, HttpPort }.Where(port => port > 0).CountBy(port => port).Any(pair => pair.Value > 1))
-            yield return $"Silo:Port {Port}, Silo:GatewayPort {GatewayPort}, Silo:DataPort {DataPort} and Silo:HttpPort {HttpPort} are not different ports; change one.";
+            yield return $"Silo:Port {Port}, Silo:GatewayPort {GatewayPort}, Silo:DataPort {DataPort} and Silo:HttpPort " +
+                $"{HttpPort} are not different ports; change one.";
         foreach ((string name, string address) in new[] { ("Address", Address), ("HttpAddress", HttpAddress) })
         {
             if (!IPAddress.TryParse(address, out _))
@@ -106,13 +113,18 @@ public sealed record SiloSettings
         foreach (string root in Roots().Where(root => !Path.IsPathRooted(root)))
             yield return $"Silo:Folders has {root}; give full paths.";
         if (IsBeyondLoopback(Address) && Tls is null && !AllowPlaintext)
-            yield return $"Silo:Address is {Address}, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.";
+            yield return $"Silo:Address is {Address}, where others than this machine could connect; give certificates with Silo:Tls, or " +
+                $"say Silo:AllowPlaintext=true.";
         if (IsBeyondLoopback(Address) && Roots().Length == 0)
-            yield return $"Silo:Address is {Address}, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).";
+            yield return $"Silo:Address is {Address}, where others than this machine could name paths; say with Silo:Folders which " +
+                $"folders runs may use (/ for all).";
         if (!string.IsNullOrEmpty(HttpToken) && !CanGuard(HttpToken))
-            yield return $"Silo:HttpToken is short or holds what a header cannot; give {LeastToken} or more letters, digits and signs of ASCII, without spaces, with the environment's Silo__HttpToken.";
+            yield return $"Silo:HttpToken is short or holds what a header cannot; give {LeastToken} or more letters, digits and signs of " +
+                $"ASCII, without spaces, with the environment's Silo__HttpToken.";
         if (HttpPort > 0 && IsBeyondLoopback(HttpAddress) && string.IsNullOrEmpty(HttpToken))
-            yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.";
+            yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the "
+                +
+                $"environment's Silo__HttpToken.";
     }
 
     /// <summary>Long enough, and of the characters that headers and cookies carry as they are.</summary>

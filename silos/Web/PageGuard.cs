@@ -6,8 +6,8 @@ using PixelCnnCluster.Silo.Settings;
 namespace PixelCnnCluster.Silo.Web;
 
 /// <summary>
-/// Who may read the pages: on loopback whoever is on this machine, beyond it whoever shows the token, as a bearer or once as <c>?token=</c>, which a cookie then remembers.
-/// Health is open, so that a kubelet can ask; /metrics is by setting.
+/// Who may read the pages: on loopback whoever is on this machine, beyond it whoever shows the token, as a bearer or once as
+/// <c>?token=</c>, which a cookie then remembers. Health is open, so that a kubelet can ask; /metrics is by setting.
 /// </summary>
 internal static class PageGuard
 {
@@ -40,7 +40,9 @@ internal static class PageGuard
         {
             HttpRequest request = context.Request;
             if (request.Path.StartsWithSegments("/health") || (settings.OpenMetrics && request.Path.StartsWithSegments("/metrics"))
-                || Shows(request.Headers.Authorization.ToString() is { } header && header.StartsWith(Bearer, StringComparison.Ordinal) ? header[Bearer.Length..] : null)
+                || Shows(
+                    request.Headers.Authorization.ToString() is { } header && header.StartsWith(Bearer, StringComparison.Ordinal)
+                        ? header[Bearer.Length..] : null)
                 || Shows(request.Cookies[Cookie]))
             {
                 await next();
@@ -55,7 +57,8 @@ internal static class PageGuard
             {
                 context.Response.StatusCode = StatusCodes.Status401Unauthorized;
                 context.Response.Headers.WWWAuthenticate = "Bearer";
-                await context.Response.WriteAsync("This page needs the silo's token (Silo:HttpToken): as a bearer token, or once behind the address as ?token=...\n");
+                await context.Response.WriteAsync(
+                    "This page needs the silo's token (Silo:HttpToken): as a bearer token, or once behind the address as ?token=...\n");
             }
         });
 

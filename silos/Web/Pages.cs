@@ -8,7 +8,10 @@ using PixelCnnCluster.Silo.Settings;
 
 namespace PixelCnnCluster.Silo.Web;
 
-/// <summary>The silo's page (the files of wwwroot), the data that it reads, Orleans' dashboard, and what is for machines: /metrics and /health. All of it is to look at: nothing here changes anything.</summary>
+/// <summary>
+/// The silo's page (the files of wwwroot), the data that it reads, Orleans' dashboard, and what is for machines: /metrics and /health. All
+/// of it is to look at: nothing here changes anything.
+/// </summary>
 internal static class Pages
 {
     /// <summary>Path of Orleans' dashboard.</summary>
@@ -28,7 +31,8 @@ internal static class Pages
     public static void AddTo(WebApplicationBuilder builder, SiloSettings settings)
     {
         PageGuard.AddTo(builder, settings);
-        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters.Name, "Microsoft.Orleans", "System.Runtime").AddPrometheusExporter());
+        builder.Services.AddOpenTelemetry().WithMetrics(
+            metrics => metrics.AddMeter(Meters.Name, "Microsoft.Orleans", "System.Runtime").AddPrometheusExporter());
     }
 
     public static void Map(WebApplication app, SiloSettings settings)
@@ -86,7 +90,9 @@ internal static class Pages
         return Results.Bytes(PictureGrid.Png(drawn.Images()), "image/png");
     }
 
-    /// <summary>What went wrong, as a sentence: of a request that asks for what there is not, or of a cluster that does not answer now.</summary>
+    /// <summary>
+    /// What went wrong, as a sentence: of a request that asks for what there is not, or of a cluster that does not answer now.
+    /// </summary>
     private static async ValueTask<object?> TellFaultAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         if (context.HttpContext.Request.Query.TryGetValue("run", out StringValues run) && string.IsNullOrWhiteSpace(run))
@@ -114,7 +120,8 @@ internal static class Pages
     private static IResult Json<T>(T page) => Results.Json(page, ContractsJson.Options);
 
     /// <param name="Now">By the clock that the runs' times are from.</param>
-    private sealed record ClusterPage(string ClusterId, string Silo, DateTimeOffset Now, IReadOnlyList<RunOverview> Runs, IReadOnlyList<WorkerStatus> Workers);
+    private sealed record ClusterPage(
+        string ClusterId, string Silo, DateTimeOffset Now, IReadOnlyList<RunOverview> Runs, IReadOnlyList<WorkerStatus> Workers);
 
     /// <param name="Next">A text, for JavaScript's numbers are not that exact.</param>
     private sealed record EventsPage(IEnumerable<RunEvent> Events, string Next, bool Over);

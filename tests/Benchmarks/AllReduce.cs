@@ -6,8 +6,9 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
-/// The exchange of a gradient between processes, as silos do it, against plain sockets that send as many bytes between the same processes in the same run, both
-/// directions at once. Bus bandwidth is 2 (N - 1) / N times the gradient's bytes over the time: what each process has to send at least.
+/// The exchange of a gradient between processes, as silos do it, against plain sockets that send as many bytes between the same processes
+/// in the same run, both directions at once. Bus bandwidth is 2 (N - 1) / N times the gradient's bytes over the time: what each process has
+/// to send at least.
 /// </summary>
 internal static class AllReduce
 {
@@ -16,19 +17,26 @@ internal static class AllReduce
         Option<int> silos = new("--silos") { DefaultValueFactory = _ => 2, Description = "Processes." };
         Option<double> mfloats = new("--mfloats") { DefaultValueFactory = _ => 53.7, Description = "Millions of floats of the gradient." };
         Option<WireFormat> wire = new("--wire") { Description = "Float32, or Bf16 for half the bytes." };
-        Option<int?> rounds = new("--rounds") { Description = "Exchanges that are measured, after as many that are not; by default those of a billion floats, 10 to 4,000." };
-        var command = new Command("all-reduce", "The exchange of gradients between processes against plain sockets.") { silos, mfloats, wire, rounds };
+        Option<int?> rounds = new("--rounds")
+        {
+            Description = "Exchanges that are measured, after as many that are not; by default those " +
+            "of a billion floats, 10 to 4,000."
+        };
+        var command = new Command(
+            "all-reduce", "The exchange of gradients between processes against plain sockets.") { silos, mfloats, wire, rounds };
         command.SetAction(parsed =>
         {
             double millions = parsed.GetValue(mfloats);
-            Run(parsed.GetValue(silos), (int)(millions * 1e6), parsed.GetValue(wire), parsed.GetValue(rounds) ?? (int)Math.Clamp(1000 / millions, 10, 4000));
+            Run(parsed.GetValue(silos), (int)(millions * 1e6), parsed.GetValue(wire), parsed.GetValue(rounds)
+                ?? (int)Math.Clamp(1000 / millions, 10, 4000));
         });
         return command;
     }
 
     private static void Run(int silos, int floats, WireFormat wire, int rounds)
     {
-        using var children = new Children(silos, number => ["all-reduce-peer", $"--number={number}", $"--silos={silos}", $"--floats={floats}", $"--wire={wire}"]);
+        using var children = new Children(
+            silos, number => ["all-reduce-peer", $"--number={number}", $"--silos={silos}", $"--floats={floats}", $"--wire={wire}"]);
         string[] addresses = children.Ask("listen");
         children.Ask(string.Join(' ', addresses));
         List<double> exchanges = [], raw = [];

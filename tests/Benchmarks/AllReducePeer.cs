@@ -25,7 +25,9 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
         Option<WireFormat> wire = new("--wire");
         var command = new Command("all-reduce-peer", "A process of all-reduce.") { number, silos, floats, wire };
         command.Hidden = true;
-        command.SetAction(parsed => new AllReducePeer(parsed.GetValue(number), parsed.GetValue(silos), parsed.GetValue(floats), parsed.GetValue(wire)).RunAsync());
+        command.SetAction(
+            parsed => new AllReducePeer(
+                parsed.GetValue(number), parsed.GetValue(silos), parsed.GetValue(floats), parsed.GetValue(wire)).RunAsync());
         return command;
     }
 
@@ -38,9 +40,12 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
         Console.ReadLine();
         Console.WriteLine($"{listener.Address},{rawListener.LocalEndpoint}");
         string[][] peers = [.. Console.ReadLine()!.Split(' ').Select(addresses => addresses.Split(','))];
-        var network = new PeerNetwork(worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), tls: null);
+        var network = new PeerNetwork(
+            worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), tls: null);
         using var over = new CancellationTokenSource();
-        PeerLink.Start(_exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
+        PeerLink.Start(
+            _exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network,
+            sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
         _rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];
         _rawFrom = [.. Enumerable.Range(0, silos - 1).Select(_ => rawListener.AcceptSocket())];
         Console.WriteLine("connected");
@@ -70,11 +75,15 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
             throw new InvalidOperationException("The sum is wrong.");
     }
 
-    /// <summary>To each other process what the exchange sends it: its share of the sums, and the finished chunks that this one owns.</summary>
+    /// <summary>
+    /// To each other process what the exchange sends it: its share of the sums, and the finished chunks that this one owns.
+    /// </summary>
     private async Task RawAsync()
     {
         long bytes = 2L * floats / silos * (wire == WireFormat.Bf16 ? 2 : 4);
-        await Task.WhenAll([.. _rawTo.Select(socket => Task.Run(() => Send(socket, bytes))), .. _rawFrom.Select(socket => Task.Run(() => Receive(socket, bytes)))]);
+        await Task.WhenAll(
+            [.. _rawTo.Select(socket => Task.Run(() => Send(socket, bytes))),
+                .. _rawFrom.Select(socket => Task.Run(() => Receive(socket, bytes)))]);
     }
 
     private void Send(Socket socket, long bytes)

@@ -8,14 +8,20 @@ using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Benchmarks;
 
-/// <summary>How long a checkpoint keeps training from going on, against a step of the same replica; the writing goes on beside the steps.</summary>
+/// <summary>
+/// How long a checkpoint keeps training from going on, against a step of the same replica; the writing goes on beside the steps.
+/// </summary>
 internal static class CheckpointStall
 {
     public static Command Command()
     {
         var network = new NetworkOptions();
         Option<int> batch = new("--batch") { DefaultValueFactory = _ => 1, Description = "Images of a step." };
-        Option<int> rounds = new("--rounds") { DefaultValueFactory = _ => 3, Description = "Checkpoints that are measured, after one that is not." };
+        Option<int> rounds = new("--rounds")
+        {
+            DefaultValueFactory = _ => 3,
+            Description = "Checkpoints that are measured, after one that is not."
+        };
         var command = new Command("checkpoint", "A checkpoint's stall against a training step.") { batch, rounds };
         network.AddTo(command);
         command.SetAction(parsed => Run(
@@ -49,7 +55,8 @@ internal static class CheckpointStall
             {
                 double step = Timed(worker.Step);
                 Func<CheckpointResponse> write = () => throw new InvalidOperationException();
-                double stall = Timed(() => write = replica.Snapshot("run", testBitsPerDim: null)), written = Timed(() => bytes = write().Bytes);
+                double stall = Timed(() => write = replica.Snapshot("run", testBitsPerDim: null)),
+                    written = Timed(() => bytes = write().Bytes);
                 if (round < 0)
                     continue;
                 steps.Add(step);

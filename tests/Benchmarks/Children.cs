@@ -9,7 +9,9 @@ internal sealed class Children : IDisposable
 
     public Children(int count, Func<int, IEnumerable<string>> arguments) =>
         _processes = [.. Enumerable.Range(0, count).Select(number => Process.Start(
-            new ProcessStartInfo("dotnet", [typeof(Children).Assembly.Location, .. arguments(number)]) { RedirectStandardInput = true, RedirectStandardOutput = true })!)];
+            new ProcessStartInfo(
+                "dotnet", [typeof(Children).Assembly.Location, .. arguments(number)]) { RedirectStandardInput = true,
+                    RedirectStandardOutput = true })!)];
 
     /// <summary>Gives all the same order at once.</summary>
     /// <returns>Their answers.</returns>
@@ -18,7 +20,8 @@ internal sealed class Children : IDisposable
     {
         foreach (Process process in _processes)
             process.StandardInput.WriteLine(order);
-        return [.. _processes.Select(process => process.StandardOutput.ReadLine() ?? throw new IOException("A process of the benchmark has ended."))];
+        return [.. _processes.Select(
+            process => process.StandardOutput.ReadLine() ?? throw new IOException("A process of the benchmark has ended."))];
     }
 
     public void Dispose()

@@ -6,9 +6,10 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
-/// Whole training steps of real silo processes on the bundled digits, everything included that a run has. Runs with one worker, a run of one worker on each silo at once, and runs
-/// with all workers take turns on the same silos, with the same batch per worker. The runs side by side have nothing to do with each other: more than theirs the machine does not give.
-/// The slower of their steps, number for number, tell about what is left to workers that wait for each other at each step where the machine slows its cores in turn.
+/// Whole training steps of real silo processes on the bundled digits, everything included that a run has. Runs with one worker, a run of
+/// one worker on each silo at once, and runs with all workers take turns on the same silos, with the same batch per worker. The runs side
+/// by side have nothing to do with each other: more than theirs the machine does not give. The slower of their steps, number for number,
+/// tell about what is left to workers that wait for each other at each step where the machine slows its cores in turn.
 /// </summary>
 internal static class ClusterStep
 {
@@ -22,9 +23,15 @@ internal static class ClusterStep
         Option<int> threads = new("--threads") { DefaultValueFactory = _ => 1, Description = "Threads of each." };
         Option<int> batch = new("--batch") { DefaultValueFactory = _ => 8, Description = "Images per worker and step." };
         Option<int> steps = new("--steps") { DefaultValueFactory = _ => 40, Description = "Steps of each run." };
-        Option<int> turns = new("--turns") { DefaultValueFactory = _ => 3, Description = "Runs of each kind that are measured, after one that is not." };
+        Option<int> turns = new("--turns")
+        {
+            DefaultValueFactory = _ => 3,
+            Description = "Runs of each kind that are measured, after one that is not."
+        };
         Option<WireFormat> wire = new("--wire") { Description = "How gradients travel." };
-        var command = new Command("cluster-step", "Images/s of several silos against one.") { silos, threads, batch, steps, turns, wire, network.Filters, network.Resnets, network.Mixtures };
+        var command = new Command(
+            "cluster-step", "Images/s of several silos against one.") { silos, threads, batch, steps, turns, wire, network.Filters,
+                network.Resnets, network.Mixtures };
         command.SetAction((parsed, cancel) => RunAsync(
             new RunSpec
             {
@@ -54,13 +61,17 @@ internal static class ClusterStep
             for (int turn = 0; turn <= turns; turn++)
             {
                 double[][] single = await TrainAsync(cluster, lone, folder, [$"one-{turn}"]);
-                double[][] neighbours = await TrainAsync(cluster, lone, folder, [.. Enumerable.Range(0, silos).Select(silo => $"apart-{turn}-{silo}")]);
-                double[][] together = await TrainAsync(cluster, lone with { Workers = silos, Shards = silos * threads }, folder, [$"all-{turn}"]);
+                double[][] neighbours = await TrainAsync(
+                    cluster, lone, folder, [.. Enumerable.Range(0, silos).Select(silo => $"apart-{turn}-{silo}")]);
+                double[][] together = await TrainAsync(
+                    cluster, lone with { Workers = silos, Shards = silos * threads }, folder, [$"all-{turn}"]);
                 if (turn == 0)
                     continue;
                 one.Add(single[0].Median());
                 apart.Add(neighbours.Sum(run => run.Median()));
-                abreast.Add(Enumerable.Range(0, neighbours.Min(run => run.Length)).Select(step => silos * neighbours.Min(run => run[step])).Median());
+                abreast.Add(
+                    Enumerable.Range(0, neighbours.Min(run => run.Length)).Select(step => silos * neighbours.Min(run => run[step]))
+                        .Median());
                 all.Add(together[0].Median());
             }
         }

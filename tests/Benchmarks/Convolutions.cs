@@ -9,7 +9,10 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace PixelCnnCluster.Benchmarks;
 
-/// <summary>The convolutions of the network's blocks on one thread of the CPU, ours and the tensor library's in turn, against matrix products between them.</summary>
+/// <summary>
+/// The convolutions of the network's blocks on one thread of the CPU, ours and the tensor library's in turn, against matrix products
+/// between them.
+/// </summary>
 internal static class Convolutions
 {
     private const int Stages = 3, Turns = 20;
@@ -19,7 +22,8 @@ internal static class Convolutions
         Option<int> filters = new("--filters") { DefaultValueFactory = _ => 32, Description = "Filters of the network, a multiple of 16." };
         Option<int> size = new("--size") { DefaultValueFactory = _ => 28, Description = "Side of the images in pixels, a multiple of 4." };
         Option<int> batch = new("--batch") { DefaultValueFactory = _ => 8, Description = "Images of a thread." };
-        var command = new Command("convolutions", "A block's convolutions, ours and the tensor library's, against matrix products.") { filters, size, batch };
+        var command = new Command(
+            "convolutions", "A block's convolutions, ours and the tensor library's, against matrix products.") { filters, size, batch };
         command.Validators.Add(parsed =>
         {
             if (parsed.GetValue(filters) % MatrixProduct.Block != 0 || parsed.GetValue(size) % 4 != 0)

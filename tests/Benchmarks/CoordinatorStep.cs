@@ -11,8 +11,8 @@ using PixelCnnCluster.Training.History;
 namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
-/// What a step costs the coordinator: the training loop as it is, with workers that answer at once. They are grains of a silo in another process, so orders and reports
-/// are encoded and sent as ever. The network, the exchange and the store are left out.
+/// What a step costs the coordinator: the training loop as it is, with workers that answer at once. They are grains of a silo in another
+/// process, so orders and reports are encoded and sent as ever. The network, the exchange and the store are left out.
 /// </summary>
 internal static class CoordinatorStep
 {
@@ -53,7 +53,10 @@ internal static class CoordinatorStep
             if (step == steps)
                 busy = self.TotalProcessorTime - busy;
         };
-        var coordinator = new RunCoordinator("run", new Ledger(spec), history, new(name => grains.GetGrain<IWorkerGrain>(name, typeof(SimulatedWorkerGrain).FullName), name => name, () => { }), TimeProvider.System, NullLogger.Instance);
+        var coordinator = new RunCoordinator(
+            "run", new Ledger(spec), history,
+            new(name => grains.GetGrain<IWorkerGrain>(name, typeof(SimulatedWorkerGrain).FullName), name => name, () => { }),
+            TimeProvider.System, NullLogger.Instance);
         coordinator.AssignWorkers([.. Enumerable.Range(0, workers).Select(worker => $"worker-{worker}")], []);
         if (await coordinator.RunAsync() is not { Error: null } ended)
             throw new InvalidOperationException("The run did not end well: " + history.Last<RunEnded>()?.Error);

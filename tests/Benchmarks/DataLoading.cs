@@ -13,19 +13,25 @@ using SkiaSharp;
 namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
-/// Reading a data set as npz, tar or folder: how long, and how much memory beside the images' own bytes; and how long a step waits for its images then, against the step.
-/// The images are noise, which compresses worst.
+/// Reading a data set as npz, tar or folder: how long, and how much memory beside the images' own bytes; and how long a step waits for its
+/// images then, against the step. The images are noise, which compresses worst.
 /// </summary>
 internal static class DataLoading
 {
     public static Command Command()
     {
-        Option<int> images = new("--images") { DefaultValueFactory = _ => 50_000, Description = "Training images; a tenth as many for testing." };
+        Option<int> images = new("--images")
+        {
+            DefaultValueFactory = _ => 50_000,
+            Description = "Training images; a tenth as many for testing."
+        };
         Option<int> size = new("--size") { DefaultValueFactory = _ => 32, Description = "Side in pixels, 32 or 64." };
         var command = new Command("data", "Reading a data set from npz, tar and folder.") { images, size };
         command.SetAction(parsed =>
         {
-            foreach ((string format, DataSet set, Action<string, int, int> make) in new (string, DataSet, Action<string, int, int>)[] { ("npz", DataSet.ImageNet, MakeNpz), ("tar", DataSet.ImageNet, MakeTar), ("folder", DataSet.Folder, MakeFolder) })
+            foreach ((string format, DataSet set,
+                Action<string, int, int> make) in new (string, DataSet, Action<string, int, int>)[] { ("npz", DataSet.ImageNet, MakeNpz),
+                    ("tar", DataSet.ImageNet, MakeTar), ("folder", DataSet.Folder, MakeFolder) })
                 Measure(format, set, make, parsed.GetValue(images), parsed.GetValue(size));
         });
         return command;

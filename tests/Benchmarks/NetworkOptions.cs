@@ -5,16 +5,28 @@ using PixelCnnCluster.Model.Tensors;
 
 namespace PixelCnnCluster.Benchmarks;
 
-/// <summary>The network that a benchmark measures, and what on. The defaults are a small network for digits, or the paper's for CIFAR-10.</summary>
+/// <summary>
+/// The network that a benchmark measures, and what on. The defaults are a small network for digits, or the paper's for CIFAR-10.
+/// </summary>
 internal sealed class NetworkOptions(bool paper = false)
 {
     public Option<int> Channels { get; } = new("--channels") { DefaultValueFactory = _ => paper ? 3 : 1, Description = "1 or 3." };
 
     public Option<int> Size { get; } = new("--size") { DefaultValueFactory = _ => paper ? 32 : 28, Description = "Side in pixels." };
 
-    public Option<int> Filters { get; } = new("--filters") { DefaultValueFactory = _ => paper ? 160 : 32, Description = "Filters of every stage." };
+    public Option<int> Filters { get; } = new("--filters")
+    {
+        DefaultValueFactory = _ => paper ? 160
+        : 32,
+        Description = "Filters of every stage."
+    };
 
-    public Option<int> Resnets { get; } = new("--resnets") { DefaultValueFactory = _ => paper ? 5 : 1, Description = "Residual blocks per stage." };
+    public Option<int> Resnets { get; } = new("--resnets")
+    {
+        DefaultValueFactory = _ => paper ? 5
+        : 1,
+        Description = "Residual blocks per stage."
+    };
 
     public Option<int> Mixtures { get; } = new("--mixtures") { DefaultValueFactory = _ => 10, Description = "Logistic components." };
 
@@ -38,6 +50,7 @@ internal sealed class NetworkOptions(bool paper = false)
 
     /// <summary>Without dropout.</summary>
     public NetworkShape Shape(ParseResult parsed) => new(
-        parsed.GetValue(Channels), parsed.GetValue(Size), Classes: 0, parsed.GetValue(Resnets), parsed.GetValue(Filters), parsed.GetValue(Mixtures),
+        parsed.GetValue(Channels), parsed.GetValue(Size), Classes: 0, parsed.GetValue(Resnets), parsed.GetValue(Filters),
+        parsed.GetValue(Mixtures),
         Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
 }

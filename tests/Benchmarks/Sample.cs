@@ -23,14 +23,19 @@ internal static class Sample
         var network = new NetworkOptions();
         Option<int> images = new("--images") { DefaultValueFactory = _ => 16, Description = "Images drawn at once." };
         Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads that share out the images." };
-        Option<int> naivePixels = new("--naive-pixels") { DefaultValueFactory = _ => 8, Description = "Pixels that the naive sampler is measured on." };
+        Option<int> naivePixels = new("--naive-pixels")
+        {
+            DefaultValueFactory = _ => 8,
+            Description = "Pixels that the naive sampler is measured on."
+        };
         var command = new Command("sample", "Cached sampling against evaluating the whole network for every pixel.")
         {
             images, threads, naivePixels,
         };
         network.AddTo(command);
         command.SetAction(parsed => Run(
-            network.Shape(parsed), parsed.GetValue(network.Device)!, parsed.GetValue(images), parsed.GetValue(threads), parsed.GetValue(naivePixels)));
+            network.Shape(parsed), parsed.GetValue(network.Device)!, parsed.GetValue(images), parsed.GetValue(threads),
+            parsed.GetValue(naivePixels)));
         return command;
     }
 
@@ -71,7 +76,8 @@ internal static class Sample
     public static Tensor RandomImages(NetworkShape shape, int count)
     {
         using var generator = new Generator(1, CPU);
-        return ImageScaling.FromBytes(rand([count, shape.Channels, shape.Size, shape.Size], generator: generator).Times(255.99).to_type(ScalarType.Byte));
+        return ImageScaling.FromBytes(
+            rand([count, shape.Channels, shape.Size, shape.Size], generator: generator).Times(255.99).to_type(ScalarType.Byte));
     }
 
     /// <summary>Seconds for whole images.</summary>

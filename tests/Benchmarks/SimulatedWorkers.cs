@@ -37,13 +37,15 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
 
     public Task<PrepareResponse> PrepareAsync(PrepareRequest request) => Task.FromResult(new PrepareResponse(Name, null, null));
 
-    public Task<JoinResponse> JoinAsync(JoinRequest request) => Task.FromResult(new JoinResponse(Name, request.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
+    public Task<JoinResponse> JoinAsync(JoinRequest request) =>
+        Task.FromResult(new JoinResponse(Name, request.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
 
     public Task<StepResponse> StepAsync(StepRequest request) => Task.FromResult(new StepResponse(Name, request.Step, [1.0], 1.0, 0));
 
     public Task<StateResponse> ReadStateAsync(StateRequest request) => throw new NotSupportedException();
 
-    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => Task.FromResult(new EvaluateResponse(new double[request.EndBatch - request.FirstBatch]));
+    public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) =>
+        Task.FromResult(new EvaluateResponse(new double[request.EndBatch - request.FirstBatch]));
 
     public Task SnapshotAsync(CheckpointRequest request) => Task.CompletedTask;
 

@@ -25,10 +25,22 @@ internal static class TrainStep
     {
         var network = new NetworkOptions();
         Option<int> batch = new("--batch") { DefaultValueFactory = _ => 16, Description = "Images of a step." };
-        Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads of the worker; must divide the batch." };
-        Option<int> steps = new("--steps") { DefaultValueFactory = _ => 20, Description = "Steps that are measured, after 3 that are not." };
+        Option<int> threads = new("--threads")
+        {
+            DefaultValueFactory = _ => 2,
+            Description = "Threads of the worker; must divide the batch."
+        };
+        Option<int> steps = new("--steps")
+        {
+            DefaultValueFactory = _ => 20,
+            Description = "Steps that are measured, after 3 that are not."
+        };
         Option<double> dropout = new("--dropout") { DefaultValueFactory = _ => 0, Description = "Dropout rate." };
-        Option<Precision> precision = new("--precision") { DefaultValueFactory = _ => Precision.Tf32, Description = "What the network computes with, and the product." };
+        Option<Precision> precision = new("--precision")
+        {
+            DefaultValueFactory = _ => Precision.Tf32,
+            Description = "What the network computes with, and the product."
+        };
         var command = new Command("train-step", "A whole training step against the machine's matrix products.")
         {
             batch, threads, steps, dropout, precision,
@@ -45,7 +57,8 @@ internal static class TrainStep
                 Shards = parsed.GetValue(threads),
                 BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads),
             },
-            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(network.Device)!, parsed.GetValue(threads), parsed.GetValue(steps)));
+            parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(network.Device)!, parsed.GetValue(threads),
+            parsed.GetValue(steps)));
         return command;
     }
 
@@ -74,7 +87,8 @@ internal static class TrainStep
     /// <param name="steps">Steps that are measured, after 3 that are not.</param>
     /// <param name="productSide">Side of the product's matrices.</param>
     /// <param name="afterStep">Called with the number of each measured step.</param>
-    public static StepFigures Measure(RunSpec spec, int channels, int size, DeviceThreads threads, int steps, int productSide, Action<int>? afterStep = null)
+    public static StepFigures Measure(
+        RunSpec spec, int channels, int size, DeviceThreads threads, int steps, int productSide, Action<int>? afterStep = null)
     {
         ImageData images = RandomImages(spec.ImagesPerStep * 4, channels, size);
         List<double> seconds = [], products = [];
@@ -96,8 +110,11 @@ internal static class TrainStep
                 }
             }
 
-            double imagesPerSecond = spec.ImagesPerStep / seconds.Median(), rate = 2.0 * productSide * productSide * productSide / products.Median();
-            return new StepFigures(replica.Network.Layout.Count, seconds.Median(), imagesPerSecond, rate, 3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
+            double imagesPerSecond = spec.ImagesPerStep / seconds.Median(),
+                rate = 2.0 * productSide * productSide * productSide / products.Median();
+            return new StepFigures(
+                replica.Network.Layout.Count, seconds.Median(), imagesPerSecond, rate,
+                3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
         }).GetAwaiter().GetResult();
     }
 

@@ -38,7 +38,10 @@ public sealed class CertificateTests : IDisposable
     {
         ClusterCertificates member = Open(_authority, "member");
         // It trusts whom it meets, so that the refusal is the member's.
-        var intruder = ClusterCertificates.Open(_stranger.Write(Path.Combine(_folder, "intruder"), "intruder", trusted: _authority.Pem + "\n" + _stranger.Pem, issuersAddress: IssuersAddress));
+        var intruder = ClusterCertificates.Open(
+            _stranger.Write(
+                Path.Combine(_folder, "intruder"), "intruder", trusted: _authority.Pem + "\n"
+                    + _stranger.Pem, issuersAddress: IssuersAddress));
         await Assert.ThrowsAnyAsync<AuthenticationException>(() => connects ? MeetAsync(member, intruder) : MeetAsync(intruder, member));
         Assert.False(_shop.Pending(), "the certificate's issuer was asked for");
     }
@@ -51,7 +54,8 @@ public sealed class CertificateTests : IDisposable
         renewed.Log = log;
         string place = Path.Combine(_folder, "first");
         _authority.Write(place, "late", DateTimeOffset.UtcNow.AddHours(-1));
-        await UntilAsync(() => Task.FromResult(log.Line.Contains("still those that were read before", StringComparison.Ordinal)), "word of the renewal");
+        await UntilAsync(
+            () => Task.FromResult(log.Line.Contains("still those that were read before", StringComparison.Ordinal)), "word of the renewal");
         Assert.Contains("the certificate of CN=late is good from ", log.Line, StringComparison.Ordinal);
         Assert.Equal("CN=first", (await MeetAsync(renewed, other)).Server);
 
@@ -109,6 +113,8 @@ public sealed class CertificateTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Line = formatter(state, exception);
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+                Line = formatter(state, exception);
     }
 }

@@ -22,7 +22,8 @@ public sealed class OneSiloTests(TestCluster cluster, UndisturbedRun undisturbed
         Cluster.Fleet.Signal("worker-0", "TERM");
         await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(Deadline.Generous, "the end of the silo");
         await Cluster.Fleet.StartAsync("worker-0");
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation, "a generation of the new silo");
+        GenerationOpened next = await run.NextAsync<GenerationOpened>(
+            opened => opened.Generation > generation, "a generation of the new silo");
         Assert.True(next.Step >= step, $"the run went back to step {next.Step}; step {step} was committed");
         await run.StopAsync();
         await undisturbed.AssertSameEndAsync(run);
@@ -62,7 +63,8 @@ public sealed class OneSiloTests(TestCluster cluster, UndisturbedRun undisturbed
         Cluster.Fleet.Kill("worker-0");
         Cluster.Fleet.Kill("worker-1");
         await Cluster.Fleet.StartAsync(Two);
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => opened.Generation > generation, "a generation of the new processes");
+        GenerationOpened next = await run.NextAsync<GenerationOpened>(
+            opened => opened.Generation > generation, "a generation of the new processes");
         Assert.True(next.Step >= saved.Step, $"the run went back to step {next.Step} although step {saved.Step} was saved");
         await undisturbed.AssertSameEndAsync(run, mayRepeat: true);
     }
@@ -78,7 +80,8 @@ public sealed class OneSiloTests(TestCluster cluster, UndisturbedRun undisturbed
         foreach (string name in Two)
             await Cluster.Fleet.Silo(name).Exited.WithinAsync(Deadline.Generous, $"the end of {name}");
         await Cluster.Fleet.StartAsync("worker-2");
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Contains("worker-2"), "a generation of the new silo");
+        GenerationOpened next = await run.NextAsync<GenerationOpened>(
+            opened => opened.Workers.Contains("worker-2"), "a generation of the new silo");
         Assert.True(next.Step >= step, $"the run went back to step {next.Step}; step {step} was committed");
         await run.StopAsync();
         await undisturbed.AssertSameEndAsync(run);

@@ -51,7 +51,8 @@ public sealed class ReproducibilityTests(TestCluster cluster) : ClusterTests(clu
     [Fact]
     public async Task EveryKindOfNetworkTrainsOverWorkers()
     {
-        RunSpec all = Spec with { Workers = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true, MaxSteps = 2, Samples = 3 };
+        RunSpec all =
+            Spec with { Workers = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true, MaxSteps = 2, Samples = 3 };
         foreach (Objective objective in Enum.GetValues<Objective>())
         {
             IReadOnlyList<RunEvent> events = await Cluster.TrainAsync(all with { Objective = objective });

@@ -18,7 +18,8 @@ public sealed class SampleOnlyTests(TestCluster cluster, UndisturbedRun undistur
         Assert.InRange(now.Step, 10, int.MaxValue);
         SampleJob draw = new(now, Count: 12, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
         byte[] together = await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), draw).PixelsAsync();
-        Assert.Equal(["sampler/extra", "worker-0"], (await Cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
+        Assert.Equal(
+            ["sampler/extra", "worker-0"], (await Cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());
         await run.StepAsync(now.Step + 30);
         await run.StopAsync();
         await undisturbed.AssertSameEndAsync(run);

@@ -59,8 +59,11 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
 
         await AssertMistakeAsync("is complete", () => Cluster.Fleet.Grains.Cluster.ResumeAsync(run.Name));
         await AssertMistakeAsync("has ended already", () => Cluster.Fleet.Grains.Run(run.Name).StopAsync());
-        await AssertMistakeAsync("exists already", () => Cluster.Fleet.Grains.Cluster.SubmitAsync(run.Name, run.Spec with { SaveDir = run.Spec.SaveDir + "-other" }));
-        await AssertMistakeAsync("holds the checkpoints of another run", () => Cluster.Fleet.Grains.Cluster.SubmitAsync("another", run.Spec));
+        await AssertMistakeAsync(
+            "exists already",
+            () => Cluster.Fleet.Grains.Cluster.SubmitAsync(run.Name, run.Spec with { SaveDir = run.Spec.SaveDir + "-other" }));
+        await AssertMistakeAsync(
+            "holds the checkpoints of another run", () => Cluster.Fleet.Grains.Cluster.SubmitAsync("another", run.Spec));
     }
 
     [Fact]
@@ -71,7 +74,10 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
         await AssertMistakeAsync("There is no run named nobody", () => Cluster.Fleet.Grains.Cluster.ResumeAsync("nobody"));
 
         // A member can call any grain, not only the one that consoles call.
-        await AssertMistakeAsync("--nr-resnet is 0; give 1 or more.", () => Cluster.Fleet.Grains.Run("nobody").BeginAsync(Small with { Blocks = 0, SaveDir = Path.Combine(Cluster.Fleet.Folder, "nobody") }));
+        await AssertMistakeAsync(
+            "--nr-resnet is 0; give 1 or more.",
+            () => Cluster.Fleet.Grains.Run("nobody").BeginAsync(
+                Small with { Blocks = 0, SaveDir = Path.Combine(Cluster.Fleet.Folder, "nobody") }));
 
         FollowedRun run = await Cluster.SubmitAsync(Small with { MaxSteps = null });
         await run.StepAsync(1);

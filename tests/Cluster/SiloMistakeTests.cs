@@ -13,7 +13,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-mistakes-").FullName;
     private RedisServer _redis = null!;
 
-    public async ValueTask InitializeAsync() => _redis = await RedisServer.StartAsync(_folder, FreePorts.Find(1)[0], password: "open-sesame");
+    public async ValueTask InitializeAsync() =>
+        _redis = await RedisServer.StartAsync(_folder, FreePorts.Find(1)[0], password: "open-sesame");
 
     public async ValueTask DisposeAsync()
     {
@@ -25,32 +26,52 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     public async Task All_mistakes_are_told_together()
     {
         IReadOnlyList<string> told = await RefusedAsync(
-            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Device=gpu", "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={_folder}", "--Silo:Redis=127.0.0.1:1,password=open-sesame");
+            [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Device=gpu",
+            "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={_folder}",
+            "--Silo:Redis=127.0.0.1:1,password=open-sesame");
         string[] sentences =
         [
             "Silo:Port is 0; give a port from 1 to 65535.",
             "Silo:Device is gpu; give cpu, cuda or cuda:N.",
             "Silo:Threads is 0; give 1 or more.",
             "Silo:Folders has data; give full paths.",
-            "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's Silo__HttpToken.",
-            "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's Silo__RedisPassword.",
+            "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's " +
+            "Silo__HttpToken.",
+            "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's " +
+            "Silo__RedisPassword.",
             "Silo:Folders has /nowhere, which does not exist; mount or make it, or leave it out.",
-            $"Silo:Tls: {_folder}/tls.crt cannot be used (Could not find file '{_folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be there as PEM, the key that of the certificate.",
+            $"Silo:Tls: {_folder}/tls.crt cannot be used (Could not find file '{_folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be "
+                +
+            $"there as PEM, the key that of the certificate.",
             "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.",
         ];
         Assert.Equal(sentences, told);
     }
 
     [Theory]
-    [InlineData("--Silo:Address=10.0.0.1", "Silo:Address is 10.0.0.1, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.",
-        "Silo:Address is 10.0.0.1, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).")]
-    [InlineData("--Silo:Address=0.0.0.0", "Silo:Address is 0.0.0.0, where nobody can be reached; give the IP address that others reach this machine at.",
-        "Silo:Address is 0.0.0.0, where others than this machine could connect; give certificates with Silo:Tls, or say Silo:AllowPlaintext=true.",
-        "Silo:Address is 0.0.0.0, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ for all).")]
+    [InlineData(
+        "--Silo:Address=10.0.0.1",
+        "Silo:Address is 10.0.0.1, where others than this machine could connect; give certificates with Silo:Tls, or say " +
+        "Silo:AllowPlaintext=true.",
+        "Silo:Address is 10.0.0.1, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ " +
+        "for all).")]
+    [InlineData(
+        "--Silo:Address=0.0.0.0",
+        "Silo:Address is 0.0.0.0, where nobody can be reached; give the IP address that others reach this machine at.",
+        "Silo:Address is 0.0.0.0, where others than this machine could connect; give certificates with Silo:Tls, or say " +
+        "Silo:AllowPlaintext=true.",
+        "Silo:Address is 0.0.0.0, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ " +
+        "for all).")]
     [InlineData("--Silo:Address=somewhere", "Silo:Address is somewhere; give an IP address of this machine.")]
-    [InlineData("--Silo:GatewayPort=11111", "Silo:Port 11111, Silo:GatewayPort 11111, Silo:DataPort 0 and Silo:HttpPort 0 are not different ports; change one.")]
-    [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
-    [InlineData("--Silo:Port=many", "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
+    [InlineData(
+        "--Silo:GatewayPort=11111",
+        "Silo:Port 11111, Silo:GatewayPort 11111, Silo:DataPort 0 and Silo:HttpPort 0 are not different ports; change one.")]
+    [InlineData(
+        "--Silo:Redis=127.0.0.1:1,password=x",
+        "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
+    [InlineData(
+        "--Silo:Port=many",
+        "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
     public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));
 
     [Theory]
@@ -58,7 +79,9 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("correct horse battery staple")]
     [InlineData("correct-horse-bättery-staple")]
     public async Task A_token_that_is_easily_guessed_or_cannot_be_shown(string token) => Assert.Equal(
-        ["Silo:HttpToken is short or holds what a header cannot; give 16 or more letters, digits and signs of ASCII, without spaces, with the environment's Silo__HttpToken."],
+        ["Silo:HttpToken is short or holds what a header cannot; give 16 or more letters, digits and signs of ASCII, without spaces, with "
+            +
+            "the environment's Silo__HttpToken."],
         await RefusedAsync(new() { ["Silo__HttpToken"] = token }));
 
     [Fact]
@@ -72,12 +95,14 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     {
         int[] ports = FreePorts.Find(2);
         Assert.Equal(
-            ["Silo:Device is cuda:1, and no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with Torch:NativeLibraryPath, see that nvidia-smi shows the card, or take cpu."],
+            ["Silo:Device is cuda:1, and no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with " +
+                "Torch:NativeLibraryPath, see that nvidia-smi shows the card, or take cpu."],
             await RefusedAsync([], "--Silo:Device=cuda:1", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}"));
     }
 
     [Fact]
-    public async Task Settings_that_do_not_exist() => Assert.Contains("Tread", Assert.Single(await RefusedAsync([], "--Silo:Treads=2")), StringComparison.Ordinal);
+    public async Task Settings_that_do_not_exist() =>
+        Assert.Contains("Tread", Assert.Single(await RefusedAsync([], "--Silo:Treads=2")), StringComparison.Ordinal);
 
     [Fact]
     public async Task Certificates_that_cannot_be_used()
@@ -85,12 +110,18 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         using var authority = new Authority("cluster");
         using var other = new Authority("other");
         string late = authority.Write(Path.Combine(_folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1));
-        Assert.Matches($"^Silo:Tls: {late}/tls.crt cannot be used: the certificate of CN=late is good from .* to .*Z, and it is .*Z; renew it, or see that the clock is right.$", Assert.Single(await RefusedAsync([], $"--Silo:Tls={late}")));
+        Assert.Matches(
+            $"^Silo:Tls: {late}/tls.crt cannot be used: the certificate of CN=late is good from .* to .*Z, and it is .*Z; renew it, or " +
+            $"see that the clock is right.$", Assert.Single(await RefusedAsync([], $"--Silo:Tls={late}")));
         string foreign = authority.Write(Path.Combine(_folder, "foreign"), "foreign", trusted: other.Pem);
-        Assert.StartsWith($"Silo:Tls: {foreign}/tls.crt cannot be used: the certificate of CN=foreign is not of the cluster's authority", Assert.Single(await RefusedAsync([], $"--Silo:Tls={foreign}")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"Silo:Tls: {foreign}/tls.crt cannot be used: the certificate of CN=foreign is not of the cluster's authority",
+            Assert.Single(await RefusedAsync([], $"--Silo:Tls={foreign}")), StringComparison.Ordinal);
         string mixed = authority.Write(Path.Combine(_folder, "mixed"), "mixed");
         File.Copy(Path.Combine(foreign, "tls.key"), Path.Combine(mixed, "tls.key"), overwrite: true);
-        Assert.StartsWith($"Silo:Tls: {mixed}/tls.key cannot be used", Assert.Single(await RefusedAsync([], $"--Silo:Tls={mixed}")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"Silo:Tls: {mixed}/tls.key cannot be used", Assert.Single(await RefusedAsync([], $"--Silo:Tls={mixed}")),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -98,13 +129,17 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("guessed")]
     public async Task A_wrong_password_of_Redis(string? password)
     {
-        IReadOnlyList<string> told = await RefusedAsync(password is null ? [] : new() { ["Silo__RedisPassword"] = password }, $"--Silo:Redis={_redis.Address}");
-        Assert.Equal([$"Redis at {_redis.Address} refuses the password; give the right one with the environment's Silo__RedisPassword."], told);
+        IReadOnlyList<string> told = await RefusedAsync(
+            password is null ? [] : new() { ["Silo__RedisPassword"] = password }, $"--Silo:Redis={_redis.Address}");
+        Assert.Equal(
+            [$"Redis at {_redis.Address} refuses the password; give the right one with the environment's Silo__RedisPassword."], told);
     }
 
     [Fact]
     public async Task A_Redis_that_is_not_there() =>
-        Assert.StartsWith("No Redis can be used at 127.0.0.1:1 (", Assert.Single(await RefusedAsync([], "--Silo:Redis=127.0.0.1:1")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "No Redis can be used at 127.0.0.1:1 (", Assert.Single(await RefusedAsync([], "--Silo:Redis=127.0.0.1:1")),
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("Port")]
@@ -118,14 +153,20 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         Dictionary<string, int> ports = new() { ["Port"] = free[0], ["GatewayPort"] = free[1], ["HttpPort"] = free[2] };
         ports[setting] = ((IPEndPoint)taken.LocalEndpoint).Port;
         IReadOnlyList<string> told = await RefusedAsync(
-            new() { ["Silo__RedisPassword"] = "open-sesame" }, [$"--Silo:Redis={_redis.Address}", .. ports.Select(port => $"--Silo:{port.Key}={port.Value}")]);
-        Assert.Equal([$"Silo:{setting} {ports[setting]} cannot be listened on at 127.0.0.1 (Address already in use); see what has it, or give another port or address."], told);
+            new() { ["Silo__RedisPassword"] = "open-sesame" },
+            [$"--Silo:Redis={_redis.Address}", .. ports.Select(port => $"--Silo:{port.Key}={port.Value}")]);
+        Assert.Equal(
+            [$"Silo:{setting} {ports[setting]} cannot be listened on at 127.0.0.1 (Address already in use); see what has it, or give " +
+                $"another port or address."], told);
     }
 
     [Fact]
     public async Task A_clock_that_is_wrong_is_told_and_the_silo_serves()
     {
-        await using var fleet = new Fleet(_folder, _folder, _redis.Address, new ClusterAccess(RedisPassword: "open-sesame")) { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
+        await using var fleet = new Fleet(
+            _folder, _folder, _redis.Address,
+            new ClusterAccess(RedisPassword: "open-sesame"))
+        { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
         SiloProcess silo = fleet.Launch("late", "127.0.0.1", "faketime", "-f", "-90s");
         await silo.Ready.WithinAsync(Deadline.Generous, "the silo whose clock is late");
         string warning = await LineAsync(silo.LogPath, "clock");
@@ -133,12 +174,18 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     }
 
     private static Task<string> LineAsync(string path, string word) => Deadline.UntilAsync(
-        () => Task.FromResult(File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal))), $"a line with {word} in {path}");
+        () => Task.FromResult(File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal))),
+        $"a line with {word} in {path}");
 
     /// <summary>What the silo says before it exits with code 2.</summary>
     private static async Task<IReadOnlyList<string>> RefusedAsync(Dictionary<string, string> environment, params IEnumerable<string> flags)
     {
-        var start = new ProcessStartInfo("dotnet", [SiloProgram.Find(AppContext.BaseDirectory), .. flags]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(
+            "dotnet", [SiloProgram.Find(AppContext.BaseDirectory), .. flags])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true
+        };
         foreach ((string variable, string value) in environment)
             start.Environment[variable] = value;
         using var silo = Process.Start(start)!;

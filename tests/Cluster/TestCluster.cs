@@ -6,8 +6,8 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>
-/// A Redis and silos that tests may kill, hang and cut off. <see cref="HealAsync"/> mends them for the next test, which takes less time than
-/// to start all of them anew.
+/// A Redis and silos that tests may kill, hang and cut off. <see cref="HealAsync"/> mends them for the next test, which takes less time
+/// than to start all of them anew.
 /// </summary>
 public sealed class TestCluster : IAsyncLifetime
 {
@@ -48,8 +48,8 @@ public sealed class TestCluster : IAsyncLifetime
     public Fleet Fleet => _fleet ?? throw NotStarted();
 
     /// <summary>
-    /// Whether the machine was so busy that a silo was taken for dead which no test had touched. A run ends in the same state all the same, but
-    /// nobody can say in how many generations.
+    /// Whether the machine was so busy that a silo was taken for dead which no test had touched. A run ends in the same state all the same,
+    /// but nobody can say in how many generations.
     /// </summary>
     public bool WasStarved => Fleet.Lost.Count > 0;
 
@@ -63,7 +63,8 @@ public sealed class TestCluster : IAsyncLifetime
         _isSpoilt = true;
         if (_redis is null || _fleet is null)
         {
-            _redis = await RedisServer.StartAsync(Path.Combine(Folder, $"store-{++_stores}"), FreePorts.Find(1)[0], RedisHost, Access?.RedisPassword);
+            _redis = await RedisServer.StartAsync(
+                Path.Combine(Folder, $"store-{++_stores}"), FreePorts.Find(1)[0], RedisHost, Access?.RedisPassword);
             _fleet = new(Folder, _logs, _redis.Address, Access) { HasPages = HasPages };
         }
 
@@ -107,7 +108,8 @@ public sealed class TestCluster : IAsyncLifetime
             using FileStream file = File.Open(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             file.Position = _lengths.GetValueOrDefault(log);
             using var reader = new StreamReader(file);
-            string[] lines = [.. reader.ReadToEnd().Split('\n').Where(line => line.Length > 0 && !line.StartsWith("   at ", StringComparison.Ordinal))];
+            string[] lines = [.. reader.ReadToEnd().Split('\n').Where(
+                line => line.Length > 0 && !line.StartsWith("   at ", StringComparison.Ordinal))];
             TestContext.Current.TestOutputHelper?.WriteLine($"{log}:\n  {string.Join("\n  ", lines.TakeLast(TailLines))}");
         }
     }
@@ -140,7 +142,8 @@ public sealed class TestCluster : IAsyncLifetime
                 () => AskAsync(async () =>
                 {
                     IReadOnlyList<WorkerStatus> workers = await fleet.Grains.Cluster.WorkersAsync();
-                    return workers.Count == names.Count && workers.All(worker => worker.Phase == WorkerPhase.Idle && names.Contains(worker.Worker));
+                    return workers.Count == names.Count
+                        && workers.All(worker => worker.Phase == WorkerPhase.Idle && names.Contains(worker.Worker));
                 }),
                 $"{string.Join(", ", names)}, idle");
         }

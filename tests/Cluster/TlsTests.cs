@@ -22,7 +22,12 @@ public sealed class TlsTests : ClusterTests
     }
 
     private TlsTests(string folder, Authority authority, Authority stranger) : base(
-        new() { Access = new(Certificates: ClusterCertificates.Open(authority.Write(Path.Combine(folder, "console"), "console", trusted: authority.Pem + "\n" + stranger.Pem))) }, isOwn: true)
+        new()
+        {
+            Access = new(
+            Certificates: ClusterCertificates.Open(
+                authority.Write(Path.Combine(folder, "console"), "console", trusted: authority.Pem + "\n" + stranger.Pem)))
+        }, isOwn: true)
     {
         (_folder, _authority, _stranger) = (folder, authority, stranger);
         _silos = authority.Write(Path.Combine(folder, "silos"), "first");
@@ -46,8 +51,10 @@ public sealed class TlsTests : ClusterTests
         (string Folder, string Reason)[] strangers =
         [
             ("", "Authentication failed"),
-            (_stranger.Write(Path.Combine(_folder, "stranger"), "intruder"), "the certificate of CN=intruder is not of the cluster's authority"),
-            (_authority.Write(Path.Combine(_folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1)), "the certificate of CN=late is good from "),
+            (_stranger.Write(Path.Combine(_folder, "stranger"), "intruder"),
+                "the certificate of CN=intruder is not of the cluster's authority"),
+            (_authority.Write(Path.Combine(_folder, "late"), "late", DateTimeOffset.UtcNow.AddHours(-1)),
+                "the certificate of CN=late is good from "),
         ];
         foreach (int port in Cluster.Fleet.PortsOf("worker-0"))
         {
@@ -67,7 +74,10 @@ public sealed class TlsTests : ClusterTests
 
         await run.StepAsync(run.NewestStep + 20);
         Cluster.AssertNoFault(run);
-        Assert.True(Cluster.WasStarved || run.Events.OfType<GenerationOpened>().Count(opened => opened.Workers.Count == 2) == 1, "one generation has both workers");
+        Assert.True(
+            Cluster.WasStarved
+                || run.Events.OfType<GenerationOpened>().Count(opened => opened.Workers.Count == 2) == 1,
+                "one generation has both workers");
     }
 
     [Fact]
@@ -79,17 +89,22 @@ public sealed class TlsTests : ClusterTests
 
         // Half of a renewal, and then the whole of it, with another authority beside the first.
         File.WriteAllText(Path.Combine(_silos, "tls.key"), "not a key");
-        await UntilAsync(async () => await SubjectAsync(port) == "CN=first" && Lines("The certificates are still those that were read before") > 0, "word that the old certificates stay");
+        await UntilAsync(
+            async () => await SubjectAsync(port) == "CN=first"
+                && Lines("The certificates are still those that were read before") > 0, "word that the old certificates stay");
         _stranger.Write(_silos, "second", trusted: _authority.Pem + "\n" + _stranger.Pem);
         await UntilAsync(async () => await SubjectAsync(port) == "CN=second", "the new certificate");
         await using ClusterConnection newcomer = await ClusterConnection.OpenAsync(
-            new(Cluster.Redis.Address), new(Certificates: ClusterCertificates.Open(_stranger.Write(Path.Combine(_folder, "newcomer"), "newcomer"))), TestContext.Current.CancellationToken)
+            new(Cluster.Redis.Address),
+            new(Certificates: ClusterCertificates.Open(_stranger.Write(Path.Combine(_folder, "newcomer"), "newcomer"))),
+            TestContext.Current.CancellationToken)
             .WithinAsync(Deadline.Generous, "a console of the new authority");
         Assert.Single(await newcomer.Grains.Cluster.WorkersAsync());
         Assert.Single(await Cluster.Fleet.Grains.Cluster.WorkersAsync());
     }
 
-    private int Lines(string text) => File.ReadLines(Cluster.Fleet.Silo("worker-0").LogPath).Count(line => line.Contains(text, StringComparison.Ordinal));
+    private int Lines(string text) =>
+        File.ReadLines(Cluster.Fleet.Silo("worker-0").LogPath).Count(line => line.Contains(text, StringComparison.Ordinal));
 
     /// <summary>Whether the silo ends a connection without having said anything but its part of a handshake.</summary>
     /// <param name="certificates">Folder of who connects: null for plain text, empty for TLS without a certificate.</param>
@@ -103,7 +118,8 @@ public sealed class TlsTests : ClusterTests
             if (certificates is not null)
                 stream = await HandshakeAsync(stream, certificates);
             await stream.WriteAsync(new byte[64]);
-            return await stream.ReadAsync(new byte[64]).AsTask().WithinAsync(Deadline.Generous, $"the end of a stranger's connection to port {port}") == 0;
+            return await stream.ReadAsync(new byte[64]).AsTask().WithinAsync(
+                Deadline.Generous, $"the end of a stranger's connection to port {port}") == 0;
         }
         catch (Exception fault) when (fault is IOException or AuthenticationException)
         {
@@ -122,9 +138,14 @@ public sealed class TlsTests : ClusterTests
     private static async Task<SslStream> HandshakeAsync(Stream stream, string certificates)
     {
         var tls = new SslStream(stream);
-        var options = new SslClientAuthenticationOptions { TargetHost = "silo", RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null };
+        var options = new SslClientAuthenticationOptions
+        {
+            TargetHost = "silo",
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null
+        };
         if (certificates.Length > 0)
-            options.ClientCertificates = [X509Certificate2.CreateFromPemFile(Path.Combine(certificates, "tls.crt"), Path.Combine(certificates, "tls.key"))];
+            options.ClientCertificates = [X509Certificate2.CreateFromPemFile(
+                Path.Combine(certificates, "tls.crt"), Path.Combine(certificates, "tls.key"))];
         await tls.AuthenticateAsClientAsync(options);
         return tls;
     }

@@ -8,7 +8,8 @@ using PixelCnnCluster.Training.Devices;
 namespace PixelCnnCluster.Cluster.Tests;
 
 /// <summary>
-/// What <see cref="Spec"/> gives where nobody disturbs it: trained by one replica in this process, without a cluster, as far as the longest run that is compared.
+/// What <see cref="Spec"/> gives where nobody disturbs it: trained by one replica in this process, without a cluster, as far as the longest
+/// run that is compared.
 /// </summary>
 public sealed class UndisturbedRun : IAsyncLifetime
 {
@@ -45,7 +46,8 @@ public sealed class UndisturbedRun : IAsyncLifetime
     {
         RunEnded ended = await run.EndAsync();
         Assert.True(
-            ended.Outcome is RunOutcome.Completed or RunOutcome.Stopped, $"{ended.Error} after {string.Join(" | ", run.Events.TakeLast(10))}");
+            ended.Outcome is RunOutcome.Completed
+                or RunOutcome.Stopped, $"{ended.Error} after {string.Join(" | ", run.Events.TakeLast(10))}");
         if (ended.Outcome == RunOutcome.Completed)
             Assert.Equal(run.Spec.MaxSteps, ended.Step);
         Assert.Equal((ended.Step, await HashAsync(ended.Step)), (ended.Step, ended.StateHash!));

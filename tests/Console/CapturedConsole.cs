@@ -3,7 +3,9 @@ using PixelCnnCluster.Client.Arguments;
 
 namespace PixelCnnCluster.Console.Tests;
 
-/// <summary>The program in this process. Whoever uses it is in its collection, because what it writes goes to this process's own streams.</summary>
+/// <summary>
+/// The program in this process. Whoever uses it is in its collection, because what it writes goes to this process's own streams.
+/// </summary>
 internal static class CapturedConsole
 {
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)

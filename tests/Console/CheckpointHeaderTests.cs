@@ -46,7 +46,9 @@ public sealed class CheckpointHeaderTests : IDisposable
 
         var mistake = Assert.Throws<UserErrorException>(() => CheckpointHeader.Read(path));
 
-        Assert.True(mistake.Message.Contains(path, StringComparison.Ordinal) && mistake.Message.Contains("name another", StringComparison.Ordinal), $"{what}: {mistake.Message}");
+        Assert.True(
+            mistake.Message.Contains(path, StringComparison.Ordinal)
+                && mistake.Message.Contains("name another", StringComparison.Ordinal), $"{what}: {mistake.Message}");
     }
 
     [Fact]
@@ -69,7 +71,8 @@ public sealed class CheckpointHeaderTests : IDisposable
     [Fact]
     public void The_newest_is_the_one_with_the_most_steps()
     {
-        foreach (var name in new[] { "step-000000009.safetensors", "step-1000000010.safetensors", "step-000000100.safetensors", "step-best.safetensors", "step-999999999.safetensors.tmp", "other.safetensors" })
+        foreach (var name in new[] { "step-000000009.safetensors", "step-1000000010.safetensors", "step-000000100.safetensors",
+            "step-best.safetensors", "step-999999999.safetensors.tmp", "other.safetensors" })
             File.WriteAllBytes(_folder.File(name), []);
 
         Assert.Equal(_folder.File("step-1000000010.safetensors"), CheckpointHeader.Newest(_folder.Path));

@@ -21,7 +21,8 @@ internal static class Checkpoints
             ["classes"] = "0",
         };
         var path = folder.File(string.Create(CultureInfo.InvariantCulture, $"step-{step:000000000}.safetensors"));
-        File.WriteAllBytes(path, Bytes(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { ["__metadata__"] = metadata })));
+        File.WriteAllBytes(
+            path, Bytes(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { ["__metadata__"] = metadata })));
         return path;
     }
 

@@ -22,7 +22,9 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     {
         using var console = Console(line);
         var (exitCode, output, error) = await console.EndAsync();
-        Assert.True((exitCode, error) is var (code, text) && code == expected && (code == 0) == (text.Length == 0), $"{line} ended with {exitCode}: {output}{error}");
+        Assert.True(
+            (exitCode, error) is var (code, text) && code == expected
+                && (code == 0) == (text.Length == 0), $"{line} ended with {exitCode}: {output}{error}");
         return output + error;
     }
 
@@ -48,7 +50,8 @@ public sealed class ClusterProcessTests : IAsyncLifetime
         var history = await RunAsync("watch mine --json");
         Assert.Equal(
             ["started", "generation", "step", "ended", "started", "ended"],
-            history.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()!));
+            history.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(
+                line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()!));
     }
 
     [Fact]
@@ -100,7 +103,8 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     [InlineData("stop nobody", "There is no run nobody; the command runs lists them.\n")]
     [InlineData("resume nobody", "There is no run nobody; the command runs lists them.\n")]
     [InlineData("runs show nobody", "There is no run nobody; the command runs lists them.\n")]
-    public async Task The_clusters_sentence_is_the_consoles(string line, string sentence) => Assert.Equal(sentence, await RunAsync(line, expected: 2));
+    public async Task The_clusters_sentence_is_the_consoles(string line, string sentence) =>
+        Assert.Equal(sentence, await RunAsync(line, expected: 2));
 
     [Fact]
     public async Task Nobody_there_is_a_sentence_and_an_event_for_programs()

@@ -17,7 +17,8 @@ internal sealed class ConsoleProcess : IDisposable
     public ConsoleProcess(params string[] args)
     {
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
-        var program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
+        var program = Path.GetFullPath(
+            Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
         var start = new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment.Remove(CommonFlags.ClusterVariable);
         _process = Process.Start(start)!;

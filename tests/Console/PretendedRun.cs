@@ -46,6 +46,9 @@ internal sealed class PretendedRun : ITrainingRunGrain
         AskedFrom.Add(from);
         var events = Answers[AskedFrom.Count - 1]();
         _next += events.Length;
-        return Task.FromResult(new RunProgress(events, Positions?[AskedFrom.Count - 1] ?? _next, Over: AskedFrom.Count == Answers.Count && events is [.., RunEnded] or []));
+        return Task.FromResult(
+            new RunProgress(
+                events, Positions?[AskedFrom.Count - 1] ?? _next, Over: AskedFrom.Count == Answers.Count && events is [.., RunEnded]
+                    or []));
     }
 }

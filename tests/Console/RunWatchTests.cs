@@ -21,7 +21,8 @@ public sealed class RunWatchTests : IDisposable
 
     private Task<RunEnded> FollowAsync(CancellationTokenSource? stop = null, CancellationTokenSource? abort = null) =>
         new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, TimeProvider.System)
-            .FollowAsync(0, stop?.Token ?? CancellationToken.None, abort?.Token ?? CancellationToken.None).SoonAsync("the end of the watch");
+            .FollowAsync(0, stop?.Token ?? CancellationToken.None, abort?.Token ?? CancellationToken.None)
+                .SoonAsync("the end of the watch");
 
     [Fact]
     public async Task Every_event_is_shown_once_up_to_the_last()
@@ -35,7 +36,8 @@ public sealed class RunWatchTests : IDisposable
         Assert.Equal([0, 2, 2], _run.AskedFrom);
     }
 
-    public static TheoryData<Exception> Faults => [new TimeoutException("a gateway died"), new OrleansException("the silo died"), new InvalidOperationException("the store is busy")];
+    public static TheoryData<Exception> Faults =>
+        [new TimeoutException("a gateway died"), new OrleansException("the silo died"), new InvalidOperationException("the store is busy")];
 
     [Theory]
     [MemberData(nameof(Faults), DisableDiscoveryEnumeration = true)]
@@ -63,7 +65,8 @@ public sealed class RunWatchTests : IDisposable
     [Fact]
     public async Task The_end_of_a_run_that_was_resumed_is_an_event_like_others()
     {
-        _run.Answers = [() => [Events.Started(), Events.Ended(RunOutcome.Stopped)], () => [Events.Started(), Events.Step(1), Events.Ended()]];
+        _run.Answers = [() => [Events.Started(), Events.Ended(RunOutcome.Stopped)],
+            () => [Events.Started(), Events.Step(1), Events.Ended()]];
 
         var ended = await FollowAsync();
 
@@ -98,7 +101,8 @@ public sealed class RunWatchTests : IDisposable
         }];
 
         var fault = await Assert.ThrowsAsync<ClusterFaultException>(() =>
-            new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(0, CancellationToken.None, CancellationToken.None).SoonAsync("the end of the watch"));
+            new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(
+                0, CancellationToken.None, CancellationToken.None).SoonAsync("the end of the watch"));
 
         Assert.Equal("The cluster has not answered for 60 s: nobody is there", fault.Message);
     }

@@ -21,8 +21,12 @@ internal static class SmallImages
 
     private static void Write(string folder, string half, int count, int size)
     {
-        File.WriteAllBytes(Path.Combine(folder, $"{half}-images-idx3-ubyte"), [.. Header(0x0803, count, size, size), .. Enumerable.Range(0, count).SelectMany(i => Image(i, size))]);
-        File.WriteAllBytes(Path.Combine(folder, $"{half}-labels-idx1-ubyte"), [.. Header(0x0801, count), .. Enumerable.Range(0, count).Select(i => (byte)(i % 10))]);
+        File.WriteAllBytes(
+            Path.Combine(folder, $"{half}-images-idx3-ubyte"),
+            [.. Header(0x0803, count, size, size), .. Enumerable.Range(0, count).SelectMany(i => Image(i, size))]);
+        File.WriteAllBytes(
+            Path.Combine(folder, $"{half}-labels-idx1-ubyte"),
+            [.. Header(0x0801, count), .. Enumerable.Range(0, count).Select(i => (byte)(i % 10))]);
     }
 
     private static byte[] Header(params int[] numbers)

@@ -95,13 +95,19 @@ public sealed class TrainProcessTests : IDisposable
         using (var console = Train(flags))
         {
             await console.EventAsync("step");
-            console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal)).Kill();
+            console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal))
+                .Kill();
 
             // Either silo may have held the coordinator. A starved machine may cause more generations, before and afterwards.
-            await console.LineAsync("{\"event\":\"generation\"", line => line.Contains("worker-1 was lost", StringComparison.Ordinal) || line.Contains("another coordinator took over", StringComparison.Ordinal));
+            await console.LineAsync(
+                "{\"event\":\"generation\"", line => line.Contains("worker-1 was lost", StringComparison.Ordinal)
+                    || line.Contains("another coordinator took over", StringComparison.Ordinal));
             var ended = await console.EventAsync("ended");
 
-            Assert.Equal(("completed", 40L, undisturbed), (ended.GetProperty("outcome").GetString(), ended.GetProperty("step").GetInt64(), ended.GetProperty("state_hash").GetString()));
+            Assert.Equal(
+                ("completed", 40L, undisturbed),
+                (ended.GetProperty("outcome").GetString(), ended.GetProperty("step").GetInt64(),
+                    ended.GetProperty("state_hash").GetString()));
             Assert.Equal(0, (await console.EndAsync()).ExitCode);
         }
     }
@@ -115,7 +121,9 @@ public sealed class TrainProcessTests : IDisposable
         using var second = Train("--json");
         var (exitCode, _, error) = await second.EndAsync();
 
-        Assert.Equal((2, $"--save-dir {_folder.File("run")} is written to by another console's run; wait until it ends, or name another folder.\n"), (exitCode, error));
+        Assert.Equal(
+            (2, $"--save-dir {_folder.File("run")} is written to by another console's run; wait until it ends, or name another folder.\n"),
+            (exitCode, error));
     }
 
     [Fact]

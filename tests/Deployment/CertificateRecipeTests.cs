@@ -16,8 +16,16 @@ public sealed partial class CertificateRecipeTests : IDisposable
     [Fact]
     public async Task The_commands_make_an_authority_and_a_member()
     {
-        string[] commands = [.. Command().Matches(await File.ReadAllTextAsync(Path.Combine(Manifests.Root, "README.md"), TestContext.Current.CancellationToken)).Select(match => match.Groups["command"].Value)];
-        using Process shell = Process.Start(new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", string.Join('\n', commands)]) { WorkingDirectory = _folder, RedirectStandardError = true })!;
+        string[] commands = [.. Command().Matches(
+            await File.ReadAllTextAsync(Path.Combine(Manifests.Root, "README.md"), TestContext.Current.CancellationToken))
+                .Select(match => match.Groups["command"].Value)];
+        using Process shell = Process.Start(
+            new ProcessStartInfo(
+                "bash", ["-euo", "pipefail", "-c", string.Join('\n', commands)])
+            {
+                WorkingDirectory = _folder,
+                RedirectStandardError = true
+            })!;
         string error = await shell.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(shell.ExitCode == 0, error);

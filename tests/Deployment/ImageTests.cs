@@ -20,7 +20,10 @@ public sealed partial class ImageTests : IDisposable
     {
         // Built along with these tests, and linked rather than copied: the libraries are half a gigabyte.
         string[] publish = Publish().Match(Dockerfile).Groups["arguments"].Value.Split(' ');
-        await RunAsync("dotnet", [.. publish.Select(part => part == "/app" ? $"{_folder}/app" : part), "--no-build", "-p:CreateHardLinksForPublishFilesIfPossible=true"], Manifests.Root);
+        await RunAsync(
+            "dotnet",
+            [.. publish.Select(part => part == "/app" ? $"{_folder}/app" : part), "--no-build",
+                "-p:CreateHardLinksForPublishFilesIfPossible=true"], Manifests.Root);
 
         Assert.True(File.Exists(InFolder(Entry().Match(Dockerfile).Groups["program"].Value)), "the image's entry point is published");
         Match link = Link().Match(Dockerfile);
@@ -28,7 +31,8 @@ public sealed partial class ImageTests : IDisposable
         File.CreateSymbolicLink(console, InFolder(link.Groups["program"].Value));
         string[] few =
         [
-            "--data-set", "mnist", "--data-dir", SmallDigits.Write(_folder), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "2",
+            "--data-set", "mnist", "--data-dir", SmallDigits.Write(_folder), "--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size",
+            "2", "--shards", "2",
             "--init-batch-size", "2", "--num-samples", "1",
         ];
         await RunAsync(console, ["train", "--max-steps", "2", "--workers", "1", "--save-dir", "run", .. few], _folder);
@@ -40,7 +44,8 @@ public sealed partial class ImageTests : IDisposable
     {
         string[] bases = [.. Base().Matches(Dockerfile).Select(match => match.Groups["image"].Value)];
         Assert.Equal(2, bases.Length);
-        Assert.All(bases, image => Assert.Matches($@"^mcr\.microsoft\.com/dotnet/(sdk|aspnet):{Environment.Version.Major}\.0\.\d+-noble$", image));
+        Assert.All(
+            bases, image => Assert.Matches($@"^mcr\.microsoft\.com/dotnet/(sdk|aspnet):{Environment.Version.Major}\.0\.\d+-noble$", image));
         Assert.Matches(@"\nUSER \$APP_UID\nSTOPSIGNAL SIGTERM\nENTRYPOINT ", Dockerfile);
         // APP_UID of the base, and its group.
         V1PodSecurityContext security = Manifests.Parse(Manifests.Render("base")).Silos.Pod().SecurityContext;
@@ -52,14 +57,21 @@ public sealed partial class ImageTests : IDisposable
 
     private static async Task RunAsync(string program, string[] arguments, string at)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = at, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process process = Process.Start(
+            new ProcessStartInfo(program, arguments)
+            {
+                WorkingDirectory = at,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true
+            })!;
         using var deadline = new CancellationTokenSource(Deadline.Generous);
         try
         {
             Task<string> error = process.StandardError.ReadToEndAsync(deadline.Token);
             string output = await process.StandardOutput.ReadToEndAsync(deadline.Token);
             await process.WaitForExitAsync(deadline.Token);
-            Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {output}{await error}");
+            Assert.True(
+                process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {output}{await error}");
         }
         catch (OperationCanceledException)
         {

@@ -4,14 +4,18 @@ using YamlDotNet.Core;
 
 namespace PixelCnnCluster.Deployment.Tests;
 
-/// <summary>The manifests are what Kubernetes knows, agree with each other and with the program, and follow good practice; each way to break them is noticed.</summary>
+/// <summary>
+/// The manifests are what Kubernetes knows, agree with each other and with the program, and follow good practice; each way to break them is
+/// noticed.
+/// </summary>
 [Trait("Needs", "processes")]
 public sealed partial class ManifestTests
 {
     private static readonly HashSet<string> Secrets = [.. SecretLine().Matches(File.ReadAllText(Path.Combine(Manifests.Root, "README.md")))
         .SelectMany(line => line.Groups["key"].Captures.Select(key => $"{line.Groups["name"].Value}/{key.Value}"))];
 
-    private static readonly Dictionary<string, string> Rendered = new[] { "base", "overlays/local", "overlays/gpu", "monitoring" }.ToDictionary(folder => folder, Manifests.Render);
+    private static readonly Dictionary<string, string> Rendered =
+        new[] { "base", "overlays/local", "overlays/gpu", "monitoring" }.ToDictionary(folder => folder, Manifests.Render);
 
     [Theory]
     [InlineData("base", 3, "ReadWriteMany", "pixelcnn:1.0.0-cpu")]
@@ -35,12 +39,14 @@ public sealed partial class ManifestTests
         static (string? Count, string? Device) Gpus(string folder)
         {
             V1Container silo = Manifests.Parse(Rendered[folder]).Silos.Pod().Containers.Single();
-            return (silo.Resources.Limits.TryGetValue("nvidia.com/gpu", out ResourceQuantity? count) ? count.ToString() : null, silo.Env.SingleOrDefault(variable => variable.Name == "Silo__Device")?.Value);
+            return (silo.Resources.Limits.TryGetValue("nvidia.com/gpu", out ResourceQuantity? count) ? count.ToString()
+                : null, silo.Env.SingleOrDefault(variable => variable.Name == "Silo__Device")?.Value);
         }
     }
 
     [Fact]
-    public void Nothing_is_wrong_with_the_monitoring() => Assert.Empty(MonitoringChecks.Complaints(Manifests.Parse(Rendered["monitoring"]), Manifests.Parse(Rendered["base"])));
+    public void Nothing_is_wrong_with_the_monitoring() =>
+        Assert.Empty(MonitoringChecks.Complaints(Manifests.Parse(Rendered["monitoring"]), Manifests.Parse(Rendered["base"])));
 
     [Fact]
     public void The_secret_for_TLS_has_the_files_that_the_silo_reads() =>
@@ -48,7 +54,8 @@ public sealed partial class ManifestTests
 
     [Theory]
     [MemberData(nameof(Breakages.OfSilos), MemberType = typeof(Breakages))]
-    public void What_is_broken_in_the_base_is_told(string was, string becomes, string complaint) => AssertTold(complaint, Complaints(Break("base", was, becomes)));
+    public void What_is_broken_in_the_base_is_told(string was, string becomes, string complaint) =>
+        AssertTold(complaint, Complaints(Break("base", was, becomes)));
 
     [Theory]
     [MemberData(nameof(Breakages.OfMonitoring), MemberType = typeof(Breakages))]
@@ -58,12 +65,14 @@ public sealed partial class ManifestTests
         AssertTold(complaint, Reading(() => MonitoringChecks.Complaints(Manifests.Parse(broken), Manifests.Parse(Rendered["base"]))));
     }
 
-    private static void AssertTold(string complaint, IEnumerable<string> told) => Assert.Contains(told, sentence => sentence.Contains(complaint, StringComparison.Ordinal));
+    private static void AssertTold(string complaint, IEnumerable<string> told) =>
+        Assert.Contains(told, sentence => sentence.Contains(complaint, StringComparison.Ordinal));
 
     private static IEnumerable<string> Complaints(string yaml) => Reading(() =>
     {
         var manifests = Manifests.Parse(yaml);
-        return [.. ReferenceChecks.Complaints(manifests, Secrets), .. PodChecks.Complaints(manifests), .. NetworkChecks.Complaints(manifests), .. SiloChecks.Complaints(manifests)];
+        return [.. ReferenceChecks.Complaints(manifests, Secrets), .. PodChecks.Complaints(manifests),
+            .. NetworkChecks.Complaints(manifests), .. SiloChecks.Complaints(manifests)];
     });
 
     private static IEnumerable<string> Reading(Func<IEnumerable<string>> complaints)

@@ -5,7 +5,9 @@ using k8s.Models;
 
 namespace PixelCnnCluster.Deployment.Tests;
 
-/// <summary>The objects that a folder of k8s/ renders to. A field that Kubernetes does not know, or one that is there twice, is an error.</summary>
+/// <summary>
+/// The objects that a folder of k8s/ renders to. A field that Kubernetes does not know, or one that is there twice, is an error.
+/// </summary>
 public sealed class Manifests
 {
     public static readonly string Root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", ".."));
@@ -32,7 +34,13 @@ public sealed class Manifests
     /// <param name="folder">Below k8s/.</param>
     public static string Render(string folder)
     {
-        using Process kubectl = Process.Start(new ProcessStartInfo("kubectl", ["kustomize", Path.Combine(Root, "k8s", folder)]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process kubectl = Process.Start(
+            new ProcessStartInfo(
+                "kubectl", ["kustomize", Path.Combine(Root, "k8s", folder)])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true
+            })!;
         Task<string> error = kubectl.StandardError.ReadToEndAsync();
         string rendered = kubectl.StandardOutput.ReadToEnd();
         kubectl.WaitForExit();
@@ -51,7 +59,8 @@ public sealed class Manifests
     public IEnumerable<V1StatefulSet> Selected(V1LabelSelector selector) => Sets.Where(set => Selects(selector.MatchLabels, set));
 
     /// <summary>Whether labels that are asked for, if any, are all on the set's pods.</summary>
-    public static bool Selects(IDictionary<string, string>? labels, V1StatefulSet set) => (labels ?? new Dictionary<string, string>()).All(set.Spec.Template.Metadata.Labels.Contains);
+    public static bool Selects(IDictionary<string, string>? labels, V1StatefulSet set) =>
+        (labels ?? new Dictionary<string, string>()).All(set.Spec.Template.Metadata.Labels.Contains);
 
     private static string Here([CallerFilePath] string path = "") => path;
 }
@@ -63,11 +72,13 @@ internal static class PodExtensions
 
     public static V1PodSpec Pod(this V1StatefulSet set) => set.Spec.Template.Spec;
 
-    public static IEnumerable<V1Container> Containers(this V1StatefulSet set) => (set.Pod().InitContainers ?? []).Concat(set.Pod().Containers);
+    public static IEnumerable<V1Container> Containers(this V1StatefulSet set) =>
+        (set.Pod().InitContainers ?? []).Concat(set.Pod().Containers);
 
     /// <summary>Whether a container has a port of that name or number.</summary>
     public static bool HasPort(this V1StatefulSet set, string port) =>
         set.Containers().SelectMany(container => container.Ports ?? []).Any(open => open.Name == port || $"{open.ContainerPort}" == port);
 
-    public static IEnumerable<V1Probe?> Probes(this V1Container container) => [container.StartupProbe, container.ReadinessProbe, container.LivenessProbe];
+    public static IEnumerable<V1Probe?> Probes(this V1Container container) =>
+        [container.StartupProbe, container.ReadinessProbe, container.LivenessProbe];
 }

@@ -9,9 +9,11 @@ internal static class MonitoringChecks
     /// <param name="monitored">The silos' own manifests.</param>
     public static IEnumerable<string> Complaints(Manifests manifests, Manifests monitored) =>
     [
-        .. manifests.All.Where(found => found.Metadata.NamespaceProperty != NetworkChecks.Monitoring).Select(found => $"{found.Kind} {found.Metadata.Name} is not in {NetworkChecks.Monitoring}"),
+        .. manifests.All.Where(found => found.Metadata.NamespaceProperty != NetworkChecks.Monitoring).Select(
+            found => $"{found.Kind} {found.Metadata.Name} is not in {NetworkChecks.Monitoring}"),
         .. manifests.Of<PodMonitor>().SelectMany(monitor => OfMonitor(monitor, monitored)),
-        .. manifests.Of<PrometheusRule>().SelectMany(rules => rules.Spec.Groups).SelectMany(group => group.Rules).Where(rule => !IsWhole(rule)).Select(rule => $"rule {rule.Record ?? rule.Alert} is not whole"),
+        .. manifests.Of<PrometheusRule>().SelectMany(rules => rules.Spec.Groups).SelectMany(group => group.Rules)
+            .Where(rule => !IsWhole(rule)).Select(rule => $"rule {rule.Record ?? rule.Alert} is not whole"),
         .. manifests.Of<V1ConfigMap>().SelectMany(OfDashboards),
     ];
 
@@ -33,7 +35,8 @@ internal static class MonitoringChecks
     {
         if (map.Metadata.Labels?.Contains(new("grafana_dashboard", "1")) != true)
             yield return $"Grafana does not see ConfigMap {map.Metadata.Name}";
-        string[] files = [.. Directory.GetFiles(Path.Combine(Manifests.Root, "k8s", "monitoring", "dashboards")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        string[] files = [.. Directory.GetFiles(Path.Combine(Manifests.Root, "k8s", "monitoring", "dashboards"))
+            .Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
         if (!map.Data.Keys.Order(StringComparer.Ordinal).SequenceEqual(files))
             yield return $"ConfigMap {map.Metadata.Name} has not all dashboards";
         string?[] names = [.. map.Data.Values.Select(text => JsonDocument.Parse(text).RootElement.GetProperty("uid").GetString())];

@@ -10,7 +10,8 @@ internal static class NetworkChecks
 
     private static readonly (string From, string To, string Port)[] Needed =
     [
-        ("pixelcnn", "pixelcnn", "silo"), ("pixelcnn", "pixelcnn", "gateway"), ("pixelcnn", "pixelcnn", "data"), ("pixelcnn", "pixelcnn-redis", "redis"),
+        ("pixelcnn", "pixelcnn", "silo"), ("pixelcnn", "pixelcnn", "gateway"), ("pixelcnn", "pixelcnn", "data"),
+        ("pixelcnn", "pixelcnn-redis", "redis"),
     ];
 
     public static IEnumerable<string> Complaints(Manifests manifests)
@@ -18,7 +19,13 @@ internal static class NetworkChecks
         V1NetworkPolicy[] policies = [.. manifests.Of<V1NetworkPolicy>()];
         foreach (V1NetworkPolicy policy in policies.Where(policy => !manifests.Selected(policy.Spec.PodSelector).Any()))
             yield return $"NetworkPolicy {policy.Metadata.Name} selects no pod";
-        if (!policies.Any(policy => policy.Spec is { PodSelector.MatchLabels: null or { Count: 0 }, Ingress: null, Egress: null, PolicyTypes: ["Ingress", "Egress"] }))
+        if (!policies.Any(
+            policy =>
+                policy.Spec is
+                {
+                    PodSelector.MatchLabels: null
+                    or { Count: 0 }, Ingress: null, Egress: null, PolicyTypes: ["Ingress", "Egress"]
+                }))
             yield return "no NetworkPolicy denies what is not allowed";
         foreach (V1StatefulSet from in manifests.Sets)
         {
@@ -41,22 +48,27 @@ internal static class NetworkChecks
             yield return $"the namespace {Monitoring} may not read the silos' figures";
     }
 
-    private static bool Enters(IEnumerable<V1NetworkPolicy> policies, V1StatefulSet to, Func<V1NetworkPolicyPeer, bool> isFrom, string port) => policies
+    private static bool Enters(
+        IEnumerable<V1NetworkPolicy> policies, V1StatefulSet to, Func<V1NetworkPolicyPeer, bool> isFrom, string port) => policies
         .Where(policy => Manifests.Selects(policy.Spec.PodSelector.MatchLabels, to))
         .SelectMany(policy => policy.Spec.Ingress ?? [])
         .Any(rule => IsOpen(rule.FromProperty, isFrom, rule.Ports, port));
 
-    private static bool Leaves(IEnumerable<V1NetworkPolicy> policies, V1StatefulSet from, Func<V1NetworkPolicyPeer, bool> isTo, string port) => policies
+    private static bool Leaves(
+        IEnumerable<V1NetworkPolicy> policies, V1StatefulSet from, Func<V1NetworkPolicyPeer, bool> isTo, string port) => policies
         .Where(policy => Manifests.Selects(policy.Spec.PodSelector.MatchLabels, from))
         .SelectMany(policy => policy.Spec.Egress ?? [])
         .Any(rule => IsOpen(rule.To, isTo, rule.Ports, port));
 
     /// <summary>A rule without peers is for all of them, and likewise without ports.</summary>
-    private static bool IsOpen(IList<V1NetworkPolicyPeer>? peers, Func<V1NetworkPolicyPeer, bool> isPeer, IList<V1NetworkPolicyPort>? ports, string port) =>
+    private static bool IsOpen(
+        IList<V1NetworkPolicyPeer>? peers, Func<V1NetworkPolicyPeer, bool> isPeer, IList<V1NetworkPolicyPort>? ports, string port) =>
         (peers is null || peers.Any(isPeer)) && (ports is null || ports.Any(open => open.Port.Value == port));
 
-    private static bool IsPod(V1NetworkPolicyPeer peer, V1StatefulSet set) => peer is { NamespaceSelector: null, PodSelector: { } pods } && Manifests.Selects(pods.MatchLabels, set);
+    private static bool IsPod(V1NetworkPolicyPeer peer, V1StatefulSet set) =>
+        peer is { NamespaceSelector: null, PodSelector: { } pods } && Manifests.Selects(pods.MatchLabels, set);
 
     private static bool Names(V1NetworkPolicyPeer peer, string name) =>
-        peer is { PodSelector: null, NamespaceSelector.MatchLabels: { } labels } && labels.Contains(new("kubernetes.io/metadata.name", name));
+        peer is { PodSelector: null, NamespaceSelector.MatchLabels: { } labels }
+            && labels.Contains(new("kubernetes.io/metadata.name", name));
 }

@@ -8,9 +8,12 @@ internal static class PodChecks
     public static IEnumerable<string> Complaints(Manifests manifests) =>
     [
         .. manifests.Of<V1Secret>().Select(secret => $"Secret {secret.Metadata.Name} is in the manifests; secrets are made by hand"),
-        .. manifests.Of<V1ServiceAccount>().Where(account => account.AutomountServiceAccountToken != false).Select(account => $"ServiceAccount {account.Metadata.Name} mounts its token"),
-        .. manifests.All.Where(found => found is V1Pod or V1Deployment or V1DaemonSet or V1ReplicaSet or V1Job or V1CronJob).Select(found => $"{found.Kind} {found.Metadata.Name} makes pods that nothing here looks at"),
-        .. manifests.Sets.SelectMany(set => OfPod(set.Pod()).Concat(set.Containers().SelectMany(OfContainer)).Select(complaint => $"{set.Name()} {complaint}")),
+        .. manifests.Of<V1ServiceAccount>().Where(account => account.AutomountServiceAccountToken != false).Select(
+            account => $"ServiceAccount {account.Metadata.Name} mounts its token"),
+        .. manifests.All.Where(found => found is V1Pod or V1Deployment or V1DaemonSet or V1ReplicaSet or V1Job or V1CronJob).Select(
+            found => $"{found.Kind} {found.Metadata.Name} makes pods that nothing here looks at"),
+        .. manifests.Sets.SelectMany(
+            set => OfPod(set.Pod()).Concat(set.Containers().SelectMany(OfContainer)).Select(complaint => $"{set.Name()} {complaint}")),
     ];
 
     private static IEnumerable<string> OfPod(V1PodSpec pod)
@@ -24,7 +27,8 @@ internal static class PodChecks
             yield return "mounts a token";
         if (pod.EnableServiceLinks != false)
             yield return "gets variables for every service";
-        if (pod.HostNetwork == true || pod.HostPID == true || pod.HostIPC == true || (pod.Volumes ?? []).Any(volume => volume.HostPath is not null))
+        if (pod.HostNetwork == true || pod.HostPID == true || pod.HostIPC == true
+            || (pod.Volumes ?? []).Any(volume => volume.HostPath is not null))
             yield return "shares what is the node's";
     }
 
@@ -54,6 +58,7 @@ internal static class PodChecks
     }
 
     private static bool IsLiteralSecret(V1EnvVar variable) =>
-        (variable.Name.Contains("password", StringComparison.OrdinalIgnoreCase) || variable.Name.Contains("token", StringComparison.OrdinalIgnoreCase) || variable.Name == "REDISCLI_AUTH")
+        (variable.Name.Contains("password", StringComparison.OrdinalIgnoreCase)
+            || variable.Name.Contains("token", StringComparison.OrdinalIgnoreCase) || variable.Name == "REDISCLI_AUTH")
         && variable.Value is not (null or ['$', '(', .., ')']);
 }

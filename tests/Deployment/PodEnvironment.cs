@@ -8,8 +8,10 @@ internal static partial class PodEnvironment
 {
     /// <param name="fields">Values of the pod's own fields, by path.</param>
     /// <param name="secret">Value of a secret's key.</param>
-    /// <exception cref="KeyNotFoundException">A value refers to a variable that is not defined before it, or to a field that is not there.</exception>
-    public static IReadOnlyDictionary<string, string> Of(V1Container container, IReadOnlyDictionary<string, string> fields, Func<V1SecretKeySelector, string> secret)
+    /// <exception cref="KeyNotFoundException">A value refers to a variable that is not defined before it, or to a field that is not
+    /// there.</exception>
+    public static IReadOnlyDictionary<string, string> Of(
+        V1Container container, IReadOnlyDictionary<string, string> fields, Func<V1SecretKeySelector, string> secret)
     {
         Dictionary<string, string> values = [];
         foreach (V1EnvVar variable in container.Env)

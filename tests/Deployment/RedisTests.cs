@@ -24,8 +24,11 @@ public sealed class RedisTests : IDisposable
         V1Container container = set.Containers().Single();
         string configuration = manifests.Of<V1ConfigMap>().Single().Data["redis.conf"];
         string file = Path.Combine(_folder, "redis.conf");
-        await File.WriteAllTextAsync(file, $"{configuration.Replace("/data", _folder, StringComparison.Ordinal)}\nport {_port}\n", TestContext.Current.CancellationToken);
-        string[] command = [.. container.Command, .. container.Args.Select(line => line.Replace("/etc/redis/redis.conf", file, StringComparison.Ordinal))];
+        await File.WriteAllTextAsync(
+            file, $"{configuration.Replace("/data", _folder, StringComparison.Ordinal)}\nport {_port}\n",
+            TestContext.Current.CancellationToken);
+        string[] command = [.. container.Command,
+            .. container.Args.Select(line => line.Replace("/etc/redis/redis.conf", file, StringComparison.Ordinal))];
         IList<string> probe = container.ReadinessProbe.Exec.Command;
         IReadOnlyDictionary<string, string> environment = PodEnvironment.Of(container, new Dictionary<string, string>(), _ => Password);
 
@@ -37,9 +40,13 @@ public sealed class RedisTests : IDisposable
             await redis.ReadyAsync(async () => (await AskAsync(Password, [.. probe.Skip(1)])).ExitCode == 0);
             Assert.NotEqual(0, (await AskAsync("wrong", [.. probe.Skip(1)])).ExitCode);
             Assert.Contains("NOAUTH", (await AskAsync(null, "ping")).Output, StringComparison.Ordinal);
-            Assert.DoesNotContain(Password, await File.ReadAllTextAsync($"/proc/{redis.Id}/cmdline", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+            Assert.DoesNotContain(
+                Password, await File.ReadAllTextAsync($"/proc/{redis.Id}/cmdline", TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
             // It refuses to take more before the kernel ends it; a rewrite of its log may double some of it.
-            Assert.InRange(long.Parse((await AskAsync(Password, "config", "get", "maxmemory")).Output.Split('\n')[1], CultureInfo.InvariantCulture), 1, limit * 2 / 3);
+            Assert.InRange(
+                long.Parse((await AskAsync(Password, "config", "get", "maxmemory")).Output.Split('\n')[1], CultureInfo.InvariantCulture),
+                1, limit * 2 / 3);
             Assert.Equal($"{start}", (await AskAsync(Password, "incr", "starts")).Output.Trim());
             Assert.Equal(0, await redis.TerminateAsync(TimeSpan.FromSeconds(set.Pod().TerminationGracePeriodSeconds!.Value)));
         }
@@ -47,7 +54,11 @@ public sealed class RedisTests : IDisposable
 
     private async Task<(int ExitCode, string Output)> AskAsync(string? password, params string[] arguments)
     {
-        var start = new ProcessStartInfo("redis-cli", ["-p", _port, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("redis-cli", ["-p", _port, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         if (password is not null)
             start.Environment["REDISCLI_AUTH"] = password;
         using Process client = Process.Start(start)!;

@@ -27,7 +27,9 @@ public sealed class RollingUpdateTests : IDisposable
         await using RedisServer redis = await RedisServer.StartAsync(_folder, FreePorts.Find(1)[0], password: access.RedisPassword);
         using SiloPods pods = new(Manifests.Parse(Manifests.Render("base")).Silos, redis.Address, _folder, certificates);
         await Task.WhenAll(Enumerable.Range(0, pods.Count).Select(pods.StartAsync));
-        await using ClusterConnection connection = await ClusterConnection.OpenAsync(new(redis.Address), access, TestContext.Current.CancellationToken).WithinAsync(Deadline.Generous, "the connection to the cluster");
+        await using ClusterConnection connection = await ClusterConnection.OpenAsync(
+            new(redis.Address), access, TestContext.Current.CancellationToken).WithinAsync(
+                Deadline.Generous, "the connection to the cluster");
 
         FollowedRun updated = await SubmitAsync(connection, "updated", spec);
         await updated.NextAsync<StepCommitted>(step => step.Workers == pods.Count, "a step of all");
@@ -39,7 +41,9 @@ public sealed class RollingUpdateTests : IDisposable
 
         // Of all again after the last one was gone; what is read at once may reach back to when it was not.
         await updated.NextAsync<StepCommitted>(
-            step => step.Workers == pods.Count && updated.Events.OfType<GenerationOpened>().LastOrDefault(opened => !opened.Workers.Contains("pixelcnn-0")) is { } without && step.Step > without.Step,
+            step => step.Workers == pods.Count
+                && updated.Events.OfType<GenerationOpened>().LastOrDefault(opened => !opened.Workers.Contains("pixelcnn-0")) is { } without
+                    && step.Step > without.Step,
             "a step of all new pods");
         RunEnded ended = await updated.StopAsync();
 
@@ -47,7 +51,9 @@ public sealed class RollingUpdateTests : IDisposable
         long[] steps = [.. updated.Events.OfType<StepCommitted>().Select(step => step.Step)];
         Assert.Equal(steps.Distinct().Order(), steps);
         // Only what a starved machine causes, a pod that is taken for dead, may cost a step.
-        Assert.Equal(0, updated.Events.OfType<GenerationOpened>().Where(opened => opened.Kind is GenerationCause.WorkerLeft or GenerationCause.WorkerJoined).Sum(opened => opened.StepsRedone));
+        Assert.Equal(
+            0, updated.Events.OfType<GenerationOpened>().Where(
+                opened => opened.Kind is GenerationCause.WorkerLeft or GenerationCause.WorkerJoined).Sum(opened => opened.StepsRedone));
         Assert.DoesNotContain(GenerationCause.WorkerFailed, updated.Events.OfType<GenerationOpened>().Select(opened => opened.Kind));
         FollowedRun undisturbed = await SubmitAsync(connection, "undisturbed", spec with { MaxSteps = ended.Step });
         RunEnded expected = await undisturbed.EndAsync();

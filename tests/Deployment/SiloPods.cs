@@ -3,7 +3,9 @@ using PixelCnnCluster.Client.Cluster;
 
 namespace PixelCnnCluster.Deployment.Tests;
 
-/// <summary>The pods of the silos' set as processes with the environment that the manifest gives them, each time at a new address, as pods have it.</summary>
+/// <summary>
+/// The pods of the silos' set as processes with the environment that the manifest gives them, each time at a new address, as pods have it.
+/// </summary>
 internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, string certificates) : IDisposable
 {
     private readonly HttpClient _http = new();
@@ -14,12 +16,15 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
 
     public int Count => set.Spec.Replicas!.Value;
 
-    /// <summary>Starts the pod of an ordinal and waits until it is ready. Its container is started again when it ends though nobody asked it to.</summary>
+    /// <summary>
+    /// Starts the pod of an ordinal and waits until it is ready. Its container is started again when it ends though nobody asked it to.
+    /// </summary>
     public async Task StartAsync(int ordinal)
     {
         string name = $"{set.Name()}-{ordinal}", port = $"{FreePorts.Find(1)[0]}";
         Dictionary<string, string> fields = new() { ["metadata.name"] = name, ["status.podIP"] = $"127.0.0.{++_address}" };
-        Dictionary<string, string> settings = new(SiloProgramSettings.Of(PodEnvironment.Of(_container, fields, key => $"secret-of-{key.Name}")))
+        Dictionary<string, string> settings = new(
+            SiloProgramSettings.Of(PodEnvironment.Of(_container, fields, key => $"secret-of-{key.Name}")))
         {
             // Redis has no name here, the pages of all pods are on one machine, and nothing is mounted.
             ["Redis"] = redis,
@@ -34,7 +39,8 @@ internal sealed class SiloPods(V1StatefulSet set, string redis, string folder, s
         {
             try
             {
-                using HttpResponseMessage answer = await _http.GetAsync(new Uri($"http://127.0.0.1:{port}{_container.ReadinessProbe.HttpGet.Path}"));
+                using HttpResponseMessage answer = await _http.GetAsync(
+                    new Uri($"http://127.0.0.1:{port}{_container.ReadinessProbe.HttpGet.Path}"));
                 return answer.IsSuccessStatusCode;
             }
             catch (HttpRequestException)

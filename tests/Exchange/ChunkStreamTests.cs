@@ -27,7 +27,9 @@ public sealed class ChunkStreamTests
     {
         GradientExchange exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32);
         AllReduceStep step = SecondWorker.Meets(exchange);
-        await Assert.ThrowsAsync<EndOfStreamException>(() => ChunkStream.ReceiveAsync(new Pieces(SecondWorker.Sends(WireFormat.Float32)[..^1], 5), exchange, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<EndOfStreamException>(
+            () => ChunkStream.ReceiveAsync(
+                new Pieces(SecondWorker.Sends(WireFormat.Float32)[..^1], 5), exchange, TestContext.Current.CancellationToken));
         await step.Reduced;
         Assert.False(step.Whole.IsCompleted);
     }

@@ -3,7 +3,9 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Exchange.Tests;
 
-/// <summary>The all-reduce over connections that delay and break gives every worker the same bits, however many workers there are.</summary>
+/// <summary>
+/// The all-reduce over connections that delay and break gives every worker the same bits, however many workers there are.
+/// </summary>
 public sealed class GradientExchangeTests
 {
     private const int LongestChunk = 1 << 18;
@@ -35,9 +37,11 @@ public sealed class GradientExchangeTests
     [InlineData(1, 4)]
     public void Vectors_longer_than_a_chunk_and_shorter_than_the_workers_arrive_whole(int length, int workers)
     {
-        float[][] vectors = [.. Enumerable.Range(0, 5).Select(shard => Enumerable.Range(0, length).Select(i => (float)((i * 5) + shard)).ToArray())];
+        float[][] vectors = [.. Enumerable.Range(0, 5).Select(
+            shard => Enumerable.Range(0, length).Select(i => (float)((i * 5) + shard)).ToArray())];
         float[] expected = Vectors.AlongTheTree(vectors);
-        Assert.All(new Mesh(5, workers, [length], WireFormat.Float32, seed: 1).Exchange(0, vectors), result => Assert.Equal(expected, result));
+        Assert.All(
+            new Mesh(5, workers, [length], WireFormat.Float32, seed: 1).Exchange(0, vectors), result => Assert.Equal(expected, result));
     }
 
     [Fact]
@@ -65,7 +69,9 @@ public sealed class GradientExchangeTests
         mesh.Post.Deliver();
         Assert.False(mesh.Workers[0].SendQueues[1].TryNext(out _));
         mesh.Post.Again();
-        Assert.True(mesh.Workers[0].SendQueues[1].TryNext(out Chunk early) && early.Header.Kind == ChunkKind.Finished, "No chunk of the part that is computed is finished.");
+        Assert.True(
+            mesh.Workers[0].SendQueues[1].TryNext(out Chunk early)
+                && early.Header.Kind == ChunkKind.Finished, "No chunk of the part that is computed is finished.");
         Assert.All(rounds, step => Assert.False(step.Reduced.IsCompleted));
         Add(part: 0, first: 0, length: 6);
         mesh.Post.Deliver();
@@ -87,7 +93,8 @@ public sealed class GradientExchangeTests
     {
         float[][] vectors = Vectors.Random(4, 10, 1), later = Vectors.Random(4, 10, 2);
         Mesh mesh = Two(shards: 4, length: 10);
-        AllReduceStep[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)], next = [mesh.Prepare(0, 8, later), mesh.Prepare(1, 8, later)];
+        AllReduceStep[] rounds = [mesh.Start(0, 7, vectors), mesh.Start(1, 7, vectors)],
+            next = [mesh.Prepare(0, 8, later), mesh.Prepare(1, 8, later)];
         mesh.Post.Deliver();
         Assert.All(rounds, step => Assert.Equal(Vectors.Bits(Vectors.AlongTheTree(vectors)), Vectors.Bits(Mesh.Result(step))));
         mesh.Workers[0].Begin(8);
@@ -123,8 +130,10 @@ public sealed class GradientExchangeTests
         Assert.Equal(2, worker.LengthOf(right));
         foreach (ChunkHeader wrong in new[]
         {
-            right with { Chunk = -1 }, right with { Chunk = 2 }, right with { Chunk = 1 }, right with { Node = new(1, 3) }, right with { Node = new(2, 5) },
-            right with { Kind = (ChunkKind)2 }, right with { Kind = ChunkKind.Finished, Node = new(0, 4) }, new(0, ChunkKind.Finished, 1, new(0, 2)),
+            right with { Chunk = -1 }, right with { Chunk = 2 }, right with { Chunk = 1 }, right with { Node = new(1, 3) },
+                right with { Node = new(2, 5) },
+            right with { Kind = (ChunkKind)2 }, right with { Kind = ChunkKind.Finished, Node = new(0, 4) },
+            new(0, ChunkKind.Finished, 1, new(0, 2)),
         })
         {
             Assert.Throws<InvalidDataException>(() => worker.LengthOf(wrong));
@@ -199,7 +208,8 @@ public sealed class GradientExchangeTests
         Task[] links = [.. from sender in Enumerable.Range(0, Workers) from receiver in Enumerable.Range(0, Workers) where sender != receiver select Task.Run(() => CarryAsync(sender, receiver))];
         for (long step = 0; step < 300; step++)
         {
-            IReadOnlyList<ReadOnlyMemory<float>>[] results = await Task.WhenAll(Enumerable.Range(0, Workers).Select(rank => Task.Run(() => mesh.Start(rank, step, vectors).Whole)))
+            IReadOnlyList<ReadOnlyMemory<float>>[] results = await Task.WhenAll(
+                Enumerable.Range(0, Workers).Select(rank => Task.Run(() => mesh.Start(rank, step, vectors).Whole)))
                 .SoonAsync($"sum of step {step}");
             Assert.All(results, result => Assert.Equal(expected, Vectors.Bits(result[0].ToArray())));
         }
@@ -255,7 +265,8 @@ public sealed class GradientExchangeTests
         public Mesh(int shards, int workers, int[] parts, WireFormat wire, int seed, CancellationToken over = default)
         {
             (_parts, _random) = (parts, new(seed));
-            Workers = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(shards), workers, rank, parts, wire, over: over))];
+            Workers = [.. Enumerable.Range(0, workers).Select(
+                rank => new GradientExchange(new(shards), workers, rank, parts, wire, over: over))];
             Post = new(Workers, seed);
         }
 
@@ -270,10 +281,12 @@ public sealed class GradientExchangeTests
         }
 
         /// <param name="used">Takes down the arrays that the worker's shards are put in.</param>
-        public AllReduceStep Start(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Begin(step), vectors, used);
+        public AllReduceStep Start(int rank, long step, float[][] vectors, HashSet<object>? used = null) =>
+            Add(rank, Workers[rank].Begin(step), vectors, used);
 
         /// <summary>Has a worker's shards computed before their step begins.</summary>
-        public AllReduceStep Prepare(int rank, long step, float[][] vectors, HashSet<object>? used = null) => Add(rank, Workers[rank].Prepare(step), vectors, used);
+        public AllReduceStep Prepare(int rank, long step, float[][] vectors, HashSet<object>? used = null) =>
+            Add(rank, Workers[rank].Prepare(step), vectors, used);
 
         private AllReduceStep Add(int rank, AllReduceStep step, float[][] vectors, HashSet<object>? used)
         {

@@ -39,9 +39,11 @@ public sealed class PeerListenerTests : IAsyncLifetime
     public async Task Two_workers_sum_their_gradients(WireFormat wire)
     {
         const int Length = 300_000;
-        float[][] gradients = [[.. Enumerable.Range(0, Length).Select(i => i % 100f)], [.. Enumerable.Range(0, Length).Select(i => i % 28f)]];
+        float[][] gradients = [[.. Enumerable.Range(0, Length).Select(i => i % 100f)],
+            [.. Enumerable.Range(0, Length).Select(i => i % 28f)]];
         GradientExchange[] exchanges = [.. Enumerable.Range(0, 2).Select(rank => new GradientExchange(new(2), 2, rank, [Length], wire))];
-        PeerListener[] listeners = [.. exchanges.Select(exchange => new PeerListener(new(IPAddress.Loopback, 0), tls: null, _ => exchange, NullLogger<PeerListener>.Instance))];
+        PeerListener[] listeners = [.. exchanges.Select(
+            exchange => new PeerListener(new(IPAddress.Loopback, 0), tls: null, _ => exchange, NullLogger<PeerListener>.Instance))];
         using var ended = new CancellationTokenSource();
         try
         {
@@ -49,10 +51,12 @@ public sealed class PeerListenerTests : IAsyncLifetime
                 await each.StartAsync(TestContext.Current.CancellationToken);
             var network = new PeerNetwork(worker => Task.FromResult(listeners[worker[0] - '0'].Address), tls: null);
             for (int rank = 0; rank < 2; rank++)
-                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, ended.Token);
+                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, gone: _ => { },
+                TimeProvider.System, NullLogger.Instance, ended.Token);
             for (long step = 0; step < 3; step++)
             {
-                AllReduceStep[] rounds = [.. exchanges.Select((exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];
+                AllReduceStep[] rounds = [.. exchanges.Select(
+                    (exchange, rank) => SecondWorker.Begin(exchange, step, rank, gradients[rank]))];
                 foreach (float[] sum in await Task.WhenAll(rounds.Select(SumAsync)))
                     Assert.Equal(gradients[0].Zip(gradients[1], (one, other) => one + other), sum);
             }
@@ -88,7 +92,9 @@ public sealed class PeerListenerTests : IAsyncLifetime
         using Socket endless = await ConnectAsync([255, 255, 255, 127]);
         await EndAsync(endless);
         using Socket wrong = await ConnectAsync();
-        await wrong.SendAsync(SecondWorker.Bytes(new(new(0, ChunkKind.Finished, 0, new(0, 2)), new float[] { 1, 1 }), WireFormat.Float32), TestContext.Current.CancellationToken);
+        await wrong.SendAsync(
+            SecondWorker.Bytes(new(new(0, ChunkKind.Finished, 0, new(0, 2)), new float[] { 1, 1 }), WireFormat.Float32),
+            TestContext.Current.CancellationToken);
         await EndAsync(wrong);
         // None of the three was merely silent for too long.
         Assert.Equal(3, _warnings.Texts.Count);
@@ -128,7 +134,9 @@ public sealed class PeerListenerTests : IAsyncLifetime
     {
         try
         {
-            Assert.Equal(0, await socket.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken).AsTask().SoonAsync("end of the connection"));
+            Assert.Equal(
+                0, await socket.ReceiveAsync(new byte[1], TestContext.Current.CancellationToken).AsTask()
+                    .SoonAsync("end of the connection"));
         }
         catch (SocketException reset) when (reset.SocketErrorCode == SocketError.ConnectionReset)
         {
@@ -144,7 +152,8 @@ public sealed class PeerListenerTests : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Texts.Enqueue(formatter(state, exception));
     }
 }

@@ -2,7 +2,10 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Exchange.Tests;
 
-/// <summary>What the second of two workers sends to the first, in a step with one shard each and four floats in two chunks, of which the first worker owns the first.</summary>
+/// <summary>
+/// What the second of two workers sends to the first, in a step with one shard each and four floats in two chunks, of which the first
+/// worker owns the first.
+/// </summary>
 internal static class SecondWorker
 {
     /// <summary>Of both gradients.</summary>

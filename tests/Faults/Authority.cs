@@ -15,7 +15,8 @@ public sealed class Authority : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         _root = request.CreateSelfSigned(DateTimeOffset.UtcNow - (10 * Margin), DateTimeOffset.UtcNow + (10 * Margin));
     }
@@ -30,9 +31,11 @@ public sealed class Authority : IDisposable
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
         if (issuersAddress is not null)
-            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(ocspUris: null, caIssuersUris: [issuersAddress.AbsoluteUri]));
+            request.CertificateExtensions.Add(
+                new X509AuthorityInformationAccessExtension(ocspUris: null, caIssuersUris: [issuersAddress.AbsoluteUri]));
         DateTimeOffset end = until ?? DateTimeOffset.UtcNow + Margin;
         using X509Certificate2 certificate = request.Create(_root, end - (2 * Margin), end, [++_serial]);
         Directory.CreateDirectory(folder);

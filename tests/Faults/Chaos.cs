@@ -8,7 +8,9 @@ namespace PixelCnnCluster.Faults;
 /// <summary>What came of a disturbed run.</summary>
 /// <param name="Recoveries">Seconds from each fault that cost a worker to the moment when the next generation trained.</param>
 /// <param name="StateHash">Of the disturbed run; the same as <paramref name="UndisturbedHash"/> if all is well.</param>
-public sealed record ChaosReport(int Seed, IReadOnlyList<string> Faults, long Steps, long StepsRedone, IReadOnlyList<double> Recoveries, string? StateHash, string? UndisturbedHash)
+public sealed record ChaosReport(
+    int Seed, IReadOnlyList<string> Faults, long Steps, long StepsRedone, IReadOnlyList<double> Recoveries, string? StateHash,
+    string? UndisturbedHash)
 {
     public bool IsSame => StateHash is not null && StateHash == UndisturbedHash;
 
@@ -25,9 +27,12 @@ public sealed record ChaosReport(int Seed, IReadOnlyList<string> Faults, long St
     }
 }
 
-/// <summary>Kills, stops and starts real silos, and their Redis, at random while a run trains, and then trains the same steps undisturbed.</summary>
+/// <summary>
+/// Kills, stops and starts real silos, and their Redis, at random while a run trains, and then trains the same steps undisturbed.
+/// </summary>
 /// <param name="logs">Folder of the silos' logs.</param>
-/// <param name="undisturbed">Hash of the state after so many steps of <see cref="SmallDigits.Spec"/>, where it is known; else they are trained.</param>
+/// <param name="undisturbed">Hash of the state after so many steps of <see cref="SmallDigits.Spec"/>, where it is known; else they are
+/// trained.</param>
 public sealed partial class Chaos(string folder, string logs, int seed, TextWriter log, Func<long, Task<string>>? undisturbed = null)
 {
     private const int Workers = 3;
@@ -65,7 +70,8 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
         }
 
         log.WriteLine($"undisturbed: {ended.Step} steps");
-        string? hash = undisturbed is null ? await TrainUndisturbedAsync(spec with { MaxSteps = ended.Step }) : await undisturbed(ended.Step);
+        string? hash = undisturbed is null ? await TrainUndisturbedAsync(spec with { MaxSteps = ended.Step })
+            : await undisturbed(ended.Step);
         return new(seed, _faults, ended.Step, redone, _recoveries, ended.StateHash, hash);
     }
 
@@ -135,12 +141,14 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
                 await fleet.Silo(victim).Exited.WithinAsync(Deadline.Generous, $"the end of {victim}");
             if (lost.Length < Workers)
             {
-                await run.NextAsync<GenerationOpened>(opened => opened.Generation > _generation && !lost.Any(opened.Workers.Contains), "a generation of those left");
+                await run.NextAsync<GenerationOpened>(
+                    opened => opened.Generation > _generation && !lost.Any(opened.Workers.Contains), "a generation of those left");
                 Recovered(fleet, begun);
             }
 
             await fleet.StartAsync(lost);
-            await run.NextAsync<GenerationOpened>(opened => opened.Generation > _generation && opened.Workers.Count == Workers, "a generation of all");
+            await run.NextAsync<GenerationOpened>(
+                opened => opened.Generation > _generation && opened.Workers.Count == Workers, "a generation of all");
             if (lost.Length == Workers)
                 Recovered(fleet, begun);
         }

@@ -27,7 +27,8 @@ public static class Deadline
 
     /// <param name="holds">False until it does.</param>
     /// <inheritdoc cref="UntilAsync{T}"/>
-    public static Task UntilAsync(Func<Task<bool>> holds, string awaited) => UntilAsync(async () => await holds() ? awaited : null, awaited);
+    public static Task UntilAsync(Func<Task<bool>> holds, string awaited) =>
+        UntilAsync(async () => await holds() ? awaited : null, awaited);
 
     /// <summary>Asks a grain until it answers: one whose silo was lost comes back on another, when the cluster has noticed.</summary>
     public static Task<T> AnswerAsync<T>(Func<Task<T>> ask, string awaited)

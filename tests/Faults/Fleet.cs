@@ -5,8 +5,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Faults;
 
 /// <summary>
-/// Silo processes of one thread each that form a cluster through a Redis, and a client of them. A silo that ends though nobody asked it to is
-/// started again: on a starved machine one may be taken for dead wrongly.
+/// Silo processes of one thread each that form a cluster through a Redis, and a client of them. A silo that ends though nobody asked it to
+/// is started again: on a starved machine one may be taken for dead wrongly.
 /// </summary>
 /// <param name="folder">Where runs go.</param>
 /// <param name="logs">Folder of the silos' logs.</param>
@@ -148,8 +148,10 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
             name,
             [
                 .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
-                $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}",
-                $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true", $"--Silo:SampleOnly={isSampler}",
+                $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}",
+                $"--Silo:GatewayPort={ports[1]}",
+                $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true",
+                $"--Silo:SampleOnly={isSampler}",
             ],
             Path.Combine(logs, $"{own}.log"), Environment);
         lock (_gate)
@@ -178,7 +180,8 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     }
 
     private string NewestTellerOf(string text) => Silos
-        .Select(silo => (silo.Name, Line: File.ReadLines(silo.LogPath).LastOrDefault(line => line.Contains(text, StringComparison.Ordinal))))
+        .Select(silo =>
+            (silo.Name, Line: File.ReadLines(silo.LogPath).LastOrDefault(line => line.Contains(text, StringComparison.Ordinal))))
         .Where(found => found.Line is not null)
         .OrderBy(found => found.Line, StringComparer.Ordinal)
         .Select(found => found.Name)

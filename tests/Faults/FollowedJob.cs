@@ -35,7 +35,9 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
             if (_events is [.., JobEnded end])
                 throw new InvalidOperationException($"The job ended without {awaited}: {end}");
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"The job was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", _events.TakeLast(5))}");
+                throw new TimeoutException(
+                    $"The job was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: " +
+                    $"{string.Join(" | ", _events.TakeLast(5))}");
         }
     }
 
@@ -64,7 +66,8 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
                     throw new InvalidOperationException($"Row {row.Row} of image {image} was told twice.");
                 isDrawn[(image * size) + row.Row] = true;
                 for (int c = 0; c < planes; c++)
-                    row.Pixels.AsSpan((((image - row.First) * planes) + c) * size, size).CopyTo(pixels.AsSpan(((((image * planes) + c) * size) + row.Row) * size));
+                    row.Pixels.AsSpan((((image - row.First) * planes) + c) * size, size).CopyTo(
+                        pixels.AsSpan(((((image * planes) + c) * size) + row.Row) * size));
             }
         }
 

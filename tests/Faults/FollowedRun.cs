@@ -40,7 +40,9 @@ public sealed class FollowedRun(string name, RunSpec spec, ITrainingRunGrain run
             if (_over)
                 throw new InvalidOperationException($"{name} ended without {awaited}: {_events[^1]}");
             if (deadline.IsCancellationRequested)
-                throw new TimeoutException($"{name} was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: {string.Join(" | ", _events.TakeLast(5))}");
+                throw new TimeoutException(
+                    $"{name} was silent for {IdleTimeout.TotalSeconds} s; {awaited} was awaited. The last it said: " +
+                    $"{string.Join(" | ", _events.TakeLast(5))}");
         }
     }
 

@@ -26,7 +26,8 @@ public sealed class KillTimes(string folder, string logs)
             string victim = Workers.First(name => name != fleet.CoordinatorOf(run));
             DateTimeOffset killed = DateTimeOffset.UtcNow;
             fleet.Kill(victim);
-            GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => !opened.Workers.Contains(victim), $"a generation without {victim}");
+            GenerationOpened next = await run.NextAsync<GenerationOpened>(
+                opened => !opened.Workers.Contains(victim), $"a generation without {victim}");
             await run.NextAsync<StepCommitted>(step => step.Workers < Workers.Length, "a step of the others");
             measured.Add(await BeginAsync(fleet, run, next.Generation) - killed);
             await fleet.StartAsync(victim);
@@ -41,7 +42,8 @@ public sealed class KillTimes(string folder, string logs)
     {
         string begun = $"Run {run.Name}, generation {generation}: ";
         string told = await Deadline.UntilAsync(
-            () => Task.FromResult(fleet.Logs.SelectMany(File.ReadLines).LastOrDefault(line => line.Contains(begun, StringComparison.Ordinal))),
+            () => Task.FromResult(
+                fleet.Logs.SelectMany(File.ReadLines).LastOrDefault(line => line.Contains(begun, StringComparison.Ordinal))),
             $"the coordinator's word of generation {generation}");
         return DateTimeOffset.Parse(told.Split(' ')[0], CultureInfo.InvariantCulture);
     }

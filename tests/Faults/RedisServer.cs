@@ -15,7 +15,8 @@ public sealed class RedisServer : IAsyncDisposable
     private readonly string? _password;
     private Process? _process;
 
-    private RedisServer(string folder, string host, int port, string? password) => (_folder, _host, _port, _password) = (folder, host, port, password);
+    private RedisServer(string folder, string host, int port, string? password) =>
+        (_folder, _host, _port, _password) = (folder, host, port, password);
 
     public string Address => $"{_host}:{_port}";
 
@@ -33,12 +34,14 @@ public sealed class RedisServer : IAsyncDisposable
     {
         _process = Process.Start(new ProcessStartInfo(
             "redis-server",
-            ["--bind", _host, "--port", $"{_port}", "--dir", _folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no", "--logfile", "redis.log", .. _password is null ? [] : new[] { "--requirepass", _password }]))!;
+            ["--bind", _host, "--port", $"{_port}", "--dir", _folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+                "--protected-mode", "no", "--logfile", "redis.log", .. _password is null ? [] : new[] { "--requirepass", _password }]))!;
         using var deadline = new CancellationTokenSource(Deadline.Generous);
         while (!await AnswersAsync())
         {
             if (deadline.IsCancellationRequested || _process.HasExited)
-                throw new TimeoutException($"redis-server did not answer at {Address} within {Deadline.Generous.TotalSeconds} s; its log is in {_folder}.");
+                throw new TimeoutException(
+                    $"redis-server did not answer at {Address} within {Deadline.Generous.TotalSeconds} s; its log is in {_folder}.");
             await Task.Delay(Poll);
         }
     }

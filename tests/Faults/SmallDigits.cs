@@ -13,8 +13,8 @@ public static class SmallDigits
     private const int ImageHeader = 16, LabelHeader = 8;
 
     /// <summary>
-    /// A model for it whose steps are short, dropout and all, ten to an epoch; it goes on until it is stopped or its steps are limited. What a shard
-    /// costs is calls, not pixels, so three shards are the fewest for three workers.
+    /// A model for it whose steps are short, dropout and all, ten to an epoch; it goes on until it is stopped or its steps are limited.
+    /// What a shard costs is calls, not pixels, so three shards are the fewest for three workers.
     /// </summary>
     public static RunSpec Spec { get; } = Presets.Quick with
     {
@@ -43,7 +43,8 @@ public static class SmallDigits
             BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(12), Size);
             File.WriteAllBytes(
                 Path.Combine(folder, $"{set}-images-idx3-ubyte"),
-                [.. header, .. Enumerable.Range(0, count).SelectMany(i => Shrink(images.AsSpan(ImageHeader + (i * SourceSize * SourceSize))))]);
+                [.. header,
+                    .. Enumerable.Range(0, count).SelectMany(i => Shrink(images.AsSpan(ImageHeader + (i * SourceSize * SourceSize))))]);
 
             byte[] labels = Read($"{set}-labels-idx1-ubyte", LabelHeader + count);
             BinaryPrimitives.WriteInt32BigEndian(labels.AsSpan(4), count);

@@ -34,7 +34,8 @@ public static class TestLogs
         if (Environment.GetEnvironmentVariable(ResultsVariable) is not { } results)
             return null;
         ITestContext context = TestContext.Current;
-        string name = context.TestClass is { } type ? type.TestClassName.Split('.')[^1] + (context.TestMethod is { } method ? "." + method.MethodName : "")
+        string name = context.TestClass is { } type ? type.TestClassName.Split('.')[^1]
+            + (context.TestMethod is { } method ? "." + method.MethodName : "")
             : context.TestCollection?.TestCollectionDisplayName ?? "assembly";
         return Path.Combine(results, "logs", string.Create(CultureInfo.InvariantCulture, $"{name}-{Interlocked.Increment(ref _folders)}"));
     }

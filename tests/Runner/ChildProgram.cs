@@ -2,16 +2,24 @@ using System.Diagnostics;
 
 namespace PixelCnnCluster.Runner;
 
-/// <summary>Runs a program to its end and gives its lines to a reader. When it is canceled or silent for too long, it ends with all that it started.</summary>
+/// <summary>
+/// Runs a program to its end and gives its lines to a reader. When it is canceled or silent for too long, it ends with all that it started.
+/// </summary>
 public static class ChildProgram
 {
     /// <summary>A process that outlives the program may hold its output open.</summary>
     private static readonly TimeSpan OutputWait = TimeSpan.FromSeconds(5);
 
     public static async Task<ChildEnd> RunAsync(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string?> environment, Action<string> read, TimeSpan timeout, CancellationToken cancellation)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string?> environment, Action<string> read, TimeSpan timeout,
+        CancellationToken cancellation)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         foreach ((string name, string? value) in environment)
             start.Environment[name] = value;
         using Process process = Process.Start(start)!;

@@ -15,7 +15,8 @@ public sealed class Coverage(string root, string folder, TextWriter output)
 
     private string Originals => Path.Combine(folder, "originals");
 
-    private IEnumerable<string> Programs => [.. TestProject.Find(root).Select(project => project.Program), Built("Silo", "Silo"), Built("Console", "Client")];
+    private IEnumerable<string> Programs =>
+        [.. TestProject.Find(root).Select(project => project.Program), Built("Silo", "Silo"), Built("Console", "Client")];
 
     /// <summary>Changes the built assemblies so that they count.</summary>
     public async Task InstrumentAsync(CancellationToken cancellation)
@@ -41,7 +42,8 @@ public sealed class Coverage(string root, string folder, TextWriter output)
     {
         await RunAsync(Target("Count"), cancellation);
         await RunAsync(
-            ["dotnet", "tool", "run", "reportgenerator", $"-reports:{folder}/*.xml", $"-targetdir:{Report}", "-reporttypes:Html;JsonSummary", "-filefilters:-*/tests/*;-*/obj/*", "-verbosity:Warning"],
+            ["dotnet", "tool", "run", "reportgenerator", $"-reports:{folder}/*.xml", $"-targetdir:{Report}",
+                "-reporttypes:Html;JsonSummary", "-filefilters:-*/tests/*;-*/obj/*", "-verbosity:Warning"],
             cancellation);
         foreach (string line in CoverageSummary.Lines(await File.ReadAllTextAsync(Path.Combine(Report, "Summary.json"), cancellation)))
             await output.WriteLineAsync(line);
@@ -49,25 +51,30 @@ public sealed class Coverage(string root, string folder, TextWriter output)
     }
 
     private string[] Target(string name) =>
-        ["dotnet", "msbuild", Path.Combine(root, "tests", "Runner"), "-nologo", "-v:q", "-nodeReuse:false", "-p:Configuration=Release", $"-t:{name}", $"-p:CoverageFolder={folder}"];
+        ["dotnet", "msbuild", Path.Combine(root, "tests", "Runner"), "-nologo", "-v:q", "-nodeReuse:false", "-p:Configuration=Release",
+            $"-t:{name}", $"-p:CoverageFolder={folder}"];
 
-    private string Built(string project, string program) => Path.Combine(root, "artifacts", "bin", project, "release", $"PixelCnnCluster.{program}.dll");
+    private string Built(string project, string program) =>
+        Path.Combine(root, "artifacts", "bin", project, "release", $"PixelCnnCluster.{program}.dll");
 
     private string OriginalsOf(string program) => Path.Combine(Originals, Path.GetFileNameWithoutExtension(program));
 
     private static void Copy(string from, string to)
     {
         Directory.CreateDirectory(to);
-        foreach (string file in Directory.EnumerateFiles(from, "PixelCnnCluster.*").Where(file => Path.GetExtension(file) is ".dll" or ".pdb"))
+        foreach (string file in Directory.EnumerateFiles(from, "PixelCnnCluster.*").Where(
+            file => Path.GetExtension(file) is ".dll" or ".pdb"))
             File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
     }
 
     private async Task RunAsync(IReadOnlyList<string> command, CancellationToken cancellation)
     {
         var lines = new List<string>();
-        ChildEnd end = await ChildProgram.RunAsync(command, new Dictionary<string, string?> { ["TMPDIR"] = Temporary }, lines.Add, Timeout, cancellation);
+        ChildEnd end = await ChildProgram.RunAsync(
+            command, new Dictionary<string, string?> { ["TMPDIR"] = Temporary }, lines.Add, Timeout, cancellation);
         cancellation.ThrowIfCancellationRequested();
         if (end.Code != 0)
-            throw new UsageException($"Coverage cannot be counted: {string.Join(' ', command)} ended with code {end.Code}.\n{string.Join('\n', lines)}");
+            throw new UsageException(
+                $"Coverage cannot be counted: {string.Join(' ', command)} ended with code {end.Code}.\n{string.Join('\n', lines)}");
     }
 }

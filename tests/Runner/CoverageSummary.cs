@@ -35,8 +35,10 @@ public static class CoverageSummary
     private static string Row(string name, JsonElement element, string lines, string branches) =>
         string.Create(CultureInfo.InvariantCulture, $"{name,-14}{Percent(element, lines),7:F1} %{Percent(element, branches),8:F1} %");
 
-    private static string Name(JsonElement element) => element.GetProperty("name").GetString()!.Replace(Prefix, "", StringComparison.Ordinal);
+    private static string Name(JsonElement element) =>
+        element.GetProperty("name").GetString()!.Replace(Prefix, "", StringComparison.Ordinal);
 
     /// <summary>What has no branch has no figure either: nothing is left out.</summary>
-    private static double Percent(JsonElement element, string name) => element.GetProperty(name) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : 100;
+    private static double Percent(JsonElement element, string name) =>
+        element.GetProperty(name) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : 100;
 }

@@ -8,7 +8,8 @@ public enum Outcome
 }
 
 /// <summary>How a test ended. Details are the message and the stack of a failure; Output is what the test wrote.</summary>
-public sealed record EndedTest(string Project, string Class, string Name, Outcome Outcome, TimeSpan Time, string Message = "", string Stack = "", string Output = "")
+public sealed record EndedTest(
+    string Project, string Class, string Name, Outcome Outcome, TimeSpan Time, string Message = "", string Stack = "", string Output = "")
 {
     /// <summary>Without its namespace.</summary>
     public string ShortName => Name.StartsWith(Class, StringComparison.Ordinal) ? ShortClass + Name[Class.Length..] : Name;

@@ -12,20 +12,25 @@ public static partial class FailureText
         $"FAIL {test.Project}: {test.ShortName}",
         .. Indent(Head([.. test.Message.TrimEnd().Split('\n')], MostMessage)),
         .. Indent(Frames(test.Stack, root).Take(MostFrames)),
-        .. test.Output.Length == 0 ? [] : Indent(["Output:", .. Tail(test.Output.TrimEnd().Split('\n'), MostOutput).Select(line => "| " + line)]),
+        .. test.Output.Length == 0 ? []
+            : Indent(["Output:", .. Tail(test.Output.TrimEnd().Split('\n'), MostOutput).Select(line => "| " + line)]),
         .. test.ShortClass.Length == 0 ? [] : Indent([$"Repeat: tests/run --no-build{(isLong ? " --long" : "")} --test {test.Word}"]),
         "",
     ];
 
-    public static bool IsStack(string line) => line.StartsWith("   at ", StringComparison.Ordinal) || line.StartsWith("---", StringComparison.Ordinal) && line.EndsWith("---", StringComparison.Ordinal);
+    public static bool IsStack(string line) =>
+        line.StartsWith("   at ", StringComparison.Ordinal) || line.StartsWith("---", StringComparison.Ordinal)
+            && line.EndsWith("---", StringComparison.Ordinal);
 
     /// <summary>The stack's frames in files of the repository, or the first two frames if it has none.</summary>
     public static IEnumerable<string> Frames(string stack, string root)
     {
-        string[] lines = [.. stack.Split('\n').Where(line => line.StartsWith("   at ", StringComparison.Ordinal)).Select(line => line.Trim())];
+        string[] lines = [.. stack.Split('\n').Where(line => line.StartsWith("   at ", StringComparison.Ordinal))
+            .Select(line => line.Trim())];
         string[] own = [.. lines.Select(line => Frame().Match(line))
             .Where(frame => frame.Success && frame.Groups["file"].Value.StartsWith(root + "/", StringComparison.Ordinal))
-            .Select(frame => $"at {frame.Groups["method"].Value} in {frame.Groups["file"].Value[(root.Length + 1)..]}:{frame.Groups["line"].Value}")
+            .Select(frame =>
+                $"at {frame.Groups["method"].Value} in {frame.Groups["file"].Value[(root.Length + 1)..]}:{frame.Groups["line"].Value}")
             .Distinct()];
         return own.Length > 0 ? own : lines.Take(2);
     }

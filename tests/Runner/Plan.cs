@@ -1,9 +1,13 @@
 namespace PixelCnnCluster.Runner;
 
-/// <summary>Programs of one lane run one after the other, beside those of the other lanes. Those of the last lane run when the others have ended.</summary>
+/// <summary>
+/// Programs of one lane run one after the other, beside those of the other lanes. Those of the last lane run when the others have ended.
+/// </summary>
 public enum Lane
 {
-    /// <summary>Tests whose silos wait for each other a part of the time. With more silos at once than this, they would wait for cores instead.</summary>
+    /// <summary>
+    /// Tests whose silos wait for each other a part of the time. With more silos at once than this, they would wait for cores instead.
+    /// </summary>
     Silos,
 
     Others,
@@ -33,14 +37,17 @@ public static class Plan
 
     private sealed record Kind(string Name, Func<ListedTest, bool> Has, params string[] Flags);
 
-    private static readonly Kind WithProcesses = new(ProcessesKind, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine);
-    private static readonly Kind Fast = new("fast", test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine);
+    private static readonly Kind WithProcesses = new(
+        ProcessesKind, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine);
+    private static readonly Kind Fast = new(
+        "fast", test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine);
     private static readonly Kind Alone = new("machine", test => test.NeedsMachine, "-trait", Machine);
 
     /// <summary>What to start for the selected ones of these tests. A program that would have no test is left out.</summary>
     public static IReadOnlyList<PlannedRun> Make(IEnumerable<ListedTest> tests, Selection selection)
     {
-        ListedTest[] selected = [.. tests.Where(test => (selection.IsLong || !test.IsExplicit) && !(selection.IsFast && test.NeedsProcesses))];
+        ListedTest[] selected = [.. tests.Where(
+            test => (selection.IsLong || !test.IsExplicit) && !(selection.IsFast && test.NeedsProcesses))];
         string[] common = [.. selection.IsFast ? ["-trait-", Processes] : Array.Empty<string>(), .. selection.Flags];
         return [.. from kind in new[] { WithProcesses, Fast, Alone }
                    from project in selected.Where(kind.Has).Select(test => test.Project).Distinct()

@@ -2,7 +2,12 @@ using System.CommandLine;
 using PixelCnnCluster.Runner;
 
 var fast = new Option<bool>("--fast") { Description = "Only tests that start no process and no server.", Recursive = true };
-var isLong = new Option<bool>("--long") { Description = "Also what only time shows: chaos with several seeds, ten thousand simulated schedules, the soak, long fuzzing.", Recursive = true };
+var isLong = new Option<bool>("--long")
+{
+    Description = "Also what only time shows: chaos with several seeds, ten thousand simulated " +
+    "schedules, the soak, long fuzzing.",
+    Recursive = true
+};
 var test = new Option<string[]>("--test")
 {
     Description = "Only tests with this in their class or name. May be given several times.",
@@ -44,13 +49,17 @@ steady.Validators.Add(parsed =>
     if (parsed.GetValue(times) < 1 || parsed.GetValue(busy) < 0)
         parsed.AddError("--times is 1 or more, --busy is 0 or more.");
 });
-command.SetAction((parsed, cancellation) => GuardAsync(parsed, cancellation, session => RunAsync(session, parsed.GetValue(coverage), cancellation)));
-steady.SetAction((parsed, cancellation) => GuardAsync(parsed, cancellation, session => SteadyAsync(session, parsed.GetValue(times), parsed.GetValue(busy), cancellation)));
+command.SetAction(
+    (parsed, cancellation) => GuardAsync(parsed, cancellation, session => RunAsync(session, parsed.GetValue(coverage), cancellation)));
+steady.SetAction(
+    (parsed, cancellation) => GuardAsync(
+        parsed, cancellation, session => SteadyAsync(session, parsed.GetValue(times), parsed.GetValue(busy), cancellation)));
 
 ParseResult line = command.Parse(args);
 if (line.Errors.Count > 0)
 {
-    await Console.Error.WriteLineAsync($"{string.Join('\n', line.Errors.Select(error => error.Message))}\nThe flag --help tells the flags.");
+    await Console.Error.WriteLineAsync(
+        $"{string.Join('\n', line.Errors.Select(error => error.Message))}\nThe flag --help tells the flags.");
     return 2;
 }
 
@@ -61,7 +70,8 @@ async Task<int> GuardAsync(ParseResult parsed, CancellationToken cancellation, F
 {
     try
     {
-        IReadOnlyList<EndedTest> tests = await run(new Session(root, new Selection(parsed.GetValue(fast), parsed.GetValue(isLong), parsed.GetValue(test)!), output));
+        IReadOnlyList<EndedTest> tests = await run(
+            new Session(root, new Selection(parsed.GetValue(fast), parsed.GetValue(isLong), parsed.GetValue(test)!), output));
         if (cancellation.IsCancellationRequested)
             await output.WriteLineAsync("Stopped before the end.");
         await output.WriteLineAsync(Summary.Counts(tests));

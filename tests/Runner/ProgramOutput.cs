@@ -7,7 +7,8 @@ namespace PixelCnnCluster.Runner;
 public static partial class ProgramOutput
 {
     /// <summary>The test of which the line says that it failed.</summary>
-    public static string? Failed(string line) => Line().Match(line) is { Success: true } match && match.Groups["what"].Value == "FAIL" ? Short(match.Groups["test"].Value) : null;
+    public static string? Failed(string line) =>
+        Line().Match(line) is { Success: true } match && match.Groups["what"].Value == "FAIL" ? Short(match.Groups["test"].Value) : null;
 
     public static IEnumerable<string> Running(IEnumerable<string> lines)
     {
@@ -32,20 +33,31 @@ public static partial class ProgramOutput
         {
             string test = match.Groups["test"].Value;
             if (match.Groups["what"].Value != "FINISHED")
-                outcomes[test] = match.Groups["what"].Value switch { "STARTING" => Outcome.Passed, "FAIL" => Outcome.Failed, "SKIP" => Outcome.Skipped, _ => null };
+                outcomes[test] = match.Groups["what"].Value switch
+                {
+                    "STARTING" => Outcome.Passed,
+                    "FAIL" => Outcome.Failed,
+                    "SKIP" => Outcome.Skipped,
+                    _ => null
+                };
             else if (outcomes.GetValueOrDefault(test) is { } outcome)
-                results.Add(new EndedTest(project, ClassOf(test), test, outcome, TimeSpan.FromSeconds(double.Parse(match.Groups["time"].Value, CultureInfo.InvariantCulture))));
+                results.Add(
+                    new EndedTest(
+                        project, ClassOf(test), test, outcome,
+                        TimeSpan.FromSeconds(double.Parse(match.Groups["time"].Value, CultureInfo.InvariantCulture))));
         }
 
         return results;
     }
 
-    private static string ClassOf(string test) => MethodOf(test) is var method && method.LastIndexOf('.') is var dot and > 0 ? method[..dot] : "";
+    private static string ClassOf(string test) =>
+        MethodOf(test) is var method && method.LastIndexOf('.') is var dot and > 0 ? method[..dot] : "";
 
     private static string Short(string test) => new EndedTest("", ClassOf(test), test, Outcome.Passed, TimeSpan.Zero).ShortName;
 
     private static string MethodOf(string test) => test.Split('(')[0];
 
-    [GeneratedRegex(@"^    (?<test>\S.*) \[(?<what>STARTING|FINISHED|FAIL|SKIP|NOT RUN)\]( Time: (?<time>[\d.]+)s)?$", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"^    (?<test>\S.*) \[(?<what>STARTING|FINISHED|FAIL|SKIP|NOT RUN)\]( Time: (?<time>[\d.]+)s)?$", RegexOptions.ExplicitCapture)]
     private static partial Regex Line();
 }

@@ -11,7 +11,8 @@ public static class ResultsFile
     public static IReadOnlyList<EndedTest> Read(string project, string path) => Read(project, XDocument.Load(path));
 
     public static IReadOnlyList<EndedTest> Read(string project, XDocument document) =>
-        [.. document.Descendants("testcase").Select(test => Test(project, test)), .. document.Descendants("testsuite").SelectMany(suite => Cleanup(project, suite))];
+        [.. document.Descendants("testcase").Select(test => Test(project, test)),
+            .. document.Descendants("testsuite").SelectMany(suite => Cleanup(project, suite))];
 
     private static EndedTest Test(string project, XElement test)
     {

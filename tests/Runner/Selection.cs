@@ -1,6 +1,8 @@
 namespace PixelCnnCluster.Runner;
 
-/// <summary>Which tests run: those without processes only, or also the long ones; all of them, or those whose class or method has one of the words.</summary>
+/// <summary>
+/// Which tests run: those without processes only, or also the long ones; all of them, or those whose class or method has one of the words.
+/// </summary>
 public sealed record Selection(bool IsFast, bool IsLong, IReadOnlyList<string> Words)
 {
     /// <summary>A program with nothing to say for so long hangs. A long test may be silent for longer.</summary>
@@ -13,5 +15,6 @@ public sealed record Selection(bool IsFast, bool IsLong, IReadOnlyList<string> W
     public string? FuzzingSeconds => IsLong ? "60" : null;
 
     /// <summary>Flags of the test programs. Filters of one kind are alternatives.</summary>
-    public IReadOnlyList<string> Flags => [.. IsLong ? ["-explicit", "on"] : Array.Empty<string>(), .. Words.SelectMany(word => new[] { "-method", $"*{word.Trim('*')}*" })];
+    public IReadOnlyList<string> Flags =>
+        [.. IsLong ? ["-explicit", "on"] : Array.Empty<string>(), .. Words.SelectMany(word => new[] { "-method", $"*{word.Trim('*')}*" })];
 }

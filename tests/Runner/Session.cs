@@ -14,12 +14,14 @@ public sealed class Session(string root, Selection selection, TextWriter output)
         IReadOnlyList<PlannedRun> plan = Plan.Make(tests.SelectMany(list => list), selection);
         if (plan.Count > 0)
             return plan;
-        string words = selection.Words.Count == 0 ? "No test is selected." : $"No selected test has {string.Join(" or ", selection.Words)} in its class or name.";
+        string words = selection.Words.Count == 0 ? "No test is selected."
+            : $"No selected test has {string.Join(" or ", selection.Words)} in its class or name.";
         throw new UsageException($"{words}{(selection.IsLong ? "" : " Tests that take long are selected with --long only.")}");
     }
 
     /// <summary>Runs the plan with its results in this folder.</summary>
-    public async Task<IReadOnlyList<RunReport>> RunAsync(IReadOnlyList<PlannedRun> plan, string results, int busy, CancellationToken cancellation)
+    public async Task<IReadOnlyList<RunReport>> RunAsync(
+        IReadOnlyList<PlannedRun> plan, string results, int busy, CancellationToken cancellation)
     {
         Directory.CreateDirectory(results);
         using var loops = new BusyLoops(busy);
@@ -51,7 +53,9 @@ public sealed class Session(string root, Selection selection, TextWriter output)
     private async Task<IReadOnlyList<ListedTest>> ListAsync(TestProject project, CancellationToken cancellation)
     {
         var lines = new List<string>();
-        await ChildProgram.RunAsync(["dotnet", project.Program, "-list", "full/json", .. selection.Flags], new Dictionary<string, string?>(), lines.Add, ListTimeout, cancellation);
+        await ChildProgram.RunAsync(
+            ["dotnet", project.Program, "-list", "full/json", .. selection.Flags], new Dictionary<string, string?>(), lines.Add,
+            ListTimeout, cancellation);
         cancellation.ThrowIfCancellationRequested();
         return ListedTest.Read(project, string.Join('\n', lines));
     }

@@ -10,7 +10,8 @@ public static class Summary
     public static IEnumerable<string> Slowest(IEnumerable<EndedTest> tests) =>
     [
         "Slowest tests:",
-        .. tests.Where(test => test.Time > TimeSpan.Zero).OrderByDescending(test => test.Time).Take(MostSlow).Select(test => $"{Seconds(test.Time)}  {test.Project}: {test.ShortName}"),
+        .. tests.Where(test => test.Time > TimeSpan.Zero).OrderByDescending(test => test.Time).Take(MostSlow).Select(
+            test => $"{Seconds(test.Time)}  {test.Project}: {test.ShortName}"),
         "",
     ];
 
@@ -34,7 +35,8 @@ public static class Summary
     /// <summary>Which tests failed in how many rounds, most often first.</summary>
     public static IEnumerable<string> Rounds(IReadOnlyCollection<IReadOnlyList<EndedTest>> rounds)
     {
-        string[] failures = [.. rounds.SelectMany(round => round.Where(test => test.Outcome == Outcome.Failed).Select(test => $"{test.Project}: {test.ShortName}").Distinct())
+        string[] failures = [.. rounds.SelectMany(
+            round => round.Where(test => test.Outcome == Outcome.Failed).Select(test => $"{test.Project}: {test.ShortName}").Distinct())
             .CountBy(name => name)
             .OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal)
             .Select(pair => $"failed {pair.Value} of {rounds.Count}  {pair.Key}")];

@@ -8,8 +8,8 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
     private const int MostTail = 30;
 
     /// <summary>
-    /// Calls of a method before it is compiled once more, as hexadecimal digits. A process that lives for seconds does not get back what that costs:
-    /// with the usual 30 calls the tests on silos take a third more time of the cores.
+    /// Calls of a method before it is compiled once more, as hexadecimal digits. A process that lives for seconds does not get back what
+    /// that costs: with the usual 30 calls the tests on silos take a third more time of the cores.
     /// </summary>
     private const string RecompileAfter = "7530";
 
@@ -21,7 +21,8 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         string[] command =
         [
             .. isNice ? ["nice", "-n", "10"] : Array.Empty<string>(),
-            "dotnet", run.Project.Program, "-noLogo", "-noColor", "-noAutoReporters", "-reporter", "verbose", "-result-junit", _file, .. run.Flags,
+            "dotnet", run.Project.Program, "-noLogo", "-noColor", "-noAutoReporters", "-reporter", "verbose", "-result-junit", _file,
+            .. run.Flags,
         ];
         var environment = new Dictionary<string, string?> { ["PIXELCNN_TEST_RESULTS"] = results };
         if (run.HasShortProcesses)
@@ -67,7 +68,9 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         return
         [
             .. tests ?? ProgramOutput.Finished(run.Project.Name, _lines),
-            new EndedTest(run.Project.Name, "", $"the program of {run.Name}", Outcome.Failed, TimeSpan.Zero, fault + running, Output: string.Join('\n', FailureText.Tail(_lines, MostTail))),
+            new EndedTest(
+                run.Project.Name, "", $"the program of {run.Name}", Outcome.Failed, TimeSpan.Zero, fault
+                    + running, Output: string.Join('\n', FailureText.Tail(_lines, MostTail))),
         ];
     }
 }

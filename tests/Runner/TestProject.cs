@@ -5,7 +5,8 @@ public sealed record TestProject(string Name, string Program)
 {
     /// <summary>The projects in the folders below tests, so that none is forgotten.</summary>
     public static IReadOnlyList<TestProject> Find(string root) =>
-        [.. Directory.EnumerateFiles(Path.Combine(root, "tests"), "*.Tests.csproj", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 })
+        [.. Directory.EnumerateFiles(
+            Path.Combine(root, "tests"), "*.Tests.csproj", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 })
             .Select(path => Path.GetFileNameWithoutExtension(path))
             .Order(StringComparer.Ordinal)
             .Select(name => new TestProject(name, Path.Combine(root, "artifacts", "bin", name, "release", $"PixelCnnCluster.{name}.dll")))];

@@ -39,7 +39,8 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     private readonly WorkerScheduler _scheduler;
 
     public ClusterGrain(
-        [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics,
+        [PersistentState("cluster", StoreNames.Storage)] IPersistentState<RunRegister> stored, ClusterWorkers cluster,
+        AllowedFolders folders, RunMetrics metrics,
         TimeProvider time, ILogger<ClusterGrain> log)
     {
         _stored = stored;
@@ -68,7 +69,9 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     {
         spec.Check();
         if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
-            throw new UserErrorException($"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control character; name another folder.");
+            throw new UserErrorException(
+                $"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control " +
+                $"character; name another folder.");
         // What ended may not be noted yet.
         if (IsFull || RivalOf(spec) is not null)
             await _scheduler.ReconcileAsync();
@@ -76,7 +79,9 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         if (RivalOf(spec) is { } rival)
             throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
         if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), _time) && spec.LoadParams is null)
-            throw new UserErrorException($"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder.");
+            throw new UserErrorException(
+                $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another " +
+                $"folder.");
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
         await FolderWork.DoAsync(spec.SaveDir, () => MakeFolder(spec.SaveDir), _time);
@@ -138,7 +143,8 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     }
 
     /// <summary>The run that writes where this one is to, if it is not noted that it ended.</summary>
-    private RegisteredRun? RivalOf(RunSpec spec) => Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir));
+    private RegisteredRun? RivalOf(RunSpec spec) =>
+        Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir));
 
     private bool HoldsCheckpoint(RunSpec spec)
     {
@@ -157,7 +163,9 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"--save-dir {folder} cannot be written to ({fault.Message.TrimEnd('.')}); mend the silos' volume or its rights, or name another folder.", fault);
+            throw new UserErrorException(
+                $"--save-dir {folder} cannot be written to ({fault.Message.TrimEnd('.')}); mend the silos' volume or its rights, or name " +
+                $"another folder.", fault);
         }
     }
 

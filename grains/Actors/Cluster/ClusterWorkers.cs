@@ -7,13 +7,16 @@ public sealed class ClusterWorkers(IClusterMembershipService membership, IGrainF
 {
     /// <summary>Names of the active silos, in order: each has a sampler.</summary>
     public IReadOnlyList<string> Active() =>
-        [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name).Distinct().Order(StringComparer.Ordinal)];
+        [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name)
+            .Distinct().Order(StringComparer.Ordinal)];
 
     /// <summary>Names of those that train.</summary>
-    public IReadOnlyList<string> Trainers() => [.. Active().Where(name => !name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal))];
+    public IReadOnlyList<string> Trainers() =>
+        [.. Active().Where(name => !name.StartsWith(ClusterNames.SamplerPrefix, StringComparison.Ordinal))];
 
     /// <summary>Identity of the process that has a worker's name, the newest of several; null if none is active.</summary>
-    public string? ProcessOf(string name) => membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active && member.Name == name)
+    public string? ProcessOf(string name) =>
+        membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active && member.Name == name)
         .MaxBy(member => member.SiloAddress.Generation)?.SiloAddress.ToParsableString();
 
     /// <summary>An item whenever a silo comes or goes.</summary>

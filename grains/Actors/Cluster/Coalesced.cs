@@ -1,8 +1,8 @@
 namespace PixelCnnCluster.Actors.Cluster;
 
 /// <summary>
-/// Work that many ask for: one of it is in flight, and all who ask meanwhile share the next, which begins after they asked. Used from one scheduler's
-/// turns only.
+/// Work that many ask for: one of it is in flight, and all who ask meanwhile share the next, which begins after they asked. Used from one
+/// scheduler's turns only.
 /// </summary>
 internal sealed class Coalesced(Func<Task> work)
 {

@@ -4,8 +4,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors.Cluster;
 
 /// <summary>
-/// What a grain does with a folder that may lie on a server which does not answer: a thread waits for it then, and not the grain. One thread for
-/// each folder, however often somebody asks.
+/// What a grain does with a folder that may lie on a server which does not answer: a thread waits for it then, and not the grain. One
+/// thread for each folder, however often somebody asks.
 /// </summary>
 internal static class FolderWork
 {

@@ -6,10 +6,12 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors.Cluster;
 
 /// <summary>
-/// A silo's part in keeping runs alive: has the workers shared out anew when a silo came or went, and now and then, which also brings coordinators
-/// back that were lost. Before its own silo stops, it takes the silo's worker out of its run.
+/// A silo's part in keeping runs alive: has the workers shared out anew when a silo came or went, and now and then, which also brings
+/// coordinators back that were lost. Before its own silo stops, it takes the silo's worker out of its run.
 /// </summary>
-public sealed partial class RunSupervisor(string worker, WorkerService device, IGrainFactory grains, ClusterWorkers cluster, ILocalSiloDetails silo, TimeProvider time, ILogger<RunSupervisor> log) : BackgroundService, IHostedLifecycleService
+public sealed partial class RunSupervisor(
+    string worker, WorkerService device, IGrainFactory grains, ClusterWorkers cluster, ILocalSiloDetails silo, TimeProvider time,
+    ILogger<RunSupervisor> log) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2), Poll = TimeSpan.FromMilliseconds(50);
 

@@ -9,13 +9,14 @@ public sealed record RunDemand(string Run, int Wanted, IReadOnlyList<string> Wor
 public static class WorkerAssignment
 {
     /// <summary>
-    /// Runs keep the workers they have. What is free goes first to runs that have none, the oldest before the others, as many as each wants; then to
-    /// runs that have too few. What is left stands by.
+    /// Runs keep the workers they have. What is free goes first to runs that have none, the oldest before the others, as many as each
+    /// wants; then to runs that have too few. What is left stands by.
     /// </summary>
     /// <param name="demands">The oldest run first.</param>
     public static IReadOnlyList<RunDemand> Share(IReadOnlyCollection<string> workers, IReadOnlyList<RunDemand> demands)
     {
-        RunDemand[] shared = [.. demands.Select(demand => demand with { Workers = [.. demand.Workers.Where(workers.Contains).Except(demand.Unfit).Take(demand.Wanted)] })];
+        RunDemand[] shared = [.. demands.Select(
+            demand => demand with { Workers = [.. demand.Workers.Where(workers.Contains).Except(demand.Unfit).Take(demand.Wanted)] })];
         List<string> free = [.. workers.Except(shared.SelectMany(demand => demand.Workers)).Order(StringComparer.Ordinal)];
         foreach (int i in Enumerable.Range(0, shared.Length).OrderBy(i => shared[i].Workers.Count > 0))
         {

@@ -8,7 +8,8 @@ namespace PixelCnnCluster.Actors.Cluster;
 /// <param name="Run">The grain of a run.</param>
 /// <param name="Trainers">Names of the workers that train.</param>
 /// <param name="ProcessOf">Identity of the process that has a worker's name; null while the cluster has none.</param>
-internal sealed record SchedulerCluster(Func<string, ITrainingRunGrain> Run, Func<IReadOnlyList<string>> Trainers, Func<string, string?> ProcessOf);
+internal sealed record SchedulerCluster(
+    Func<string, ITrainingRunGrain> Run, Func<IReadOnlyList<string>> Trainers, Func<string, string?> ProcessOf);
 
 /// <summary>Where the list of runs is kept.</summary>
 internal interface IRunRegisterStore
@@ -76,7 +77,8 @@ internal sealed partial class WorkerScheduler
         _beginning.Add(run.Run);
         try
         {
-            // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked after.
+            // Listed first: a run that nobody knows would never get a worker, whereas a name without a run is dropped when it is looked
+            // after.
             await ChangeAsync(() => [.. Runs.Where(other => other.Run != run.Run), run]);
             return await begin();
         }
@@ -100,11 +102,14 @@ internal sealed partial class WorkerScheduler
             string[] workers = [.. _cluster.Trainers().Except(_drained.Select(one => one.Worker))];
             RegisteredRun[] runs = [.. Runs.Where(run => !IsGone(run)).Select(run => run with { IsOver = run.IsOver || HasEnded(run) })];
             IReadOnlyList<RunDemand> demands = WorkerAssignment.Share(
-                workers, [.. runs.Where(run => !run.IsOver).Select(run => new RunDemand(run.Run, run.Wanted, run.Workers, Newest(run)?.Unfit ?? []))]);
+                workers,
+                [.. runs.Where(run => !run.IsOver).Select(
+                    run => new RunDemand(run.Run, run.Wanted, run.Workers, Newest(run)?.Unfit ?? []))]);
             foreach (RunDemand demand in demands)
                 _cluster.Run(demand.Run).AssignWorkersAsync(demand.Workers, demand.Unfit).Ignore();
             _onSpare(workers.Except(demands.SelectMany(demand => demand.Workers)).Count());
-            return [.. runs.Select(run => run with { Workers = [.. demands.FirstOrDefault(demand => demand.Run == run.Run)?.Workers ?? []] })];
+            return [.. runs.Select(
+                run => run with { Workers = [.. demands.FirstOrDefault(demand => demand.Run == run.Run)?.Workers ?? []] })];
         });
     }
 
@@ -141,7 +146,9 @@ internal sealed partial class WorkerScheduler
     private bool HasEnded(RegisteredRun run) => Newest(run) is { } overview && overview.State.IsOver();
 
     /// <summary>It is only a name, and was never more: a store that comes back empty takes no run off the list.</summary>
-    private bool IsGone(RegisteredRun run) => !run.IsOver && !_beginning.Contains(run.Run) && _looks.TryGetValue(run.Run, out Look? look) && look is { IsGone: true, Before: null };
+    private bool IsGone(RegisteredRun run) =>
+        !run.IsOver && !_beginning.Contains(run.Run) && _looks.TryGetValue(run.Run, out Look? look)
+            && look is { IsGone: true, Before: null };
 
     private async Task ReadAfterAsync(Task before)
     {
@@ -150,7 +157,10 @@ internal sealed partial class WorkerScheduler
             await _store.ReadAsync();
     }
 
-    /// <summary>Changes the register, one change after another. A store that does not answer is no reason to let runs go without workers: what is kept here goes on.</summary>
+    /// <summary>
+    /// Changes the register, one change after another. A store that does not answer is no reason to let runs go without workers: what is
+    /// kept here goes on.
+    /// </summary>
     private Task ChangeAsync(Func<RegisteredRun[]> change) => _newestChange = ChangeAfterAsync(_newestChange, change);
 
     private async Task ChangeAfterAsync(Task before, Func<RegisteredRun[]> change)
@@ -172,7 +182,8 @@ internal sealed partial class WorkerScheduler
             LogNotStored(_log, fault);
         }
 
-        static bool Same(RegisteredRun one, RegisteredRun other) => one.Run == other.Run && one.IsOver == other.IsOver && one.Workers.SequenceEqual(other.Workers);
+        static bool Same(RegisteredRun one, RegisteredRun other) =>
+            one.Run == other.Run && one.IsOver == other.IsOver && one.Workers.SequenceEqual(other.Workers);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run} does not answer")]

@@ -7,8 +7,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors.Jobs;
 
 /// <summary>
-/// Shares one job out over the samplers that there are, part by part, so that fast ones do more. What a lost one had not finished is done by
-/// another; the results do not depend on who did what. Called from one scheduler's turns only.
+/// Shares one job out over the samplers that there are, part by part, so that fast ones do more. What a lost one had not finished is done
+/// by another; the results do not depend on who did what. Called from one scheduler's turns only.
 /// </summary>
 /// <param name="isWanted">False when nobody waits for the results any more.</param>
 internal sealed class JobCoordinator(
@@ -39,11 +39,13 @@ internal sealed class JobCoordinator(
                 throw new UserErrorException(string.Join(' ', mistakes));
             int count = await CountAsync();
             Tell(new JobStarted(count));
-            int sharers = Math.Max(1, cluster.Samplers().Count), atOnce = job.Batch ?? Math.Clamp((count + sharers - 1) / sharers, 1, MostAtOnce);
+            int sharers = Math.Max(1, cluster.Samplers().Count), atOnce = job.Batch
+                ?? Math.Clamp((count + sharers - 1) / sharers, 1, MostAtOnce);
             for (int first = 0; first < count; first += atOnce)
                 _pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
             while (_pending.Count > 0 || _busy.Count > 0)
-                await AdvanceAsync((sampler, part) => job is SampleJob draw ? SampleAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
+                await AdvanceAsync(
+                    (sampler, part) => job is SampleJob draw ? SampleAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
             Tell(new JobEnded(Error: null, UserError: false));
         }
         catch (Exception fault)
@@ -60,7 +62,8 @@ internal sealed class JobCoordinator(
         {
             _pending.Enqueue(new(0, 0), 0);
             while (_pending.Count > 0 || _busy.Count > 0)
-                await AdvanceAsync(async (sampler, _) => count = Math.Min(job.Count, await AskAsync(sampler, grain => grain.CountAsync(half, job.Model))));
+                await AdvanceAsync(
+                    async (sampler, _) => count = Math.Min(job.Count, await AskAsync(sampler, grain => grain.CountAsync(half, job.Model))));
         }
 
         return count;
@@ -94,7 +97,8 @@ internal sealed class JobCoordinator(
     }
 
     /// <summary>All that there are, or were a while ago, have failed.</summary>
-    private bool IsHopeless => _seen.Keys.Any(_unfit.Contains) && _seen.All(one => _unfit.Contains(one.Key) || time.GetElapsedTime(one.Value) > Away);
+    private bool IsHopeless =>
+        _seen.Keys.Any(_unfit.Contains) && _seen.All(one => _unfit.Contains(one.Key) || time.GetElapsedTime(one.Value) > Away);
 
     private async Task TryAsync(string sampler, Part part, Func<string, Part, Task> work)
     {
@@ -126,7 +130,9 @@ internal sealed class JobCoordinator(
     {
         SampleRowsRequest request = new(
             id, draw.Model, part.First, part.End, draw.Seed, draw.Class, draw.MixtureTemperature, draw.LogisticTemperature,
-            draw.Given is { } given ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))] : null, draw.Given?.Mask);
+            draw.Given is { } given
+                ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))]
+                    : null, draw.Given?.Mask);
         while (part.Rows < draw.Model.Size)
         {
             SampleRowsResponse drawn = await AskAsync(sampler, grain => grain.SampleAsync(request, part.Rows));
@@ -139,13 +145,16 @@ internal sealed class JobCoordinator(
     {
         int bytes = score.Model.ImageBytes;
         ScoreRequest request = new(
-            id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet, score.Maps);
+            id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet,
+            score.Maps);
         Tell(await AskAsync(sampler, grain => grain.ScoreAsync(request)));
     }
 
     private ArraySegment<byte> Image(byte[] images, int number) => new(images, number * job.Model.ImageBytes, job.Model.ImageBytes);
 
-    /// <summary>Asks a sampler, and again when the answer does not come in time: as long as its silo is in the cluster, it is busy and not lost.</summary>
+    /// <summary>
+    /// Asks a sampler, and again when the answer does not come in time: as long as its silo is in the cluster, it is busy and not lost.
+    /// </summary>
     /// <exception cref="WorkerFaultException">The sampler died, cannot be reached, hangs, or its work threw.</exception>
     private async Task<T> AskAsync<T>(string sampler, Func<ISamplerGrain, Task<T>> ask)
     {
@@ -160,7 +169,8 @@ internal sealed class JobCoordinator(
             catch (TimeoutException)
             {
                 if (time.GetElapsedTime(asked) >= timeout)
-                    throw new WorkerFaultException(sampler, new InvalidOperationException($"it has not answered within {timeout.TotalSeconds:F0} s"));
+                    throw new WorkerFaultException(
+                        sampler, new InvalidOperationException($"it has not answered within {timeout.TotalSeconds:F0} s"));
             }
             catch (Exception fault) when (fault is not UserErrorException)
             {

@@ -8,7 +8,8 @@ namespace PixelCnnCluster.Actors.Jobs;
 
 /// <summary>One job and its results, in memory only.</summary>
 [GrainDirectory(StoreNames.Directory)]
-public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, DeviceMetrics metrics, TimeProvider time, ILogger<JobGrain> log) : Grain, IJobGrain
+public sealed partial class JobGrain(
+    ClusterWorkers cluster, JobSlots slots, DeviceMetrics metrics, TimeProvider time, ILogger<JobGrain> log) : Grain, IJobGrain
 {
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), IdleTimeout = TimeSpan.FromSeconds(30);
 
@@ -29,7 +30,9 @@ public sealed partial class JobGrain(ClusterWorkers cluster, JobSlots slots, Dev
             LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
             _heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
-            _ = new JobCoordinator(this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time, isWanted: () => !_isOver).RunAsync();
+            _ = new JobCoordinator(
+                this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time,
+                isWanted: () => !_isOver).RunAsync();
             this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = IdleTimeout, Period = IdleTimeout, Interleave = true });
         }
 

@@ -28,9 +28,11 @@ public sealed class SamplerService(IDevice device, TrainedModels models, DeviceM
         }
     }
 
-    public Task<ImagesScored> ScoreAsync(ScoreRequest request) => _calls.Once((request.Job, request.First, request.End), () => ScoreBySlicesAsync(request));
+    public Task<ImagesScored> ScoreAsync(ScoreRequest request) =>
+        _calls.Once((request.Job, request.First, request.End), () => ScoreBySlicesAsync(request));
 
-    public Task<int> CountAsync(DataSetHalf half, ModelInfo model) => _calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
+    public Task<int> CountAsync(DataSetHalf half, ModelInfo model) =>
+        _calls.Once((half, model.StateHash), () => device.RunAsync(() => models.ImagesOf(half, model).Count));
 
     private async Task<ImagesScored> ScoreBySlicesAsync(ScoreRequest request)
     {
@@ -38,13 +40,20 @@ public sealed class SamplerService(IDevice device, TrainedModels models, DeviceM
         for (int first = request.First; first < request.End; first += models.ScoredAtOnce)
         {
             int end = Math.Min(request.End, first + models.ScoredAtOnce), bytes = request.Model.ImageBytes;
-            ScoreRequest slice = request with { First = first, End = end, Images = request.Images?[((first - request.First) * bytes)..((end - request.First) * bytes)] };
+            ScoreRequest slice =
+                request with
+                {
+                    First = first,
+                    End = end,
+                    Images = request.Images?[((first - request.First) * bytes)..((end - request.First) * bytes)]
+                };
             slices.Add(await device.RunAsync(() => models.Score(slice)));
             metrics.AddScored(end - first);
         }
 
         return new(
             request.First, [.. slices.SelectMany(slice => slice.Bits)],
-            request.Maps ? new([.. slices.SelectMany(slice => slice.Maps!.Bits)], [.. slices.SelectMany(slice => slice.Maps!.Pixels)]) : null);
+            request.Maps ? new([.. slices.SelectMany(slice => slice.Maps!.Bits)], [.. slices.SelectMany(slice => slice.Maps!.Pixels)])
+                : null);
     }
 }

@@ -7,7 +7,8 @@ namespace PixelCnnCluster.Actors.Runs;
 /// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
 /// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
 internal sealed class Generation(
-    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool pool, Func<TimeSpan> answerTimeout, TimeProvider time)
+    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool pool, Func<TimeSpan> answerTimeout,
+    TimeProvider time)
 {
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
 
@@ -22,7 +23,9 @@ internal sealed class Generation(
     /// <summary>None of its workers has been taken from the run.</summary>
     public bool IsComplete => workers.All(pool.IsAssigned);
 
-    /// <summary>Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.</summary>
+    /// <summary>
+    /// Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.
+    /// </summary>
     /// <param name="timeout">After which it counts as hung; null for the usual.</param>
     /// <param name="outlives">The answer is wanted even when the next generation has begun.</param>
     /// <exception cref="WorkerFaultException">The worker died, cannot be reached, hangs, or its work threw.</exception>
@@ -72,7 +75,8 @@ internal sealed class Generation(
     }
 
     /// <summary>
-    /// Finds the worker that the others wait for: the one whose device has been at one thing for long, whosever work that is, or that is silent.
+    /// Finds the worker that the others wait for: the one whose device has been at one thing for long, whosever work that is, or that is
+    /// silent.
     /// </summary>
     /// <param name="timeout">In which the work was not done.</param>
     public async Task<Exception> FindStragglerAsync(string work, TimeSpan timeout)
@@ -97,5 +101,6 @@ internal sealed class Generation(
 
     /// <summary>A worker that hangs is left out; one that is alone is only lost, for there is nobody to go on without it.</summary>
     private WorkerFaultException Late(string worker, string what, bool isLeftOut = true) =>
-        new(worker, workers.Count == 1 || !isLeftOut ? new TimeoutException(what) : new InvalidOperationException($"{what}, and is left out"));
+        new(worker, workers.Count == 1 || !isLeftOut ? new TimeoutException(what)
+            : new InvalidOperationException($"{what}, and is left out"));
 }

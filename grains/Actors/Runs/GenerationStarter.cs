@@ -10,14 +10,18 @@ namespace PixelCnnCluster.Actors.Runs;
 /// Opens a run's generations: takes the next number by compare-and-set, asks the workers what they hold, decides where to go on, and
 /// brings every worker's state there, proved by its hash.
 /// </summary>
-internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history, RunCluster cluster, StepRunner clock, Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
+internal sealed partial class GenerationStarter(
+    string run, RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history, RunCluster cluster, StepRunner clock,
+    Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), FolderDelay = TimeSpan.FromSeconds(2);
 
     /// <summary>Workers that an earlier coordinator may still be commanding; null when there is none.</summary>
     private IReadOnlyList<string>? _rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
 
-    /// <summary>Workers that may have a state of the run: those of the newest generation that could train, and those asked since then to join.</summary>
+    /// <summary>
+    /// Workers that may have a state of the run: those of the newest generation that could train, and those asked since then to join.
+    /// </summary>
     private string[] _holders = lease.Record.Holders;
 
     /// <summary>The newest generation that workers had heard of; a store that has lost writes may know of older ones only.</summary>
@@ -43,7 +47,8 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
     {
         while (true)
         {
-            IReadOnlyList<string> candidates = await pool.CandidatesAsync(onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0);
+            IReadOnlyList<string> candidates = await pool.CandidatesAsync(
+                onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0);
             if (isLeaving() || (candidates.Count == 0 && _holders.Length == 0))
                 return null;
             int number = pool.Generation = Math.Max(lease.Record.Generation, _newestHeard) + 1;
@@ -54,7 +59,8 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
             PrepareResponse[] responses = await PrepareAsync(NewGeneration(id, candidates), ifHeld: false, step, mayHold);
             // The state must not go with workers that leave before another has it.
             if (responses.All(response => response.Step is null))
-                responses = [.. responses, .. await PrepareAsync(NewGeneration(id, [.. _holders.Except(candidates)]), ifHeld: true, step, mayHold)];
+                responses = [.. responses,
+                    .. await PrepareAsync(NewGeneration(id, [.. _holders.Except(candidates)]), ifHeld: true, step, mayHold)];
             if (_newestHeard >= number)
             {
                 // A worker that refuses may have the newest state.
@@ -93,7 +99,15 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
 
             _isMissingTold = false;
             // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
-            await lease.WriteAsync(record => record with { Workers = [.. generation.Workers], Holders = [.. generation.Workers.Union(_holders)], State = RunState.Training, Arithmetic = _arithmetic });
+            await lease.WriteAsync(
+                record =>
+                    record with
+                    {
+                        Workers = [.. generation.Workers],
+                        Holders = [.. generation.Workers.Union(_holders)],
+                        State = RunState.Training,
+                        Arithmetic = _arithmetic
+                    });
             _holders = [.. generation.Workers];
             LogOpened(log, run, number, string.Join(", ", generation.Workers), Reports[0].Step, Reports[0].StateHash);
             return generation;
@@ -114,11 +128,12 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
             pool.DeclareUnfit(fault.Worker, fault);
     }
 
-    private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) => new(run, id, workers, cluster, pool, () => clock.AnswerTimeout, time);
+    private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) =>
+        new(run, id, workers, cluster, pool, () => clock.AnswerTimeout, time);
 
     /// <summary>
-    /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered: they may
-    /// have a large data set to read, and come later.
+    /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered:
+    /// they may have a large data set to read, and come later.
     /// </summary>
     /// <param name="mayHold">Workers that may have a state.</param>
     private async Task<PrepareResponse[]> PrepareAsync(Generation generation, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
@@ -173,8 +188,8 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
     }
 
     /// <summary>
-    /// Leaves out workers that round differently from those that have trained the run since it began or was resumed, or from most of those that
-    /// begin it: a step would not be the same whoever did it.
+    /// Leaves out workers that round differently from those that have trained the run since it began or was resumed, or from most of those
+    /// that begin it: a step would not be the same whoever did it.
     /// </summary>
     private PrepareResponse[] Admit(PrepareResponse[] responses, long step)
     {
@@ -184,7 +199,8 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
         if (lease.Record.State != RunState.Training && _arithmetic is not null && _arithmetic != most)
         {
             history.Add(new FaultNoticed(
-                step, null, "The workers round differently from those that have trained the run so far; from here on it has the bits of their kind."));
+                step, null,
+                "The workers round differently from those that have trained the run so far; from here on it has the bits of their kind."));
         }
 
         if (lease.Record.State != RunState.Training || _arithmetic is null)
@@ -192,31 +208,36 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
         foreach (string other in responses.Where(response => response.Arithmetic != _arithmetic).Select(response => response.Worker))
         {
             pool.DeclareUnfit(other, new UserErrorException(
-                $"{other} rounds differently from the run's other workers: its processor, card or libtorch is of another kind. Train on one kind, or give --mixed-workers, and the run's bits depend on who did what."));
+                $"{other} rounds differently from the run's other workers: its processor, card or libtorch is of another kind. Train on " +
+                $"one kind, or give --mixed-workers, and the run's bits depend on who did what."));
         }
 
         return [.. responses.Where(response => response.Arithmetic == _arithmetic)];
     }
 
     /// <summary>
-    /// Nobody has the state that the run has saved, nor finds its checkpoint. The run must not go on from an older state without a word, as where a
-    /// folder's volume is not mounted.
+    /// Nobody has the state that the run has saved, nor finds its checkpoint. The run must not go on from an older state without a word, as
+    /// where a folder's volume is not mounted.
     /// </summary>
     private bool IsStateMissing(PrepareResponse[] responses, long step)
     {
-        if (lease.Record.SavedStep is not { } saved || responses.Any(response => Math.Max(response.Step ?? 0, response.Checkpoint ?? 0) >= saved))
+        if (lease.Record.SavedStep is not { } saved
+            || responses.Any(response => Math.Max(response.Step ?? 0, response.Checkpoint ?? 0) >= saved))
             return false;
         if (!_isMissingTold)
         {
             history.Add(new FaultNoticed(
-                step, null, $"The checkpoint of step {saved} is not in {spec.SaveDir}. The run waits until it is there: see that the folder's volume is mounted."));
+                step, null,
+                $"The checkpoint of step {saved} is not in {spec.SaveDir}. The run waits until it is there: see that the folder's volume " +
+                $"is mounted."));
         }
 
         return _isMissingTold = true;
     }
 
     /// <summary>
-    /// An earlier coordinator cannot commit a step without all of its workers; if none of them has turned to this one, its lease must run out first.
+    /// An earlier coordinator cannot commit a step without all of its workers; if none of them has turned to this one, its lease must run
+    /// out first.
     /// </summary>
     private async Task OutliveRivalsAsync(PrepareResponse[] responses)
     {
@@ -241,7 +262,10 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
         string agreed = Reports.CountBy(response => response.StateHash).MaxBy(pair => pair.Value).Key;
         foreach (JoinResponse other in Reports.Where(response => response.StateHash != agreed))
         {
-            HandleFault(other.Step, new(other.Worker, new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
+            HandleFault(
+                other.Step,
+                new(other.Worker, new InvalidDataException(
+                    $"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
         }
 
         return Reports.All(response => response.StateHash == agreed);
@@ -259,7 +283,8 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
         try
         {
             JoinResponse[] responses = await generation.AskAllAsync(
-                (worker, grain) => worker == plan.Maker ? Task.FromResult(made) : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)),
+                (worker, grain) => worker == plan.Maker ? Task.FromResult(made)
+                    : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)),
                 timeout * 2).WaitAsync(timeout, time);
             return [made, .. responses];
         }
@@ -269,9 +294,12 @@ internal sealed partial class GenerationStarter(string run, RunSpec spec, RunLea
             throw await generation.FindStragglerAsync("joining", timeout);
         }
 
-        JoinRequest Order(long? at, string? source) => new(run, generation.Id, generation.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
+        JoinRequest Order(long? at, string? source) =>
+            new(run, generation.Id, generation.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}: {Workers} go on after step {Step} with state {StateHash}")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Run {Run}, generation {Generation}: {Workers} go on after step {Step} with state {StateHash}")]
     private static partial void LogOpened(ILogger log, string run, int generation, string workers, long step, string stateHash);
 }

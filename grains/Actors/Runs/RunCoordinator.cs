@@ -10,8 +10,8 @@ using PixelCnnCluster.Training.State;
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
-/// Trains one run, whoever comes and goes: orders step after step, and between steps has the workers score, save and draw. When one of them is lost, or another is to be had, the next generation goes on with the uncommitted step.
-/// Called from one scheduler's turns only.
+/// Trains one run, whoever comes and goes: orders step after step, and between steps has the workers score, save and draw. When one of them
+/// is lost, or another is to be had, the next generation goes on with the uncommitted step. Called from one scheduler's turns only.
 /// </summary>
 internal sealed partial class RunCoordinator
 {
@@ -125,7 +125,8 @@ internal sealed partial class RunCoordinator
     private async Task<RunEnded?> TrainAsync()
     {
         bool goesOn = _lease.Record.State == RunState.Training;
-        (GenerationCause Kind, string Text) cause = goesOn ? (GenerationCause.TakenOver, "another coordinator took over") : (GenerationCause.Begun, "the run begins");
+        (GenerationCause Kind, string Text) cause = goesOn ? (GenerationCause.TakenOver, "another coordinator took over")
+            : (GenerationCause.Begun, "the run begins");
         RunEnded ended;
         while (true)
         {
@@ -149,13 +150,15 @@ internal sealed partial class RunCoordinator
                 if (!goesOn)
                 {
                     _history.Add(new RunStarted(
-                        _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step, (double)facts.TrainImages / _spec.ImagesPerStep, _totalSteps.Value));
+                        _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step,
+                        (double)facts.TrainImages / _spec.ImagesPerStep, _totalSteps.Value));
                     _firstStep = _step = facts.Step;
                 }
 
                 goesOn = true;
                 _history.Add(new GenerationOpened(
-                    facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _clock.Regroup(_step, facts.Step), _time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
+                    facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _clock.Regroup(_step, facts.Step),
+                    _time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
                 (_step, _skippedInARow) = (facts.Step, facts.SkippedInARow);
                 _since = _time.GetTimestamp();
                 await TrainAsync(generation, facts, order);
@@ -163,7 +166,8 @@ internal sealed partial class RunCoordinator
                     continue;
                 CheckpointSaved saved = await _upkeep.FinishAsync(generation, facts, order, _step, inHaste: _stopping);
                 ended = _skippedInARow >= _spec.MaxSkipped
-                    ? End(RunOutcome.Failed, saved, $"The gradient was not finite in {_skippedInARow} steps in a row; the state of the last good step is saved. Lower --learning-rate.")
+                    ? End(RunOutcome.Failed, saved, $"The gradient was not finite in {_skippedInARow} steps in a row; the state of the " +
+                        $"last good step is saved. Lower --learning-rate.")
                     : End(_stopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null);
                 break;
             }
@@ -173,7 +177,8 @@ internal sealed partial class RunCoordinator
             }
             catch (WorkerFaultException fault) when (!_pool.IsUnfit(fault.Worker))
             {
-                cause = fault.IsLoss ? (GenerationCause.WorkerLost, $"{fault.Worker} was lost") : (GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
+                cause = fault.IsLoss ? (GenerationCause.WorkerLost, $"{fault.Worker} was lost")
+                    : (GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
                 LogFault(_log, fault, _run, _step, fault.Worker);
                 _starter.HandleFault(_step, fault);
             }
@@ -194,7 +199,12 @@ internal sealed partial class RunCoordinator
         {
             Workers = [],
             Error = ended.Error,
-            State = ended.Outcome switch { RunOutcome.Completed => RunState.Completed, RunOutcome.Stopped => RunState.Stopped, _ => RunState.Failed },
+            State = ended.Outcome switch
+            {
+                RunOutcome.Completed => RunState.Completed,
+                RunOutcome.Stopped => RunState.Stopped,
+                _ => RunState.Failed
+            },
         });
         _pool.ReleaseAllBut(_run, _lease.Record.Generation, but: []);
         LogEnded(_log, _run, _step, ended.Outcome, ended.StateHash);
@@ -212,7 +222,8 @@ internal sealed partial class RunCoordinator
         {
             if (_pool.ReasonToRegroup(generation.Workers, _spec) is { } reason)
             {
-                // Who leaves is let go when the next generation has the state. If nobody who has it stays, it must be saved first: who comes may have data to read.
+                // Who leaves is let go when the next generation has the state. If nobody who has it stays, it must be saved first: who
+                // comes may have data to read.
                 if (_step > 0 && !generation.Workers.Any(_pool.IsFit))
                     await _upkeep.SaveWholeAsync(generation, _step, Timeouts.Write);
                 if (!_pool.HasFit)
@@ -236,7 +247,9 @@ internal sealed partial class RunCoordinator
             await StepAsync(generation, facts, order);
             await _upkeep.AfterStepAsync(generation, facts, order, _step, InHaste);
             if (Upkeep.IsDueAfter(order, _step))
-                LogEpoch(_log, _run, generation.Number, _step, order.WholeEpochsAfter(_step), _bitsPerDim, _upkeep.Score?.TestBitsPerDim, _clock.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
+                LogEpoch(
+                    _log, _run, generation.Number, _step, order.WholeEpochsAfter(_step), _bitsPerDim, _upkeep.Score?.TestBitsPerDim,
+                    _clock.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
         }
 
         async Task<CheckpointSaved?> WrittenAsync(Task saving, long step)
@@ -251,7 +264,8 @@ internal sealed partial class RunCoordinator
     private async Task StepAsync(Generation generation, JoinResponse facts, DataOrder order)
     {
         using Activity? span = Traces.Begin("step", ("run", _run), ("generation", generation.Number), ("step", _step + 1));
-        StepResponse[] responses = await _clock.RunAsync(generation, _step, goesOn: _step + 1 < _totalSteps && !Upkeep.IsDueAfter(order, _step + 1));
+        StepResponse[] responses = await _clock.RunAsync(
+            generation, _step, goesOn: _step + 1 < _totalSteps && !Upkeep.IsDueAfter(order, _step + 1));
         // Whoever has taken over meanwhile commits in this one's place.
         await ConfirmLeaseAsync();
         double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.ImagesPerStep;
@@ -304,10 +318,16 @@ internal sealed partial class RunCoordinator
 
     private RunEnded End(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
         outcome, _step, saved?.StateHash, _upkeep.Score?.Step == _step ? _upkeep.Score.TestBitsPerDim : null,
-        _clock.StepsPerSecond * _spec.ImagesPerStep, (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false);
+        _clock.StepsPerSecond * _spec.ImagesPerStep, (saved ?? _history.Last<CheckpointSaved>())?.Path,
+        _history.Last<SamplesWritten>()?.Path, error, UserError: false);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
-    private static partial void LogEpoch(ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, " +
+            "{TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
+    private static partial void LogEpoch(
+        ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS,
+        int workers);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
     private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);

@@ -4,7 +4,8 @@ namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
 /// A coordinator's right to command: it may order a step while its newest write to the run's record is not older than
-/// <see cref="Duration"/>. One that takes over without reaching any worker of the generation before waits that long, so that never two train.
+/// <see cref="Duration"/>. One that takes over without reaching any worker of the generation before waits that long, so that never two
+/// train.
 /// </summary>
 internal sealed partial class RunLease(IRunStore store, TimeProvider time, ILogger log)
 {
@@ -20,7 +21,9 @@ internal sealed partial class RunLease(IRunStore store, TimeProvider time, ILogg
 
     public bool IsHeld => _confirmed is { } at && time.GetElapsedTime(at) <= Duration;
 
-    /// <summary>Changes the record, after the changes asked for before; a store that does not answer is tried again until it does.</summary>
+    /// <summary>
+    /// Changes the record, after the changes asked for before; a store that does not answer is tried again until it does.
+    /// </summary>
     /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
     public Task WriteAsync(Func<RunRecord, RunRecord> change) => _newest = WriteAfterAsync(_newest, change);
 

@@ -13,7 +13,9 @@ public sealed record RunRecord
 
     public DateTimeOffset Submitted { get; init; }
 
-    /// <summary>The newest that a coordinator has opened. Opening one is a compare-and-set, so two coordinators never open the same.</summary>
+    /// <summary>
+    /// The newest that a coordinator has opened. Opening one is a compare-and-set, so two coordinators never open the same.
+    /// </summary>
     public int Generation { get; init; }
 
     /// <summary>Those of the newest generation that could train: written before it is given its first order.</summary>
@@ -29,7 +31,8 @@ public sealed record RunRecord
     public long Step { get; init; }
 
     /// <summary>
-    /// Steps of the newest checkpoint that was written; null before the first. The folder alone cannot tell what it lacks when its volume is not mounted.
+    /// Steps of the newest checkpoint that was written; null before the first. The folder alone cannot tell what it lacks when its volume
+    /// is not mounted.
     /// </summary>
     public long? SavedStep { get; init; }
 

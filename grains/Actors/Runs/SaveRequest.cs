@@ -2,7 +2,9 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors.Runs;
 
-/// <summary>Somebody's wish for a checkpoint of the run as it is now. All who ask before it is taken up share one answer, and each is answered.</summary>
+/// <summary>
+/// Somebody's wish for a checkpoint of the run as it is now. All who ask before it is taken up share one answer, and each is answered.
+/// </summary>
 internal sealed class SaveRequest
 {
     private TaskCompletionSource<CheckpointSaved?>? _asked;

@@ -25,18 +25,22 @@ internal sealed class StepRunner(TimeProvider time)
     /// <summary>Of what is asked of a worker between steps.</summary>
     public TimeSpan AnswerTimeout => AtLeast(Timeouts.Answer);
 
-    /// <summary>Doubled each time that it has passed, so that a machine that is slower than anybody thought is not given up for ever.</summary>
+    /// <summary>
+    /// Doubled each time that it has passed, so that a machine that is slower than anybody thought is not given up for ever.
+    /// </summary>
     private TimeSpan StepTimeout => AtLeast(_isFirst ? Timeouts.FirstStep : Timeouts.Step) * Math.Pow(2, _lateInARow);
 
     /// <summary>Orders a step and waits for all reports.</summary>
     /// <param name="goesOn">See <see cref="StepRequest"/>.</param>
-    /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or its device has not done it by the step's deadline.</exception>
+    /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or its device has not done it by the step's
+    /// deadline.</exception>
     public async Task<StepResponse[]> RunAsync(Generation generation, long step, bool goesOn)
     {
         long ordered = time.GetTimestamp(), begun = _followed ?? ordered;
         _inProgress = true;
         TimeSpan timeout = StepTimeout;
-        Task<StepResponse[]> responses = generation.AskAllAsync((_, worker) => worker.StepAsync(new(generation.Run, generation.Id, step, goesOn)), timeout * 2);
+        Task<StepResponse[]> responses = generation.AskAllAsync(
+            (_, worker) => worker.StepAsync(new(generation.Run, generation.Id, step, goesOn)), timeout * 2);
         StepResponse[] all;
         try
         {
@@ -62,7 +66,8 @@ internal sealed class StepRunner(TimeProvider time)
     public void Interrupt() => _followed = null;
 
     /// <summary>A generation begins.</summary>
-    /// <returns>Steps that are done again: those that were committed and are lost with all who had applied them, and the one in progress.</returns>
+    /// <returns>Steps that are done again: those that were committed and are lost with all who had applied them, and the one in
+    /// progress.</returns>
     public long Regroup(long committed, long begin)
     {
         long redone = committed - begin + (_inProgress ? 1 : 0);

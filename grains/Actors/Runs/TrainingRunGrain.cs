@@ -12,14 +12,17 @@ using PixelCnnCluster.Training.History;
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
-/// One run: its record in the cluster's store, its history, and, until it has ended, its <see cref="RunCoordinator"/>. Comes back on another silo when its own is lost.
+/// One run: its record in the cluster's store, its history, and, until it has ended, its <see cref="RunCoordinator"/>. Comes back on
+/// another silo when its own is lost.
 /// </summary>
 [GrainDirectory(StoreNames.Directory)]
 public sealed partial class TrainingRunGrain(
-    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders, RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
+    [PersistentState("run", StoreNames.Storage)] IPersistentState<RunRecord> stored, ClusterWorkers cluster, AllowedFolders folders,
+    RunMetrics metrics, TimeProvider time, ILogger<TrainingRunGrain> log)
     : Grain, ITrainingRunGrain, IRunStore
 {
-    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), LeaveTimeout = TimeSpan.FromSeconds(20), SaveTimeout = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1), LeaveTimeout = TimeSpan.FromSeconds(20),
+        SaveTimeout = TimeSpan.FromSeconds(8), FlushTimeout = TimeSpan.FromSeconds(5);
 
     private Task<RunHistory>? _history;
     private RunCoordinator? _coordinator;
@@ -83,7 +86,8 @@ public sealed partial class TrainingRunGrain(
         if (!Record.IsOver)
             throw new UserErrorException($"Run {Run} has not ended; the command watch shows it.");
         if (Record.State == RunState.Completed)
-            throw new UserErrorException($"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
+            throw new UserErrorException(
+                $"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
         folders.Check(Spec);
         // The coordinator before may be about to end.
         await _training;
@@ -100,7 +104,8 @@ public sealed partial class TrainingRunGrain(
     }
 
     public Task<RunOverview> OverviewAsync() => Task.FromResult(new RunOverview(
-        Run, Record.State, Spec.DataSet, Spec.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim, Record.TestBitsPerDim,
+        Run, Record.State, Spec.DataSet, Spec.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim,
+        Record.TestBitsPerDim,
         Record.Workers, Spec.Workers, Record.Generation, Record.Error)
     {
         Unfit = _coordinator?.Unfit ?? [],
@@ -164,7 +169,9 @@ public sealed partial class TrainingRunGrain(
         }
     }
 
-    /// <summary>Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.</summary>
+    /// <summary>
+    /// Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.
+    /// </summary>
     private Task<RunHistory> HistoryAsync(RunSpec spec) =>
         _history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
 

@@ -3,8 +3,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
-/// Workers whose work for a run or a job failed. Each is left alone for a while, twice as long each time, or until another process has its name.
-/// Used from one coordinator's turns only.
+/// Workers whose work for a run or a job failed. Each is left alone for a while, twice as long each time, or until another process has its
+/// name. Used from one coordinator's turns only.
 /// </summary>
 /// <param name="processOf">Identity of the process that has a worker's name; null while the cluster has none.</param>
 internal sealed class UnfitWorkers(Func<string, string?> processOf, TimeProvider time)
@@ -26,7 +26,8 @@ internal sealed class UnfitWorkers(Func<string, string?> processOf, TimeProvider
     }
 
     public bool Contains(string worker) =>
-        _failures.TryGetValue(worker, out Failure? failure) && failure.Process == processOf(worker) && time.GetElapsedTime(failure.At) < failure.Rest;
+        _failures.TryGetValue(worker, out Failure? failure) && failure.Process == processOf(worker)
+            && time.GetElapsedTime(failure.At) < failure.Rest;
 
     public void Add(string worker, Exception fault)
     {

@@ -6,7 +6,9 @@ using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
-/// <summary>What a run has its workers do between steps: score, save and draw. A score or a picture that is in the history is not made again.</summary>
+/// <summary>
+/// What a run has its workers do between steps: score, save and draw. A score or a picture that is in the history is not made again.
+/// </summary>
 internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLease lease, TimeProvider time)
 {
     /// <summary>Test batches that a worker scores before it is asked again.</summary>
@@ -54,7 +56,8 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         string[] hashes = await generation.AskAllAsync((_, worker) => worker.HashAsync(new(run, generation.Id, step)));
         return hashes.All(hash => hash == last.StateHash)
             ? last
-            : throw new InvalidOperationException($"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {last.StateHash}.");
+            : throw new InvalidOperationException(
+                $"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {last.StateHash}.");
     }
 
     /// <summary>Saves, and again when that fails, until the checkpoint is whole.</summary>
@@ -69,7 +72,8 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         catch (TimeoutException late)
         {
             isOver = true;
-            throw new IOException($"The checkpoint of step {step} could not be written to {spec.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
+            throw new IOException(
+                $"The checkpoint of step {step} could not be written to {spec.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
         }
 
         async Task<CheckpointSaved> TryAsync()
@@ -86,7 +90,9 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         }
     }
 
-    /// <summary>One worker copies the state, which all have alike, and writes it while the run goes on. The checkpoint before is awaited first.</summary>
+    /// <summary>
+    /// One worker copies the state, which all have alike, and writes it while the run goes on. The checkpoint before is awaited first.
+    /// </summary>
     /// <param name="inHaste">Whether this one need not be written any more, where the one before takes long.</param>
     public async Task SaveAsync(Generation generation, long step, Func<bool> inHaste)
     {
@@ -114,7 +120,8 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         {
             try
             {
-                CheckpointResponse response = await generation.AskAsync(writer, worker => worker.WriteSnapshotAsync(request), Timeouts.Write, outlives: true);
+                CheckpointResponse response = await generation.AskAsync(
+                    writer, worker => worker.WriteSnapshotAsync(request), Timeouts.Write, outlives: true);
                 TimeSpan took = time.GetElapsedTime(begun);
                 _longestWrite = took > _longestWrite ? took : _longestWrite;
                 _saved = new(step, response.Path, response.Bytes, response.StateHash);
@@ -131,7 +138,9 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         }
     }
 
-    /// <summary>The checkpoint of a step for which <see cref="SaveAsync"/> was called, once it is written; null if it could not be.</summary>
+    /// <summary>
+    /// The checkpoint of a step for which <see cref="SaveAsync"/> was called, once it is written; null if it could not be.
+    /// </summary>
     public async Task<CheckpointSaved?> WrittenAsync(long step)
     {
         await _writing;
@@ -144,8 +153,8 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         : lossPerImage / (Math.Log(2) * facts.Channels * facts.Size * facts.Size);
 
     /// <summary>
-    /// Test batches are shared out like shards and their losses summed in order, so that the score does not depend on the workers. They are asked
-    /// for a few at a time, because a run that is told to stop leaves the score out.
+    /// Test batches are shared out like shards and their losses summed in order, so that the score does not depend on the workers. They are
+    /// asked for a few at a time, because a run that is told to stop leaves the score out.
     /// </summary>
     /// <returns>False if it was left out.</returns>
     private async Task<bool> EvaluateAsync(Generation generation, JoinResponse facts, DataOrder order, long step, Func<bool> inHaste)
@@ -166,7 +175,9 @@ internal sealed class Upkeep(string run, RunSpec spec, RunHistory history, RunLe
         }
 
         double perImage = total / facts.TestImages;
-        Score = new(step, order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages, time.GetElapsedTime(begun).TotalSeconds);
+        Score = new(
+            step, order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages,
+            time.GetElapsedTime(begun).TotalSeconds);
         history.Add(Score);
         return true;
     }

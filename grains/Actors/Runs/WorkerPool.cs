@@ -9,7 +9,8 @@ namespace PixelCnnCluster.Actors.Runs;
 /// <param name="onUnfit">Told each worker whose work failed.</param>
 internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<string, Exception> onUnfit)
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), ReleaseTimeout = TimeSpan.FromMinutes(1), WaitWorthTelling = TimeSpan.FromSeconds(1), GoneFor = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1), ReleaseTimeout = TimeSpan.FromMinutes(1),
+        WaitWorthTelling = TimeSpan.FromSeconds(1), GoneFor = TimeSpan.FromSeconds(5);
 
     private readonly UnfitWorkers _unfit = new(cluster.ProcessOf, time);
     private readonly Dictionary<string, Task> _loading = [];
@@ -91,10 +92,14 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     /// <summary>Workers of the run: when they are away, they are awaited.</summary>
     public void NoteKnown(IEnumerable<string> workers) => _known.UnionWith(workers);
 
-    /// <summary>The workers to open a generation with, as soon as there is one; none if the wait was ended. One that still reads the data comes later if there is another.</summary>
+    /// <summary>
+    /// The workers to open a generation with, as soon as there is one; none if the wait was ended. One that still reads the data comes
+    /// later if there is another.
+    /// </summary>
     /// <param name="onWait">Called if there is none for a while.</param>
     /// <param name="mayGiveUp">End the wait then.</param>
-    /// <exception cref="Exception">A worker's fault, when all that there are were declared unfit and the wait must not end otherwise.</exception>
+    /// <exception cref="Exception">A worker's fault, when all that there are were declared unfit and the wait must not end
+    /// otherwise.</exception>
     public async Task<IReadOnlyList<string>> CandidatesAsync(Action onWait, bool mayGiveUp)
     {
         long begun = time.GetTimestamp();
@@ -121,7 +126,10 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
         }
     }
 
-    /// <summary>Why another generation should take the place of one with these members; null if none should. Newcomers are let in when they have read the data.</summary>
+    /// <summary>
+    /// Why another generation should take the place of one with these members; null if none should. Newcomers are let in when they have
+    /// read the data.
+    /// </summary>
     public RegroupException? ReasonToRegroup(IReadOnlyList<string> members, RunSpec spec)
     {
         if (members.FirstOrDefault(member => !IsAssigned(member)) is { } leaver)

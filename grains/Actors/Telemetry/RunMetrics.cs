@@ -18,12 +18,16 @@ public sealed class RunMetrics
     {
         _steps = meter.CreateCounter<long>("pixelcnn.run.steps", "{step}", "Committed steps.");
         _images = meter.CreateCounter<long>("pixelcnn.run.images", "{image}", "Images trained on.");
-        _skipped = meter.CreateCounter<long>("pixelcnn.run.steps.skipped", "{step}", "Committed steps whose gradient was not finite, so that the parameters did not move.");
+        _skipped = meter.CreateCounter<long>(
+            "pixelcnn.run.steps.skipped", "{step}", "Committed steps whose gradient was not finite, so that the parameters did not move.");
         _redone = meter.CreateCounter<long>("pixelcnn.run.steps.redone", "{step}", "Steps done again after a fault.");
         _generations = meter.CreateCounter<long>("pixelcnn.run.generations", "{generation}", "Generations opened, by cause.");
         _faults = meter.CreateCounter<long>("pixelcnn.run.faults", "{fault}", "Faults noticed.");
-        _stepSeconds = Meters.Seconds(meter, "pixelcnn.run.step.duration", "From a step's order, or the end of the step before where that goes on, to the last report of it.");
-        _regroupSeconds = Meters.Seconds(meter, "pixelcnn.run.regroup.duration", "From the end of a generation to the first order of the next.");
+        _stepSeconds = Meters.Seconds(
+            meter, "pixelcnn.run.step.duration",
+            "From a step's order, or the end of the step before where that goes on, to the last report of it.");
+        _regroupSeconds = Meters.Seconds(
+            meter, "pixelcnn.run.regroup.duration", "From the end of a generation to the first order of the next.");
         _scoringSeconds = Meters.Seconds(meter, "pixelcnn.run.scoring.duration", "Scoring of the test images.");
         Gauge("pixelcnn.run.bits_per_dim", null, "Training objective of the newest step.", run => run.Step?.BitsPerDim);
         Gauge("pixelcnn.run.test_bits_per_dim", null, "Newest test score.", run => run.Score?.TestBitsPerDim);
@@ -33,10 +37,12 @@ public sealed class RunMetrics
         Gauge("pixelcnn.run.workers", "{worker}", "Workers of the newest generation.", run => run.Generation?.Workers.Count);
         Gauge("pixelcnn.run.workers.wanted", "{worker}", "Workers that the run asks for.", run => run.Spec.Workers);
         Gauge("pixelcnn.run.checkpoint.size", "By", "Size of the newest checkpoint.", run => run.Checkpoint?.Saved.Bytes);
-        Gauge("pixelcnn.run.checkpoint.time", "s", "When the newest checkpoint was written, in seconds since 1970.", run => run.Checkpoint?.At.ToUnixTimeSeconds());
+        Gauge("pixelcnn.run.checkpoint.time", "s", "When the newest checkpoint was written, in seconds since 1970.", run =>
+            run.Checkpoint?.At.ToUnixTimeSeconds());
 
         meter.CreateObservableGauge(
-            "pixelcnn.cluster.workers.spare", () => Spare is { } count ? [new Measurement<int>(count)] : Array.Empty<Measurement<int>>(), "{worker}", "Workers that no run has.");
+            "pixelcnn.cluster.workers.spare", () => Spare is { } count ? [new Measurement<int>(count)]
+                : Array.Empty<Measurement<int>>(), "{worker}", "Workers that no run has.");
 
         void Gauge(string name, string? unit, string description, Func<Newest, double?> value) => meter.CreateObservableGauge(
             name,

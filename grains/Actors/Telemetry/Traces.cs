@@ -16,13 +16,16 @@ internal static class Traces
         return span;
     }
 
-    /// <summary>Adds a span below the current one for what was done between two of the clock's timestamps, maybe before anybody knew what for.</summary>
+    /// <summary>
+    /// Adds a span below the current one for what was done between two of the clock's timestamps, maybe before anybody knew what for.
+    /// </summary>
     public static void Add(string name, long begin, long end, TimeProvider clock)
     {
         if (!Source.HasListeners())
             return;
         DateTimeOffset now = clock.GetUtcNow();
-        Activity? span = Source.StartActivity(name, ActivityKind.Internal, parentContext: default, startTime: now - clock.GetElapsedTime(begin));
+        Activity? span = Source.StartActivity(
+            name, ActivityKind.Internal, parentContext: default, startTime: now - clock.GetElapsedTime(begin));
         span?.SetEndTime((now - clock.GetElapsedTime(end)).UtcDateTime);
         span?.Stop();
     }

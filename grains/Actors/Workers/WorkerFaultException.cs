@@ -7,7 +7,8 @@ namespace PixelCnnCluster.Actors.Workers;
 public sealed class WorkerFaultException : Exception
 {
     public WorkerFaultException(string worker, Exception inner) : base($"{worker}: {inner.Message}", inner) =>
-        (Worker, IsLoss) = ((inner as PeerLostException)?.Peer ?? worker, inner is OrleansException or TimeoutException or IOException or StaleOrderException or PeerLostException or OperationCanceledException);
+        (Worker, IsLoss) = ((inner as PeerLostException)?.Peer ?? worker, inner is OrleansException or TimeoutException or IOException
+            or StaleOrderException or PeerLostException or OperationCanceledException);
 
     public WorkerFaultException(string message) : base(message) { }
 

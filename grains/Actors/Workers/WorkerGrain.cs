@@ -4,7 +4,9 @@ using PixelCnnCluster.Exchange;
 
 namespace PixelCnnCluster.Actors.Workers;
 
-/// <summary>The address of a <see cref="WorkerService"/>. It holds nothing itself: the device must not notice when an activation goes.</summary>
+/// <summary>
+/// The address of a <see cref="WorkerService"/>. It holds nothing itself: the device must not notice when an activation goes.
+/// </summary>
 [WorkerPlacement, GrainDirectory(StoreNames.Directory)]
 public sealed class WorkerGrain(WorkerService device, IDataEndpoint endpoint) : Grain, IWorkerGrain
 {

@@ -14,7 +14,8 @@ namespace PixelCnnCluster.Actors.Workers;
 /// its generation is still the one.
 /// </summary>
 public sealed class WorkerService(
-    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics, TimeProvider time, ILogger<WorkerService> log)
+    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics,
+    TimeProvider time, ILogger<WorkerService> log)
 {
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
@@ -36,9 +37,12 @@ public sealed class WorkerService(
         lock (_gate)
         {
             _heard = time.GetTimestamp();
-            if (_session is { Generation: var newest } && _session.Run == request.Run && newest != request.Generation && newest.Number >= request.Generation.Number)
+            if (_session is { Generation: var newest } && _session.Run == request.Run && newest != request.Generation
+                && newest.Number >= request.Generation.Number)
             {
-                throw new StaleOrderException($"{name} has heard of generation {newest} of run {request.Run}; this opening of generation {request.Generation} is over.")
+                throw new StaleOrderException(
+                    $"{name} has heard of generation {newest} of run {request.Run}; this opening of generation " +
+                    $"{request.Generation} is over.")
                 {
                     Newest = newest.Number,
                 };
@@ -63,7 +67,10 @@ public sealed class WorkerService(
                     metrics.AddLoad(request.Run, time.GetElapsedTime(begun));
                 }
 
-                return new PrepareResponse(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(request.Spec)) { Arithmetic = replicas.Arithmetic(request.Spec) };
+                return new PrepareResponse(
+                    name, mine.HasState ? mine.Replica.Step
+                        : null, replicas.NewestCheckpoint(request.Spec))
+                { Arithmetic = replicas.Arithmetic(request.Spec) };
             }));
         }
     }
@@ -82,20 +89,28 @@ public sealed class WorkerService(
         }
     }
 
-    public Task<StepResponse> StepAsync(StepRequest request) => AsMember(request, request.Run, request.Generation, member => StepAsync(member, request));
+    public Task<StepResponse> StepAsync(StepRequest request) =>
+        AsMember(request, request.Run, request.Generation, member => StepAsync(member, request));
 
-    /// <summary>The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.</summary>
+    /// <summary>
+    /// The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.
+    /// </summary>
     public GradientExchange? ExchangeFor(PeerGreeting greeting) =>
-        _session?.Member is { } member && member.Request.Run == greeting.Run && member.Request.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
+        _session?.Member is { } member && member.Request.Run == greeting.Run
+            && member.Request.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
 
     public Task<StateResponse> ReadStateAsync(StateRequest request) => AtStep(
-        null, request.Run, request.Generation, request.Step, replica => new StateResponse(replica.ReadState(request.Offset, request.Length), replica.SkippedInARow, replica.Images), WorkerPhase.Waiting);
+        null, request.Run, request.Generation, request.Step,
+        replica => new StateResponse(replica.ReadState(request.Offset, request.Length), replica.SkippedInARow, replica.Images),
+        WorkerPhase.Waiting);
 
     public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => AtStep(
-        request, request.Run, request.Generation, request.Step, replica => new EvaluateResponse(replica.Evaluate(request.FirstBatch, request.EndBatch)), WorkerPhase.Evaluating);
+        request, request.Run, request.Generation, request.Step,
+        replica => new EvaluateResponse(replica.Evaluate(request.FirstBatch, request.EndBatch)), WorkerPhase.Evaluating);
 
     public Task<SampleResponse> SampleAsync(SampleRequest request) => AtStep(
-        request, request.Run, request.Generation, request.Step, replica => new SampleResponse(replica.Sample(request.First, request.End)), WorkerPhase.Sampling);
+        request, request.Run, request.Generation, request.Step, replica => new SampleResponse(replica.Sample(request.First, request.End)),
+        WorkerPhase.Sampling);
 
     public Task<string> HashAsync(StepRequest request) => AtStep(
         (request, nameof(HashAsync)), request.Run, request.Generation, request.Step, replica => replica.Hash(), WorkerPhase.Waiting);
@@ -117,7 +132,8 @@ public sealed class WorkerService(
     public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => _writes.Once(request, () =>
     {
         if (_session is { Writing.IsCompleted: false })
-            throw new IOException($"{name} has not written the checkpoint before this one yet; see that the folder of run {request.Run} answers.");
+            throw new IOException(
+                $"{name} has not written the checkpoint before this one yet; see that the folder of run {request.Run} answers.");
         if (_session is not { } mine || _snapshot is not { } taken || taken.Order != request)
             throw new StaleOrderException($"{name} has no snapshot of step {request.Step} of run {request.Run}.");
         _snapshot = null;
@@ -145,7 +161,9 @@ public sealed class WorkerService(
     public WorkerStatus Status()
     {
         lock (_gate)
-            return new(name, device.Description, _session?.Run, _session?.Generation.Number ?? 0, _session?.Member is null ? 0 : _session.Replica!.Step, _session is null ? WorkerPhase.Idle : _phase)
+            return new(
+                name, device.Description, _session?.Run, _session?.Generation.Number ?? 0, _session?.Member is null ? 0
+                    : _session.Replica!.Step, _session is null ? WorkerPhase.Idle : _phase)
             {
                 BusySeconds = device.BusyFor.TotalSeconds,
             };
@@ -164,7 +182,9 @@ public sealed class WorkerService(
         JoinResponse? response = null;
         await OnDeviceAsync(() =>
         {
-            response = new(name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, replica.Hash(), refused)
+            response = new(
+                name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels,
+                facts.Size, replica.Hash(), refused)
             {
                 Images = replica.Images,
             };
@@ -172,9 +192,12 @@ public sealed class WorkerService(
             {
                 if (mine.Generation != request.Generation || mine.IsOver)
                     throw Left(request.Run);
-                mine.Member = new(mine, request, new(new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over), response);
+                mine.Member = new(
+                    mine, request,
+                    new(new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over), response);
                 PeerLink.Start(
-                    mine.Member.Exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers, network, bytes => metrics.AddSent(request.Run, bytes),
+                    mine.Member.Exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers,
+                    network, bytes => metrics.AddSent(request.Run, bytes),
                     mine.Member.PeerLoss.Tell, time, log, mine.Over);
             }
 
@@ -193,7 +216,8 @@ public sealed class WorkerService(
     private async Task<StepResponse> StepAsync(GenerationMember member, StepRequest request)
     {
         IReplica replica = member.Session.Replica!;
-        using Activity? span = Traces.Begin("worker step", ("run", request.Run), ("generation", request.Generation), ("step", request.Step + 1), ("worker", name));
+        using Activity? span = Traces.Begin(
+            "worker step", ("run", request.Run), ("generation", request.Generation), ("step", request.Step + 1), ("worker", name));
         long ordered = time.GetTimestamp();
         StepPipeline work = WorkOn(member, request.Step);
         // Not under the gate: where all shards are there, the exchange begins with sums.
@@ -236,14 +260,20 @@ public sealed class WorkerService(
             long begun = time.GetTimestamp();
             _phase = WorkerPhase.Computing;
             // The coordinator's answer comes while the gradient is applied.
-            replica.Apply(gradient, norm => response.SetResult(new(name, request.Step, computed.Losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
+            replica.Apply(
+                gradient,
+                norm => response.SetResult(
+                    new(name, request.Step, computed.Losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
             _phase = WorkerPhase.Waiting;
             member.Applied = time.GetTimestamp();
             metrics.AddPhase(request.Run, StepPhase.Apply, time.GetElapsedTime(begun, member.Applied.Value));
         }
     }
 
-    /// <summary>Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the order comes first or the step before goes on.</summary>
+    /// <summary>
+    /// Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the order comes first or
+    /// the step before goes on.
+    /// </summary>
     private StepPipeline WorkOn(GenerationMember member, long step)
     {
         lock (_gate)
@@ -287,7 +317,8 @@ public sealed class WorkerService(
         lock (_gate)
         {
             _heard = time.GetTimestamp();
-            GenerationMember member = _session?.Member is { } current && current.Request.Run == run && current.Request.Generation == generation
+            GenerationMember member = _session?.Member is { } current && current.Request.Run == run
+                && current.Request.Generation == generation
                 ? current
                 : throw new StaleOrderException($"{name} is not in generation {generation} of run {run}.");
             return call is null ? work(member) : _calls.Once(call, () => work(member));
@@ -302,7 +333,8 @@ public sealed class WorkerService(
             throw new StaleOrderException($"{name} has left generation {member.Request.Generation} of run {member.Request.Run}.");
         member.Session.ThrowIfBroken();
         if (member.Session.Replica!.Step != step)
-            throw new InvalidOperationException($"The replica is at step {member.Session.Replica.Step} and cannot follow an order for step {step}.");
+            throw new InvalidOperationException(
+                $"The replica is at step {member.Session.Replica.Step} and cannot follow an order for step {step}.");
     }
 
     private void Evict(WorkerSession former)

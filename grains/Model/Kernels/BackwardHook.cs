@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Kernels;
 
 /// <summary>
-/// Leaves a tensor as it is and tells when the backward pass comes by. The engine goes backwards by the order in which operations were made, and adds up a
-/// parameter's gradient before anything else, so then the gradients of all layers that came later are known, or given to a GPU to compute.
+/// Leaves a tensor as it is and tells when the backward pass comes by. The engine goes backwards by the order in which operations were
+/// made, and adds up a parameter's gradient before anything else, so then the gradients of all layers that came later are known, or given
+/// to a GPU to compute.
 /// </summary>
 internal sealed class BackwardHook : autograd.SingleTensorFunction<BackwardHook>
 {

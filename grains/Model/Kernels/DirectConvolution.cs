@@ -5,19 +5,23 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Kernels;
 
 /// <summary>
-/// A convolution with stride 1 as matrix products that read the image where it lies: a filter's row and the channels beneath it are one run of memory. The tensor
-/// library's takes longer where the processor has no AVX-512, above all for the gradients.
+/// A convolution with stride 1 as matrix products that read the image where it lies: a filter's row and the channels beneath it are one run
+/// of memory. The tensor library's takes longer where the processor has no AVX-512, above all for the gradients.
 /// </summary>
 internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<DirectConvolution>
 {
     public override string Name => nameof(DirectConvolution);
 
-    /// <summary>Whether it is the faster one for such an input [N, H, W, in] and as many outputs; channels must come in whole blocks.</summary>
+    /// <summary>
+    /// Whether it is the faster one for such an input [N, H, W, in] and as many outputs; channels must come in whole blocks.
+    /// </summary>
     public static bool Takes(Tensor input, int outputs) =>
         Fma.IsSupported && !Avx512F.IsSupported && input.IsOnCpu() && input.dtype == ScalarType.Float32
         && input.shape.Length == 4 && input.shape[3] % MatrixProduct.Block == 0 && outputs % MatrixProduct.Block == 0;
 
-    /// <summary>[N, H + top, W + left + right, in], whose zeros around the image are no variables and get no gradient, to [N, H, W, out].</summary>
+    /// <summary>
+    /// [N, H + top, W + left + right, in], whose zeros around the image are no variables and get no gradient, to [N, H, W, out].
+    /// </summary>
     /// <param name="weight">[out, in, height, width], of a height of 1 + top and a width of 1 + left + right.</param>
     /// <param name="bias">[out]</param>
     public static Tensor Apply(Tensor input, Tensor weight, Tensor bias, ImagePadding padding) => apply(input, weight, bias, padding);
@@ -30,10 +34,13 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         ctx.save_data("shape", shape);
         using Tensor matrix = Blocks(weight);
         Tensor output = empty(shape.Images, shape.Height, shape.Width, shape.Outputs);
-        fixed (float* x = FusedConcatElu.Floats(input), w = FusedConcatElu.Floats(matrix), b = FusedConcatElu.Floats(bias), y = FusedConcatElu.Floats(output))
+        fixed (float* x = FusedConcatElu.Floats(input), w = FusedConcatElu.Floats(matrix), b = FusedConcatElu.Floats(bias),
+            y = FusedConcatElu.Floats(output))
         {
             for (int n = 0; n < shape.Images; n++)
-                shape.Apply(x + (n * shape.PaddedPixels * shape.Inputs), shape.Inputs, w, b, y + (n * shape.Pixels * shape.Outputs), shape.Width, shape.Outputs);
+                shape.Apply(
+                    x + (n * shape.PaddedPixels * shape.Inputs), shape.Inputs, w, b, y
+                        + (n * shape.Pixels * shape.Outputs), shape.Width, shape.Outputs);
         }
 
         return output;
@@ -48,14 +55,17 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         using Tensor flipped = weight.flip(2, 3), turned = flipped.transpose(0, 1), matrix = Blocks(turned), none = zeros(shape.Inputs);
         using Tensor framed = zeros(shape.PaddedPixels * shape.Outputs);
         Tensor toInput = empty(input.shape), toWeight = zeros(shape.FilterHeight, shape.FilterWidth, shape.Inputs, shape.Outputs);
-        fixed (float* x = FusedConcatElu.Floats(input), g = FusedConcatElu.Floats(gradient), w = FusedConcatElu.Floats(matrix), b = FusedConcatElu.Floats(none))
+        fixed (float* x = FusedConcatElu.Floats(input), g = FusedConcatElu.Floats(gradient), w = FusedConcatElu.Floats(matrix),
+            b = FusedConcatElu.Floats(none))
         fixed (float* f = FusedConcatElu.Floats(framed), dx = FusedConcatElu.Floats(toInput), dw = FusedConcatElu.Floats(toWeight))
         {
             for (int n = 0; n < shape.Images; n++)
             {
                 shape.Frame(g + (n * shape.Pixels * shape.Outputs), f);
                 shape.ClearFrame(dx + (n * shape.PaddedPixels * shape.Inputs));
-                shape.Apply(f, shape.Outputs, w, b, dx + (((n * shape.PaddedPixels) + shape.FirstPixel) * shape.Inputs), shape.PaddedWidth, shape.Inputs);
+                shape.Apply(
+                    f, shape.Outputs, w, b, dx
+                        + (((n * shape.PaddedPixels) + shape.FirstPixel) * shape.Inputs), shape.PaddedWidth, shape.Inputs);
                 shape.AddWeightGradient(x + (n * shape.PaddedPixels * shape.Inputs), f, dw);
             }
         }
@@ -115,7 +125,8 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
                     {
                         float* source = image + ((above + y) * PaddedWidth * inputs), to = target + (y * outputWidth * outputs);
                         float* start = above == 0 ? bias + block : to;
-                        MatrixProduct.AddBlock(source, inputs, 1, row, MatrixProduct.Block, inner, start, above == 0 ? 0 : outputs, to, outputs, Width);
+                        MatrixProduct.AddBlock(
+                            source, inputs, 1, row, MatrixProduct.Block, inner, start, above == 0 ? 0 : outputs, to, outputs, Width);
                     }
                 }
             }
@@ -126,7 +137,8 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         {
             int row = Width * Outputs;
             for (int y = 0; y < Height; y++)
-                new ReadOnlySpan<float>(gradient + (y * row), row).CopyTo(new(framed + (((y * PaddedWidth) + padding.Right) * Outputs), row));
+                new ReadOnlySpan<float>(gradient + (y * row), row).CopyTo(
+                    new(framed + (((y * PaddedWidth) + padding.Right) * Outputs), row));
         }
 
         /// <summary>Zeros around an image [H + top, W + left + right, in], whose frame has no gradient.</summary>
@@ -134,11 +146,16 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
         {
             new Span<float>(image, FirstPixel * Inputs).Clear();
             for (int y = 1; y < Height; y++)
-                new Span<float>(image + ((FirstPixel + (y * PaddedWidth) - padding.Right - padding.Left) * Inputs), (padding.Right + padding.Left) * Inputs).Clear();
+                new Span<float>(
+                    image + ((FirstPixel + (y * PaddedWidth) - padding.Right - padding.Left) * Inputs),
+                    (padding.Right + padding.Left) * Inputs).Clear();
             new Span<float>(image + ((PaddedPixels - padding.Right) * Inputs), padding.Right * Inputs).Clear();
         }
 
-        /// <summary>result [height, width, in, out] += the gradient of the filters from one image, whose rows are taken as one: between them the framed gradient is zero.</summary>
+        /// <summary>
+        /// result [height, width, in, out] += the gradient of the filters from one image, whose rows are taken as one: between them the
+        /// framed gradient is zero.
+        /// </summary>
         public void AddWeightGradient(float* image, float* framed, float* result)
         {
             int rows = FilterWidth * Inputs, pixels = (Height * PaddedWidth) - padding.Left - padding.Right;
@@ -147,7 +164,8 @@ internal sealed unsafe class DirectConvolution : autograd.SingleTensorFunction<D
                 for (int above = 0; above < FilterHeight; above++)
                 {
                     MatrixProduct.AddTransposed(
-                        image + (((above * PaddedWidth) + first) * Inputs), Inputs, framed + ((first + padding.Right) * Outputs), Math.Min(Run, pixels - first),
+                        image + (((above * PaddedWidth) + first) * Inputs), Inputs, framed
+                            + ((first + padding.Right) * Outputs), Math.Min(Run, pixels - first),
                         result + (above * rows * Outputs), rows, Outputs);
                 }
             }

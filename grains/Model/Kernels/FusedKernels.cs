@@ -21,7 +21,8 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
 
     /// <summary>[N, H, W, C] to [N, H + top, W + left + right, 2 C].</summary>
     /// <param name="maskKey">int32 [1] on the input's device, which decides what is dropped; null without dropout.</param>
-    public static Tensor Apply(Tensor input, ImagePadding padding, double dropout, Tensor? maskKey) => apply(input, padding, dropout, maskKey!);
+    public static Tensor Apply(Tensor input, ImagePadding padding, double dropout, Tensor? maskKey) =>
+        apply(input, padding, dropout, maskKey!);
 
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
@@ -67,7 +68,8 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         /// <summary>The same for the kernels of a GPU.</summary>
         public uint[] Numbers =>
         [
-            (uint)_height, (uint)_width, (uint)_channels, (uint)padding.Top, (uint)padding.Left, (uint)(_width + padding.Left + padding.Right),
+            (uint)_height, (uint)_width, (uint)_channels, (uint)padding.Top, (uint)padding.Left,
+            (uint)(_width + padding.Left + padding.Right),
             _threshold, BitConverter.SingleToUInt32Bits(_keptScale),
         ];
 
@@ -86,7 +88,9 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                     output.Slice(target, padding.Left * pixel).Clear();
                     output.Slice(target + (padding.Left + _width) * pixel, padding.Right * pixel).Clear();
                     for (int x = 0; x < _width; x++)
-                        ForwardPixel(input.Slice(source + x * _channels, _channels), output.Slice(target + (padding.Left + x) * pixel, pixel), (uint)(source + x * _channels), key);
+                        ForwardPixel(
+                            input.Slice(source + x * _channels, _channels), output.Slice(target + (padding.Left + x) * pixel, pixel),
+                            (uint)(source + x * _channels), key);
                 }
             }
         }
@@ -103,7 +107,9 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
                     for (int x = 0; x < _width; x++)
                     {
                         int at = source + x * _channels;
-                        BackwardPixel(input.Slice(at, _channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, _channels), (uint)at, key);
+                        BackwardPixel(
+                            input.Slice(at, _channels), gradient.Slice(target + x * pixel, pixel), result.Slice(at, _channels), (uint)at,
+                            key);
                     }
                 }
             }
@@ -131,9 +137,14 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         {
             int c = 0;
             for (; c <= _channels - VectorMath.Count; c += VectorMath.Count)
-                Gradient(Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(_channels + c)..]), position + (uint)c, key).CopyTo(result[c..]);
+                Gradient(
+                    Vector512.Create(x[c..]), Vector512.Create(gradient[c..]), Vector512.Create(gradient[(_channels + c)..]), position
+                        + (uint)c, key).CopyTo(result[c..]);
             if (c < _channels)
-                VectorMath.Store(Gradient(VectorMath.Load(x[c..]), VectorMath.Load(gradient[c.._channels]), VectorMath.Load(gradient[(_channels + c)..]), position + (uint)c, key), result[c..]);
+                VectorMath.Store(
+                    Gradient(
+                        VectorMath.Load(x[c..]), VectorMath.Load(gradient[c.._channels]), VectorMath.Load(gradient[(_channels + c)..]),
+                        position + (uint)c, key), result[c..]);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -161,7 +172,8 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
         {
             Vector512<uint> bits = VectorMath.Hash(Vector512.Create(2 * position + half) + VectorMath.Even, key);
             return Vector512.ConditionalSelect(
-                Vector512.GreaterThanOrEqual(bits, Vector512.Create(_threshold)).AsSingle(), Vector512.Create(_keptScale), Vector512<float>.Zero);
+                Vector512.GreaterThanOrEqual(bits, Vector512.Create(_threshold)).AsSingle(), Vector512.Create(_keptScale),
+                Vector512<float>.Zero);
         }
     }
 }
@@ -197,7 +209,8 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
         if (gated.IsOnCpu())
             Backward(FusedConcatElu.Floats(gated), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(result), (int)gradient.shape[3]);
         else
-            GpuKernels.Of(gated).ForEach("gate_backward", gated.dtype, gradient.numel(), [gated, gradient, result], (uint)gradient.shape[3]);
+            GpuKernels.Of(gated).ForEach(
+                "gate_backward", gated.dtype, gradient.numel(), [gated, gradient, result], (uint)gradient.shape[3]);
         return [gradient, result];
     }
 
@@ -208,9 +221,12 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
             ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels);
             int c = 0;
             for (; c <= channels - VectorMath.Count; c += VectorMath.Count)
-                (Vector512.Create(x[(at + c)..]) + Vector512.Create(a[c..]) * VectorMath.Sigmoid(Vector512.Create(b[c..]))).CopyTo(output[(at + c)..]);
+                (Vector512.Create(x[(at + c)..])
+                    + Vector512.Create(a[c..]) * VectorMath.Sigmoid(Vector512.Create(b[c..]))).CopyTo(output[(at + c)..]);
             if (c < channels)
-                VectorMath.Store(VectorMath.Load(x[(at + c)..(at + channels)]) + VectorMath.Load(a[c..]) * VectorMath.Sigmoid(VectorMath.Load(b[c..])), output[(at + c)..(at + channels)]);
+                VectorMath.Store(
+                    VectorMath.Load(x[(at + c)..(at + channels)])
+                        + VectorMath.Load(a[c..]) * VectorMath.Sigmoid(VectorMath.Load(b[c..])), output[(at + c)..(at + channels)]);
         }
     }
 
@@ -218,7 +234,8 @@ internal sealed class FusedGate : autograd.SingleTensorFunction<FusedGate>
     {
         for (int at = 0; at < gradient.Length; at += channels)
         {
-            ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels), g = gradient.Slice(at, channels);
+            ReadOnlySpan<float> a = gated.Slice(2 * at, channels), b = gated.Slice(2 * at + channels, channels),
+                g = gradient.Slice(at, channels);
             Span<float> toA = result.Slice(2 * at, channels), toB = result.Slice(2 * at + channels, channels);
             int c = 0;
             for (; c <= channels - VectorMath.Count; c += VectorMath.Count)

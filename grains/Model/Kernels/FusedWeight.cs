@@ -11,7 +11,8 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
     public override string Name => nameof(FusedWeight);
 
     /// <summary>Whether there is a kernel: on GPUs, and on the CPU where a filter is one run of memory.</summary>
-    public static bool Takes(Tensor direction, int outputDimension) => direction.IsOnCpu() ? outputDimension == 0 : GpuKernels.Takes(direction);
+    public static bool Takes(Tensor direction, int outputDimension) =>
+        direction.IsOnCpu() ? outputDimension == 0 : GpuKernels.Takes(direction);
 
     /// <param name="direction">v, float32.</param>
     /// <param name="scale">g, float32 [filters].</param>
@@ -31,7 +32,8 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
         if (direction.IsOnCpu())
             Forward(FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(output));
         else
-            GpuKernels.Of(direction).ForBlocks("weight", type, scale.numel(), KernelLibrary.BlockSize, [direction, scale, output], Numbers(direction, (int)vars[2]));
+            GpuKernels.Of(direction).ForBlocks(
+                "weight", type, scale.numel(), KernelLibrary.BlockSize, [direction, scale, output], Numbers(direction, (int)vars[2]));
         return output;
     }
 
@@ -42,9 +44,13 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
         using Tensor direction = saved[0], scale = saved[1], gradient = grad_output.contiguous();
         Tensor toDirection = empty_like(direction), toScale = empty_like(scale);
         if (direction.IsOnCpu())
-            Backward(FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(gradient), FusedConcatElu.Floats(toDirection), FusedConcatElu.Floats(toScale));
+            Backward(
+                FusedConcatElu.Floats(direction), FusedConcatElu.Floats(scale), FusedConcatElu.Floats(gradient),
+                FusedConcatElu.Floats(toDirection), FusedConcatElu.Floats(toScale));
         else
-            GpuKernels.Of(direction).ForBlocks("weight_backward", gradient.dtype, scale.numel(), KernelLibrary.BlockSize, [direction, scale, gradient, toDirection, toScale], Numbers(direction, (int)ctx.get_data("outputDimension")));
+            GpuKernels.Of(direction).ForBlocks(
+                "weight_backward", gradient.dtype, scale.numel(), KernelLibrary.BlockSize,
+                [direction, scale, gradient, toDirection, toScale], Numbers(direction, (int)ctx.get_data("outputDimension")));
         return [toDirection, toScale, null!, null!];
     }
 
@@ -59,7 +65,9 @@ internal sealed class FusedWeight : autograd.SingleTensorFunction<FusedWeight>
     }
 
     /// <summary>With u = v / |v| and the weight's gradient d: that of g is d u, that of v is g / |v| (d - (d u) u).</summary>
-    private static void Backward(ReadOnlySpan<float> direction, ReadOnlySpan<float> scale, ReadOnlySpan<float> gradient, Span<float> toDirection, Span<float> toScale)
+    private static void Backward(
+        ReadOnlySpan<float> direction, ReadOnlySpan<float> scale, ReadOnlySpan<float> gradient, Span<float> toDirection,
+        Span<float> toScale)
     {
         int length = direction.Length / scale.Length;
         for (int filter = 0; filter < scale.Length; filter++)

@@ -4,12 +4,16 @@ using System.Runtime.Intrinsics;
 namespace PixelCnnCluster.Model.Kernels;
 
 /// <summary>
-/// Matrix products that the tensor library is slow at: those too small for its calls, those of rows that overlap, as a convolution's input has them, and those
-/// whose rounding must not depend on how many rows there are. Each output is one chain of multiply-adds in a fixed order.
+/// Matrix products that the tensor library is slow at: those too small for its calls, those of rows that overlap, as a convolution's input
+/// has them, and those whose rounding must not depend on how many rows there are. Each output is one chain of multiply-adds in a fixed
+/// order.
 /// </summary>
 internal static unsafe class MatrixProduct
 {
-    /// <summary>Channels come in whole multiples of this: two vectors, which with six rows keep the multiply-add units busy and fit sixteen registers.</summary>
+    /// <summary>
+    /// Channels come in whole multiples of this: two vectors, which with six rows keep the multiply-add units busy and fit sixteen
+    /// registers.
+    /// </summary>
     public const int Block = 2 * Half;
 
     private const int Half = 8;
@@ -17,11 +21,14 @@ internal static unsafe class MatrixProduct
     /// <summary>output[row] += input[row] x matrix for rows at a constant distance.</summary>
     /// <param name="matrix">Blocks of outputs, each [inner, <see cref="Block"/>].</param>
     /// <param name="matrixStep">Floats from one block of outputs to the next.</param>
-    public static void Add(float* input, int inputStep, float* matrix, int inner, int matrixStep, int blocks, float* output, int outputStep, int rows)
+    public static void Add(
+        float* input, int inputStep, float* matrix, int inner, int matrixStep, int blocks, float* output, int outputStep, int rows)
     {
         // Blocks outermost: large matrices are read from memory once, whatever the number of rows.
         for (int block = 0; block < blocks; block++)
-            AddBlock(input, inputStep, 1, matrix + ((long)block * matrixStep), Block, inner, output + (block * Block), outputStep, output + (block * Block), outputStep, rows);
+            AddBlock(
+                input, inputStep, 1, matrix + ((long)block * matrixStep), Block, inner, output + (block * Block), outputStep, output
+                    + (block * Block), outputStep, rows);
     }
 
     /// <summary>output += input^T x other: output [rows, columns], input [inner, rows], other [inner, columns].</summary>
@@ -38,7 +45,8 @@ internal static unsafe class MatrixProduct
     /// <param name="matrixStep">Floats from one row of the matrix to the next.</param>
     /// <param name="start">The output itself, for sums, or a bias, whose step is 0.</param>
     public static void AddBlock(
-        float* input, int inputStep, int innerStep, float* matrix, int matrixStep, int inner, float* start, int startStep, float* output, int outputStep, int rows)
+        float* input, int inputStep, int innerStep, float* matrix, int matrixStep, int inner, float* start, int startStep, float* output,
+        int outputStep, int rows)
     {
         for (int row = 0, count; row < rows; row += count)
         {
@@ -59,12 +67,14 @@ internal static unsafe class MatrixProduct
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void AddTile<TRows>(
-        float* input, long inputStep, long innerStep, float* matrix, long matrixStep, long inner, float* start, long startStep, float* output, long outputStep, long last)
+        float* input, long inputStep, long innerStep, float* matrix, long matrixStep, long inner, float* start, long startStep,
+        float* output, long outputStep, long last)
         where TRows : struct
     {
         // The compiler makes a method of each kind, without what does not concern it.
         bool isSix = typeof(TRows) == typeof(Six);
-        long row1 = Math.Min(1, last), row2 = Math.Min(2, last), row3 = Math.Min(3, last), row4 = Math.Min(4, last), row5 = Math.Min(5, last);
+        long row1 = Math.Min(1, last), row2 = Math.Min(2, last), row3 = Math.Min(3, last), row4 = Math.Min(4, last),
+            row5 = Math.Min(5, last);
         float* x0 = input, x1 = input + (row1 * inputStep), x2 = input + (row2 * inputStep), x3 = input + (row3 * inputStep);
         float* x4 = input + (row4 * inputStep), x5 = input + (row5 * inputStep);
         float* y0 = output, y1 = output + (row1 * outputStep), y2 = output + (row2 * outputStep), y3 = output + (row3 * outputStep);
@@ -72,8 +82,10 @@ internal static unsafe class MatrixProduct
         Vector256<float> left1 = Vector256.Load(start + (row1 * startStep)), right1 = Vector256.Load(start + (row1 * startStep) + Half);
         Vector256<float> left2 = Vector256.Load(start + (row2 * startStep)), right2 = Vector256.Load(start + (row2 * startStep) + Half);
         Vector256<float> left3 = Vector256.Load(start + (row3 * startStep)), right3 = Vector256.Load(start + (row3 * startStep) + Half);
-        Vector256<float> left4 = isSix ? Vector256.Load(start + (row4 * startStep)) : default, right4 = isSix ? Vector256.Load(start + (row4 * startStep) + Half) : default;
-        Vector256<float> left5 = isSix ? Vector256.Load(start + (row5 * startStep)) : default, right5 = isSix ? Vector256.Load(start + (row5 * startStep) + Half) : default;
+        Vector256<float> left4 = isSix ? Vector256.Load(start + (row4 * startStep)) : default, right4 = isSix
+            ? Vector256.Load(start + (row4 * startStep) + Half) : default;
+        Vector256<float> left5 = isSix ? Vector256.Load(start + (row5 * startStep)) : default, right5 = isSix
+            ? Vector256.Load(start + (row5 * startStep) + Half) : default;
         for (long k = 0, end = inner * innerStep; k != end; k += innerStep, matrix += matrixStep)
         {
             Vector256<float> left = Vector256.Load(matrix), right = Vector256.Load(matrix + Half);

@@ -29,8 +29,8 @@ internal static class VectorMath
     public static Vector512<float> Sigmoid(Vector512<float> x) => Vector512<float>.One / (Vector512<float>.One + Exp(-x));
 
     /// <summary>
-    /// 2^n e^r for x = n ln 2 + r, by the polynomial of Cephes' expf: within 2e-7 of the value. The runtime's own computes in float64, which is slower.
-    /// Below -87.33 and above 88.37 it stays what it is there, and what is not a number stays so.
+    /// 2^n e^r for x = n ln 2 + r, by the polynomial of Cephes' expf: within 2e-7 of the value. The runtime's own computes in float64,
+    /// which is slower. Below -87.33 and above 88.37 it stays what it is there, and what is not a number stays so.
     /// </summary>
     public static Vector512<float> Exp(Vector512<float> x)
     {

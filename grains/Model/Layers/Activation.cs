@@ -34,7 +34,10 @@ internal sealed class Activation(Nonlinearity nonlinearity, double dropout)
         return padding.Apply(output);
     }
 
-    /// <summary>Numbers in [0, 1) of a tensor's shape, on its device. TorchSharp makes no generator for GPUs, so there their own is seeded for each use.</summary>
+    /// <summary>
+    /// Numbers in [0, 1) of a tensor's shape, on its device. TorchSharp makes no generator for GPUs, so there their own is seeded for each
+    /// use.
+    /// </summary>
     private static Tensor Uniform(Tensor like, ulong seed)
     {
         if (like.device_type != DeviceType.CPU)

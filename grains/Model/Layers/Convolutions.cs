@@ -11,7 +11,8 @@ namespace PixelCnnCluster.Model.Layers;
 internal sealed record CausalKernel(int Height, int Width, ImagePadding Padding)
 {
     /// <summary>The pixel's own row and those above, to both sides.</summary>
-    public static CausalKernel Down(int height = 2, int width = 3) => new(height, width, new((height - 1), (width - 1) / 2, (width - 1) / 2));
+    public static CausalKernel Down(int height = 2, int width = 3) =>
+        new(height, width, new((height - 1), (width - 1) / 2, (width - 1) / 2));
 
     /// <summary>The pixel's own row up to itself and the rows above, to the left.</summary>
     public static CausalKernel DownRight(int height = 2, int width = 2) => new(height, width, new(height - 1, width - 1, 0));
@@ -24,7 +25,8 @@ internal sealed class ShiftedConvolution(
     private readonly long[] _strides = [stride, stride];
 
     /// <summary>[out, in, height, width]</summary>
-    public WeightNormalised Weights { get; } = new(layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
+    public WeightNormalised Weights { get; } = new(
+        layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
 
     public CausalKernel Reach => reach;
 

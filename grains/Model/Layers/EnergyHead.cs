@@ -32,12 +32,15 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
     {
         long[] shape = input.shape;
         using Generator generator = context.NextGenerator(CPU);
-        Tensor uniform = rand([Samples * shape[0], shape[1], shape[2], NoiseChannels], generator: generator).to(input.device).Times(2).Plus(-1);
+        Tensor uniform = rand([Samples * shape[0], shape[1], shape[2], NoiseChannels], generator: generator).to(input.device).Times(2)
+            .Plus(-1);
         Tensor x = Colours(context, Features.Forward(context, input).repeat(Samples, 1, 1, 1), uniform);
         return x.view(Samples, shape[0], shape[1], shape[2], channels).permute(0, 1, 4, 2, 3);
     }
 
-    /// <summary>Embedded features [N, H, W, <see cref="Width"/>] and noise [N, H, W, <see cref="NoiseChannels"/>] to colours [N, H, W, C].</summary>
+    /// <summary>
+    /// Embedded features [N, H, W, <see cref="Width"/>] and noise [N, H, W, <see cref="NoiseChannels"/>] to colours [N, H, W, C].
+    /// </summary>
     public Tensor Colours(ForwardContext context, Tensor embedded, Tensor uniform)
     {
         Tensor x = embedded.Plus(Noise.Forward(context, uniform));

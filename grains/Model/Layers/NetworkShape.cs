@@ -15,6 +15,9 @@ public sealed record NetworkShape(
         channels, size, spec.ClassConditional ? classes : 0, spec.Blocks, spec.Filters, spec.Mixtures, spec.Nonlinearity,
         spec.Dropout, spec.CoordinateChannels, spec.NonLocal, spec.Objective == Objective.EnergyDistance);
 
-    /// <summary>Mixture parameters per pixel: a logit per component, then mean and log-scale, and for colour a coefficient, per component and channel.</summary>
+    /// <summary>
+    /// Mixture parameters per pixel: a logit per component, then mean and log-scale, and for colour a coefficient, per component and
+    /// channel.
+    /// </summary>
     public int Logits => Channels == 1 ? 3 * Mixtures : 10 * Mixtures;
 }

@@ -27,7 +27,8 @@ internal sealed class NonLocalBlock(ParameterLayout layout, string name, int fil
         Tensor positions = input.flatten(1, 2);
         long length = positions.shape[1];
         Tensor later = ones([length, length], dtype: ScalarType.Bool, device: input.device).triu(1);
-        Tensor affinity = Query.Forward(context, positions).matmul(Key.Forward(context, positions).transpose(1, 2)).Over(Math.Sqrt(Embedded));
+        Tensor affinity = Query.Forward(context, positions).matmul(Key.Forward(context, positions).transpose(1, 2))
+            .Over(Math.Sqrt(Embedded));
         Tensor attention = affinity.FilledWith(later, double.NegativeInfinity).softmax(-1);
         return input.Plus(Project.Forward(context, attention.matmul(Value.Forward(context, positions))).view(input.shape));
     }

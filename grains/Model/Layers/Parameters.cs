@@ -8,7 +8,10 @@ public sealed record Slot(int Index, string Name, long[] Shape, long Offset)
     public long Length { get; } = Shape.Aggregate(1L, (product, side) => product * side);
 }
 
-/// <summary>Where each parameter lies in the flat vector. Slots start on 64-byte boundaries, so that kernels see the same alignment in every process.</summary>
+/// <summary>
+/// Where each parameter lies in the flat vector. Slots start on 64-byte boundaries, so that kernels see the same alignment in every
+/// process.
+/// </summary>
 public sealed class ParameterLayout
 {
     private const int Alignment = 16; // floats

@@ -34,7 +34,10 @@ internal sealed class WeightNormalised
 
     public Slot Bias { get; }
 
-    /// <summary>Applies <paramref name="linear"/> (input, weight, bias) to [..., in]; outputs have their filters last. The weight is made in float32 and then of the input's type.</summary>
+    /// <summary>
+    /// Applies <paramref name="linear"/> (input, weight, bias) to [..., in]; outputs have their filters last. The weight is made in float32
+    /// and then of the input's type.
+    /// </summary>
     public Tensor Apply(ForwardContext context, Tensor input, Func<Tensor, Tensor, Tensor?, Tensor> linear)
     {
         if (context.Initialising)

@@ -24,8 +24,8 @@ public static class Losses
         -(-logProbability.expm1()).Clamped(1e-12, 1).Power(gamma) * logProbability;
 
     /// <summary>
-    /// Energy distance 2 E|x - y|^1.5 - E|y - y'|^1.5 of each pixel's colour x from the samples y (Szekely and Rizzo 2013), unbiased, with the
-    /// exponent and the units (bytes) of the original; [S, N, C, H, W] and [N, C, H, W] to [N, H, W].
+    /// Energy distance 2 E|x - y|^1.5 - E|y - y'|^1.5 of each pixel's colour x from the samples y (Szekely and Rizzo 2013), unbiased, with
+    /// the exponent and the units (bytes) of the original; [S, N, C, H, W] and [N, C, H, W] to [N, H, W].
     /// </summary>
     private static Tensor EnergyDistance(Tensor samples, Tensor images)
     {

@@ -43,7 +43,8 @@ public static class MixtureLikelihood
         // Far from the mean the published likelihood takes the density at the bin's centre for all of it.
         Tensor middle = inverseScale * centred;
         Tensor far = F.logsigmoid(middle).Plus(F.logsigmoid(-middle) - mixture.LogScales).Plus(Math.Log(2 * HalfBin));
-        Tensor logProbabilities = where(x.IsBelow(-0.999), belowUpper, where(x.IsAbove(0.999), aboveLower, where(within.IsAbove(LeastLogProbability), within, far)));
+        Tensor logProbabilities = where(
+            x.IsBelow(-0.999), belowUpper, where(x.IsAbove(0.999), aboveLower, where(within.IsAbove(LeastLogProbability), within, far)));
         return logProbabilities.sum(3).Plus(F.log_softmax(mixture.Weights, -1)).logsumexp(-1);
     }
 
@@ -65,7 +66,8 @@ public static class MixtureLikelihood
 
         for (int c = 0; c < channels; c++)
         {
-            float spread = MathF.Exp(Math.Clamp(Parameter(logits, c, 1), (float)LeastLogScale, (float)GreatestLogScale)) * (float)temperatures.Logistic;
+            float spread = MathF.Exp(
+                Math.Clamp(Parameter(logits, c, 1), (float)LeastLogScale, (float)GreatestLogScale)) * (float)temperatures.Logistic;
             float value = Parameter(logits, c, 0) + (spread * noise[components + c]);
             for (int before = 0; before < c; before++)
                 value += MathF.Tanh(Parameter(logits, c - 1 + before, 2)) * colours[before];
@@ -74,9 +76,11 @@ public static class MixtureLikelihood
         }
 
         // Dividing the logits by a temperature is the same as multiplying the noise with it, which may be 0.
-        float Score(ReadOnlySpan<float> logits, ReadOnlySpan<float> noise, int component) => logits[component] + ((float)temperatures.Mixture * noise[component]);
+        float Score(ReadOnlySpan<float> logits, ReadOnlySpan<float> noise, int component) =>
+            logits[component] + ((float)temperatures.Mixture * noise[component]);
 
-        float Parameter(ReadOnlySpan<float> logits, int channel, int group) => logits[(components * (1 + (channel * groups) + group)) + chosen];
+        float Parameter(ReadOnlySpan<float> logits, int channel, int group) =>
+            logits[(components * (1 + (channel * groups) + group)) + chosen];
     }
 
     /// <summary>The parameters of each pixel's mixture.</summary>

@@ -23,7 +23,8 @@ internal sealed class ByteImages
 
         if (!pixels.shape.SequenceEqual([count, channels, size, size]) || pixels.dtype != ScalarType.Byte)
             throw new ArgumentException($"Given pixels must be bytes [{count}, {channels}, {size}, {size}].", nameof(given));
-        if (!mask.shape.SequenceEqual([mask.shape[0], 1, size, size]) || (mask.shape[0] != 1 && mask.shape[0] != count) || mask.dtype != ScalarType.Bool)
+        if (!mask.shape.SequenceEqual([mask.shape[0], 1, size, size]) || (mask.shape[0] != 1 && mask.shape[0] != count)
+            || mask.dtype != ScalarType.Bool)
             throw new ArgumentException($"The mask of given pixels must be booleans [{count} or 1, 1, {size}, {size}].", nameof(given));
         using var scope = NewDisposeScope();
         Pixels = pixels.cpu().contiguous().bytes.ToArray();
@@ -33,7 +34,9 @@ internal sealed class ByteImages
     /// <summary>[N, C, H, W]</summary>
     public byte[] Pixels { get; }
 
-    /// <summary>Sets a pixel to the byte nearest to a colour [C] in [-1, 1], unless it is given; the colour becomes that of the byte.</summary>
+    /// <summary>
+    /// Sets a pixel to the byte nearest to a colour [C] in [-1, 1], unless it is given; the colour becomes that of the byte.
+    /// </summary>
     public void Settle(int image, int y, int x, Span<float> colour)
     {
         bool keep = _isGiven is not null && _isGiven[(((image * _size) + y) * _size) + x];

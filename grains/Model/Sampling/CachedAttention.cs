@@ -22,7 +22,10 @@ internal sealed unsafe class CachedAttention : ICachedLayer
     private readonly float _scale;
     private readonly float[] _scores;
 
-    /// <summary>[N, L / block, embedded, block] and [N, embedded / block, L, block], each image's like a <see cref="Matrix"/>; in a tensor [N, L, embedded].</summary>
+    /// <summary>
+    /// [N, L / block, embedded, block] and [N, embedded / block, L, block], each image's like a <see cref="Matrix"/>; in a tensor [N, L,
+    /// embedded].
+    /// </summary>
     private readonly (float[]? Host, Tensor? Device) _keys;
     private readonly (float[]? Host, Tensor? Device) _values;
     private int _row;

@@ -32,7 +32,8 @@ internal sealed class CachedConvolution : ICachedLayer
     /// <param name="bias">[out] or [N, out]; the layer's own if null.</param>
     /// <param name="activate">A column is activated when it has been advanced to.</param>
     public CachedConvolution(
-        RowAllocator space, ShiftedConvolution layer, RowCache input, RowCache output, int inputGroups = 1, int outputGroups = 1, Tensor? bias = null, bool activate = false)
+        RowAllocator space, ShiftedConvolution layer, RowCache input, RowCache output, int inputGroups = 1, int outputGroups = 1,
+        Tensor? bias = null, bool activate = false)
     {
         (_layer, _input, Output, _activate) = (layer, input, output, activate);
         Tensor weights = layer.Weights.Weight(space.Parameters);
@@ -105,7 +106,9 @@ internal sealed class CachedBlock : ICachedLayer
 
     /// <param name="vertical">For the horizontal stream: the vertical stream's row, known when the row begins.</param>
     /// <param name="across">On the way down: the same stream's row on the way up.</param>
-    public CachedBlock(RowAllocator space, GatedBlock block, int filters, Tensor? labels, RowCache input, RowCache output, RowCache? vertical, RowCache? across)
+    public CachedBlock(
+        RowAllocator space, GatedBlock block, int filters, Tensor? labels, RowCache input, RowCache output, RowCache? vertical,
+        RowCache? across)
     {
         (_input, _output) = (input, output);
         _hidden = space.ActivatedRows(input.Width, filters);
@@ -118,7 +121,8 @@ internal sealed class CachedBlock : ICachedLayer
             RowCache[] sources = [.. new[] { vertical, across }.OfType<RowCache>()];
             Tensor weights = shortcut.Weights.Weight(space.Parameters).view(filters, space.Expansion, sources.Length, filters);
             Shortcut From(RowCache source) => new(
-                source.Activated!, space.Matrix(weights.select(2, Array.IndexOf(sources, source)).reshape(filters, -1, 1), space.Expansion));
+                source.Activated!,
+                space.Matrix(weights.select(2, Array.IndexOf(sources, source)).reshape(filters, -1, 1), space.Expansion));
             (_vertical, _across) = (vertical is null ? null : From(vertical), across is null ? null : From(across));
         }
 

@@ -30,7 +30,8 @@ public sealed class CachedNetwork : IPixelNetwork
 
     /// <param name="labels">int64 [N], or null for an unconditional network.</param>
     public CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images)
-        : this(network, parameters, labels, images, parameters.Values.device_type == DeviceType.CPU ? null : GpuKernels.Of(parameters.Values))
+        : this(network, parameters, labels, images, parameters.Values.device_type == DeviceType.CPU ? null
+            : GpuKernels.Of(parameters.Values))
     {
     }
 
@@ -47,7 +48,8 @@ public sealed class CachedNetwork : IPixelNetwork
         _pixel = new float[images * _planes];
         _image = _space.Rows(_shape.Size, _planes);
         _features = Follow(network, labels);
-        _head = network.EnergyHead is { } energy ? new CachedEnergyHead(_space, energy, _shape) : new CachedMixtureHead(_space, network.Output!, _shape);
+        _head = network.EnergyHead is { } energy ? new CachedEnergyHead(_space, energy, _shape)
+            : new CachedMixtureHead(_space, network.Output!, _shape);
     }
 
     public void BeginRow(int y)
@@ -111,8 +113,12 @@ public sealed class CachedNetwork : IPixelNetwork
         {
             if (stage > 0)
             {
-                us.Push(Add(_vertical, stage, output => new CachedConvolution(_space, network.Downsize[stage - 1].U, us.Peek(), output, activate: true)));
-                uls.Push(Add(_horizontal, stage, output => new CachedConvolution(_space, network.Downsize[stage - 1].Ul, uls.Peek(), output, activate: true)));
+                us.Push(Add(
+                    _vertical, stage,
+                    output => new CachedConvolution(_space, network.Downsize[stage - 1].U, us.Peek(), output, activate: true)));
+                uls.Push(
+                    Add(_horizontal, stage, output => new CachedConvolution(
+                        _space, network.Downsize[stage - 1].Ul, uls.Peek(), output, activate: true)));
             }
 
             foreach ((GatedBlock blockU, GatedBlock blockUl) in network.Up[stage])
@@ -146,7 +152,8 @@ public sealed class CachedNetwork : IPixelNetwork
 
         RowCache NewRows(int stage) => _space.ActivatedRows(_shape.Size >> stage, _shape.Filters);
 
-        CachedShiftDown ShiftDown(ShiftedConvolution layer, RowCache output) => new(new(_space, layer, _image, _space.Rows(_shape.Size, _shape.Filters)), output);
+        CachedShiftDown ShiftDown(ShiftedConvolution layer, RowCache output) =>
+            new(new(_space, layer, _image, _space.Rows(_shape.Size, _shape.Filters)), output);
 
         CachedBlock Block(GatedBlock block, RowCache input, RowCache output, RowCache? aside, RowCache? across) =>
             new(_space, block, _shape.Filters, labels, input, output, aside, across);

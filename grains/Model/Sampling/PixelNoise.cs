@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;
 
-/// <summary>All the randomness of a job's images. Each image's is a function of its own seed, so the batch it is drawn in does not matter.</summary>
+/// <summary>
+/// All the randomness of a job's images. Each image's is a function of its own seed, so the batch it is drawn in does not matter.
+/// </summary>
 internal sealed class PixelNoise
 {
     private const float Least = 1e-5f;

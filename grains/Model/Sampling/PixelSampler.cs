@@ -22,12 +22,14 @@ public sealed class PixelSampler
     /// <param name="temperatures">Null draws from the model as it is.</param>
     /// <exception cref="ArgumentException">The temperatures are none, or are asked of a network that has no mixture.</exception>
     public PixelSampler(
-        IPixelNetwork network, NetworkShape shape, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null, Temperatures? temperatures = null)
+        IPixelNetwork network, NetworkShape shape, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null,
+        Temperatures? temperatures = null)
     {
         (_network, _shape, _temperatures) = (network, shape, temperatures ?? Temperatures.One);
         _temperatures.Check();
         if (shape.EnergyDistance && _temperatures != Temperatures.One)
-            throw new ArgumentException("A network trained by energy distance has no mixture, so temperatures mean nothing to it.", nameof(temperatures));
+            throw new ArgumentException(
+                "A network trained by energy distance has no mixture, so temperatures mean nothing to it.", nameof(temperatures));
         int count = seeds.Length;
         _images = new(count, shape.Channels, shape.Size, given);
         _random = new(shape, seeds);
@@ -48,7 +50,8 @@ public sealed class PixelSampler
     /// <returns>uint8 [N, C, H, W]</returns>
     /// <inheritdoc cref="PixelSampler(IPixelNetwork, NetworkShape, ReadOnlySpan{ulong}, ValueTuple{Tensor, Tensor}?, Temperatures?)"/>
     public static byte[] Sample(
-        PixelCnn network, Parameters parameters, Tensor? labels, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null, Temperatures? temperatures = null)
+        PixelCnn network, Parameters parameters, Tensor? labels, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null,
+        Temperatures? temperatures = null)
     {
         using var cached = new CachedNetwork(network, parameters, labels, seeds.Length);
         return new PixelSampler(cached, network.Shape, seeds, given, temperatures).SampleAll();

@@ -7,7 +7,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace PixelCnnCluster.Model.Sampling;
 
-/// <summary>Where a cached network's rows and weights live: in arrays of the host, or for kernels in tensors on the parameters' device.</summary>
+/// <summary>
+/// Where a cached network's rows and weights live: in arrays of the host, or for kernels in tensors on the parameters' device.
+/// </summary>
 /// <param name="activation">Of the network's blocks.</param>
 /// <param name="kernels">Null computes on the host.</param>
 internal sealed class RowAllocator(Parameters parameters, int images, Activation activation, KernelLibrary? kernels) : IDisposable

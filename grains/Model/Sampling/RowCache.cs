@@ -23,7 +23,10 @@ internal sealed unsafe class RowCache(long[] shape, float[]? host, (Tensor Tenso
 
     public Columns All => new(0, Width);
 
-    /// <summary>What <see cref="Nonlinearity"/> makes of each column, where layers want that: written with the column, or by <see cref="Activate(int, int)"/>.</summary>
+    /// <summary>
+    /// What <see cref="Nonlinearity"/> makes of each column, where layers want that: written with the column, or by
+    /// <see cref="Activate(int, int)"/>.
+    /// </summary>
     public RowCache? Activated { get; init; }
 
     public Nonlinearity Nonlinearity { get; init; }
@@ -119,7 +122,9 @@ internal sealed unsafe class RowCache(long[] shape, float[]? host, (Tensor Tenso
     /// <summary>Activates columns.</summary>
     public void Activate(int first, int count) => Activated!.Activate(Nonlinearity, this, first, first, count);
 
-    /// <summary>Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.</summary>
+    /// <summary>
+    /// Columns from <paramref name="to"/> on become the nonlinearity of those of <paramref name="source"/> from <paramref name="from"/> on.
+    /// </summary>
     public void Activate(Nonlinearity nonlinearity, RowCache source, int from, int to, int count)
     {
         if (_kernels is not null)
@@ -143,8 +148,10 @@ internal sealed unsafe class RowCache(long[] shape, float[]? host, (Tensor Tenso
         if (_kernels is not null)
         {
             _kernels.ForEach(
-                "row_gate", ScalarType.Float32, (long)_images * count * _channels, [input._device!, gated._device!, _device!, Activated!._device!],
-                [(uint)(count * _channels), (uint)_channels, .. input.Place(first), .. gated.Place(first), .. Place(first), .. Activated.Place(first), Code(Nonlinearity)]);
+                "row_gate", ScalarType.Float32, (long)_images * count * _channels,
+                [input._device!, gated._device!, _device!, Activated!._device!],
+                [(uint)(count * _channels), (uint)_channels, .. input.Place(first), .. gated.Place(first), .. Place(first),
+                    .. Activated.Place(first), Code(Nonlinearity)]);
             return;
         }
 
@@ -196,7 +203,8 @@ internal sealed unsafe class RowCache(long[] shape, float[]? host, (Tensor Tenso
     private uint[] Place(int column) => [(uint)_imageLength, (uint)((1 + column) * _channels)];
 
     /// <summary>The kernels' number for a nonlinearity; that of none is 3.</summary>
-    private static uint Code(Nonlinearity nonlinearity) => nonlinearity switch { Nonlinearity.ConcatElu => 2, Nonlinearity.Elu => 1, _ => 0 };
+    private static uint Code(Nonlinearity nonlinearity) =>
+        nonlinearity switch { Nonlinearity.ConcatElu => 2, Nonlinearity.Elu => 1, _ => 0 };
 
     /// <summary>Where the kernels write activations; where they write none, anything.</summary>
     private RowCache Target(bool activate) => activate ? Activated! : this;

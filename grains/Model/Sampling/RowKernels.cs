@@ -4,10 +4,15 @@ using PixelCnnCluster.Model.Kernels;
 
 namespace PixelCnnCluster.Model.Sampling;
 
-/// <summary>A cached network's element-wise arithmetic on the CPU, where a pixel is too little for the tensor library, whose calls cost more than they compute.</summary>
+/// <summary>
+/// A cached network's element-wise arithmetic on the CPU, where a pixel is too little for the tensor library, whose calls cost more than
+/// they compute.
+/// </summary>
 internal static unsafe class RowKernels
 {
-    /// <summary>concat_elu, elu or relu of <paramref name="count"/> columns of <paramref name="channels"/>; concat_elu gives twice as many.</summary>
+    /// <summary>
+    /// concat_elu, elu or relu of <paramref name="count"/> columns of <paramref name="channels"/>; concat_elu gives twice as many.
+    /// </summary>
     public static void Activate(Nonlinearity nonlinearity, float* input, float* output, int channels, int count)
     {
         if (nonlinearity != Nonlinearity.ConcatElu)
@@ -15,7 +20,8 @@ internal static unsafe class RowKernels
             for (int i = 0; i < channels * count; i += VectorMath.Count)
             {
                 Vector512<float> x = Vector512.Load(input + i);
-                (nonlinearity == Nonlinearity.Elu ? VectorMath.ConcatElu(x).Positive : Vector512.Max(x, Vector512<float>.Zero)).Store(output + i);
+                (nonlinearity == Nonlinearity.Elu ? VectorMath.ConcatElu(x).Positive
+                    : Vector512.Max(x, Vector512<float>.Zero)).Store(output + i);
             }
 
             return;
@@ -38,7 +44,8 @@ internal static unsafe class RowKernels
         for (int column = 0; column < count; column++, x += channels, gated += 2 * channels, output += channels)
         {
             for (int c = 0; c < channels; c += VectorMath.Count)
-                (Vector512.Load(x + c) + (Vector512.Load(gated + c) * VectorMath.Sigmoid(Vector512.Load(gated + channels + c)))).Store(output + c);
+                (Vector512.Load(x + c)
+                    + (Vector512.Load(gated + c) * VectorMath.Sigmoid(Vector512.Load(gated + channels + c)))).Store(output + c);
         }
     }
 }

@@ -9,7 +9,8 @@ namespace PixelCnnCluster.Model.Sampling;
 /// </summary>
 public sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images) : IPixelNetwork
 {
-    private readonly Tensor _pixels = zeros([images, network.Shape.Channels, network.Shape.Size, network.Shape.Size], device: parameters.Values.device)
+    private readonly Tensor _pixels = zeros(
+        [images, network.Shape.Channels, network.Shape.Size, network.Shape.Size], device: parameters.Values.device)
         .DetachFromDisposeScope();
     private int _row;
     private int _column;

@@ -1,6 +1,8 @@
 namespace PixelCnnCluster.Model.Tensors;
 
-/// <summary>All randomness of a run is a function of its seed and of what it is for; no generator carries state from one use to the next.</summary>
+/// <summary>
+/// All randomness of a run is a function of its seed and of what it is for; no generator carries state from one use to the next.
+/// </summary>
 public static class Seeds
 {
     /// <summary>The seed for use number <paramref name="index"/> of those that <paramref name="seed"/> covers (splitmix64).</summary>

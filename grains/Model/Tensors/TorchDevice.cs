@@ -28,7 +28,8 @@ public static class TorchDevice
         if (name == "cpu")
             return null;
         if (!cuda.is_available())
-            return "no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with Torch:NativeLibraryPath, see that nvidia-smi shows the card, or take cpu";
+            return "no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with Torch:NativeLibraryPath, see that " +
+                "nvidia-smi shows the card, or take cpu";
         int count = cuda.device_count();
         return Index(name) < count ? null : $"there are {count}, counted from 0; take one of those";
     }
@@ -39,7 +40,10 @@ public static class TorchDevice
     /// <summary>Bytes of a GPU's memory, whoever uses it.</summary>
     public static (long Free, long Total) MemoryOf(Device gpu) => CudaDriver.MemoryOf(gpu.index);
 
-    /// <summary>Makes the tensor library give back the memory of a GPU that it keeps for later, that of disposed recordings too: it does so before it takes an allocation for impossible.</summary>
+    /// <summary>
+    /// Makes the tensor library give back the memory of a GPU that it keeps for later, that of disposed recordings too: it does so before
+    /// it takes an allocation for impossible.
+    /// </summary>
     public static void GiveBackMemory(Device gpu)
     {
         try

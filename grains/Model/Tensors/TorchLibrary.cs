@@ -4,15 +4,17 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Model.Tensors;
 
 /// <summary>
-/// libtorch of an installed PyTorch, for programs that were built without one of their own: what is loaded by its full path before TorchSharp is used
-/// is what TorchSharp's own library finds by name.
+/// libtorch of an installed PyTorch, for programs that were built without one of their own: what is loaded by its full path before
+/// TorchSharp is used is what TorchSharp's own library finds by name.
 /// </summary>
 public static class TorchLibrary
 {
     /// <summary>Configuration key of the folder; in the environment with two underscores.</summary>
     public const string Key = "Torch:NativeLibraryPath";
 
-    /// <summary>What TorchSharp 0.107 is made for, and the next one, which fits it. Others have the same names and another layout of memory.</summary>
+    /// <summary>
+    /// What TorchSharp 0.107 is made for, and the next one, which fits it. Others have the same names and another layout of memory.
+    /// </summary>
     private static readonly string[] Versions = ["2.10.", "2.11."];
 
     /// <summary>In the order that they need each other in; those for GPUs are not in every PyTorch.</summary>
@@ -35,7 +37,9 @@ public static class TorchLibrary
             }
             catch (DllNotFoundException fault)
             {
-                throw new UserErrorException($"{Key} is {folder}, whose {name} cannot be loaded ({fault.Message.Split('\n')[0]}); see that the PyTorch there works.", fault);
+                throw new UserErrorException(
+                    $"{Key} is {folder}, whose {name} cannot be loaded ({fault.Message.Split('\n')[0]}); see that the PyTorch there " +
+                    $"works.", fault);
             }
         }
     }
@@ -45,19 +49,24 @@ public static class TorchLibrary
     internal static void Check(string folder, string program)
     {
         if (Libraries.FirstOrDefault(library => !library.ForGpus && !File.Exists(Path.Combine(folder, library.Name))).Name is { } missing)
-            throw new UserErrorException($"{Key} is {folder}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10 or 2.11.");
+            throw new UserErrorException(
+                $"{Key} is {folder}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10 or 2.11.");
         string version = VersionOf(folder);
         if (!Versions.Any(fit => version.StartsWith(fit, StringComparison.Ordinal)))
-            throw new UserErrorException($"{Key} is {folder}, of PyTorch {version}; install PyTorch 2.10 or 2.11, which are what TorchSharp fits.");
+            throw new UserErrorException(
+                $"{Key} is {folder}, of PyTorch {version}; install PyTorch 2.10 or 2.11, which are what TorchSharp fits.");
         if (Directory.EnumerateFiles(program, "libtorch_cpu.so", SearchOption.AllDirectories).FirstOrDefault() is { } own)
-            throw new UserErrorException($"{Key} is {folder}, and the program has a libtorch of its own ({own}); build with -p:TorchInstalled=true, or leave the setting out.");
+            throw new UserErrorException(
+                $"{Key} is {folder}, and the program has a libtorch of its own ({own}); build with -p:TorchInstalled=true, or leave the " +
+                $"setting out.");
     }
 
     /// <summary>As torch/version.py tells it.</summary>
     private static string VersionOf(string folder)
     {
         string path = Path.Combine(folder, "..", "version.py");
-        string? line = File.Exists(path) ? File.ReadLines(path).FirstOrDefault(line => line.StartsWith("__version__", StringComparison.Ordinal)) : null;
+        string? line = File.Exists(path)
+            ? File.ReadLines(path).FirstOrDefault(line => line.StartsWith("__version__", StringComparison.Ordinal)) : null;
         return line?.Split('\'', '"').ElementAtOrDefault(1) ?? "without a version.py";
     }
 }

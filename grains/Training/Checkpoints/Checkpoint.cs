@@ -29,7 +29,8 @@ public sealed class Checkpoint : IDisposable
     private bool _disposed;
 
     /// <param name="free">Gives back what the tensors lie in.</param>
-    private Checkpoint(List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null) =>
+    private Checkpoint(
+        List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null) =>
         (_tensors, _metadata, _stateHash, _free) = (tensors, metadata, new(stateHash), free);
 
     public long Step => long.Parse(_metadata["step"], CultureInfo.InvariantCulture);
@@ -42,13 +43,17 @@ public sealed class Checkpoint : IDisposable
         ? long.Parse(images, CultureInfo.InvariantCulture)
         : Step * RunSpec.FromJson(_metadata["spec"]).ImagesPerStep;
 
-    /// <summary>See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.</summary>
+    /// <summary>
+    /// See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.
+    /// </summary>
     public string StateHash => _stateHash.Value;
 
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
     /// <param name="epochs">Trained; null where nobody knows the training set.</param>
     /// <param name="pool">Vectors [Length] for the copy, until this object is disposed; null for new ones.</param>
-    public static Checkpoint Of(TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, double? epochs = null, VectorPool? pool = null)
+    public static Checkpoint Of(
+        TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, double? epochs = null,
+        VectorPool? pool = null)
     {
         List<(string Name, SafeTensor Tensor)> tensors = [];
         List<Memory<float>> copies = [];
@@ -59,7 +64,8 @@ public sealed class Checkpoint : IDisposable
             vector.CopyTo(copy);
             copies.Add(copy);
             foreach (Slot slot in state.Layout.Slots)
-                tensors.Add(($"{name}/{slot.Name}", new("F32", slot.Shape, new FloatBytes(copy.Slice((int)slot.Offset, (int)slot.Length)).Memory)));
+                tensors.Add(
+                    ($"{name}/{slot.Name}", new("F32", slot.Shape, new FloatBytes(copy.Slice((int)slot.Offset, (int)slot.Length)).Memory)));
         }
 
         HostBytes.Finish(state.Values.device);
@@ -82,7 +88,8 @@ public sealed class Checkpoint : IDisposable
             metadata["epochs"] = trained.ToString("R", CultureInfo.InvariantCulture);
         (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
         return new(
-            tensors, metadata, () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))),
+            tensors, metadata,
+            () => TrainingState.Hash(step, skippedInARow, hash => copies.ForEach(copy => hash.Append(MemoryMarshal.AsBytes(copy.Span)))),
             free: () => copies.ForEach(pool.Return));
     }
 
@@ -115,7 +122,8 @@ public sealed class Checkpoint : IDisposable
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
+            throw new UserErrorException(
+                $"{path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
         }
     }
 
@@ -126,24 +134,28 @@ public sealed class Checkpoint : IDisposable
     public void Fill(TrainingState state, string path)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        Fill(_tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params alone to take its own");
+        Fill(_tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params " +
+            "alone to take its own");
         state.StartAt(Step, SkippedInARow, Images);
     }
 
     /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
-    /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than its settings say.</exception>
+    /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than
+    /// its settings say.</exception>
     public static void ReadAverage(ModelInfo model, Tensor average, ParameterLayout layout)
     {
         Checkpoint checkpoint = Read(model.Path);
         if (checkpoint.StateHash != model.StateHash)
             throw new UserErrorException($"{model.Path} was overwritten while it was in use; start again with what it is now.");
         Fill(
-            checkpoint._tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)), [(TrainingState.AverageName, average)], layout, model.Path,
+            checkpoint._tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)),
+            [(TrainingState.AverageName, average)], layout, model.Path,
             "its settings do not fit its weights, so name another with --model");
     }
 
     private static void Fill(
-        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout, string path, string remedy)
+        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout,
+        string path, string remedy)
     {
         var stored = from.ToDictionary(entry => entry.Name, entry => entry.Tensor);
         List<string> wrong = [];
@@ -158,7 +170,8 @@ public sealed class Checkpoint : IDisposable
                 }
                 else if (tensor.Type != "F32" || !tensor.Shape.SequenceEqual(slot.Shape))
                 {
-                    wrong.Add($"{slot.Name} is {tensor.Type} [{string.Join(", ", tensor.Shape)}] in place of F32 [{string.Join(", ", slot.Shape)}]");
+                    wrong.Add(
+                        $"{slot.Name} is {tensor.Type} [{string.Join(", ", tensor.Shape)}] in place of F32 [{string.Join(", ", slot.Shape)}]");
                 }
                 else
                 {
@@ -171,7 +184,8 @@ public sealed class Checkpoint : IDisposable
         wrong.AddRange(stored.Keys.Select(name => $"{name} is not in this network"));
         if (wrong.Count > 0)
         {
-            throw new UserErrorException($"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); {remedy}.");
+            throw new UserErrorException(
+                $"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); {remedy}.");
         }
     }
 

@@ -39,8 +39,8 @@ public static class CheckpointFolder
     }
 
     /// <summary>
-    /// Deletes all up to a step but the newest <paramref name="keep"/>, the one with the best test score and those that are held, and what a
-    /// killed writer left half-written. What cannot be deleted stays.
+    /// Deletes all up to a step but the newest <paramref name="keep"/>, the one with the best test score and those that are held, and what
+    /// a killed writer left half-written. What cannot be deleted stays.
     /// </summary>
     /// <param name="step">Of the checkpoint that was written last. Those of later steps stay: the run may have to go on from them.</param>
     public static void Prune(string folder, int keep, long step)
@@ -49,7 +49,8 @@ public static class CheckpointFolder
         string? best = newestFirst.MinBy(path => TestScore(path) is { } score && !double.IsNaN(score) ? score : double.PositiveInfinity);
         ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
             .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
-        foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix)).Concat(touched[false]))
+        foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix))
+            .Concat(touched[false]))
             Quietly(() => File.Delete(path));
     }
 

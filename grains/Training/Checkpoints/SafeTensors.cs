@@ -19,7 +19,8 @@ public sealed record SafeTensor(string Type, long[] Shape, ReadOnlyMemory<byte> 
         "F32" => MemoryMarshal.Cast<byte, float>(Data.Span).ToArray(),
         "F64" => Array.ConvertAll(MemoryMarshal.Cast<byte, double>(Data.Span).ToArray(), value => (float)value),
         "F16" => Array.ConvertAll(MemoryMarshal.Cast<byte, Half>(Data.Span).ToArray(), value => (float)value),
-        "BF16" => Array.ConvertAll(MemoryMarshal.Cast<byte, ushort>(Data.Span).ToArray(), value => BitConverter.UInt32BitsToSingle((uint)value << 16)),
+        "BF16" => Array.ConvertAll(
+            MemoryMarshal.Cast<byte, ushort>(Data.Span).ToArray(), value => BitConverter.UInt32BitsToSingle((uint)value << 16)),
         _ => throw new InvalidOperationException($"A tensor of type {Type} holds no floats."),
     };
 }
@@ -34,7 +35,11 @@ public static class SafeTensors
     /// <summary>The header as it stands in a file, padded so that the data starts on an 8-byte boundary.</summary>
     public static byte[] Header(IEnumerable<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata)
     {
-        var header = new JsonObject { ["__metadata__"] = new JsonObject(metadata.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))) };
+        var header = new JsonObject
+        {
+            ["__metadata__"] = new JsonObject(
+            metadata.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)))
+        };
         long offset = 0;
         foreach ((string name, SafeTensor tensor) in tensors)
         {
@@ -56,7 +61,8 @@ public static class SafeTensors
     }
 
     /// <summary>Writes a whole file.</summary>
-    public static void Write(Stream file, IReadOnlyList<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata) =>
+    public static void Write(
+        Stream file, IReadOnlyList<(string Name, SafeTensor Tensor)> tensors, IReadOnlyDictionary<string, string> metadata) =>
         Write(file, Header(tensors, metadata), tensors);
 
     /// <summary>Writes a whole file, whose <paramref name="header"/> is that of the tensors.</summary>
@@ -70,7 +76,8 @@ public static class SafeTensors
     /// <exception cref="InvalidDataException">The bytes are not a whole safetensors file.</exception>
     public static (IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Parse(ReadOnlyMemory<byte> file)
     {
-        if (file.Length < 8 || BinaryPrimitives.ReadInt64LittleEndian(file.Span) is var length && (length < 2 || length > Math.Min(LongestHeader, file.Length - 8)))
+        if (file.Length < 8 || BinaryPrimitives.ReadInt64LittleEndian(file.Span) is var length
+            && (length < 2 || length > Math.Min(LongestHeader, file.Length - 8)))
             throw new InvalidDataException("the header's length is wrong");
         try
         {
@@ -107,7 +114,9 @@ public static class SafeTensors
 
             return (tensors, metadata);
         }
-        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
+        catch (Exception fault)
+            when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException
+                or OverflowException)
         {
             throw new InvalidDataException("the header is garbled", fault);
         }

@@ -1,6 +1,8 @@
 namespace PixelCnnCluster.Training.Data;
 
-/// <summary>CIFAR-10 (https://www.cs.toronto.edu/~kriz/cifar.html) in its binary or Python version, unpacked or straight from the archive.</summary>
+/// <summary>
+/// CIFAR-10 (https://www.cs.toronto.edu/~kriz/cifar.html) in its binary or Python version, unpacked or straight from the archive.
+/// </summary>
 internal static class CifarBatches
 {
     public const int Classes = 10;

@@ -18,7 +18,8 @@ internal static partial class CifarPickle
     {
         foreach (string module in new[] { "numpy.core.multiarray", "numpy._core.multiarray" })
             Unpickler.registerConstructor(module, "_reconstruct", new Constructor(_ => new NumpyArray()));
-        Unpickler.registerConstructor("numpy", "ndarray", new Constructor(_ => throw new PickleException("an array is rebuilt in one way only (for numpy.ndarray)")));
+        Unpickler.registerConstructor(
+            "numpy", "ndarray", new Constructor(_ => throw new PickleException("an array is rebuilt in one way only (for numpy.ndarray)")));
         Unpickler.registerConstructor("numpy", "dtype", new Constructor(arguments => new NumpyType((string)arguments[0])));
     }
 
@@ -37,7 +38,8 @@ internal static partial class CifarPickle
         byte[]? bytes = content as byte[];
         string text = content as string ?? "";
         if (count is < 0 or > CifarBatches.MostImages || (bytes?.Length ?? text.Length) != (long)count * CifarBatches.ImageBytes)
-            throw file.Fault($"has an array `data` of {bytes?.Length ?? text.Length} bytes instead of {count} times {CifarBatches.ImageBytes}");
+            throw file.Fault(
+                $"has an array `data` of {bytes?.Length ?? text.Length} bytes instead of {count} times {CifarBatches.ImageBytes}");
         if (batch["labels"] is not ArrayList labels || labels.Count != count)
             throw file.Fault($"has no list `labels` of the length of `data`, {count}");
 
@@ -75,12 +77,14 @@ internal static partial class CifarPickle
     private static string? FindForeign(object? value) => value switch
     {
         null or string or byte[] or int or long or double or bool or NumpyArray => null,
-        ArrayList list => list.Cast<object?>().Select(item => item is ArrayList ? "a list of lists" : FindForeign(item)).FirstOrDefault(found => found is not null),
+        ArrayList list => list.Cast<object?>().Select(item => item is ArrayList ? "a list of lists" : FindForeign(item))
+            .FirstOrDefault(found => found is not null),
         ClassDict dictionary => dictionary.ClassName,
         _ => $"a {value.GetType().Name}",
     };
 
-    private static UserErrorException Foreign(DataFile file, string name) => file.Fault($"refers to {name}, for which a CIFAR-10 batch has no use");
+    private static UserErrorException Foreign(DataFile file, string name) =>
+        file.Fault($"refers to {name}, for which a CIFAR-10 batch has no use");
 
     /// <summary>How the unpickler says that a batch calls what nothing stands for.</summary>
     [GeneratedRegex(@"\(for (?<name>[^)]*)\)")]

@@ -24,7 +24,9 @@ internal static class IdxFiles
         ImageSet train = Read(paths[0], paths[1]);
         ImageSet test = Read(paths[2], paths[3]);
         if (train.Size != test.Size)
-            throw DataFile.Faulty(paths[2], $"holds images of side {test.Size}, but those of {paths[0]} have side {train.Size}", "take both from one data set");
+            throw DataFile.Faulty(
+                paths[2], $"holds images of side {test.Size}, but those of {paths[0]} have side {train.Size}",
+                "take both from one data set");
         return new(train, test);
     }
 
@@ -38,7 +40,8 @@ internal static class IdxFiles
         using DataFile images = DataFile.Open(imagesPath);
         int[] shape = ReadHeader(images, Images);
         if (shape[1] != shape[2] || !ImageSetBuilder.IsSupported(shape[1]))
-            throw images.Fault($"holds images of {shape[1]}x{shape[2]} pixels", "give square images whose side is a multiple of 4 from 8 to 64");
+            throw images.Fault(
+                $"holds images of {shape[1]}x{shape[2]} pixels", "give square images whose side is a multiple of 4 from 8 to 64");
         if (shape[0] != labels.Length)
             throw images.Fault($"holds {shape[0]} images, but {labelsPath} {labels.Length} labels", "download both again");
 

@@ -6,7 +6,8 @@ namespace PixelCnnCluster.Training.Data;
 public static class ImageDataSets
 {
     /// <param name="dataDir">Folder that holds the data set; not used by <see cref="DataSet.Digits"/>.</param>
-    /// <param name="imageSize">Side in pixels; used by <see cref="DataSet.ImageNet"/> and <see cref="DataSet.Folder"/>, the others have their own.</param>
+    /// <param name="imageSize">Side in pixels; used by <see cref="DataSet.ImageNet"/> and <see cref="DataSet.Folder"/>, the others have
+    /// their own.</param>
     /// <exception cref="UserErrorException">A file is missing, may not be read or is not what it should be.</exception>
     public static ImageData Load(DataSet dataSet, string dataDir, int imageSize)
     {
@@ -26,7 +27,9 @@ public static class ImageDataSets
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"The data set cannot be read: {e.Message.TrimEnd('.')}; check the disk and this user's rights to --data-dir {dataDir}.", e);
+            throw new UserErrorException(
+                $"The data set cannot be read: {e.Message.TrimEnd('.')}; check the disk and this user's rights to --data-dir {dataDir}.",
+                e);
         }
     }
 
@@ -42,7 +45,8 @@ public static class ImageDataSets
                 + $"and valid_{imageSize}x{imageSize}.tar, there; https://image-net.org/download-images hands them out after registration",
             _ => DataSetCatalog.Advice([.. DataSetCatalog.Files(dataSet).Where(file => file.Find(dataDir) is null)], dataDir),
         };
-        string state = Directory.Exists(dataDir) ? $"lacks the {dataSet} data set, or a part of it" : File.Exists(dataDir) ? "is a file, not a folder" : "does not exist";
+        string state = Directory.Exists(dataDir) ? $"lacks the {dataSet} data set, or a part of it" : File.Exists(dataDir)
+            ? "is a file, not a folder" : "does not exist";
         return new($"--data-dir {dataDir} {state}; {advice}.");
     }
 }

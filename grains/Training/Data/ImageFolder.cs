@@ -34,14 +34,18 @@ internal static class ImageFolder
         {
             List<Labelled> images = List(folder, classes);
             if (images.Count < 10)
-                throw DataFile.Faulty(folder, $"holds {images.Count} images, and every tenth is for testing", "give ten or more, or the folders train and test");
+                throw DataFile.Faulty(
+                    folder, $"holds {images.Count} images, and every tenth is for testing",
+                    "give ten or more, or the folders train and test");
             halves = ([.. images.Where((_, i) => i % 10 != 9)], [.. images.Where((_, i) => i % 10 == 9)]);
         }
 
         // Whether all are grey is known at the end; most that are not show it with the first.
         return Read(1) ?? Read(3)!;
 
-        ImageData? Read(int channels) => ImageFolder.Read(halves.Test, channels, size, classes.Length) is { } readTest && ImageFolder.Read(halves.Train, channels, size, classes.Length) is { } readTrain
+        ImageData? Read(int channels) =>
+            ImageFolder.Read(halves.Test, channels, size, classes.Length) is { } readTest
+                && ImageFolder.Read(halves.Train, channels, size, classes.Length) is { } readTrain
             ? new(readTrain, readTest)
             : null;
     }
@@ -50,7 +54,8 @@ internal static class ImageFolder
     {
         List<Labelled> images = classes.Length == 0
             ? [.. ListFiles(folder, Below).Select(path => new Labelled(path, 0))]
-            : [.. classes.SelectMany((name, label) => ListFiles(Path.Combine(folder, name), Below).Select(path => new Labelled(path, label)))];
+            : [.. classes.SelectMany(
+                (name, label) => ListFiles(Path.Combine(folder, name), Below).Select(path => new Labelled(path, label)))];
         if (images.Count == 0)
             throw DataFile.Faulty(folder, "holds no images", "put PNG or JPEG images there");
         if (classes.Length > 0 && ListFiles(folder, Here).FirstOrDefault() is { } loose)

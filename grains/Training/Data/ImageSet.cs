@@ -1,7 +1,8 @@
 namespace PixelCnnCluster.Training.Data;
 
 /// <summary>
-/// Images [Count, Channels, Size, Size] of bytes with their labels. They are held in blocks, because the larger sets exceed what one array can hold.
+/// Images [Count, Channels, Size, Size] of bytes with their labels. They are held in blocks, because the larger sets exceed what one array
+/// can hold.
 /// </summary>
 public sealed class ImageSet
 {

@@ -13,6 +13,7 @@ internal static class ImageTensors
         byte[] pixels = new byte[positions.Length * imageBytes];
         for (int i = 0; i < positions.Length; i++)
             set.Image(positions[i]).CopyTo(pixels.AsSpan(i * imageBytes));
-        return ImageScaling.FromBytes(tensor(pixels, [positions.Length, set.Channels, set.Size, set.Size], ScalarType.Byte).MovedTo(device));
+        return ImageScaling.FromBytes(
+            tensor(pixels, [positions.Length, set.Channels, set.Size, set.Size], ScalarType.Byte).MovedTo(device));
     }
 }

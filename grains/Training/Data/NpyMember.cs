@@ -26,7 +26,8 @@ internal sealed partial class NpyMember : IDisposable
             throw File.Fault($"has a header that is not understood, '{header.Trim()}'");
         Type = match.Groups["type"].Value;
         string[] shape = match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        Shape = [.. shape.Select(side => long.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : -1)];
+        Shape = [.. shape.Select(
+            side => long.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : -1)];
     }
 
     public DataFile File { get; }
@@ -38,7 +39,8 @@ internal sealed partial class NpyMember : IDisposable
 
     public static NpyMember Open(string path, ZipArchive zip, string name)
     {
-        ZipArchiveEntry entry = DataFile.Parse(path, () => zip.GetEntry(name)) ?? throw DataFile.Faulty(path, $"lacks {name}", "download it again");
+        ZipArchiveEntry entry = DataFile.Parse(path, () => zip.GetEntry(name))
+            ?? throw DataFile.Faulty(path, $"lacks {name}", "download it again");
         return new(new DataFile($"{path}: {name}", DataFile.Parse(path, entry.Open)), entry.Crc32);
     }
 

@@ -4,7 +4,8 @@ using PixelCnnCluster.Pictures;
 namespace PixelCnnCluster.Training.Data;
 
 /// <summary>
-/// ImageNet at 32x32 or 64x64: the labelled batches of arXiv 1707.08819 as .npz files, or the unlabelled PNG files of arXiv 1601.06759 as tar files.
+/// ImageNet at 32x32 or 64x64: the labelled batches of arXiv 1707.08819 as .npz files, or the unlabelled PNG files of arXiv 1601.06759 as
+/// tar files.
 /// </summary>
 internal static class SmallImageNet
 {
@@ -56,7 +57,9 @@ internal static class SmallImageNet
 
         using NpyMember data = NpyMember.Open(path, zip, "data.npy");
         if (data is not { Type: "|u1", Shape: [_, var bytes] } || bytes != 3 * size * size)
-            throw data.File.Fault($"holds {data.Type} of shape ({string.Join(", ", data.Shape)}), not the bytes of {size}x{size} images", "take the batches of the right --image-size");
+            throw data.File.Fault(
+                $"holds {data.Type} of shape ({string.Join(", ", data.Shape)}), not the bytes of {size}x{size} images",
+                "take the batches of the right --image-size");
         if (data.Shape[0] != classes.Length)
             throw data.File.Fault($"holds {data.Shape[0]} images, but labels.npy {classes.Length} labels");
         foreach (long label in classes)
@@ -76,7 +79,8 @@ internal static class SmallImageNet
             using MemoryStream content = file.ReadAll(MostPngBytes);
             using var picture = new Picture(file.Name, content);
             if (picture.Width != size || picture.Height != size)
-                throw file.Fault($"is {picture.Width}x{picture.Height} pixels instead of {size}x{size}", "take the archive of the right --image-size");
+                throw file.Fault(
+                    $"is {picture.Width}x{picture.Height} pixels instead of {size}x{size}", "take the archive of the right --image-size");
             picture.CopyTo(builder.Add(0), size);
         }
         return builder.Count > 0 ? builder.Build() : throw DataFile.Faulty(path, "holds no images", "download it again");

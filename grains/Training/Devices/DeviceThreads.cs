@@ -11,7 +11,8 @@ namespace PixelCnnCluster.Training.Devices;
 
 /// <summary>
 /// The threads that do a worker's tensor work, apart from the thread pool, which the cluster needs for itself. Each computes
-/// whole shards with single-threaded kernels, so results do not depend on how many threads there are. A GPU is fed by one thread, shard after shard.
+/// whole shards with single-threaded kernels, so results do not depend on how many threads there are. A GPU is fed by one thread, shard
+/// after shard.
 /// </summary>
 public sealed partial class DeviceThreads : IDevice, IDisposable
 {
@@ -29,7 +30,8 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
     {
         Device = TorchDevice.Of(device);
         Count = Device.type == DeviceType.CPU ? count : 1;
-        Description = Device.type != DeviceType.CPU ? $"{TorchDevice.NameOf(Device)}, {Device}" : Count == 1 ? "CPU, 1 thread" : $"CPU, {Count} threads";
+        Description = Device.type != DeviceType.CPU ? $"{TorchDevice.NameOf(Device)}, {Device}" : Count == 1 ? "CPU, 1 thread"
+            : $"CPU, {Count} threads";
         Mark = Device.type == DeviceType.CPU ? null : new(Device);
         NativeHeap.KeepFreed();
         set_num_threads(1);
@@ -150,8 +152,8 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
 
     /// <summary>
     /// Lets the threads that answer membership probes go first when there are more threads than cores: a worker that computes is not
-    /// taken for dead. A little less weight is enough: with much less, any other program on the machine would leave training a tenth of a core.
-    /// Linux keeps a nice value for each thread; where the system refuses, nothing is lost.
+    /// taken for dead. A little less weight is enough: with much less, any other program on the machine would leave training a tenth of a
+    /// core. Linux keeps a nice value for each thread; where the system refuses, nothing is lost.
     /// </summary>
     private static void YieldToTheCluster() => _ = setpriority(which: 0, who: 0, priority: 2);
 

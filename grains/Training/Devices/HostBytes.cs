@@ -26,7 +26,10 @@ public static class HostBytes
         tensor.copy_(host);
     }
 
-    /// <summary>Copies a float32 vector to host memory. Where that is a whole <see cref="PinnedVector"/> the copy is done in the order of the calling thread's queue of a GPU, and nobody waits for it.</summary>
+    /// <summary>
+    /// Copies a float32 vector to host memory. Where that is a whole <see cref="PinnedVector"/> the copy is done in the order of the
+    /// calling thread's queue of a GPU, and nobody waits for it.
+    /// </summary>
     public static void CopyTo(this Tensor vector, Memory<float> target)
     {
         if (PinnedVector.TensorOf(target) is { } pinned)
@@ -52,7 +55,8 @@ public static class HostBytes
     }
 
     /// <summary>
-    /// A tensor of the host on a device. On a GPU the copy is done from pinned memory and in the order of the device's work, and nobody waits for it.
+    /// A tensor of the host on a device. On a GPU the copy is done from pinned memory and in the order of the device's work, and nobody
+    /// waits for it.
     /// </summary>
     public static Tensor MovedTo(this Tensor host, Device device) =>
         device.type == DeviceType.CPU ? host : host.pin_memory().to(device, non_blocking: true);

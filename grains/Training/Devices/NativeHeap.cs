@@ -8,8 +8,8 @@ internal static partial class NativeHeap
     private const int TrimThreshold = -1, TopPadding = -2, MapThreshold = -3;
 
     /// <summary>
-    /// Keeps what is freed for the next tensor in place of giving it back to the system, which would fill it with zeros again: a step frees and takes the same amounts
-    /// as the one before. Where there is another C library than GNU's, nothing happens.
+    /// Keeps what is freed for the next tensor in place of giving it back to the system, which would fill it with zeros again: a step frees
+    /// and takes the same amounts as the one before. Where there is another C library than GNU's, nothing happens.
     /// </summary>
     public static void KeepFreed()
     {

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training.Devices;
 
 /// <summary>
-/// A vector in host memory that belongs to a tensor: pinned, so that a GPU copies from and to it by itself. Nobody need dispose it: the garbage collector is told
-/// what it weighs.
+/// A vector in host memory that belongs to a tensor: pinned, so that a GPU copies from and to it by itself. Nobody need dispose it: the
+/// garbage collector is told what it weighs.
 /// </summary>
 public sealed unsafe class PinnedVector : MemoryManager<float>
 {
@@ -28,7 +28,8 @@ public sealed unsafe class PinnedVector : MemoryManager<float>
 
     /// <summary>The tensor whose memory this is, as <see cref="Memory{T}"/>; null if it is no tensor's.</summary>
     public static Tensor? TensorOf(ReadOnlyMemory<float> vector) =>
-        MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner, out int start, out int length) && (start, length) == (0, owner._length) ? owner.Tensor : null;
+        MemoryMarshal.TryGetMemoryManager<float, PinnedVector>(vector, out PinnedVector? owner, out int start, out int length)
+            && (start, length) == (0, owner._length) ? owner.Tensor : null;
 
     public override Span<float> GetSpan() => new(_first, _length);
 

@@ -1,7 +1,8 @@
 namespace PixelCnnCluster.Training.History;
 
 /// <summary>
-/// The folder of one run. Its history marks it: a folder without one may be the place of a volume that is not mounted, and nothing is written there.
+/// The folder of one run. Its history marks it: a folder without one may be the place of a volume that is not mounted, and nothing is
+/// written there.
 /// </summary>
 public static class RunFolder
 {

@@ -25,7 +25,8 @@ public sealed class RunHistory
 
     /// <summary>Goes on from what the folder's file holds.</summary>
     /// <param name="folder">The run's folder; null keeps the events in memory alone.</param>
-    /// <param name="firstPosition">Least position of new events; above all that readers may have seen of events that the file lacks.</param>
+    /// <param name="firstPosition">Least position of new events; above all that readers may have seen of events that the file
+    /// lacks.</param>
     /// <param name="failed">
     /// Told when the file cannot be read, and when the files cannot be written, once until they can be again. Called from any
     /// thread; must not throw.

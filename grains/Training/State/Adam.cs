@@ -63,7 +63,8 @@ internal sealed class Adam
         }
     }
 
-    private void Apply(ReadOnlySpan<float> gradient, Span<float> firstMoment, Span<float> secondMoment, Span<float> values, Span<float> average)
+    private void Apply(
+        ReadOnlySpan<float> gradient, Span<float> firstMoment, Span<float> secondMoment, Span<float> values, Span<float> average)
     {
         Span<float> x = stackalloc float[Block];
         x = x[..gradient.Length];
@@ -82,7 +83,9 @@ internal sealed class Adam
         TensorPrimitives.FusedMultiplyAdd(x, _averageWeight, average, average);
     }
 
-    /// <summary>A gradient's sum of squares, on the CPU; not finite if one of the squares is not in float32, as the second moment would not be.</summary>
+    /// <summary>
+    /// A gradient's sum of squares, on the CPU; not finite if one of the squares is not in float32, as the second moment would not be.
+    /// </summary>
     public static double SumOfSquares(IReadOnlyList<ReadOnlyMemory<float>> parts)
     {
         double sum = 0;

@@ -53,7 +53,9 @@ public sealed class TrainingState : IDisposable
     /// <summary>Steps up to the newest whose gradient was not finite, counted back to the last that was.</summary>
     public int SkippedInARow { get; private set; }
 
-    /// <summary>Images that the steps have used; the steps before a checkpoint that was taken over may have had batches of another size.</summary>
+    /// <summary>
+    /// Images that the steps have used; the steps before a checkpoint that was taken over may have had batches of another size.
+    /// </summary>
     public long Images { get; private set; }
 
     /// <summary>The vectors by the name that a checkpoint gives them.</summary>

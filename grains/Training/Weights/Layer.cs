@@ -2,10 +2,16 @@ using PixelCnnCluster.Model.Layers;
 
 namespace PixelCnnCluster.Training.Weights;
 
-/// <summary>A layer's parameters in the flat vector: v, g and b of a weight-normalised layer, or the table [classes, 2 filters] of a block's class biases alone.</summary>
+/// <summary>
+/// A layer's parameters in the flat vector: v, g and b of a weight-normalised layer, or the table [classes, 2 filters] of a block's class
+/// biases alone.
+/// </summary>
 internal sealed record Layer(string Name, Slot Weight, Slot? Scale, Slot? Bias)
 {
-    /// <summary>The dimension of the weight that counts output filters, over which <see cref="Scale"/> runs: a transposed convolution's is [in, out, height, width].</summary>
+    /// <summary>
+    /// The dimension of the weight that counts output filters, over which <see cref="Scale"/> runs: a transposed convolution's is [in, out,
+    /// height, width].
+    /// </summary>
     public int OutputDimension => Name.StartsWith("upsize.", StringComparison.Ordinal) ? 1 : 0;
 
     /// <summary>The layers in the layout's order.</summary>

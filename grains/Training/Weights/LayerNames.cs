@@ -36,7 +36,8 @@ internal static partial class LayerNames
     private static readonly Dictionary<string, string> OwnOfPort = Table.ToDictionary(row => row.Port, row => row.Own);
 
     /// <summary>The port's name of a layer that it has.</summary>
-    public static string ToPort(string layer) => Translate(layer, PortOfOwn) ?? throw new ArgumentException($"The port has no layer {layer}.", nameof(layer));
+    public static string ToPort(string layer) =>
+        Translate(layer, PortOfOwn) ?? throw new ArgumentException($"The port has no layer {layer}.", nameof(layer));
 
     /// <summary>The layer that the port calls so; null where there is none.</summary>
     public static string? FromPort(string name) => Translate(name, OwnOfPort);

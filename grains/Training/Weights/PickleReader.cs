@@ -36,7 +36,8 @@ internal sealed class PickleReader
 
     private sealed record StorageType(string Type);
 
-    /// <returns>Null, a bool, long, double, string, object[] for a tuple, list, <see cref="PickledDictionary"/> or <see cref="PickledTensor"/>.</returns>
+    /// <returns>Null, a bool, long, double, string, object[] for a tuple, list, <see cref="PickledDictionary"/> or
+    /// <see cref="PickledTensor"/>.</returns>
     /// <exception cref="WeightFileException">The pickle names something that weights have no use for.</exception>
     /// <exception cref="InvalidDataException">It is garbled.</exception>
     public static object? Read(byte[] pickle)
@@ -81,10 +82,15 @@ internal sealed class PickleReader
             case PickleCode.SetItem: Fill(PopLast(2)); break;
             case PickleCode.SetItems: Fill(PopMarked()); break;
             case PickleCode.Global or PickleCode.Instance: _stack.Add(Named(Line(), Line())); break;
-            case PickleCode.StackGlobal: _stack.Add(PopLast(2) is [string module, string name] ? Named(module, name) : throw Garbled()); break;
+            case PickleCode.StackGlobal:
+                _stack.Add(
+                PopLast(2) is [string module, string name] ? Named(module, name) : throw Garbled()); break;
             case PickleCode.PersistentId: _stack.Add(Storage(Pop<object?[]>())); break;
-            case PickleCode.Reduce: _stack.Add(PopLast(2) is [Known callee, object?[] arguments] ? Call(callee, arguments) : throw Garbled()); break;
-            case PickleCode.Build when PopLast(1) is [PickledDictionary] && Top() is PickledDictionary: break; // Attributes, such as a state_dict's versions.
+            case PickleCode.Reduce:
+                _stack.Add(
+                PopLast(2) is [Known callee, object?[] arguments] ? Call(callee, arguments) : throw Garbled()); break;
+            // Attributes, such as a state_dict's versions.
+            case PickleCode.Build when PopLast(1) is [PickledDictionary] && Top() is PickledDictionary: break;
             default: throw new InvalidDataException($"its pickle has instruction 0x{(byte)code:x2}, for which a state_dict has no use");
         }
     }
@@ -96,13 +102,15 @@ internal sealed class PickleReader
         ("torch._utils", "_rebuild_parameter") => Known.Parameter,
         ("torch", _) when StorageTypes.TryGetValue(name, out string? type) => new StorageType(type),
         _ => throw new WeightFileException(
-            $"refers to {Printable(module)}.{Printable(name)}, for which weights have no use and which is not called; save it again with torch.save(model.state_dict(), ...)"),
+            $"refers to {Printable(module)}.{Printable(name)}, for which weights have no use and which is not called; save it again with " +
+            $"torch.save(model.state_dict(), ...)"),
     };
 
     private static object Call(Known callee, object?[] arguments) => (callee, arguments) switch
     {
         (Known.Dictionary, []) => new PickledDictionary(),
-        (Known.Tensor, [PickledStorage storage, long offset, object?[] shape, object?[] strides, ..]) => new PickledTensor(storage, offset, Whole(shape), Whole(strides)),
+        (Known.Tensor, [
+            PickledStorage storage, long offset, object?[] shape, object?[] strides, ..]) => new PickledTensor(storage, offset, Whole(shape), Whole(strides)),
         (Known.Parameter, [PickledTensor tensor, ..]) => tensor,
         _ => throw Garbled(),
     };
@@ -111,7 +119,8 @@ internal sealed class PickleReader
         id is ["storage", StorageType type, string key, string, long] ? new(type.Type, key) : throw Garbled();
 
     /// <summary>Many tensors may share one tuple, so of what is too long anyway only the beginning is copied.</summary>
-    private static long[] Whole(object?[] numbers) => [.. numbers.Take(TorchArchive.MostDimensions + 1).Select(number => number is long whole ? whole : throw Garbled())];
+    private static long[] Whole(object?[] numbers) =>
+        [.. numbers.Take(TorchArchive.MostDimensions + 1).Select(number => number is long whole ? whole : throw Garbled())];
 
     private static long Long(ReadOnlySpan<byte> digits)
     {
@@ -172,7 +181,8 @@ internal sealed class PickleReader
     }
 
     /// <summary>A name from a foreign file, fit for a message of one line.</summary>
-    private static string Printable(string name) => string.Concat(name.Take(60).Select(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' ? character : '?'));
+    private static string Printable(string name) =>
+        string.Concat(name.Take(60).Select(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' ? character : '?'));
 
     private static InvalidDataException Garbled() => new("its pickle is no state_dict");
 }

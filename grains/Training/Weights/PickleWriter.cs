@@ -6,7 +6,9 @@ using PixelCnnCluster.Training.Checkpoints;
 
 namespace PixelCnnCluster.Training.Weights;
 
-/// <summary>Writes what `torch.save` writes for a state_dict of float32 tensors: an OrderedDict by name, each tensor with a storage of its own.</summary>
+/// <summary>
+/// Writes what `torch.save` writes for a state_dict of float32 tensors: an OrderedDict by name, each tensor with a storage of its own.
+/// </summary>
 internal sealed class PickleWriter
 {
     private readonly ArrayBufferWriter<byte> _pickle = new();

@@ -19,7 +19,9 @@ internal sealed class ShapeInference
 
     private NetworkShape? Infer()
     {
-        int filters = Most(Sides(0, "u_init", "ul_init.", "downsize.", "up.0.", "up.1.", "up.2.").Where(pair => !pair.Layer.EndsWith(".conv_out", StringComparison.Ordinal)));
+        int filters = Most(
+            Sides(0, "u_init", "ul_init.", "downsize.", "up.0.", "up.1.", "up.2.").Where(
+                pair => !pair.Layer.EndsWith(".conv_out", StringComparison.Ordinal)));
         int blocks = Most(_weights.Keys.Where(name => name.StartsWith("up.", StringComparison.Ordinal)).Select(name => name.Split('.'))
             .Where(name => name is [_, _, _, _, "conv_in" or "conv_out"]).GroupBy(name => (name[1], name[2], name[4]))
             .Select(group => (group.Key.Item3, (long)group.Count())));
@@ -37,9 +39,13 @@ internal sealed class ShapeInference
             _ => (1, false),
         };
         int mixtures = energy || outputs == 0 ? new RunSpec().Mixtures : Math.Max(1, outputs / (channels == 1 ? 3 : 10));
-        int activated = Most(_weights.Where(pair => pair.Key.EndsWith(".conv_in", StringComparison.Ordinal) && pair.Value.Length == 4).Select(pair => (pair.Key, pair.Value[1])));
+        int activated = Most(
+            _weights.Where(pair => pair.Key.EndsWith(".conv_in", StringComparison.Ordinal) && pair.Value.Length == 4)
+                .Select(pair => (pair.Key, pair.Value[1])));
         return new(
-            channels, Size: 0, Most(_weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2).Select(pair => (pair.Key, pair.Value[0]))),
+            channels, Size: 0,
+            Most(_weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2)
+                .Select(pair => (pair.Key, pair.Value[0]))),
             blocks, filters, mixtures, activated == filters ? Nonlinearity.Elu : Nonlinearity.ConcatElu, new RunSpec().Dropout, coordinates,
             _weights.Keys.Any(name => name.StartsWith("non_local.", StringComparison.Ordinal)), energy);
     }

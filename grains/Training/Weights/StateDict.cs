@@ -19,7 +19,8 @@ internal static class StateDict
             [(_, { } only)] => only,
             [] => throw new WeightFileException("holds no dictionary of tensors; save it again with torch.save(model.state_dict(), ...)"),
             _ => throw new WeightFileException(
-                $"holds several dictionaries of tensors ({WeightFileException.List([.. inner.Select(item => $"{item.Key}")])}); save the one that is meant alone"),
+                $"holds several dictionaries of tensors ({WeightFileException.List([.. inner.Select(item => $"{item.Key}")])}); save the " +
+                $"one that is meant alone"),
         };
     }
 

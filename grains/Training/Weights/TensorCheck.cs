@@ -23,8 +23,11 @@ internal static class TensorCheck
 
         (string Kind, IReadOnlyCollection<string> Names)[] faults =
             [("missing", missing), ("extra", rest.Keys), ("misshapen", misshapen), ("not floating-point", whole)];
-        if (faults.Where(fault => fault.Names.Count > 0).Select(fault => $"{fault.Kind}: {WeightFileException.List(fault.Names)}").ToArray() is [_, ..] found)
-            throw new WeightFileException($"does not hold the weights of one whole network ({string.Join("; ", found)}); give a file with all tensors of a PixelCNN++ and no others");
+        if (faults.Where(fault => fault.Names.Count > 0).Select(fault => $"{fault.Kind}: {WeightFileException.List(fault.Names)}")
+            .ToArray() is [_, ..] found)
+            throw new WeightFileException(
+                $"does not hold the weights of one whole network ({string.Join("; ", found)}); give a file with all tensors of a " +
+                $"PixelCNN++ and no others");
 
         static string Sides(long[] shape) => $"[{string.Join(", ", shape)}]";
     }
@@ -33,6 +36,7 @@ internal static class TensorCheck
     public static IReadOnlyList<string> NotFinite(IEnumerable<Layer> layers, float[] parameters)
     {
         var plain = new PlainFormat();
-        return [.. layers.Where(layer => !plain.Write(layer, parameters).All(values => TensorPrimitives.IsFiniteAll<float>(values))).Select(layer => layer.Name)];
+        return [.. layers.Where(layer => !plain.Write(layer, parameters).All(values => TensorPrimitives.IsFiniteAll<float>(values)))
+            .Select(layer => layer.Name)];
     }
 }

@@ -72,26 +72,30 @@ internal sealed class TorchArchive
     private byte[] Content(ZipArchiveEntry entry)
     {
         if (entry.CompressedLength != entry.Length)
-            throw new WeightFileException($"has a compressed member {entry.FullName}, which torch.save never writes; load it in PyTorch and save it again");
+            throw new WeightFileException(
+                $"has a compressed member {entry.FullName}, which torch.save never writes; load it in PyTorch and save it again");
         _unread -= entry.Length;
         if (_unread < 0 || entry.Length > Array.MaxLength)
             throw new InvalidDataException($"its member {entry.FullName} claims more bytes than there are");
         byte[] content = new byte[entry.Length];
         using Stream member = entry.Open();
         member.ReadExactly(content);
-        return Crc32.HashToUInt32(content) == entry.Crc32 ? content : throw new InvalidDataException($"its member {entry.FullName} does not fit its checksum");
+        return Crc32.HashToUInt32(content) == entry.Crc32 ? content
+            : throw new InvalidDataException($"its member {entry.FullName} does not fit its checksum");
     }
 
     private SafeTensor Tensor(string name, PickledTensor tensor)
     {
         PickledStorage storage = tensor.Storage;
         if (!_storages.TryGetValue(storage.Key, out byte[]? content))
-            _storages[storage.Key] = content = Content(Find("data/" + storage.Key) ?? throw new InvalidDataException($"the storage of {name} is missing"));
+            _storages[storage.Key] = content = Content(
+                Find("data/" + storage.Key) ?? throw new InvalidDataException($"the storage of {name} is missing"));
         int width = SafeTensors.WidthOf(storage.Type);
         long elements = Elements(name, tensor, content.Length / width);
         _unclaimed -= elements * width;
         if (_unclaimed < 0)
-            throw new WeightFileException("has tensors that share their storages and together claim more bytes than there are; save clones of them");
+            throw new WeightFileException(
+                "has tensors that share their storages and together claim more bytes than there are; save clones of them");
         byte[] gathered = new byte[elements * width];
         if (elements > 0)
             Gather(tensor, width, content, gathered);
@@ -102,7 +106,8 @@ internal sealed class TorchArchive
     private static long Elements(string name, PickledTensor tensor, long available)
     {
         (long[] shape, long[] strides) = (tensor.Shape, tensor.Strides);
-        if (shape.Length != strides.Length || shape.Length > MostDimensions || tensor.Offset < 0 || shape.Any(side => side < 0) || strides.Any(stride => stride < 0))
+        if (shape.Length != strides.Length || shape.Length > MostDimensions || tensor.Offset < 0 || shape.Any(side => side < 0)
+            || strides.Any(stride => stride < 0))
             throw new InvalidDataException($"the shape of {name} is impossible");
         try
         {

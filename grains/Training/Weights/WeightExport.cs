@@ -18,7 +18,9 @@ internal static class WeightExport
         {
             WeightFiles.SafeTensorsEnd => false,
             WeightFiles.TorchEnd => true,
-            _ => throw new UserErrorException($"{outputPath} ends neither in {WeightFiles.SafeTensorsEnd} nor in {WeightFiles.TorchEnd}; give the output a name that says which of the two it is."),
+            _ => throw new UserErrorException(
+                $"{outputPath} ends neither in {WeightFiles.SafeTensorsEnd} nor in {WeightFiles.TorchEnd}; give the output a name that " +
+                $"says which of the two it is."),
         };
         if (Path.GetFullPath(outputPath) == Path.GetFullPath(model.Path))
             throw new UserErrorException($"{outputPath} is the checkpoint itself; give the output another name.");
@@ -26,14 +28,16 @@ internal static class WeightExport
         if (torch && NotInPort(shape) is [_, ..] foreign)
         {
             throw new UserErrorException(
-                $"{outputPath} cannot hold this network, because the PyTorch port has no {string.Join(" and no ", foreign)}; give the output a name that ends in {WeightFiles.SafeTensorsEnd}.");
+                $"{outputPath} cannot hold this network, because the PyTorch port has no {string.Join(" and no ", foreign)}; give the " +
+                $"output a name that ends in {WeightFiles.SafeTensorsEnd}.");
         }
 
         ParameterLayout layout = new PixelCnn(shape).Layout;
         IReadOnlyList<Layer> layers = Layer.Of(layout);
         float[] parameters = AverageOf(model, layout);
         if (TensorCheck.NotFinite(layers, parameters) is [_, ..] lost)
-            throw new UserErrorException($"{model.Path} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
+            throw new UserErrorException(
+                $"{model.Path} has weights that are not finite in {WeightFileException.List(lost)}; name an earlier checkpoint.");
         List<(string Name, SafeTensor Tensor)> tensors = Tensors(layers, torch ? new PortFormat() : new PlainFormat(), parameters);
         try
         {
@@ -47,7 +51,8 @@ internal static class WeightExport
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{outputPath} cannot be written ({fault.Message.TrimEnd('.')}); give the output another place.", fault);
+            throw new UserErrorException(
+                $"{outputPath} cannot be written ({fault.Message.TrimEnd('.')}); give the output another place.", fault);
         }
     }
 

@@ -79,7 +79,8 @@ internal sealed class PortFormat : WeightFormat
     {
         string name = LayerNames.ToPort(layer.Name);
         long[] shape = layer.Weight.Shape;
-        return [(name + ".bias", layer.Bias!.Shape), (name + ".weight_g", [shape[0], .. shape.Skip(1).Select(_ => 1L)]), (name + ".weight_v", shape)];
+        return [(name + ".bias", layer.Bias!.Shape), (name + ".weight_g", [shape[0], .. shape.Skip(1).Select(_ => 1L)]),
+            (name + ".weight_v", shape)];
     }
 
     public override void Read(Layer layer, float[][] values, Span<float> parameters)

@@ -18,10 +18,12 @@ internal static class WeightImport
     public static string Read(string weightsPath, string saveDir, int? imageSize)
     {
         if (CheckpointHeader.Newest(saveDir) is { } taken)
-            throw new UserErrorException($"{saveDir} holds a checkpoint already ({Path.GetFileName(taken)}); give a folder without any with --save-dir.");
+            throw new UserErrorException(
+                $"{saveDir} holds a checkpoint already ({Path.GetFileName(taken)}); give a folder without any with --save-dir.");
         try
         {
-            (WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = Open(weightsPath);
+            (WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors,
+                IReadOnlyDictionary<string, string> metadata) = Open(weightsPath);
             (NetworkShape shape, RunSpec spec) = Describe(format, tensors, metadata, imageSize);
             spec = spec with { SaveDir = saveDir, LoadParams = null };
             if (spec.Validate() is [var mistake, ..])
@@ -45,7 +47,8 @@ internal static class WeightImport
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{spec.SaveDir} cannot be written to ({fault.Message.TrimEnd('.')}); give another --save-dir.", fault);
+            throw new UserErrorException(
+                $"{spec.SaveDir} cannot be written to ({fault.Message.TrimEnd('.')}); give another --save-dir.", fault);
         }
     }
 
@@ -60,13 +63,17 @@ internal static class WeightImport
             if (TorchArchive.IsOne(start.AsSpan(0, length)))
                 return (new PortFormat(), TorchArchive.Read(file), new Dictionary<string, string>());
             if (Path.GetExtension(path) != WeightFiles.SafeTensorsEnd)
-                throw new WeightFileException("is no zip archive as PyTorch writes since 1.6; load it in PyTorch and save it again with torch.save of that version or a newer one");
-            (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
+                throw new WeightFileException(
+                    "is no zip archive as PyTorch writes since 1.6; load it in PyTorch and save it again with torch.save of that version " +
+                    "or a newer one");
+            (IReadOnlyDictionary<string, SafeTensor> tensors,
+                IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
             return (new PlainFormat(), tensors, metadata);
         }
         catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new WeightFileException($"cannot be read ({fault.Message.Split(". ")[0].TrimEnd('.')}); give a whole file of weights, {WeightFiles.SafeTensorsEnd} or {WeightFiles.TorchEnd}");
+            throw new WeightFileException(
+                $"cannot be read ({fault.Message.Split(". ")[0].TrimEnd('.')}); give a whole file of weights, {WeightFiles.SafeTensorsEnd} or {WeightFiles.TorchEnd}");
         }
     }
 
@@ -81,10 +88,13 @@ internal static class WeightImport
         }
 
         NetworkShape shape = ShapeInference.Infer(format.WeightShapes(tensors))
-            ?? throw new WeightFileException($"holds no PixelCNN++ ({WeightFileException.List([.. tensors.Keys])}); give a file whose tensors are named as export names them");
+            ?? throw new WeightFileException(
+                $"holds no PixelCNN++ ({WeightFileException.List([.. tensors.Keys])}); give a file whose tensors are named as export " +
+                $"names them");
         shape = shape with { Size = imageSize ?? (shape.Channels == 1 ? GreySize : ColourSize) };
         if (shape is { Channels: 1, Size: not GreySize })
-            throw new WeightFileException($"holds a network for grey images, and the data sets of grey images are {GreySize} pixels wide; leave out --image-size");
+            throw new WeightFileException(
+                $"holds a network for grey images, and the data sets of grey images are {GreySize} pixels wide; leave out --image-size");
         return (shape, Supposed(shape));
     }
 
@@ -109,7 +119,8 @@ internal static class WeightImport
     };
 
     /// <summary>The run's beginning, with the weights as parameters and as their average.</summary>
-    private static Checkpoint Begin(PixelCnn network, RunSpec spec, WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, string run)
+    private static Checkpoint Begin(
+        PixelCnn network, RunSpec spec, WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, string run)
     {
         IReadOnlyList<Layer> layers = Layer.Of(network.Layout);
         TensorCheck.Fit(layers.SelectMany(format.Tensors), tensors);
@@ -121,7 +132,8 @@ internal static class WeightImport
         foreach (Layer layer in layers)
             format.Read(layer, [.. format.Tensors(layer).Select(tensor => tensors[tensor.Name].Floats())], parameters);
         if (TensorCheck.NotFinite(layers, parameters) is [_, ..] lost)
-            throw new WeightFileException($"has weights that are not finite in {WeightFileException.List(lost)}; take weights from before they were lost");
+            throw new WeightFileException(
+                $"has weights that are not finite in {WeightFileException.List(lost)}; take weights from before they were lost");
         HostBytes.Write(state.Average, parameters);
         HostBytes.Write(state.Values, parameters);
         return Checkpoint.Of(state, network.Shape, run, spec, testBitsPerDim: null);

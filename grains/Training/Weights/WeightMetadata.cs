@@ -5,7 +5,9 @@ using PixelCnnCluster.Model.Layers;
 
 namespace PixelCnnCluster.Training.Weights;
 
-/// <summary>What a safetensors file of weights says besides: all of the network that the tensors cannot tell, and the settings it was trained with.</summary>
+/// <summary>
+/// What a safetensors file of weights says besides: all of the network that the tensors cannot tell, and the settings it was trained with.
+/// </summary>
 internal static class WeightMetadata
 {
     private const string Format = "pixelcnn-weights-1";
@@ -35,9 +37,11 @@ internal static class WeightMetadata
             var spec = RunSpec.FromJson(metadata["spec"]);
             (int channels, int size, int classes) = (Whole("channels"), Whole("size"), Whole("classes"));
             // The network is built to see whether the tensors fit, so it must not be out of all proportion to them.
-            return channels is 1 or 3 && size is >= 8 and <= 64 && size % 4 == 0 && spec.ClassConditional == classes > 0 && spec.Blocks <= tensors
+            return channels is 1 or 3 && size is >= 8 and <= 64 && size % 4 == 0 && spec.ClassConditional == classes > 0
+                && spec.Blocks <= tensors
                 ? (NetworkShape.From(spec, channels, size, classes), spec)
-                : throw new FormatException($"{channels} channels, {size} pixels, {classes} classes and {spec.Blocks} blocks are no network");
+                : throw new FormatException(
+                    $"{channels} channels, {size} pixels, {classes} classes and {spec.Blocks} blocks are no network");
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or FormatException or OverflowException)
         {

@@ -19,7 +19,8 @@ public sealed class ChaosTests(UndisturbedRun undisturbed)
     private async Task DisturbAsync(int seed, int faults)
     {
         string folder = Directory.CreateTempSubdirectory("pixelcnn-chaos-").FullName;
-        ChaosReport report = await new Chaos(folder, TestLogs.FolderFor(folder), seed, TextWriter.Null, undisturbed.HashAsync).RunAsync(Timeout.InfiniteTimeSpan, faults);
+        ChaosReport report = await new Chaos(
+            folder, TestLogs.FolderFor(folder), seed, TextWriter.Null, undisturbed.HashAsync).RunAsync(Timeout.InfiniteTimeSpan, faults);
         TestContext.Current.TestOutputHelper?.WriteLine(report.ToString());
         Assert.True(report.IsSame, report.ToString());
         Directory.Delete(folder, recursive: true);

@@ -3,7 +3,9 @@ using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Cluster.Tests.Faults;
 
-/// <summary>Real processes are killed, stopped and told to go while a run trains; it ends in the state of a run that nobody disturbed.</summary>
+/// <summary>
+/// Real processes are killed, stopped and told to go while a run trains; it ends in the state of a run that nobody disturbed.
+/// </summary>
 [Collection(nameof(FaultCluster))]
 public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) : ClusterTests(cluster)
 {
@@ -19,7 +21,8 @@ public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) 
             await run.StepAsync(run.NewestStep + 5);
             string victim = Three.First(name => name != Cluster.Fleet.CoordinatorOf(run));
             Cluster.Fleet.Kill(victim);
-            GenerationOpened without = await run.NextAsync<GenerationOpened>(opened => !opened.Workers.Contains(victim), $"a generation without {victim}");
+            GenerationOpened without = await run.NextAsync<GenerationOpened>(
+                opened => !opened.Workers.Contains(victim), $"a generation without {victim}");
             Assert.True(Cluster.WasStarved || without.Cause == $"{victim} was lost", without.Cause);
             await Cluster.Fleet.StartAsync(victim);
             await run.NextAsync<GenerationOpened>(opened => opened.Workers.Contains(victim), $"a generation with {victim} again");
@@ -37,7 +40,8 @@ public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) 
         await run.StepAsync(5);
         string coordinator = Cluster.Fleet.CoordinatorOf(run);
         Cluster.Fleet.Kill(coordinator);
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => !opened.Workers.Contains(coordinator), "a generation of another coordinator");
+        GenerationOpened next = await run.NextAsync<GenerationOpened>(
+            opened => !opened.Workers.Contains(coordinator), "a generation of another coordinator");
         Assert.True(Cluster.WasStarved || next.Cause == "another coordinator took over", next.Cause);
         Assert.NotEqual(0, next.Step);
         await undisturbed.AssertSameEndAsync(run);
@@ -52,7 +56,8 @@ public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) 
         string coordinator = Cluster.Fleet.CoordinatorOf(run);
         Cluster.Fleet.Kill(coordinator);
         Cluster.Fleet.Kill(Three.First(name => name != coordinator));
-        GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 1, "a generation of the one that is left");
+        GenerationOpened next = await run.NextAsync<GenerationOpened>(
+            opened => opened.Workers.Count == 1, "a generation of the one that is left");
         Assert.NotEqual(0, next.Step);
         await undisturbed.AssertSameEndAsync(run);
     }
@@ -85,7 +90,8 @@ public sealed class FaultTests(TestCluster cluster, UndisturbedRun undisturbed) 
         foreach (string leaver in new[] { other, coordinator })
         {
             Cluster.Fleet.Signal(leaver, "TERM");
-            GenerationOpened next = await run.NextAsync<GenerationOpened>(opened => !opened.Workers.Contains(leaver), $"a generation without {leaver}");
+            GenerationOpened next = await run.NextAsync<GenerationOpened>(
+                opened => !opened.Workers.Contains(leaver), $"a generation without {leaver}");
             Assert.True(Cluster.WasStarved || next.Cause == $"{leaver} left", next.Cause);
             await Cluster.Fleet.Silo(leaver).Exited.WithinAsync(Deadline.Generous, $"the end of {leaver}");
         }

@@ -57,6 +57,7 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
         }
 
         Task<RunOverview> UntilAsync(Func<RunOverview, bool> holds, string awaited) => Deadline.UntilAsync(
-            async () => (await Deadline.AnswerAsync(Cluster.Fleet.Grains.Cluster.RunsAsync, "the list of runs")).SingleOrDefault(holds), awaited);
+            async () => (await Deadline.AnswerAsync(Cluster.Fleet.Grains.Cluster.RunsAsync, "the list of runs")).SingleOrDefault(holds),
+            awaited);
     }
 }

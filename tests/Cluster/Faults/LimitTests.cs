@@ -15,13 +15,15 @@ public sealed class LimitTests() : ClusterTests(new(), isOwn: true)
         Grains grains = Cluster.Fleet.Grains;
         for (int i = 0; i < 100; i++)
             await Cluster.SubmitAsync($"run-{i}", UndisturbedRun.Spec);
-        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => Cluster.SubmitAsync("one-more", UndisturbedRun.Spec));
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
+            () => Cluster.SubmitAsync("one-more", UndisturbedRun.Spec));
         Assert.Equal("100 runs train or wait already; wait until one ends, or stop one with the command stop.", mistake.Message);
         await grains.Run("run-0").StopAsync();
         await new FollowedRun("run-0", UndisturbedRun.Spec, grains.Run("run-0"), 0).EndAsync();
         await Cluster.SubmitAsync("one-more", UndisturbedRun.Spec);
 
-        var job = new SampleJob(new ModelInfo("/none/step-1.safetensors", "none", 1, "", 1, 28, 0, UndisturbedRun.Spec, null), 1, null, 1, null, 1, 1, null);
+        var job = new SampleJob(
+            new ModelInfo("/none/step-1.safetensors", "none", 1, "", 1, 28, 0, UndisturbedRun.Spec, null), 1, null, 1, null, 1, 1, null);
         for (int i = 0; i < 32; i++)
             await grains.Job(Guid.NewGuid()).BeginAsync(job);
         mistake = await Assert.ThrowsAsync<UserErrorException>(() => grains.Job(Guid.NewGuid()).BeginAsync(job));

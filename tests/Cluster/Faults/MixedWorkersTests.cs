@@ -15,7 +15,8 @@ public sealed class MixedWorkersTests() : ClusterTests(new(), isOwn: true)
         Cluster.Fleet.Environment["ATEN_CPU_CAPABILITY"] = "default";
         Cluster.Fleet.Environment["ONEDNN_MAX_CPU_ISA"] = "SSE41";
         await Cluster.Fleet.StartAsync("worker-1");
-        FaultNoticed told = await run.NextAsync<FaultNoticed>(fault => fault.Worker == "worker-1", "word of the silo that rounds differently");
+        FaultNoticed told = await run.NextAsync<FaultNoticed>(
+            fault => fault.Worker == "worker-1", "word of the silo that rounds differently");
         Assert.StartsWith("worker-1 rounds differently", told.Message, StringComparison.Ordinal);
         await run.StepAsync(run.NewestStep + 5);
         await run.StopAsync();

@@ -6,7 +6,8 @@ using PixelCnnCluster.Faults;
 namespace PixelCnnCluster.Cluster.Tests.Faults;
 
 /// <summary>Silos in network namespaces of their own, between which packets are dropped.</summary>
-public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(new() { RedisHost = "10.77.0.1" }, isOwn: true), IAsyncLifetime
+public sealed class PartitionTests(UndisturbedRun undisturbed)
+    : ClusterTests(new() { RedisHost = "10.77.0.1" }, isOwn: true), IAsyncLifetime
 {
     private SiloProcess[] _silos = [];
 
@@ -65,7 +66,8 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(ne
         string name = Cluster.Fleet.CoordinatorOf(run);
         int coordinator = Enumerable.Range(0, 3).Single(i => name == $"worker-{i}");
         Drop(coordinator, "10.77.0.0/24");
-        GenerationOpened without = await run.NextAsync<GenerationOpened>(opened => !opened.Workers.Contains(name), "a generation of the others");
+        GenerationOpened without = await run.NextAsync<GenerationOpened>(
+            opened => !opened.Workers.Contains(name), "a generation of the others");
         Heal(coordinator);
         await AssertGoneAsync(without.Workers);
         await AssertOneSideAsync(run);
@@ -103,7 +105,10 @@ public sealed class PartitionTests(UndisturbedRun undisturbed) : ClusterTests(ne
 
     private static void Heal(int i) => Ip($"netns exec pixelcnn-{i} iptables -F");
 
-    /// <summary>What is there of it, as after a run of these tests that was killed. A namespace takes its links along only some time later, when the next test may have begun.</summary>
+    /// <summary>
+    /// What is there of it, as after a run of these tests that was killed. A namespace takes its links along only some time later, when the
+    /// next test may have begun.
+    /// </summary>
     private static void RemoveNetwork()
     {
         for (int i = 0; i < 3; i++)

@@ -18,7 +18,9 @@ public sealed class SoakTests(TestCluster cluster) : ClusterTests(cluster)
     [Trait("Needs", "time")]
     public Task The_memory_of_every_process_is_flat_over_many_thousands_of_steps() => SoakAsync(steps: 8000, windows: 20, MostGrowth / 16);
 
-    /// <summary>The first fifth is for caches to fill; then the median of the slopes between any two measurements is what grows all the time.</summary>
+    /// <summary>
+    /// The first fifth is for caches to fill; then the median of the slopes between any two measurements is what grows all the time.
+    /// </summary>
     /// <param name="mostGrowth">Bytes a step.</param>
     private async Task SoakAsync(int steps, int windows, double mostGrowth)
     {

@@ -34,9 +34,11 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         try
         {
             UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
-                () => Cluster.Fleet.Grains.Cluster.SubmitAsync("unwritable", UndisturbedRun.Spec with { SaveDir = Path.Combine(disk, "run") }));
+                () => Cluster.Fleet.Grains.Cluster.SubmitAsync(
+                    "unwritable", UndisturbedRun.Spec with { SaveDir = Path.Combine(disk, "run") }));
             Assert.Equal(
-                $"--save-dir {disk}/run cannot be written to (Read-only file system : '{disk}/run'); mend the silos' volume or its rights, or name another folder.",
+                $"--save-dir {disk}/run cannot be written to (Read-only file system : '{disk}/run'); mend the silos' volume or its " +
+                $"rights, or name another folder.",
                 mistake.Message);
             Assert.DoesNotContain(await Cluster.Fleet.Grains.Cluster.RunsAsync(), run => run.Run == "unwritable");
         }
@@ -103,7 +105,8 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         List<RunEnded> ends = [];
         foreach (int workers in new[] { 1, 3 })
         {
-            FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Spec with { LearningRate = 3e38, MaxSkipped = 4, SaveInterval = 1000, Workers = workers });
+            FollowedRun run = await Cluster.SubmitAsync(
+                UndisturbedRun.Spec with { LearningRate = 3e38, MaxSkipped = 4, SaveInterval = 1000, Workers = workers });
             RunEnded ended = await run.EndAsync();
             Assert.Equal(RunOutcome.Failed, ended.Outcome);
             Assert.Contains("--learning-rate", ended.Error, StringComparison.Ordinal);
@@ -127,10 +130,13 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         await Cluster.Redis.StartAsync();
 
         await run.StepAsync(run.NewestStep + 20);
-        await using (ClusterConnection newcomer = await ClusterConnection.OpenAsync(new(Cluster.Redis.Address), ClusterAccess.Open, TestContext.Current.CancellationToken)
+        await using (ClusterConnection newcomer = await ClusterConnection.OpenAsync(
+            new(Cluster.Redis.Address), ClusterAccess.Open, TestContext.Current.CancellationToken)
             .WithinAsync(Deadline.Generous, "a console that comes now"))
         {
-            await Deadline.UntilAsync(async () => (await newcomer.Grains.Cluster.RunsAsync()).Any(listed => listed.Run == run.Name), $"{run.Name} in the list of runs");
+            await Deadline.UntilAsync(
+                async () => (await newcomer.Grains.Cluster.RunsAsync()).Any(listed => listed.Run == run.Name),
+                $"{run.Name} in the list of runs");
             Assert.Equal(3, (await newcomer.Grains.Cluster.WorkersAsync()).Count);
         }
 

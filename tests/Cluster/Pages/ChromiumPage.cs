@@ -35,7 +35,8 @@ public sealed class ChromiumPage : IAsyncDisposable
                 .SelectMany(name => Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, name)))
                 .First(File.Exists),
             UserDataDir = Path.Combine(below, $"chromium-{Guid.NewGuid():N}"),
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync"],
             DefaultViewport = new ViewPortOptions { Width = 1440, Height = 900 },
         });
         var opened = new ChromiumPage(browser, await browser.NewPageAsync());
@@ -51,11 +52,14 @@ public sealed class ChromiumPage : IAsyncDisposable
     {
         try
         {
-            await _page.WaitForFunctionAsync($"() => {expression}", new WaitForFunctionOptions { Timeout = 0 }).WithinAsync(Deadline.Generous, awaited);
+            await _page.WaitForFunctionAsync($"() => {expression}", new WaitForFunctionOptions { Timeout = 0 })
+                .WithinAsync(Deadline.Generous, awaited);
         }
         catch (TimeoutException late)
         {
-            throw new TimeoutException($"{late.Message} The page says: {await AskAsync<string>("document.body.innerText")} and complains: {string.Join(" | ", Complaints)}", late);
+            throw new TimeoutException(
+                $"{late.Message} The page says: {await AskAsync<string>("document.body.innerText")} and complains: " +
+                $"{string.Join(" | ", Complaints)}", late);
         }
     }
 

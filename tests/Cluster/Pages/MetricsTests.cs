@@ -25,7 +25,8 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
         Assert.Contains(
             File.ReadLines(Cluster.Fleet.Silo(Cluster.Fleet.CoordinatorOf(run)).LogPath),
-            line => line.Contains($"Run {run.Name}, generation 1, step ", StringComparison.Ordinal) && line.Contains(": 1 epochs, ", StringComparison.Ordinal));
+            line => line.Contains($"Run {run.Name}, generation 1, step ", StringComparison.Ordinal)
+                && line.Contains(": 1 epochs, ", StringComparison.Ordinal));
         Figures figures = await ScrapeAsync(Two);
 
         double steps = figures.Sum("pixelcnn_run_steps_total", $"run=\"{run.Name}\"");
@@ -36,16 +37,22 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         Assert.Equal(0, figures.Sum("pixelcnn_run_steps_skipped_total"));
         Assert.Equal(1, figures.Sum("pixelcnn_run_generations_total", "cause=\"Begun\""));
         Assert.Equal((2, 2), (figures.Sum("pixelcnn_run_workers"), figures.Sum("pixelcnn_run_workers_wanted")));
-        Assert.Equal(new FileInfo(run.Events.OfType<CheckpointSaved>().Last().Path).Length, figures.Sum("pixelcnn_run_checkpoint_size_bytes"));
+        Assert.Equal(
+            new FileInfo(run.Events.OfType<CheckpointSaved>().Last().Path).Length, figures.Sum("pixelcnn_run_checkpoint_size_bytes"));
         Assert.InRange(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - figures.Sum("pixelcnn_run_checkpoint_time_seconds"), -5, 300);
         string[] positive =
         [
-            "pixelcnn_run_bits_per_dim", "pixelcnn_run_test_bits_per_dim", "pixelcnn_run_gradient_norm", "pixelcnn_run_learning_rate", "pixelcnn_run_epoch",
-            "pixelcnn_run_regroup_duration_seconds_count", "pixelcnn_run_scoring_duration_seconds_count", "pixelcnn_worker_exchanged_bytes_total", "pixelcnn_worker_checkpoint_duration_seconds_count", "pixelcnn_worker_load_duration_seconds_count",
+            "pixelcnn_run_bits_per_dim", "pixelcnn_run_test_bits_per_dim", "pixelcnn_run_gradient_norm", "pixelcnn_run_learning_rate",
+            "pixelcnn_run_epoch",
+            "pixelcnn_run_regroup_duration_seconds_count", "pixelcnn_run_scoring_duration_seconds_count",
+            "pixelcnn_worker_exchanged_bytes_total", "pixelcnn_worker_checkpoint_duration_seconds_count",
+            "pixelcnn_worker_load_duration_seconds_count",
             "dotnet_process_memory_working_set_bytes", "dotnet_gc_heap_total_allocated_bytes_total",
         ];
         Assert.All(positive, name => Assert.True(figures.Sum(name) > 0, $"{name} is above 0"));
-        Assert.All(["Wait", "Apply", "Compute", "Reduce", "Gather"], phase => Assert.Equal(2, figures.Count("pixelcnn_worker_step_duration_seconds_count", $"phase=\"{phase}\"")));
+        Assert.All(
+            ["Wait", "Apply", "Compute", "Reduce", "Gather"],
+            phase => Assert.Equal(2, figures.Count("pixelcnn_worker_step_duration_seconds_count", $"phase=\"{phase}\"")));
 
         // The silo with the coordinator stays: its figures go on.
         string victim = Two.First(name => name != Cluster.Fleet.CoordinatorOf(run));
@@ -56,17 +63,21 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         Assert.Equal((1, 1), (figures.Sum("pixelcnn_run_generations_total", "cause=\"WorkerLost\""), figures.Sum("pixelcnn_run_workers")));
 
         ModelInfo model = await Deadline.AnswerAsync(() => Cluster.Fleet.Grains.Models().FindAsync(run.Name), "the run's checkpoint");
-        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new SampleJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
+        await new FollowedJob(
+            Cluster.Fleet.Grains.Job(Guid.NewGuid()),
+            new SampleJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
         await run.StopAsync();
         figures = await ScrapeAsync(survivor);
         Assert.Equal((5, 0), (figures.Sum("pixelcnn_sampler_drawn_total"), figures.Sum("pixelcnn_sampler_parts")));
         Assert.Equal((1, 0), (figures.Count("pixelcnn_job_queue"), figures.Sum("pixelcnn_job_queue")));
-        // A run's figures go when its coordinator has let go of it, just after its last event; the list of runs is looked after every other second.
+        // A run's figures go when its coordinator has let go of it, just after its last event; the list of runs is looked after every other
+        // second.
         await PrometheusServer.UntilAsync(async () =>
         {
             Figures last = await ScrapeAsync(survivor);
             return last.Sum("pixelcnn_cluster_workers_spare") != 1 ? "the worker that is free again"
-                : last.Count("pixelcnn_run_bits_per_dim") > 0 || last.Count("pixelcnn_run_workers") > 0 ? "nothing more of the run that has ended"
+                : last.Count("pixelcnn_run_bits_per_dim") > 0 || last.Count("pixelcnn_run_workers") > 0
+                    ? "nothing more of the run that has ended"
                 : null;
         });
     }
@@ -88,6 +99,8 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
 
         private IEnumerable<double> Of(string name, string label) => Lines
             .Where(line => line.Split('{', ' ')[0] == name && line.Contains(label, StringComparison.Ordinal))
-            .Select(line => double.Parse(line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Replace(name, "", StringComparison.Ordinal).Trim().Split(' ')[0], CultureInfo.InvariantCulture));
+            .Select(line => double.Parse(
+                line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Replace(name, "", StringComparison.Ordinal).Trim().Split(' ')[0],
+                CultureInfo.InvariantCulture));
     }
 }

@@ -10,7 +10,8 @@ namespace PixelCnnCluster.Cluster.Tests.Pages;
 /// <summary>The dashboards and rules of k8s/monitoring, tried on a real Prometheus that scrapes real silos.</summary>
 public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = true }, isOwn: true)
 {
-    private static readonly string Monitoring = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "k8s", "monitoring"));
+    private static readonly string Monitoring = Path.GetFullPath(
+        Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "k8s", "monitoring"));
 
     private static readonly string[] Two = ["worker-0", "worker-1"];
 
@@ -26,7 +27,9 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
             await ToolAsync("test", "rules", test);
             string tests = await File.ReadAllTextAsync(test, TestContext.Current.CancellationToken);
             Assert.All(
-                AlertName().Matches(await File.ReadAllTextAsync(Path.Combine(folder, "rules.plain.yaml"), TestContext.Current.CancellationToken)).Select(match => match.Groups["name"].Value),
+                AlertName().Matches(
+                    await File.ReadAllTextAsync(Path.Combine(folder, "rules.plain.yaml"), TestContext.Current.CancellationToken))
+                        .Select(match => match.Groups["name"].Value),
                 alert => Assert.Matches($"alertname: {alert}\n +exp_alerts:", tests));
         }
         finally
@@ -41,7 +44,8 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         await Cluster.HealAsync(Two);
         FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1, Workers = 3 });
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
-        await using PrometheusServer prometheus = await PrometheusServer.StartAsync(Cluster.Folder, WriteRules(Cluster.Folder), Two.Select(Cluster.Fleet.HttpOf));
+        await using PrometheusServer prometheus = await PrometheusServer.StartAsync(
+            Cluster.Folder, WriteRules(Cluster.Folder), Two.Select(Cluster.Fleet.HttpOf));
         await PrometheusServer.UntilAsync(async () => await prometheus.CountAsync("pixelcnn_run_workers") > 0 ? null : "the run's workers");
         await Cluster.Fleet.StartAsync("worker-2");
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 3, "a generation of three workers");
@@ -51,12 +55,17 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         Assert.InRange(panels.Length, 30, 1000);
         var rules = await prometheus.RulesAsync();
         // An alert is about figures that must be there for it to tell anything; its own query gives nothing as long as all is well.
-        string[] figures = [.. rules.Where(rule => rule.IsAlert).SelectMany(rule => FigureName().Matches(rule.Query).Select(match => match.Value))];
+        string[] figures = [.. rules.Where(rule => rule.IsAlert).SelectMany(
+            rule => FigureName().Matches(rule.Query).Select(match => match.Value))];
         List<string> left = [.. panels, .. rules.Where(rule => !rule.IsAlert).Select(rule => rule.Name), .. figures.Distinct()];
         await PrometheusServer.UntilAsync(async () =>
         {
-            await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new SampleJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
-            await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new ScoreJob(model, 2, Batch: 1, new byte[2 * model.ImageBytes], Class: null, DataSet: null, Maps: false)).EndAsync();
+            await new FollowedJob(
+                Cluster.Fleet.Grains.Job(Guid.NewGuid()),
+                new SampleJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+            await new FollowedJob(
+                Cluster.Fleet.Grains.Job(Guid.NewGuid()),
+                new ScoreJob(model, 2, Batch: 1, new byte[2 * model.ImageBytes], Class: null, DataSet: null, Maps: false)).EndAsync();
             foreach (string query in left.ToList())
             {
                 if (await prometheus.CountAsync(query) > 0)
@@ -72,7 +81,8 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         await PrometheusServer.UntilAsync(async () =>
         {
             string[] told = [.. (await prometheus.AlertsAsync()).Select(alert => alert.Name)];
-            return told.Contains("PixelCnnSiloDown") && told.Contains("PixelCnnRunShortOfWorkers") ? null : $"alerts of a killed silo and of a run that lacks a worker; told were {string.Join(", ", told)}";
+            return told.Contains("PixelCnnSiloDown") && told.Contains("PixelCnnRunShortOfWorkers") ? null
+                : $"alerts of a killed silo and of a run that lacks a worker; told were {string.Join(", ", told)}";
         });
     }
 
@@ -82,7 +92,8 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(dashboard));
         return
         [
-            .. document.RootElement.GetProperty("panels").EnumerateArray().SelectMany(panel => panel.GetProperty("targets").EnumerateArray())
+            .. document.RootElement.GetProperty("panels").EnumerateArray().SelectMany(
+                panel => panel.GetProperty("targets").EnumerateArray())
                 .Select(target => target.GetProperty("expr").GetString()!
                     .Replace("$run", ".*", StringComparison.Ordinal)
                     .Replace("$__rate_interval", "10s", StringComparison.Ordinal)
@@ -94,13 +105,16 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
     private static string WriteRules(string folder)
     {
         string path = Path.Combine(folder, "rules.plain.yaml");
-        File.WriteAllLines(path, File.ReadLines(Path.Combine(Monitoring, "rules.yaml")).SkipWhile(line => line != "spec:").Skip(1).Select(line => line[2..]));
+        File.WriteAllLines(
+            path, File.ReadLines(Path.Combine(Monitoring, "rules.yaml")).SkipWhile(line => line != "spec:").Skip(1)
+                .Select(line => line[2..]));
         return path;
     }
 
     private static async Task ToolAsync(params string[] arguments)
     {
-        using var tool = Process.Start(new ProcessStartInfo("promtool", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var tool = Process.Start(
+            new ProcessStartInfo("promtool", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> error = tool.StandardError.ReadToEndAsync();
         string output = await tool.StandardOutput.ReadToEndAsync();
         await tool.WaitForExitAsync();

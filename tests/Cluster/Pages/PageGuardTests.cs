@@ -24,8 +24,10 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
         using var browser = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() });
         string setCookie = "";
 
-        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => SharedCluster.ConnectAsync(new(Cluster.Redis.Address), TestContext.Current.CancellationToken));
-        Assert.Equal($"Redis at {Cluster.Redis.Address} refuses the password; give the right one with PIXELCNN_REDIS_PASSWORD.", mistake.Message);
+        UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
+            () => SharedCluster.ConnectAsync(new(Cluster.Redis.Address), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            $"Redis at {Cluster.Redis.Address} refuses the password; give the right one with PIXELCNN_REDIS_PASSWORD.", mistake.Message);
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/live"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/ready"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics"));
@@ -43,8 +45,10 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
 
         FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 3 });
         await run.EndAsync();
-        string metrics = await (await Cluster.Fleet.GetAsync("open", "/metrics")).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        string told = string.Concat(Cluster.Fleet.Silos.Select(silo => File.ReadAllText(silo.LogPath))) + metrics + string.Join('\n', run.Events)
+        string metrics =
+            await (await Cluster.Fleet.GetAsync("open", "/metrics")).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        string told = string.Concat(Cluster.Fleet.Silos.Select(silo => File.ReadAllText(silo.LogPath))) + metrics
+            + string.Join('\n', run.Events)
             + string.Concat(Cluster.Fleet.Silos.Select(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline")));
         Assert.All([Token, Password], secret => Assert.DoesNotContain(secret, told, StringComparison.Ordinal));
         Assert.Contains("Silo:Name=open", told, StringComparison.Ordinal);
@@ -67,7 +71,8 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
         using var browser = new HttpClient();
         Assert.Equal(HttpStatusCode.OK, await AskAsync("localhost"));
         Assert.Equal(HttpStatusCode.BadRequest, await AskAsync("pixelcnn.example.com"));
-        using HttpResponseMessage posted = await browser.PostAsync(new Uri($"http://{Cluster.Fleet.HttpOf("worker-0")}/metrics"), new StringContent("x"), TestContext.Current.CancellationToken);
+        using HttpResponseMessage posted = await browser.PostAsync(
+            new Uri($"http://{Cluster.Fleet.HttpOf("worker-0")}/metrics"), new StringContent("x"), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
 
         Cluster.Fleet.Environment["Silo__HttpAddress"] = "127.0.0.2";
@@ -96,16 +101,23 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
             Directory.CreateSymbolicLink(Path.Combine(Cluster.Folder, "link"), folder);
             Grains grains = Cluster.Fleet.Grains;
             ModelInfo model = await grains.Models().FindAsync("run");
-            foreach (string outside in new[] { folder, Path.Combine(Cluster.Folder, "..", Path.GetFileName(folder)), Path.Combine(Cluster.Folder, "link") })
+            foreach (string outside in new[] { folder, Path.Combine(Cluster.Folder, "..", Path.GetFileName(folder)),
+                Path.Combine(Cluster.Folder, "link") })
             {
                 await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with { SaveDir = Path.Combine(outside, "other") }));
-                await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with { SaveDir = Path.Combine(Cluster.Folder, "other"), DataDir = outside }));
+                await RefusedAsync(
+                    () => grains.Cluster.SubmitAsync(
+                        "other", run.Spec with { SaveDir = Path.Combine(Cluster.Folder, "other"), DataDir = outside }));
                 await RefusedAsync(() => grains.Run("other").BeginAsync(run.Spec with { SaveDir = Path.Combine(outside, "other") }));
                 await RefusedAsync(() => grains.Models().FindAsync(outside + "/"));
                 await RefusedAsync(() => grains.Models().ExportAsync(model, Path.Combine(outside, "weights.pth")));
-                await RefusedAsync(() => grains.Models().ImportAsync(Path.Combine(outside, "weights.pth"), Path.Combine(Cluster.Folder, "imported"), null));
+                await RefusedAsync(
+                    () => grains.Models().ImportAsync(
+                        Path.Combine(outside, "weights.pth"), Path.Combine(Cluster.Folder, "imported"), null));
                 await RefusedAsync(() => grains.Models().ImportAsync(model.Path, Path.Combine(outside, "imported"), null));
-                JobEnded ended = await new FollowedJob(grains.Job(Guid.NewGuid()), new ScoreJob(model, 1, null, null, null, new DataSetHalf(DataSet.Mnist, outside, Train: false), Maps: false))
+                JobEnded ended = await new FollowedJob(
+                    grains.Job(Guid.NewGuid()),
+                    new ScoreJob(model, 1, null, null, null, new DataSetHalf(DataSet.Mnist, outside, Train: false), Maps: false))
                     .NextAsync<JobEnded>(_ => true, "its end");
                 Assert.True(ended.UserError);
                 Assert.Contains("is outside of the folders", ended.Error, StringComparison.Ordinal);

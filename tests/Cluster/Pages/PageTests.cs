@@ -36,11 +36,16 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
 
         const string Name = "a <b>bold<b> run";
         FollowedRun run = await Cluster.SubmitAsync(Name, UndisturbedRun.Endless with { Workers = 3, Samples = 4 });
-        await page.SeesAsync($"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent === '{Name}'", "the run's name as it is");
+        await page.SeesAsync(
+            $"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent === "
+                +
+            $"'{Name}'", "the run's name as it is");
         await page.SeesAsync("document.querySelector('#score-chart').dataset.points >= 5", "five steps of the curve");
         int points = await page.AskAsync<int>("Number(document.querySelector('#score-chart').dataset.points)");
         await page.SeesAsync($"document.querySelector('#score-chart').dataset.points > {points}", $"more than {points} steps of the curve");
-        await page.SeesAsync("/^\\d\\.\\d{3}$/.test([...document.querySelectorAll('.figure')].find(figure => figure.textContent.startsWith('Test')).querySelector('dd').textContent)", "a test score");
+        await page.SeesAsync(
+            "/^\\d\\.\\d{3}$/.test([...document.querySelectorAll('.figure')].find(figure => " +
+            "figure.textContent.startsWith('Test')).querySelector('dd').textContent)", "a test score");
         await page.SeesAsync("document.querySelector('#samples').naturalWidth > 0", "the picture of the samples");
         await page.SeesAsync("document.querySelector('#run-state').textContent === 'training'", "the run's state");
         Assert.True(Cluster.WasStarved || page.Complaints.IsEmpty, string.Join('\n', page.Complaints));
@@ -52,7 +57,9 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
             {
                 await page.ShowAsync(width, height, scheme);
                 Assert.Empty(await page.AskAsync<string[]>(FaintTexts));
-                Assert.False(await page.AskAsync<bool>("document.documentElement.scrollWidth > document.documentElement.clientWidth"), $"The page is wider than {width} pixels.");
+                Assert.False(
+                    await page.AskAsync<bool>("document.documentElement.scrollWidth > document.documentElement.clientWidth"),
+                    $"The page is wider than {width} pixels.");
                 grounds.Add(await page.AskAsync<string>("getComputedStyle(document.body).backgroundColor"));
             }
 
@@ -61,15 +68,23 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
 
         string lost = Three.Skip(1).First(name => name != Cluster.Fleet.CoordinatorOf(run));
         Cluster.Fleet.Kill(lost);
-        await page.SeesAsync($"[...document.querySelectorAll('.worker')].some(worker => worker.textContent.startsWith('{lost}gone'))", $"that {lost} is gone");
-        await page.SeesAsync($"[...document.querySelectorAll('#events [data-event=generation] .text')].some(text => text.textContent.includes('2 of 3 workers') && text.textContent.includes('{lost}'))", $"an event that tells of {lost}");
+        await page.SeesAsync(
+            $"[...document.querySelectorAll('.worker')].some(worker => worker.textContent.startsWith('{lost}gone'))",
+            $"that {lost} is gone");
+        await page.SeesAsync(
+            $"[...document.querySelectorAll('#events [data-event=generation] .text')].some(text => text.textContent.includes('2 of 3 " +
+            $"workers') && text.textContent.includes('{lost}'))", $"an event that tells of {lost}");
         await page.ShowAsync(1440, 900, "light");
         Assert.All(page.Requests, asked => Assert.Equal(origin, asked.GetLeftPart(UriPartial.Authority)));
         // While the cluster finds out, it may not answer for a moment, which Chromium tells itself.
-        Assert.True(Cluster.WasStarved || page.Complaints.All(complaint => complaint.Contains("503", StringComparison.Ordinal)), string.Join('\n', page.Complaints));
+        Assert.True(
+            Cluster.WasStarved
+                || page.Complaints.All(complaint => complaint.Contains("503", StringComparison.Ordinal)),
+                string.Join('\n', page.Complaints));
 
         Cluster.Fleet.Kill(Three[0]);
-        await page.SeesAsync("document.querySelector('#link').textContent === 'the silo does not answer; trying again'", "that the page has lost its silo");
+        await page.SeesAsync(
+            "document.querySelector('#link').textContent === 'the silo does not answer; trying again'", "that the page has lost its silo");
     }
 
     [Fact]
@@ -83,10 +98,16 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
         Assert.Empty(page.Complaints);
 
         await page.GoToAsync($"{origin}/#none");
-        await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named none; the command runs lists them.'", "a sentence that there is no such run");
+        await page.SeesAsync(
+            "document.querySelector('#run-error').textContent === 'There is no run named none; the command runs lists them.'",
+            "a sentence that there is no such run");
         await page.GoToAsync($"{origin}/#50%");
-        await page.SeesAsync("document.querySelector('#run-error').textContent === 'There is no run named 50%; the command runs lists them.' && document.querySelector('#link').textContent === 'live'", "a sentence about an address that is no encoded name");
+        await page.SeesAsync(
+            "document.querySelector('#run-error').textContent === 'There is no run named 50%; the command runs lists them.' && " +
+            "document.querySelector('#link').textContent === 'live'", "a sentence about an address that is no encoded name");
         HttpResponseMessage nameless = await Cluster.Fleet.GetAsync(Three[0], "/api/events?run=&from=0");
-        Assert.Equal((HttpStatusCode.BadRequest, "Name a run: ?run=..."), (nameless.StatusCode, await nameless.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
+        Assert.Equal(
+            (HttpStatusCode.BadRequest, "Name a run: ?run=..."),
+            (nameless.StatusCode, await nameless.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)));
     }
 }

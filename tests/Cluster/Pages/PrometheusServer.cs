@@ -19,7 +19,8 @@ public sealed class PrometheusServer : IAsyncDisposable
     /// <param name="targets">host:port of silos.</param>
     public static async Task<PrometheusServer> StartAsync(string below, string rules, IEnumerable<string> targets)
     {
-        string folder = Directory.CreateDirectory(Path.Combine(below, "prometheus")).FullName, config = Path.Combine(folder, "prometheus.yaml");
+        string folder = Directory.CreateDirectory(Path.Combine(below, "prometheus")).FullName,
+            config = Path.Combine(folder, "prometheus.yaml");
         await File.WriteAllTextAsync(config, $$"""
             global: {scrape_interval: 1s, evaluation_interval: 1s}
             rule_files: ['{{rules}}']
@@ -29,9 +30,11 @@ public sealed class PrometheusServer : IAsyncDisposable
             """);
         int port = FreePorts.Find(1)[0];
         var process = Process.Start(new ProcessStartInfo(
-            "prometheus", [$"--config.file={config}", $"--storage.tsdb.path={folder}", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]))!;
+            "prometheus",
+            [$"--config.file={config}", $"--storage.tsdb.path={folder}", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]))!;
         var server = new PrometheusServer(new() { BaseAddress = new($"http://127.0.0.1:{port}") }, process);
-        await UntilAsync(async () => (await server._http.GetAsync(new Uri("/-/ready", UriKind.Relative))).IsSuccessStatusCode ? null : "not ready");
+        await UntilAsync(
+            async () => (await server._http.GetAsync(new Uri("/-/ready", UriKind.Relative))).IsSuccessStatusCode ? null : "not ready");
         return server;
     }
 
@@ -59,7 +62,8 @@ public sealed class PrometheusServer : IAsyncDisposable
 
     /// <summary>How many series the query gives now whose value is a number.</summary>
     public async Task<int> CountAsync(string query) => (await GetAsync($"query?query={Uri.EscapeDataString(query)}"))
-        .GetProperty("result").EnumerateArray().Count(series => series.GetProperty("value")[1].GetString() is not ("NaN" or "+Inf" or "-Inf"));
+        .GetProperty("result").EnumerateArray().Count(
+            series => series.GetProperty("value")[1].GetString() is not ("NaN" or "+Inf" or "-Inf"));
 
     /// <summary>Name and state of each alert that is pending or firing.</summary>
     public async Task<IReadOnlyList<(string Name, string State)>> AlertsAsync() =>
@@ -72,7 +76,9 @@ public sealed class PrometheusServer : IAsyncDisposable
     public async Task<IReadOnlyList<(string Name, bool IsAlert, string Query, string Health)>> RulesAsync() =>
     [
         .. (await GetAsync("rules")).GetProperty("groups").EnumerateArray().SelectMany(group => group.GetProperty("rules").EnumerateArray())
-            .Select(rule => (rule.GetProperty("name").GetString()!, rule.GetProperty("type").GetString() == "alerting", rule.GetProperty("query").GetString()!, rule.GetProperty("health").GetString()!)),
+            .Select(rule =>
+                (rule.GetProperty("name").GetString()!, rule.GetProperty("type").GetString() == "alerting",
+                    rule.GetProperty("query").GetString()!, rule.GetProperty("health").GetString()!)),
     ];
 
     public async ValueTask DisposeAsync()
@@ -87,6 +93,7 @@ public sealed class PrometheusServer : IAsyncDisposable
     {
         using HttpResponseMessage response = await _http.GetAsync(new Uri($"/api/v1/{call}", UriKind.Relative));
         string text = await response.Content.ReadAsStringAsync();
-        return response.IsSuccessStatusCode ? JsonDocument.Parse(text).RootElement.GetProperty("data") : throw new InvalidOperationException($"{call}: {text}");
+        return response.IsSuccessStatusCode ? JsonDocument.Parse(text).RootElement.GetProperty("data")
+            : throw new InvalidOperationException($"{call}: {text}");
     }
 }

@@ -28,13 +28,18 @@ public sealed partial class TraceTests() : ClusterTests(new(), isOwn: true)
         FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = Steps, Workers = 2 });
         await run.EndAsync();
         ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync("run");
-        await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), new SampleJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
-        IReadOnlyList<string> traces = await received.WithinAsync(Deadline.Generous, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
+        await new FollowedJob(
+            Cluster.Fleet.Grains.Job(Guid.NewGuid()),
+            new SampleJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+        IReadOnlyList<string> traces = await received.WithinAsync(
+            Deadline.Generous, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
         // One of a whole run would be too much for anybody who looks at it.
         Assert.Distinct(traces);
     }
 
-    /// <summary>Completes when all words and so many steps were in what came: protocol buffers hold names as they are, each behind its length.</summary>
+    /// <summary>
+    /// Completes when all words and so many steps were in what came: protocol buffers hold names as they are, each behind its length.
+    /// </summary>
     /// <returns>The traces of the steps.</returns>
     private static async Task<IReadOnlyList<string>> ReceiveAsync(HttpListener collector, IEnumerable<string> words, int steps)
     {
@@ -55,6 +60,8 @@ public sealed partial class TraceTests() : ClusterTests(new(), isOwn: true)
     }
 
     /// <summary>A span's first fields: its trace, itself, its parent if it has one, its flags, its name.</summary>
-    [GeneratedRegex(@"\n\x10(?<trace>.{16})\x12\x08.{8}(\x22\x08.{8})?(\x85\x01.{4})?\x2A\x04step", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"\n\x10(?<trace>.{16})\x12\x08.{8}(\x22\x08.{8})?(\x85\x01.{4})?\x2A\x04step",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Step();
 }

@@ -29,13 +29,17 @@ public sealed class ClusterRequestTests
     {
         Assert.Equal(new ClusterAddress("a:1", "blue"), Read("runs", "a:1/blue").Request.Cluster);
         Assert.Equal(new ClusterAddress("b:2"), Read("runs --cluster b:2", "a:1/blue").Request.Cluster);
-        Assert.Equal(["PIXELCNN_CLUSTER is \"a\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own."], Read("runs", "a").Mistakes);
+        Assert.Equal(
+            ["PIXELCNN_CLUSTER is \"a\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own."],
+            Read("runs", "a").Mistakes);
     }
 
     [Theory]
     [InlineData("runs", "runs needs a cluster; give --cluster or set PIXELCNN_CLUSTER to host:port of its Redis.")]
     [InlineData("runs show mine", "runs show needs a cluster; give --cluster or set PIXELCNN_CLUSTER to host:port of its Redis.")]
-    [InlineData("cluster --cluster a:b", "--cluster is \"a:b\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
+    [InlineData(
+        "cluster --cluster a:b",
+        "--cluster is \"a:b\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
     [InlineData("watch --cluster a:1", "watch needs the name of a run; the command runs lists them.")]
     [InlineData("runs show --cluster a:1", "runs show needs the name of a run; the command runs lists them.")]
     [InlineData("stop one two --cluster a:1", "two is not a flag of stop; stop --help lists them.")]

@@ -56,7 +56,9 @@ public sealed class DefaultsTests : IDisposable
     {
         var spec = Reading.Good("--preset", "quick", "-d", "mnist", "-n", "32").Spec;
 
-        Assert.Equal(Presets.Quick with { DataSet = DataSet.Mnist, Filters = 32, DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 }, spec);
+        Assert.Equal(
+            Presets.Quick with { DataSet = DataSet.Mnist, Filters = 32, DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 },
+            spec);
         Assert.EndsWith("20260102-030405-mnist", spec.SaveDir, StringComparison.Ordinal);
     }
 
@@ -85,7 +87,8 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void A_checkpoints_settings_are_the_defaults_of_what_continues_it()
     {
-        var saved = Presets.Quick with { Filters = 24, Seed = 5, SaveDir = "/where/it/was", DataDir = "/sets", Workers = 3, LoadParams = "/older" };
+        var saved =
+            Presets.Quick with { Filters = 24, Seed = 5, SaveDir = "/where/it/was", DataDir = "/sets", Workers = 3, LoadParams = "/older" };
         var path = Checkpoints.Write(_folder, 10, saved);
 
         var spec = Reading.Good("--load_params", path, "-x", "9").Spec;

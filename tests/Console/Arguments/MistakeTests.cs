@@ -30,19 +30,32 @@ public sealed class MistakeTests : IDisposable
     [InlineData("--preset slow", "--preset is \"slow\"; give one of quick, cifar.")]
     [InlineData("-ed -fl", "--energy-distance has no likelihood that --focal-loss could weight; leave one of them out.")]
     [InlineData("--focal-gamma 1", "--focal-gamma does nothing without --focal-loss; add that or leave it out.")]
-    [InlineData("--image-size 32", "--image-size is for --data-set imagenet and folder; the images of other data sets have one size, so leave it out.")]
+    [InlineData(
+        "--image-size 32",
+        "--image-size is for --data-set imagenet and folder; the images of other data sets have one size, so leave it out.")]
     [InlineData("-d imagenet --image-size 16", "--image-size is 16; the small ImageNet data sets are published at 32 and 64.")]
     [InlineData("-d folder --image-size 30", "--image-size is 30; give a multiple of 4 from 8 to 64.")]
     [InlineData("-g 2 --workers 3", "--workers is 3, more than the 2 shards of a step; raise --shards or lower --workers.")]
     [InlineData("--threads 0", "--threads is 0; give 1 or more.")]
     [InlineData("--max-skipped 0", "--max-skipped is 0; give 1 or more.")]
     [InlineData("-o /", "--save-dir is /, which does not name the run; name a folder.")]
-    [InlineData("--detach", "--detach is for --cluster, because a cluster of this machine's own ends with this command; give that or leave it out.")]
-    [InlineData("--cluster", "--cluster has no value; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
-    [InlineData("--cluster redis", "--cluster is \"redis\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
-    [InlineData("--cluster a:1 --threads 2", "--threads is for a cluster of this machine's own, and the silos of --cluster have theirs; leave it out.")]
+    [InlineData(
+        "--detach",
+        "--detach is for --cluster, because a cluster of this machine's own ends with this command; give that or leave it out.")]
+    [InlineData(
+        "--cluster",
+        "--cluster has no value; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
+    [InlineData(
+        "--cluster redis",
+        "--cluster is \"redis\"; give host:port of the cluster's Redis, and /ID behind it if the cluster has an id of its own.")]
+    [InlineData(
+        "--cluster a:1 --threads 2",
+        "--threads is for a cluster of this machine's own, and the silos of --cluster have theirs; leave it out.")]
     [InlineData("--cluster a:1 -o .", "--save-dir is ., which does not name the run; name a folder.")]
-    [InlineData("--cluster a:1 -r /no/where", "--load-params is /no/where, whose settings cannot be read on this machine; give them by flags, beginning with --data-set or --preset.")]
+    [InlineData(
+        "--cluster a:1 -r /no/where",
+        "--load-params is /no/where, whose settings cannot be read on this machine; give them by flags, beginning with --data-set or " +
+        "--preset.")]
     [InlineData("-r /no/where", "--load-params is /no/where, which does not exist; name a checkpoint file or a folder that holds some.")]
     [InlineData("-r", "--load-params has no value; name a checkpoint, or with --save-dir the folder whose newest is taken.")]
     [InlineData("-o", "--save-dir has no value; give a folder.")]
@@ -61,7 +74,9 @@ public sealed class MistakeTests : IDisposable
 
     [Fact]
     public void A_folder_without_checkpoints_cannot_be_continued() =>
-        Assert.Equal([$"--load-params finds no checkpoint (step-*.safetensors) in {_folder.Path}; name another file or folder."], Reading.Mistakes("-r", _folder.Path));
+        Assert.Equal(
+            [$"--load-params finds no checkpoint (step-*.safetensors) in {_folder.Path}; name another file or folder."],
+            Reading.Mistakes("-r", _folder.Path));
 
     [Fact]
     public void A_file_that_is_no_checkpoint_cannot_be_continued()
@@ -78,7 +93,9 @@ public sealed class MistakeTests : IDisposable
     {
         Checkpoints.Write(_folder, 10, Presets.Quick);
 
-        Assert.Equal([$"--save-dir {_folder.Path} holds the checkpoints of another run; add --load-params to continue it, or name another folder."], Reading.Mistakes("-o", _folder.Path));
+        Assert.Equal(
+            [$"--save-dir {_folder.Path} holds the checkpoints of another run; add --load-params to continue it, or name another folder."],
+            Reading.Mistakes("-o", _folder.Path));
     }
 
     [Fact]

@@ -69,7 +69,9 @@ public sealed class SpellingTests
     {
         var spec = Reading.Good("-d", "cifar", "-e", "0.9", "-ed", "-s", "4", "-ns", "5", "-n", "10", "-nl").Spec;
 
-        Assert.Equal((0.9, Objective.EnergyDistance, 4UL, 5, 10, true), (spec.LearningRateDecay, spec.Objective, spec.Seed, spec.Samples, spec.Filters, spec.NonLocal));
+        Assert.Equal(
+            (0.9, Objective.EnergyDistance, 4UL, 5, 10, true),
+            (spec.LearningRateDecay, spec.Objective, spec.Seed, spec.Samples, spec.Filters, spec.NonLocal));
     }
 
     [Fact]
@@ -85,7 +87,8 @@ public sealed class SpellingTests
     [InlineData("cifar", DataSet.Cifar)]
     [InlineData("digits", DataSet.Digits)]
     [InlineData("folder", DataSet.Folder)]
-    public void Data_sets_go_by_their_usual_names(string name, DataSet expected) => Assert.Equal(expected, Reading.Good("-d", name).Spec.DataSet);
+    public void Data_sets_go_by_their_usual_names(string name, DataSet expected) =>
+        Assert.Equal(expected, Reading.Good("-d", name).Spec.DataSet);
 
     [Fact]
     public void Json_is_told_apart()

@@ -6,17 +6,22 @@ namespace PixelCnnCluster.Console.Tests.Cluster;
 public sealed class AbsentRedisTests
 {
     internal static async Task<string> MistakeAsync(ClusterAddress address) =>
-        (await Assert.ThrowsAsync<UserErrorException>(() => SharedCluster.ConnectAsync(address, TestContext.Current.CancellationToken).SoonAsync($"the answer about {address}"))).Message;
+        (await Assert.ThrowsAsync<UserErrorException>(
+            () => SharedCluster.ConnectAsync(address, TestContext.Current.CancellationToken)
+                .SoonAsync($"the answer about {address}"))).Message;
 
     [Fact]
     public async Task Nobody_listens()
     {
         var address = $"127.0.0.1:{FreePorts.Find(1)[0]}";
 
-        Assert.Equal($"No Redis answers at {address}; see that it runs there, or give the right host:port with --cluster.", await MistakeAsync(new(address)));
+        Assert.Equal(
+            $"No Redis answers at {address}; see that it runs there, or give the right host:port with --cluster.",
+            await MistakeAsync(new(address)));
     }
 
     [Fact]
     public async Task The_host_is_unknown() =>
-        Assert.StartsWith("No Redis answers at nowhere.invalid:6379; ", await MistakeAsync(new("nowhere.invalid:6379")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "No Redis answers at nowhere.invalid:6379; ", await MistakeAsync(new("nowhere.invalid:6379")), StringComparison.Ordinal);
 }

@@ -18,7 +18,8 @@ public sealed class FolderLockTests : IDisposable
         using (Take(run))
         {
             var mistake = Assert.Throws<UserErrorException>(() => Take(run));
-            Assert.Equal($"--save-dir {run} is written to by another console's run; wait until it ends, or name another folder.", mistake.Message);
+            Assert.Equal(
+                $"--save-dir {run} is written to by another console's run; wait until it ends, or name another folder.", mistake.Message);
         }
 
         Assert.Empty(Directory.EnumerateFiles(run));
@@ -41,6 +42,7 @@ public sealed class FolderLockTests : IDisposable
         File.WriteAllText(_folder.File("logs"), "");
 
         foreach (var run in new[] { _folder.File("file/run"), _folder.Path })
-            Assert.StartsWith("--save-dir cannot be written: ", Assert.Throws<UserErrorException>(() => Take(run)).Message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                "--save-dir cannot be written: ", Assert.Throws<UserErrorException>(() => Take(run)).Message, StringComparison.Ordinal);
     }
 }

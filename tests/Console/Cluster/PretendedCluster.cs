@@ -10,7 +10,9 @@ using StackExchange.Redis;
 
 namespace PixelCnnCluster.Console.Tests.Cluster;
 
-/// <summary>A real silo whose grains only pretend to train: a run takes one step and then waits to be stopped; one that is resumed completes.</summary>
+/// <summary>
+/// A real silo whose grains only pretend to train: a run takes one step and then waits to be stopped; one that is resumed completes.
+/// </summary>
 internal sealed class PretendedCluster : IAsyncDisposable
 {
     private readonly EmbeddedStore _store = new();
@@ -39,7 +41,8 @@ internal sealed class PretendedCluster : IAsyncDisposable
         builder.Services.AddSingleton(Runs);
         builder.UseOrleans(silo => silo
             .UseRedisClustering(_store.Address)
-            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (ClusterNames.DefaultClusterId, ClusterNames.ServiceId))
+            .Configure<ClusterOptions>(
+                options => (options.ClusterId, options.ServiceId) = (ClusterNames.DefaultClusterId, ClusterNames.ServiceId))
             // The runs without a cluster would be taken for grains too.
             .Configure<GrainTypeOptions>(options => options.Classes.Remove(typeof(PretendedRun)))
             .ConfigureEndpoints(IPAddress.Loopback, ports[0], ports[1]));
@@ -74,7 +77,8 @@ internal sealed class PretendedRuns
 
 internal sealed class PretendedClusterGrain(PretendedRuns runs) : Grain, IClusterGrain
 {
-    public Task<long> SubmitAsync(string run, RunSpec spec) => runs.All.TryAdd(run, (spec, [Events.Started(spec) with { Run = run }, Events.Generation(1), Events.Step(1)]))
+    public Task<long> SubmitAsync(string run, RunSpec spec) =>
+        runs.All.TryAdd(run, (spec, [Events.Started(spec) with { Run = run }, Events.Generation(1), Events.Step(1)]))
         ? Task.FromResult(0L)
         : throw new UserErrorException($"There is a run {run} already; name another folder with --save-dir.");
 

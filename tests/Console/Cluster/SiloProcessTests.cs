@@ -20,7 +20,8 @@ public sealed class SiloProcessTests : IDisposable
             Assert.False(silo.Exited.IsCompleted);
         }
 
-        Assert.Equal(["starting", "bye"], await File.ReadAllLinesAsync(_folder.File("worker-0.log"), TestContext.Current.CancellationToken));
+        Assert.Equal(
+            ["starting", "bye"], await File.ReadAllLinesAsync(_folder.File("worker-0.log"), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -30,13 +31,15 @@ public sealed class SiloProcessTests : IDisposable
 
         var fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.SoonAsync("the silo's failure"));
 
-        Assert.Equal($"worker-0 ended before it was ready. Its log is {_folder.File("worker-0.log")} and ends with:\n  no device", fault.Message);
+        Assert.Equal(
+            $"worker-0 ended before it was ready. Its log is {_folder.File("worker-0.log")} and ends with:\n  no device", fault.Message);
     }
 
     [Fact]
     public async Task What_happened_is_shown_however_deep_it_did()
     {
-        await using var silo = Shell("echo 'Unhandled exception. IOException: taken' >&2; for i in $(seq 20); do echo '   at Some.Method()' >&2; done");
+        await using var silo = Shell(
+            "echo 'Unhandled exception. IOException: taken' >&2; for i in $(seq 20); do echo '   at Some.Method()' >&2; done");
 
         var fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.SoonAsync("the silo's failure"));
 
@@ -61,7 +64,8 @@ public sealed class SiloProcessTests : IDisposable
     public async Task A_silo_asks_for_large_pages_unless_it_is_told_otherwise(string? told, string expected)
     {
         Dictionary<string, string> environment = told is null ? [] : new() { ["GLIBC_TUNABLES"] = told };
-        await using (var silo = SiloProcess.Start("worker-0", ["/bin/sh", "-c", "echo ready; echo $GLIBC_TUNABLES"], _folder.File("log"), environment))
+        await using (var silo = SiloProcess.Start(
+            "worker-0", ["/bin/sh", "-c", "echo ready; echo $GLIBC_TUNABLES"], _folder.File("log"), environment))
             await silo.Exited.SoonAsync("the silo's end");
 
         Assert.Equal([expected], await File.ReadAllLinesAsync(_folder.File("log"), TestContext.Current.CancellationToken));

@@ -92,7 +92,8 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_start_that_succeeds_forgives_those_that_failed()
     {
-        await using var supervisor = Supervise("echo ready", Broken, Broken, "echo ready", Broken, Broken, "echo ready", Broken, Broken, Broken, Healthy);
+        await using var supervisor = Supervise(
+            "echo ready", Broken, Broken, "echo ready", Broken, Broken, "echo ready", Broken, Broken, Broken, Healthy);
 
         await supervisor.Ended.SoonAsync("the silo to be given up");
 

@@ -12,25 +12,30 @@ public sealed class ClusterListingTests : IDisposable
 
     public void Dispose() => _output.Dispose();
 
-    private IEnumerable<string> Lines => _output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd());
+    private IEnumerable<string> Lines =>
+        _output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.TrimEnd());
 
     private ClusterListing Listing(bool json = false)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(_output) });
         console.Profile.Width = 200;
-        return new(console, json, new Prompt("console", new ClusterAddress("redis:6379")), new DateTimeOffset(2026, 1, 2, 4, 5, 0, TimeSpan.Zero));
+        return new(
+            console, json, new Prompt("console", new ClusterAddress("redis:6379")), new DateTimeOffset(2026, 1, 2, 4, 5, 0, TimeSpan.Zero));
     }
 
     private static PretendedRun Run() => new()
     {
         Overview = Events.Overview(),
-        Answers = [() => [Events.Started(), Events.Generation(1), Events.Step(119)], () => [Events.Generation(2, 119, "worker-1 was lost"), Events.Step(120)]],
+        Answers = [() => [Events.Started(), Events.Generation(1), Events.Step(119)],
+            () => [Events.Generation(2, 119, "worker-1 was lost"), Events.Step(120)]],
     };
 
     [Fact]
     public void Runs_are_a_table()
     {
-        Listing().Runs([Events.Overview(), Events.Overview(RunState.Queued) with { Run = "next", TotalSteps = null, BitsPerDim = null, Step = 0, Workers = [] }]);
+        Listing().Runs(
+            [Events.Overview(),
+                Events.Overview(RunState.Queued) with { Run = "next", TotalSteps = null, BitsPerDim = null, Step = 0, Workers = [] }]);
 
         Assert.Equal(
             [
@@ -44,7 +49,9 @@ public sealed class ClusterListingTests : IDisposable
     [Fact]
     public void Workers_are_a_table()
     {
-        Listing().Workers([new("worker-0", "cpu, 2 threads", "a-run", 3, 1200, WorkerPhase.Computing), new("worker-1", "cuda:0", null, 0, 0, WorkerPhase.Idle)]);
+        Listing().Workers(
+            [new("worker-0", "cpu, 2 threads", "a-run", 3, 1200, WorkerPhase.Computing),
+                new("worker-1", "cuda:0", null, 0, 0, WorkerPhase.Idle)]);
 
         Assert.Equal(
             [

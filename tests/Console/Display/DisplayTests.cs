@@ -42,7 +42,8 @@ public sealed class DisplayTests : IDisposable
 
         Show(display, Events.Step(125));
 
-        Assert.Equal(["step 1/1,000", "step 51/1,000", "step 101/1,000", "step 125/1,000"], Lines.Skip(1).Select(line => line.Split("  ")[0]));
+        Assert.Equal(
+            ["step 1/1,000", "step 51/1,000", "step 101/1,000", "step 125/1,000"], Lines.Skip(1).Select(line => line.Split("  ")[0]));
         Assert.Equal("step 125/1,000  epoch 1.00  bits/dim 3.000  64 images/s  7 min 17 s left", Lines[^1]);
     }
 
@@ -51,14 +52,18 @@ public sealed class DisplayTests : IDisposable
     {
         using var display = new PlainDisplay(_output, _status, _summary, _time);
         Show(display, Events.Started(), new Evaluated(125, 1, 3.21, 0, 1000, 1.5), new Evaluated(125, 1, null, 7.5, 1000, 1.5),
-            new CheckpointSaved(125, "/runs/a-run/step.safetensors", 5_200_000, "ab"), new SamplesWritten(125, "/runs/a-run/p.png", 1, 1, 1, [0]),
+            new CheckpointSaved(125, "/runs/a-run/step.safetensors", 5_200_000, "ab"),
+            new SamplesWritten(125, "/runs/a-run/p.png", 1, 1, 1, [0]),
             new FaultNoticed(130, "worker-1", "it is gone"), new FaultNoticed(131, null, "no quorum"),
-            Events.Generation(1), Events.Generation(3, 130, "worker-1 was lost", redone: 1), Events.Generation(4, 130, "all workers were lost", redone: 30),
+            Events.Generation(1), Events.Generation(3, 130, "worker-1 was lost", redone: 1),
+            Events.Generation(4, 130, "all workers were lost", redone: 30),
             new WorkersAwaited(130), Events.Ended(RunOutcome.Stopped), Events.Ended(RunOutcome.Failed, "the disk is full"));
 
         Assert.Equal(
             [
-                "a-run: digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004; 12,345 parameters, 4,000 training and 1,000 test images of 28x28, steps 0 to 1,000",
+                "a-run: digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004; 12,345 parameters, 4,000 training "
+                    +
+                "and 1,000 test images of 28x28, steps 0 to 1,000",
                 "test after step 125, epoch 1.00: 3.210 bits/dim on 1,000 images (1.5 s)",
                 "test after step 125, epoch 1.00: energy distance 7.500 on 1,000 images (1.5 s)",
                 "checkpoint /runs/a-run/step.safetensors (5.2 MB)",
@@ -100,7 +105,9 @@ public sealed class DisplayTests : IDisposable
         RunEvent[] events = [Events.Started(), Events.Step(1), new SamplesWritten(1, "p.png", 1, 1, 1, [7]), Events.Ended()];
         Show(display, events);
 
-        Assert.Equal(["started", "step", "samples", "ended"], Lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()!));
+        Assert.Equal(
+            ["started", "step", "samples", "ended"],
+            Lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()!));
         Assert.Equal(events[1], JsonSerializer.Deserialize<RunEvent>(Lines[1], ContractsJson.Options));
         Assert.DoesNotContain("pixels", Lines[2], StringComparison.Ordinal);
         Assert.Equal(
@@ -159,7 +166,8 @@ public sealed class DisplayTests : IDisposable
     {
         Show(new JsonLinesDisplay(TextWriter.Null), Events.Started(), Events.Step(1000), Events.Ended(outcome));
 
-        var lines = new RunSummary(new Prompt("console", new ClusterAddress("redis:6379", "blue")), logDir: null, "/runs").Lines(_status).ToList();
+        var lines = new RunSummary(new Prompt("console", new ClusterAddress("redis:6379", "blue")), logDir: null, "/runs").Lines(_status)
+            .ToList();
 
         Assert.Equal(last, lines[^1]);
         Assert.DoesNotContain(lines, line => line.Contains("logs", StringComparison.Ordinal));
@@ -187,7 +195,14 @@ public sealed class DisplayTests : IDisposable
     [Fact]
     public void The_terminal_shows_a_panel_pictures_and_commands_that_can_be_pasted()
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, Interactive = InteractionSupport.Yes, ColorSystem = ColorSystemSupport.TrueColor, Out = new AnsiConsoleOutput(_output) });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.Yes,
+                Interactive = InteractionSupport.Yes,
+                ColorSystem = ColorSystemSupport.TrueColor,
+                Out = new AnsiConsoleOutput(_output)
+            });
         console.Profile.Width = 60;
         console.Profile.Height = 30;
         using var display = new TerminalDisplay(console, _status, _summary);
@@ -204,7 +219,9 @@ public sealed class DisplayTests : IDisposable
         Assert.Contains("500 of 1,000", text, StringComparison.Ordinal);
         Assert.Contains("50 %", text, StringComparison.Ordinal);
         Assert.Contains("▀", text, StringComparison.Ordinal);
-        Assert.Contains("console train --preset quick --nr-filters 32 --nr-resnet 2 --max-epochs 20 --max-minutes 30\n", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "console train --preset quick --nr-filters 32 --nr-resnet 2 --max-epochs 20 --max-minutes 30\n", text,
+            StringComparison.Ordinal);
         Assert.EndsWith("\e[?25h", text[..text.IndexOf("\nFinished", StringComparison.Ordinal)].TrimEnd(), StringComparison.Ordinal);
     }
 }

@@ -13,7 +13,8 @@ public sealed class FormatTests
     [InlineData(3600, "1 h 0 min")]
     [InlineData(7500, "2 h 5 min")]
     [InlineData(442_800, "5 d 3 h")]
-    public void Durations_have_their_two_largest_units(double seconds, string text) => Assert.Equal(text, Format.Duration(TimeSpan.FromSeconds(seconds)));
+    public void Durations_have_their_two_largest_units(double seconds, string text) =>
+        Assert.Equal(text, Format.Duration(TimeSpan.FromSeconds(seconds)));
 
     [Fact]
     public void What_is_unknown_is_a_dash()
@@ -50,7 +51,10 @@ public sealed class FormatTests
     {
         Assert.Equal("digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004", Format.Summary(Events.Spec));
         Assert.EndsWith(", focal loss, gamma 2, class conditional, coordinate channels, non-local block",
-            Format.Summary(Events.Spec with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true, NonLocal = true }), StringComparison.Ordinal);
-        Assert.EndsWith(", energy distance", Format.Summary(Events.Spec with { Objective = Objective.EnergyDistance }), StringComparison.Ordinal);
+            Format.Summary(
+                Events.Spec with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true, NonLocal = true }),
+                StringComparison.Ordinal);
+        Assert.EndsWith(
+            ", energy distance", Format.Summary(Events.Spec with { Objective = Objective.EnergyDistance }), StringComparison.Ordinal);
     }
 }

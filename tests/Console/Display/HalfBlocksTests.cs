@@ -16,7 +16,8 @@ public sealed class HalfBlocksTests
     {
         var grid = HalfBlocks.Grid(Grey(count: 2, size: 2), width: 5, height: 10);
 
-        Assert.Equal(new Color?[,] { { Level(0), Level(1), null, Level(4), Level(5) }, { Level(2), Level(3), null, Level(6), Level(7) } }, grid);
+        Assert.Equal(
+            new Color?[,] { { Level(0), Level(1), null, Level(4), Level(5) }, { Level(2), Level(3), null, Level(6), Level(7) } }, grid);
     }
 
     [Fact]
@@ -39,7 +40,9 @@ public sealed class HalfBlocksTests
 
     [Fact]
     public void Images_wider_than_the_terminal_are_thinned_out() =>
-        Assert.Equal(new Color?[,] { { Level(0), Level(2) }, { Level(8), Level(10) } }, HalfBlocks.Grid(Grey(count: 1, size: 4), width: 2, height: 10));
+        Assert.Equal(
+            new Color?[,] { { Level(0), Level(2) }, { Level(8), Level(10) } },
+            HalfBlocks.Grid(Grey(count: 1, size: 4), width: 2, height: 10));
 
     [Fact]
     public void Three_channels_are_red_green_and_blue()
@@ -53,7 +56,13 @@ public sealed class HalfBlocksTests
     public void One_character_is_two_pixels()
     {
         using var text = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes, ColorSystem = ColorSystemSupport.TrueColor, Out = new AnsiConsoleOutput(text) });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.Yes,
+                ColorSystem = ColorSystemSupport.TrueColor,
+                Out = new AnsiConsoleOutput(text)
+            });
 
         console.Write(HalfBlocks.Render(new Color?[,] { { new Color(1, 2, 3), null }, { new Color(4, 5, 6), null } }));
 

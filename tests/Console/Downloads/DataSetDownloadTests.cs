@@ -149,7 +149,8 @@ public sealed class DataSetDownloadTests : IDisposable
         string message = await RefusedAsync(address);
 
         Assert.False(File.Exists(Part));
-        Assert.Contains($"put {Name} from {new Uri(address, ".")} into {Path.GetDirectoryName(Target)}.", message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"put {Name} from {new Uri(address, ".")} into {Path.GetDirectoryName(Target)}.", message, StringComparison.Ordinal);
         Assert.DoesNotContain(". ", message, StringComparison.Ordinal);
     }
 
@@ -158,7 +159,8 @@ public sealed class DataSetDownloadTests : IDisposable
     [InlineData(true, "127.0.0.1 sent nothing for 1 s")]
     public async Task A_server_that_falls_silent_is_given_up(bool midBody, string reason)
     {
-        using var server = new LoopbackServer(_ => midBody ? LoopbackServer.Response("200 OK", Content.Length, Content[..50_000]) : [], cut: false);
+        using var server = new LoopbackServer(
+            _ => midBody ? LoopbackServer.Response("200 OK", Content.Length, Content[..50_000]) : [], cut: false);
 
         string message = await RefusedAsync(server.Address(Name));
 
@@ -221,7 +223,8 @@ public sealed class DataSetDownloadTests : IDisposable
         return start == 0
             ? LoopbackServer.Response("200 OK", Content.Length, body)
             : LoopbackServer.Response(
-                "206 Partial Content", Content.Length - start, body, $"Content-Range: bytes {start}-{Content.Length - 1}/{Content.Length}\r\n");
+                "206 Partial Content", Content.Length - start, body,
+                $"Content-Range: bytes {start}-{Content.Length - 1}/{Content.Length}\r\n");
     };
 
     private static int RangeStart(string request)

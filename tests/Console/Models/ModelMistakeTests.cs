@@ -14,13 +14,17 @@ public sealed class ModelMistakeTests : IDisposable
     [Theory]
     [InlineData("sample --mixture-temperature -0.5", "--mixture-temperature is -0.5; give 0 or more.")]
     [InlineData("sample --logistic-temperature -1", "--logistic-temperature is -1; give 0 or more.")]
-    [InlineData("sample --class 3", "--class is 3, but MODEL is not conditioned on classes; leave it out, or train with --class-conditional.")]
+    [InlineData(
+        "sample --class 3", "--class is 3, but MODEL is not conditioned on classes; leave it out, or train with --class-conditional.")]
     [InlineData("sample --count 0", "--count is 0; give 1 or more.")]
     [InlineData("sample --batch 0 --count x", "--count is \"x\"; give a whole number.")]
     [InlineData("sample --output FOLDER/folder.png", "--output FOLDER/folder.png is a folder; give another name.")]
     [InlineData("sample --output FOLDER/text.png/x.png", "--output FOLDER/text.png/x.png cannot be written")]
     [InlineData("sample --output /proc/x.png", "--output /proc/x.png cannot be written")]
-    [InlineData("sample --output FOLDER/x.png --count 5000", "--output FOLDER/x.png is one picture, which has room for 4096 images, not 5000; give a name that ends in .npz or that of a folder.")]
+    [InlineData(
+        "sample --output FOLDER/x.png --count 5000",
+        "--output FOLDER/x.png is one picture, which has room for 4096 images, not 5000; give a name that ends in .npz or that of a " +
+        "folder.")]
     [InlineData("sample --output FOLDER/x.npz --count 3000000", "--count makes 3000000 images, more than can be held;")]
     [InlineData("complete FOLDER/grey.png --count 0", "--count is 0; give 1 or more.")]
     [InlineData("sample more", "more is not a flag of sample; sample --help lists them.")]
@@ -33,7 +37,8 @@ public sealed class ModelMistakeTests : IDisposable
     [InlineData("complete FOLDER/grey.png --keep bottom", "--keep is bottom; give top, left, a number of rows or the path of a mask.")]
     [InlineData("complete FOLDER/grey.png --keep FOLDER/grey.png", "FOLDER/grey.png keeps nothing,")]
     [InlineData("score", "score needs either images or a data set; name PNG or JPEG files, or give --data-set.")]
-    [InlineData("score FOLDER/grey.png --data-set digits", "score needs either images or a data set; name PNG or JPEG files, or give --data-set.")]
+    [InlineData(
+        "score FOLDER/grey.png --data-set digits", "score needs either images or a data set; name PNG or JPEG files, or give --data-set.")]
     [InlineData("score FOLDER/none.png", "There is no file 'FOLDER/none.png'; give the path of a PNG or JPEG image.")]
     [InlineData("score FOLDER/folder.png", "FOLDER/folder.png is a folder where an image should be;")]
     [InlineData("score FOLDER/grey.png --train", "--train needs --data-set; add that or leave it out.")]
@@ -66,9 +71,14 @@ public sealed class ModelMistakeTests : IDisposable
         await File.WriteAllTextAsync(text, "no checkpoint", TestContext.Current.CancellationToken);
         Directory.CreateDirectory(empty);
 
-        Assert.StartsWith($"{text} is not a whole checkpoint of this program", await MistakeAsync("sample", "--model", text), StringComparison.Ordinal);
-        Assert.Equal($"There is no checkpoint (step-*.safetensors) in {empty}; name another file or folder with --model.\n", await MistakeAsync("score", "--data-set", "digits", "--model", empty));
-        Assert.Equal($"There is no {none}; name a checkpoint's file or a folder that holds some with --model.\n", await MistakeAsync("evaluate", "--model", none));
+        Assert.StartsWith(
+            $"{text} is not a whole checkpoint of this program", await MistakeAsync("sample", "--model", text), StringComparison.Ordinal);
+        Assert.Equal(
+            $"There is no checkpoint (step-*.safetensors) in {empty}; name another file or folder with --model.\n",
+            await MistakeAsync("score", "--data-set", "digits", "--model", empty));
+        Assert.Equal(
+            $"There is no {none}; name a checkpoint's file or a folder that holds some with --model.\n",
+            await MistakeAsync("evaluate", "--model", none));
     }
 
     private static async Task<string> MistakeAsync(params string[] args)
@@ -83,5 +93,6 @@ public sealed class ModelMistakeTests : IDisposable
         return error;
     }
 
-    private string InFolder(string text) => text.Replace("FOLDER", _folder.File(""), StringComparison.Ordinal).Replace("//", "/", StringComparison.Ordinal);
+    private string InFolder(string text) =>
+        text.Replace("FOLDER", _folder.File(""), StringComparison.Ordinal).Replace("//", "/", StringComparison.Ordinal);
 }

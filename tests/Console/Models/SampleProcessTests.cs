@@ -14,11 +14,15 @@ public sealed class SampleProcessTests(TrainedRun run)
     {
         string folder = run.File("drawn"), npz = run.File("drawn.npz"), other = run.File("other");
         await run.DoAsync("sample", "--model", run.Run, "--count", "3", "--seed", "5", "--output", folder);
-        var told = JsonDocument.Parse((await run.DoAsync("sample", "--model", run.Model.Path, "-n", "3", "-s", "5", "--batch", "1", "-o", npz, "--json")).Split('\n')[^2]).RootElement;
+        var told = JsonDocument.Parse(
+            (await run.DoAsync(
+                "sample", "--model", run.Model.Path, "-n", "3", "-s", "5", "--batch", "1", "-o", npz,
+                "--json")).Split('\n')[^2]).RootElement;
         await run.DoAsync("sample", "--model", run.Run, "--count", "3", "--seed", "6", "--output", other);
 
         Assert.Equal(("drawn", npz, 3, 2L), (
-            told.GetProperty("event").GetString(), told.GetProperty("path").GetString(), told.GetProperty("count").GetInt32(), told.GetProperty("step").GetInt64()));
+            told.GetProperty("event").GetString(), told.GetProperty("path").GetString(), told.GetProperty("count").GetInt32(),
+            told.GetProperty("step").GetInt64()));
         byte[][] images = [.. Enumerable.Range(0, 3).Select(i => Read(Path.Combine(folder, $"00000{i}.png")))];
         Assert.Equal(3, Directory.GetFiles(folder).Length);
         Assert.Equal(images.SelectMany(image => image), await NpyAsync(npz, images: 3));
@@ -29,11 +33,14 @@ public sealed class SampleProcessTests(TrainedRun run)
     public async Task A_console_alone_starts_a_silo_and_writes_one_picture_of_all()
     {
         var path = run.File("deep/all.png");
-        var told = await TrainedRun.DoAloneAsync("sample", "--model", run.Run, "--count", "2", "--mixture-temperature", "0", "--logistic-temperature", "0", "-o", path);
+        var told = await TrainedRun.DoAloneAsync(
+            "sample", "--model", run.Run, "--count", "2", "--mixture-temperature", "0", "--logistic-temperature", "0", "-o", path);
 
         Assert.Contains(path, told, StringComparison.Ordinal);
         using var picture = new Picture(path, new MemoryStream(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken)));
-        Assert.True(picture.Width > 2 * SmallImages.Size && picture.Height >= SmallImages.Size, $"the picture of two images has {picture.Width}x{picture.Height} pixels");
+        Assert.True(
+            picture.Width > 2 * SmallImages.Size
+                && picture.Height >= SmallImages.Size, $"the picture of two images has {picture.Width}x{picture.Height} pixels");
     }
 
     [Fact]
@@ -47,7 +54,8 @@ public sealed class SampleProcessTests(TrainedRun run)
 
         byte[][] all = [Complete(0, 0), Complete(0, 1), Complete(1, 0), Complete(1, 1)];
         Assert.Equal(4, Directory.GetFiles(completed).Length);
-        Assert.All(all.Index(), each => Assert.Equal(Read(files[each.Index / 2])[..(3 * SmallImages.Size)], each.Item[..(3 * SmallImages.Size)]));
+        Assert.All(
+            all.Index(), each => Assert.Equal(Read(files[each.Index / 2])[..(3 * SmallImages.Size)], each.Item[..(3 * SmallImages.Size)]));
         Assert.NotEqual(all[0], all[1]);
         Assert.NotEqual(all[2], all[3]);
 

@@ -66,7 +66,8 @@ public sealed class ScoreListingTests
     [Fact]
     public void Json_has_an_object_for_each_image()
     {
-        var lines = List(Of(2, 4), listing => listing.WriteJson()).TrimEnd().Split('\n').Select(line => JsonDocument.Parse(line).RootElement).ToList();
+        var lines = List(Of(2, 4), listing => listing.WriteJson()).TrimEnd().Split('\n')
+            .Select(line => JsonDocument.Parse(line).RootElement).ToList();
         Assert.Equal(["0", "1"], lines.Select(line => line.GetProperty("image").GetString()));
         Assert.Equal([0.5, 1.0], lines.Select(line => line.GetProperty("bits_per_dim").GetDouble()));
     }
@@ -74,7 +75,9 @@ public sealed class ScoreListingTests
     [Fact]
     public void People_see_few_images_in_their_order_and_of_many_the_extremes()
     {
-        Assert.Equal(["image       bits  bits/dim", "0            2.0     0.500", "1            4.0     1.000", "", ""], List(Of(2, 4), listing => listing.WriteLines()).Split('\n'));
+        Assert.Equal(
+            ["image       bits  bits/dim", "0            2.0     0.500", "1            4.0     1.000", "", ""],
+            List(Of(2, 4), listing => listing.WriteLines()).Split('\n'));
 
         var many = List(Of([.. Enumerable.Range(1, 50).Select(i => (double)i)]), listing => listing.WriteLines()).Split('\n');
         Assert.Equal(24, many.Length - 1);

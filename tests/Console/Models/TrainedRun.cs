@@ -5,8 +5,8 @@ using PixelCnnCluster.Files;
 namespace PixelCnnCluster.Console.Tests.Models;
 
 /// <summary>
-/// A cluster of one silo, and a folder with the run of a very small model of grey 8x8 images that was trained there for two steps, with files of all kinds beside it.
-/// Consoles use the cluster, unless they are to start one of their own.
+/// A cluster of one silo, and a folder with the run of a very small model of grey 8x8 images that was trained there for two steps, with
+/// files of all kinds beside it. Consoles use the cluster, unless they are to start one of their own.
 /// </summary>
 public sealed class TrainedRun : IAsyncLifetime
 {
@@ -19,14 +19,20 @@ public sealed class TrainedRun : IAsyncLifetime
     internal ModelInfo Model => ModelFiles.Find(Run);
 
     /// <summary>The smallest run there is.</summary>
-    internal static string[] Smallest { get; } = ["--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "1", "--init-batch-size", "2", "--num-samples", "0", "--workers", "1"];
+    internal static string[] Smallest { get; } = ["--nr-filters", "2", "--nr-logistic-mix", "1", "--batch-size", "2", "--shards", "1",
+        "--init-batch-size", "2", "--num-samples", "0", "--workers", "1"];
 
     private string[] Cluster => ["--cluster", $"{_cluster!.Address}"];
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, Directory.CreateDirectory(File("logs")).FullName, TestContext.Current.CancellationToken);
-        Assert.Contains("\"outcome\":\"completed\"", await DoAsync(["train", "--json", "--max-steps", "2", "--save-dir", Run, .. SmallImages.Flags(File("data")), .. Smallest]), StringComparison.Ordinal);
+        _cluster = await LocalCluster.StartAsync(
+            workers: 1, Environment.ProcessorCount, Directory.CreateDirectory(File("logs")).FullName,
+            TestContext.Current.CancellationToken);
+        Assert.Contains(
+            "\"outcome\":\"completed\"",
+            await DoAsync(["train", "--json", "--max-steps", "2", "--save-dir", Run, .. SmallImages.Flags(File("data")), .. Smallest]),
+            StringComparison.Ordinal);
     }
 
     public async ValueTask DisposeAsync()

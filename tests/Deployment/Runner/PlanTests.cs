@@ -19,7 +19,8 @@ public sealed class PlanTests
     {
         Assert.Equal(
             [
-                ("Cluster.Tests processes", Lane.Silos, false), ("Unit.Tests processes", Lane.Others, true), ("Unit.Tests fast", Lane.Others, true),
+                ("Cluster.Tests processes", Lane.Silos, false), ("Unit.Tests processes", Lane.Others, true),
+                ("Unit.Tests fast", Lane.Others, true),
                 ("Cluster.Tests machine", Lane.Alone, false), ("Unit.Tests machine", Lane.Alone, false),
             ],
             Plan.Make(Tests, All).Select(run => (run.Name, run.Lane, run.IsNice)));
@@ -38,8 +39,11 @@ public sealed class PlanTests
     {
         ListedTest[] tests = [Test(Cluster, "time") with { IsExplicit = true }];
         Assert.Empty(Plan.Make(tests, All));
-        Assert.EndsWith("-explicit on", string.Join(' ', Assert.Single(Plan.Make(tests, All with { IsLong = true })).Flags), StringComparison.Ordinal);
-        Assert.Equal(["1:2000", "1:10000", null], new[] { All, All with { IsLong = true }, All with { IsFast = true } }.Select(selection => selection.Seeds));
+        Assert.EndsWith(
+            "-explicit on", string.Join(' ', Assert.Single(Plan.Make(tests, All with { IsLong = true })).Flags), StringComparison.Ordinal);
+        Assert.Equal(
+            ["1:2000", "1:10000", null],
+            new[] { All, All with { IsLong = true }, All with { IsFast = true } }.Select(selection => selection.Seeds));
     }
 
     [Fact]
@@ -53,15 +57,21 @@ public sealed class PlanTests
             [{"DisplayName":"A.B.C","Class":"A.B","Method":"C","Explicit":true,"Traits":{"Needs":["processes","time"]}},{"Class":"A.B","Method":"D","Explicit":false}]
             """;
         IReadOnlyList<ListedTest> tests = ListedTest.Read(Unit, printed + "\e[0m");
-        Assert.Equal([("A.B", "C", true, true, false), ("A.B", "D", false, false, false)], tests.Select(test => (test.Class, test.Method, test.IsExplicit, test.NeedsProcesses, test.NeedsMachine)));
-        Assert.Contains("no such file", Assert.Throws<InvalidDataException>(() => ListedTest.Read(Unit, "no such file")).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            [("A.B", "C", true, true, false), ("A.B", "D", false, false, false)],
+            tests.Select(test => (test.Class, test.Method, test.IsExplicit, test.NeedsProcesses, test.NeedsMachine)));
+        Assert.Contains(
+            "no such file", Assert.Throws<InvalidDataException>(() => ListedTest.Read(Unit, "no such file")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Every_test_project_is_found() =>
         Assert.Equal(
-            Directory.EnumerateFiles(Path.Combine(Manifests.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension).Order(),
+            Directory.EnumerateFiles(Path.Combine(Manifests.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories)
+                .Select(Path.GetFileNameWithoutExtension).Order(),
             TestProject.Find(Manifests.Root).Select(project => project.Name));
 
-    private static ListedTest Test(TestProject project, params string[] needs) => new(project, "Some.Tests", "Works", IsExplicit: false, needs);
+    private static ListedTest Test(TestProject project, params string[] needs) =>
+        new(project, "Some.Tests", "Works", IsExplicit: false, needs);
 }

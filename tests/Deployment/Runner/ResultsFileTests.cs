@@ -24,7 +24,8 @@ public sealed class ResultsFileTests
     public void Tests_are_read_with_their_ends()
     {
         Assert.Equal(
-            [("A.Passes(x: 1.5)", Outcome.Passed), ("A.Fails", Outcome.Failed), ("A.Skips", Outcome.Skipped), ("the cleanup of Unit.Tests", Outcome.Failed)],
+            [("A.Passes(x: 1.5)", Outcome.Passed), ("A.Fails", Outcome.Failed), ("A.Skips", Outcome.Skipped),
+                ("the cleanup of Unit.Tests", Outcome.Failed)],
             _tests.Select(test => (test.ShortName, test.Outcome)));
         Assert.Equal("1 passed, 2 failed, 1 skipped", Summary.Counts([.. _tests]));
         Assert.Equal("A.Passes", _tests[0].Word);
@@ -34,7 +35,8 @@ public sealed class ResultsFileTests
     public void A_failure_is_told_in_a_few_lines() =>
         Assert.Equal(
             [
-                "FAIL Unit.Tests: A.Fails", "    Expected: 1", "    Actual: 2", "    at N.A.Fails in tests/A.cs:6", "    Output:", "    | the last line",
+                "FAIL Unit.Tests: A.Fails", "    Expected: 1", "    Actual: 2", "    at N.A.Fails in tests/A.cs:6", "    Output:",
+                "    | the last line",
                 "    Repeat: tests/run --no-build --long --test A.Fails", "",
             ],
             FailureText.Lines(_tests[1], "/r", isLong: true));
@@ -42,7 +44,8 @@ public sealed class ResultsFileTests
     [Fact]
     public void A_failed_cleanup_has_no_command() =>
         Assert.Equal(
-            ["FAIL Unit.Tests: the cleanup of Unit.Tests", "    One or more exceptions occurred during cleanup:", "    at N.Fixture.Dispose in tests/A.cs:2", ""],
+            ["FAIL Unit.Tests: the cleanup of Unit.Tests", "    One or more exceptions occurred during cleanup:",
+                "    at N.Fixture.Dispose in tests/A.cs:2", ""],
             FailureText.Lines(_tests[3], "/r", isLong: false));
 
     [Fact]
@@ -52,7 +55,9 @@ public sealed class ResultsFileTests
             _tests[1] with
             {
                 Message = string.Join('\n', Enumerable.Range(1, 1000)),
-                Stack = string.Concat(Enumerable.Range(1, 100).Select(line => $"   at System.Call.Me(String a) in /_/Call.cs:line 1\n   at N.A.Fails() in /r/tests/A.cs:line {line}\n")),
+                Stack = string.Concat(
+                    Enumerable.Range(1, 100).Select(
+                        line => $"   at System.Call.Me(String a) in /_/Call.cs:line 1\n   at N.A.Fails() in /r/tests/A.cs:line {line}\n")),
                 Output = string.Join('\n', Enumerable.Range(1, 1000)),
             },
             "/r", isLong: false)];

@@ -17,8 +17,12 @@ public sealed class SummaryTests
     [Fact]
     public void Time_is_told_by_project()
     {
-        var fast = new RunReport(new PlannedRun(Unit, "fast", Lane.Others, true, []), TimeSpan.FromSeconds(3), [Test("T", Outcome.Passed, 2), Test("U", Outcome.Passed, 2)]);
-        Assert.Equal("Unit.Tests           6.0 s     8.0 s  4 tests", Summary.Times([fast, fast with { Run = fast.Run with { Kind = "machine" } }]).ElementAt(1));
+        var fast = new RunReport(
+            new PlannedRun(Unit, "fast", Lane.Others, true, []), TimeSpan.FromSeconds(3),
+            [Test("T", Outcome.Passed, 2), Test("U", Outcome.Passed, 2)]);
+        Assert.Equal(
+            "Unit.Tests           6.0 s     8.0 s  4 tests",
+            Summary.Times([fast, fast with { Run = fast.Run with { Kind = "machine" } }]).ElementAt(1));
         Assert.Equal("     3.0 s  Unit.Tests fast: 2 passed, 0 failed", fast.ToString());
     }
 
@@ -38,9 +42,11 @@ public sealed class SummaryTests
             "classesinassembly": [{"name": "PixelCnnCluster.Model.A", "coverage": 69.9}, {"name": "PixelCnnCluster.Model.B", "coverage": 90}]}]}}
             """;
         Assert.Equal(
-            ["Coverage:         lines  branches", "all              81.2 %    70.5 %", "Model            81.2 %   100.0 %", "", "Classes with less than 70 % of their lines:", "  69.9 %  Model.A", ""],
+            ["Coverage:         lines  branches", "all              81.2 %    70.5 %", "Model            81.2 %   100.0 %", "",
+                "Classes with less than 70 % of their lines:", "  69.9 %  Model.A", ""],
             CoverageSummary.Lines(json));
     }
 
-    private static EndedTest Test(string name, Outcome outcome, double seconds) => new("Unit.Tests", "N.A", $"N.A.{name}", outcome, TimeSpan.FromSeconds(seconds));
+    private static EndedTest Test(string name, Outcome outcome, double seconds) =>
+        new("Unit.Tests", "N.A", $"N.A.{name}", outcome, TimeSpan.FromSeconds(seconds));
 }

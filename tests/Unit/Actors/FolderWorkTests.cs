@@ -16,9 +16,11 @@ public sealed class FolderWorkTests
         Assert.False(asked.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(0.1));
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => asked.SoonAsync("answer about the folder"));
-        Assert.Equal("/volume/hung does not answer within 5 s; see that the silos' volume is there, or name another folder.", mistake.Message);
+        Assert.Equal(
+            "/volume/hung does not answer within 5 s; see that the silos' volume is there, or name another folder.", mistake.Message);
         // No second thread waits for it, and nobody waits 5 s again.
-        Assert.Equal(mistake.Message, (await Assert.ThrowsAsync<UserErrorException>(() => AskAsync().SoonAsync("answer about the folder"))).Message);
+        Assert.Equal(
+            mistake.Message, (await Assert.ThrowsAsync<UserErrorException>(() => AskAsync().SoonAsync("answer about the folder"))).Message);
         Assert.Equal(1, threads);
 
         answer.Set();
@@ -52,6 +54,7 @@ public sealed class FolderWorkTests
     public async Task What_the_folder_says_is_passed_on()
     {
         Assert.Equal(3, await FolderWork.DoAsync("/volume/run", () => 3, TimeProvider.System));
-        await Assert.ThrowsAsync<UserErrorException>(() => FolderWork.DoAsync<int>("/volume/run", () => throw new UserErrorException("It is full."), TimeProvider.System));
+        await Assert.ThrowsAsync<UserErrorException>(
+            () => FolderWork.DoAsync<int>("/volume/run", () => throw new UserErrorException("It is full."), TimeProvider.System));
     }
 }

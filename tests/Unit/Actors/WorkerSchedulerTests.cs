@@ -15,7 +15,8 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
     private RunRegister _stored = new();
 
     public WorkerSchedulerTests() => _scheduler = new(
-        this, new(run => _runs[run], () => [.. _processes.Keys.Order()], _processes.GetValueOrDefault), _ => { }, _world.ClockOf(() => true), NullLogger.Instance);
+        this, new(run => _runs[run], () => [.. _processes.Keys.Order()], _processes.GetValueOrDefault), _ => { },
+        _world.ClockOf(() => true), NullLogger.Instance);
 
     RunRegister IRunRegisterStore.Register { get; set; } = new();
 

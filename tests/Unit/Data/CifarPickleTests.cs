@@ -51,7 +51,8 @@ public sealed class CifarPickleTests : IDisposable
         { Formats.CifarPickle([3, 10], Pixels), "label 10 in record 1" },
         { [.. Batch, 0], "more bytes than its batch needs" },
         { Formats.CifarPickle([3, 9, 1], Pixels, count: 2), "no list `labels` of the length of `data`, 2" },
-        { Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(Batch).Replace("](K\u0003", "](N", StringComparison.Ordinal)), "label None in record 0" },
+        { Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(Batch).Replace("](K\u0003", "](N", StringComparison.Ordinal)),
+            "label None in record 0" },
         { new byte[(64 << 20) + 1], "too many for its kind" },
     };
 

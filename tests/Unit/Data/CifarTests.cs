@@ -77,8 +77,10 @@ public sealed class CifarTests : IDisposable
         { File("../data_batch_1.bin", Binary), "../data_batch_1.bin, which points outside" },
         { File("/tmp/data_batch_1.bin", Binary), "/tmp/data_batch_1.bin, which points outside" },
         { File("a\\..\\data_batch_1.bin", Binary), "which points outside" },
-        { new UstarTarEntry(TarEntryType.SymbolicLink, "data_batch_1.bin") { LinkName = "/etc/passwd" }, "data_batch_1.bin, which is a SymbolicLink" },
-        { new UstarTarEntry(TarEntryType.HardLink, "data_batch_1.bin") { LinkName = "/etc/passwd" }, "data_batch_1.bin, which is a HardLink" },
+        { new UstarTarEntry(TarEntryType.SymbolicLink, "data_batch_1.bin") { LinkName = "/etc/passwd" },
+            "data_batch_1.bin, which is a SymbolicLink" },
+        { new UstarTarEntry(TarEntryType.HardLink, "data_batch_1.bin") { LinkName = "/etc/passwd" },
+            "data_batch_1.bin, which is a HardLink" },
         { File("data_batch_1.bin", new byte[65 << 20]), $"{65 << 20} bytes, too many" },
         { File("data_batch_2.bin", Binary), "lacks data_batch_1.bin" },
         { File("data_batch_1.bin", []), "data_batch_1.bin is empty" },
@@ -106,7 +108,8 @@ public sealed class CifarTests : IDisposable
 
     [Fact]
     public void A_missing_set_is_told_with_its_address() =>
-        _folder.AssertRefused(DataSet.Cifar, 0, "cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/", $"into {_folder.Path}/cifar10");
+        _folder.AssertRefused(
+            DataSet.Cifar, 0, "cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/", $"into {_folder.Path}/cifar10");
 
     /// <summary>Each batch has two records, labelled with the number of the batch and 9.</summary>
     private static IEnumerable<(string Name, byte[] Content)> Batches(bool binary)

@@ -38,7 +38,9 @@ internal static class Formats
     /// <param name="type">NumPy's name of the array's type.</param>
     /// <param name="count">Images that the array claims to hold; as many as labels unless given.</param>
     /// <param name="extra">Opcodes of one more key and value of the dictionary.</param>
-    public static byte[] CifarPickle(byte[] labels, byte[] pixels, string module = "numpy.core.multiarray", string type = "u1", bool asBytes = false, string extra = "", int? count = null)
+    public static byte[] CifarPickle(
+        byte[] labels, byte[] pixels, string module = "numpy.core.multiarray", string type = "u1", bool asBytes = false, string extra = "",
+        int? count = null)
     {
         using var pickle = new MemoryStream();
         void Text(string opcodes) => pickle.Write(Encoding.Latin1.GetBytes(opcodes));
@@ -84,7 +86,8 @@ internal static class Formats
     }
 
     public static byte[] Tar(params (string Name, byte[] Content)[] files) =>
-        Tar([.. files.Select(file => new UstarTarEntry(TarEntryType.RegularFile, file.Name) { DataStream = new MemoryStream(file.Content) })]);
+        Tar([.. files.Select(
+            file => new UstarTarEntry(TarEntryType.RegularFile, file.Name) { DataStream = new MemoryStream(file.Content) })]);
 
     public static byte[] Tar(params TarEntry[] entries)
     {
@@ -98,7 +101,8 @@ internal static class Formats
     }
 
     /// <summary>An image whose pixel (x, y) has the given colour.</summary>
-    public static byte[] Picture(int width, int height, Func<int, int, SKColor> colour, SKEncodedImageFormat format = SKEncodedImageFormat.Png)
+    public static byte[] Picture(
+        int width, int height, Func<int, int, SKColor> colour, SKEncodedImageFormat format = SKEncodedImageFormat.Png)
     {
         using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         for (int y = 0; y < height; y++)

@@ -21,7 +21,9 @@ public sealed class ImageFolderTests : IDisposable
         ImageData data = Load(8);
 
         Assert.Equal((18, 2, 3, 8, 0), (data.Train.Count, data.Test.Count, data.Train.Channels, data.Train.Size, data.Train.Classes));
-        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18], Enumerable.Range(0, 18).Select(i => (int)data.Train.Image(i)[0]));
+        Assert.Equal(
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18],
+            Enumerable.Range(0, 18).Select(i => (int)data.Train.Image(i)[0]));
         Assert.Equal([9, 19], Enumerable.Range(0, 2).Select(i => (int)data.Test.Image(i)[0]));
     }
 
@@ -34,8 +36,12 @@ public sealed class ImageFolderTests : IDisposable
         ImageData data = Load(8);
 
         Assert.Equal((2, 2), (data.Train.Classes, data.Test.Classes));
-        Assert.Equal([((byte)'b', 0), ((byte)'a', 1)], Enumerable.Range(0, data.Train.Count).Select(i => (data.Train.Image(i)[0], data.Train.Label(i))));
-        Assert.Equal([((byte)'d', 0), ((byte)'c', 1)], Enumerable.Range(0, data.Test.Count).Select(i => (data.Test.Image(i)[0], data.Test.Label(i))));
+        Assert.Equal(
+            [((byte)'b', 0), ((byte)'a', 1)],
+            Enumerable.Range(0, data.Train.Count).Select(i => (data.Train.Image(i)[0], data.Train.Label(i))));
+        Assert.Equal(
+            [((byte)'d', 0), ((byte)'c', 1)],
+            Enumerable.Range(0, data.Test.Count).Select(i => (data.Test.Image(i)[0], data.Test.Label(i))));
     }
 
     [Fact]

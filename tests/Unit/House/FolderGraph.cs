@@ -11,7 +11,9 @@ internal sealed partial class FolderGraph
     public FolderGraph(IReadOnlyList<(string Path, string Code)> files)
     {
         ILookup<string, (string Folder, string Namespace)> homes = files
-            .SelectMany(file => Declarations().Matches(file.Code).Select(match => (Name: match.Groups["name"].Value, Home: (Folder(file.Path), NamespaceOf(file.Code)))))
+            .SelectMany(
+                file => Declarations().Matches(file.Code).Select(
+                    match => (Name: match.Groups["name"].Value, Home: (Folder(file.Path), NamespaceOf(file.Code)))))
             .Distinct().ToLookup(pair => pair.Name, pair => pair.Home);
         foreach ((string path, string code) in files)
         {
@@ -19,7 +21,8 @@ internal sealed partial class FolderGraph
             HashSet<string> seen = [.. Usings().Matches(code).Select(match => match.Groups["name"].Value)];
             foreach (string name in Identifiers().Matches(code).Select(match => match.Value).Distinct())
             {
-                foreach ((string folder, string space) in homes[name].Where(home => home.Folder != Folder(path) && (seen.Contains(home.Namespace) || IsWithin(own, home.Namespace))))
+                foreach ((string folder, string space) in homes[name].Where(
+                    home => home.Folder != Folder(path) && (seen.Contains(home.Namespace) || IsWithin(own, home.Namespace))))
                     Note(Folder(path), folder, $"{path} uses {name}");
             }
         }

@@ -67,12 +67,14 @@ public sealed class RoomTests
 
     [Fact]
     public void No_folder_has_too_many_files() =>
-        Assert.All(SourceTree.Files("*.cs").CountBy(path => Path.GetDirectoryName(path)!), folder => Assert.InRange(folder.Value, 1, MostFiles));
+        Assert.All(
+            SourceTree.Files("*.cs").CountBy(path => Path.GetDirectoryName(path)!), folder => Assert.InRange(folder.Value, 1, MostFiles));
 
     [Fact]
     public void Folders_do_not_use_one_another_in_a_circle()
     {
-        (string, string)[] files = [.. SourceTree.Files("*.cs").Where(path => !path.StartsWith("tests/", StringComparison.Ordinal)).Select(path => (path, SourceTree.CodeOf(path)))];
+        (string, string)[] files = [.. SourceTree.Files("*.cs").Where(path => !path.StartsWith("tests/", StringComparison.Ordinal))
+            .Select(path => (path, SourceTree.CodeOf(path)))];
 
         Assert.Null(new FolderGraph(files).Circle() is { } circle ? string.Join('\n', circle) : null);
     }

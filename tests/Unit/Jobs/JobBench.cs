@@ -11,7 +11,8 @@ internal sealed class JobBench(int seed)
 
     private readonly Dictionary<string, PretendedSampler> _samplers = [];
 
-    public static ModelInfo Model { get; } = new("/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
+    public static ModelInfo Model { get; } = new(
+        "/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
 
     public World World { get; } = new(seed);
 
@@ -32,11 +33,13 @@ internal sealed class JobBench(int seed)
     public static SampleJob Sample(int count, int? batch = null) => new(Model, count, batch, Seed: 5, Class: null, 1, 1, Given: null);
 
     public static ScoreJob Score(int count, int? batch = null) =>
-        new(Model, count, batch, [.. Enumerable.Range(0, count * Model.ImageBytes).Select(i => (byte)(i / Model.ImageBytes))], Class: null, DataSet: null, Maps: false);
+        new(Model, count, batch, [.. Enumerable.Range(0, count * Model.ImageBytes)
+            .Select(i => (byte)(i / Model.ImageBytes))], Class: null, DataSet: null, Maps: false);
 
     /// <summary>What a sampler draws of a row of images.</summary>
     public static byte[] Row(int first, int end, int row) =>
-        [.. Enumerable.Range(first, end - first).SelectMany(image => Enumerable.Range(0, Model.Size).Select(x => (byte)((image * 37) + (row * 5) + x)))];
+        [.. Enumerable.Range(first, end - first).SelectMany(
+            image => Enumerable.Range(0, Model.Size).Select(x => (byte)((image * 37) + (row * 5) + x)))];
 
     public JobBench With(params IEnumerable<string> names)
     {
@@ -52,7 +55,8 @@ internal sealed class JobBench(int seed)
             async () =>
             {
                 var coordinator = new JobCoordinator(
-                    Guid.Empty, job, new(() => [.. _samplers.Keys.Except(Absent)], Find, ProcessOf), Tell, World.ClockOf(() => true), () => IsWanted);
+                    Guid.Empty, job, new(() => [.. _samplers.Keys.Except(Absent)], Find, ProcessOf), Tell, World.ClockOf(() => true),
+                    () => IsWanted);
                 await coordinator.RunAsync();
                 await World.Delay(TimeSpan.FromMinutes(1));
                 return true;
@@ -70,7 +74,8 @@ internal sealed class JobBench(int seed)
         Assert.Equal(new JobEnded(Error: null, UserError: false), End);
         Assert.Equal(new JobStarted(count), Assert.Single(Events.OfType<JobStarted>()));
         int next = 0;
-        foreach (IGrouping<(int First, int End), RowSampled> part in Events.OfType<RowSampled>().GroupBy(row => (row.First, row.End)).OrderBy(part => part.Key.First))
+        foreach (IGrouping<(int First, int End), RowSampled> part in Events.OfType<RowSampled>().GroupBy(row => (row.First, row.End))
+            .OrderBy(part => part.Key.First))
         {
             Assert.Equal(next, part.Key.First);
             next = part.Key.End;
@@ -89,7 +94,8 @@ internal sealed class JobBench(int seed)
         Assert.Equal(Enumerable.Range(0, count).Select(image => (double)image), bits);
     }
 
-    private PretendedSampler Find(string name) => Absent.Contains(name) ? throw new OrleansException($"No silo named {name} is in the cluster.") : _samplers[name];
+    private PretendedSampler Find(string name) =>
+        Absent.Contains(name) ? throw new OrleansException($"No silo named {name} is in the cluster.") : _samplers[name];
 
     private string? ProcessOf(string name) => Absent.Contains(name) ? null : name;
 

@@ -28,7 +28,10 @@ public sealed class JobCoordinatorTests
     public void Every_sampler_gets_a_share()
     {
         JobBench bench = new JobBench(1).With(Three).Run(JobBench.Sample(7));
-        Assert.Equal([3, 3, 1], bench.Events.OfType<RowSampled>().GroupBy(row => row.First).OrderBy(part => part.Key).Select(part => part.First().End - part.Key));
+        Assert.Equal(
+            [3, 3, 1],
+            bench.Events.OfType<RowSampled>().GroupBy(row => row.First).OrderBy(part => part.Key)
+                .Select(part => part.First().End - part.Key));
         Assert.All(Three, name => Assert.NotEqual(0, bench[name].Calls));
     }
 
@@ -48,7 +51,8 @@ public sealed class JobCoordinatorTests
         {
             JobBench bench = new JobBench(seed).With(Three);
             foreach (string name in Three)
-                bench[name].Fault = _ => bench.World.Chance(0.7) ? null : bench.World.Chance(0.5) ? new OrleansException("gone") : new StaleOrderException("stale");
+                bench[name].Fault = _ => bench.World.Chance(0.7) ? null : bench.World.Chance(0.5) ? new OrleansException("gone")
+                    : new StaleOrderException("stale");
             (int count, int batch) = (bench.World.Random.Next(1, 12), bench.World.Random.Next(1, 5));
             if (seed % 3 == 0)
                 bench.Run(JobBench.Score(count, batch)).AssertScored(count);
@@ -195,7 +199,8 @@ public sealed class JobCoordinatorTests
         foreach (string name in Three)
             bench[name].DataSetImages = there;
         bench["a"].Fault = call => call == 0 ? new OrleansException("gone") : null;
-        bench.Run(JobBench.Score(1, 4) with { Count = asked, Images = null, DataSet = new(DataSet.Digits, "", Train: false) }).AssertScored(count);
+        bench.Run(JobBench.Score(1, 4) with { Count = asked, Images = null, DataSet = new(DataSet.Digits, "", Train: false) })
+            .AssertScored(count);
         Assert.Equal(new JobStarted(count), Assert.Single(bench.Events.OfType<JobStarted>()));
     }
 
@@ -203,7 +208,9 @@ public sealed class JobCoordinatorTests
     public void A_wrong_job_ends_before_it_begins()
     {
         JobBench bench = new JobBench(1).With("a").Run(JobBench.Sample(0, 0));
-        Assert.Equal(new JobEnded("--count is 0; give 1 or more. --batch is 0; give a number from 1 to 4096.", UserError: true), Assert.Single(bench.Events));
+        Assert.Equal(
+            new JobEnded("--count is 0; give 1 or more. --batch is 0; give a number from 1 to 4096.", UserError: true),
+            Assert.Single(bench.Events));
         Assert.Equal(0, bench["a"].Calls);
     }
 }

@@ -39,7 +39,8 @@ internal sealed class JobDevice : IDisposable
         return ModelFiles.Read(path);
     }
 
-    public SampleRowsRequest Order(int first, int end) => new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
+    public SampleRowsRequest Order(int first, int end) =>
+        new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
 
     /// <summary>Draws all rows, asking for the next until there is none.</summary>
     /// <returns>[images, C, H, W]</returns>

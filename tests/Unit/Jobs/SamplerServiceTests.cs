@@ -89,13 +89,16 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
         byte[] given = new byte[3 * device.Model.ImageBytes];
         new Random(1).NextBytes(given);
         bool[] mask = [.. Enumerable.Range(0, Size * Size).Select(i => i % Size < 4)];
-        byte[] drawn = await device.SampleAsync(request with { Given = given, Mask = mask }), free = await device.SampleAsync(request with { Job = Guid.NewGuid() });
+        byte[] drawn = await device.SampleAsync(request with { Given = given, Mask = mask }),
+            free = await device.SampleAsync(request with { Job = Guid.NewGuid() });
         int[] kept = [.. Enumerable.Range(0, given.Length).Where(i => mask[i % mask.Length])];
         Assert.Equal(kept.Select(i => given[i]), kept.Select(i => drawn[i]));
         Assert.InRange(Enumerable.Range(0, given.Length).Except(kept).Count(i => given[i] != drawn[i]), given.Length / 4, given.Length);
         Assert.NotEqual(free, drawn);
         int bytes = device.Model.ImageBytes;
-        Assert.Equal(drawn[bytes..(2 * bytes)], await device.SampleAsync(device.Order(5, 6) with { Given = given[bytes..(2 * bytes)], Mask = mask }));
+        Assert.Equal(
+            drawn[bytes..(2 * bytes)],
+            await device.SampleAsync(device.Order(5, 6) with { Given = given[bytes..(2 * bytes)], Mask = mask }));
     }
 
     [Fact]
@@ -105,7 +108,8 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
         using JobDevice device = new(run);
         SampleRowsRequest request = device.Order(0, 2);
         int bytes = device.Model.ImageBytes;
-        byte[] turns = await device.SampleAsync(request), ones = await SampleAsync(request with { Class = 1 }), noughts = await SampleAsync(request with { Class = 0 });
+        byte[] turns = await device.SampleAsync(request), ones = await SampleAsync(request with { Class = 1 }),
+            noughts = await SampleAsync(request with { Class = 0 });
         Assert.Equal(turns, noughts[..bytes].Concat(ones[bytes..]));
         Assert.NotEqual(ones, noughts);
         Assert.NotEqual(turns, await SampleAsync(request with { MixtureTemperature = 0, LogisticTemperature = 0 }));

@@ -19,7 +19,8 @@ public sealed class ScoringTests
         using JobDevice device = new(run, threads);
         ImageSet test = TinyRun.Images(channels).Test;
         byte[] images = [.. Enumerable.Range(0, test.Count).SelectMany(i => test.Image(i).ToArray())];
-        ImagesScored scored = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 20, 20 + test.Count, images, Class: null, DataSet: null, Maps: true));
+        ImagesScored scored = await device.Sampler.ScoreAsync(
+            new(Guid.NewGuid(), device.Model, 20, 20 + test.Count, images, Class: null, DataSet: null, Maps: true));
         Assert.Equal((20, test.Count), (scored.First, scored.Bits.Length));
         AssertClose(run.On(() => run.Replica.Evaluate(0, (test.Count + 1) / 2)).Sum() / Math.Log(2), scored.Bits.Sum());
         Assert.Equal(images, scored.Maps!.Pixels);
@@ -28,7 +29,8 @@ public sealed class ScoringTests
             AssertClose(scored.Bits[i], scored.Maps.Bits.Skip(i * 64).Take(64).Sum(bits => (double)bits));
 
         int bytes = device.Model.ImageBytes;
-        ImagesScored part = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 3, 5, images[(3 * bytes)..(5 * bytes)], Class: null, DataSet: null, Maps: false));
+        ImagesScored part = await device.Sampler.ScoreAsync(
+            new(Guid.NewGuid(), device.Model, 3, 5, images[(3 * bytes)..(5 * bytes)], Class: null, DataSet: null, Maps: false));
         Assert.Null(part.Maps);
         AssertClose(scored.Bits[3] + scored.Bits[4], part.Bits.Sum());
     }
@@ -42,10 +44,12 @@ public sealed class ScoringTests
         using JobDevice device = new(run);
         Assert.Equal(digits.Test.Count, await device.Sampler.CountAsync(DigitsTest, device.Model));
         Assert.Equal(digits.Train.Count, await device.Sampler.CountAsync(DigitsTest with { Train = true }, device.Model));
-        ImagesScored scored = await device.Sampler.ScoreAsync(new(Guid.NewGuid(), device.Model, 4, 8, Images: null, Class: null, DigitsTest, Maps: false));
+        ImagesScored scored = await device.Sampler.ScoreAsync(
+            new(Guid.NewGuid(), device.Model, 4, 8, Images: null, Class: null, DigitsTest, Maps: false));
         AssertClose(run.On(() => run.Replica.Evaluate(2, 4)).Sum() / Math.Log(2), scored.Bits.Sum());
 
-        ScoreRequest one = new(Guid.NewGuid(), device.Model, 4, 5, digits.Test.Image(4).ToArray(), digits.Test.Label(4), DataSet: null, Maps: false);
+        ScoreRequest one = new(
+            Guid.NewGuid(), device.Model, 4, 5, digits.Test.Image(4).ToArray(), digits.Test.Label(4), DataSet: null, Maps: false);
         AssertClose(scored.Bits[0], (await device.Sampler.ScoreAsync(one)).Bits.Single());
         int other = (digits.Test.Label(4) + 1) % 10;
         Assert.NotEqual(scored.Bits[0], (await device.Sampler.ScoreAsync(one with { Job = Guid.NewGuid(), Class = other })).Bits.Single());
@@ -56,7 +60,8 @@ public sealed class ScoringTests
     {
         using TinyRun tiny = TinyRun.Start(TinyRun.Small);
         using JobDevice small = new(tiny);
-        await AssertMistakeAsync(() => small.Sampler.CountAsync(DigitsTest, small.Model), "has images of 28x28 pixels with 1 channels", "models 8x8 with 1");
+        await AssertMistakeAsync(
+            () => small.Sampler.CountAsync(DigitsTest, small.Model), "has images of 28x28 pixels with 1 channels", "models 8x8 with 1");
 
         // Of two classes, where the data set has ten.
         using TinyRun run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, TinyRun.Images(channels: 1, size: 28));
@@ -72,7 +77,9 @@ public sealed class ScoringTests
         string path = device.Model.Path;
 
         await AssertMistakeAsync(
-            () => device.SampleAsync(device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path, "is of another network (", "[6, ", "name another with --model");
+            () => device.SampleAsync(
+                device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path,
+                "is of another network (", "[6, ", "name another with --model");
         byte[] valid = File.ReadAllBytes(path);
         valid[^20] ^= 1;
         File.WriteAllBytes(path, valid);
@@ -90,5 +97,6 @@ public sealed class ScoringTests
         Assert.All(parts, part => Assert.Contains(part, mistake.Message, StringComparison.Ordinal));
     }
 
-    private static void AssertClose(double expected, double actual) => Assert.InRange(actual, expected - (Math.Abs(expected) * 1e-6), expected + (Math.Abs(expected) * 1e-6));
+    private static void AssertClose(double expected, double actual) =>
+        Assert.InRange(actual, expected - (Math.Abs(expected) * 1e-6), expected + (Math.Abs(expected) * 1e-6));
 }

@@ -11,7 +11,9 @@ public sealed class CachedKernelTests
     [MemberData(nameof(CachedNetworkTests.Names), MemberType = typeof(CachedNetworkTests))]
     public void AgreesAtEveryPixel(string shapeName) => CachedNetworkTests.AssertAgrees(shapeName, new EmulatedKernels());
 
-    /// <summary>The kernels of GPUs add up in the same order, whatever else they have to do. The first and the last image are the same.</summary>
+    /// <summary>
+    /// The kernels of GPUs add up in the same order, whatever else they have to do. The first and the last image are the same.
+    /// </summary>
     [Fact]
     public void An_images_logits_are_the_same_bits_in_any_batch()
     {

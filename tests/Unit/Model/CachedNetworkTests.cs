@@ -27,7 +27,8 @@ public sealed class CachedNetworkTests
         ["elu"] = SamplingNetwork.Plain with { Nonlinearity = Nonlinearity.Elu },
         ["relu"] = SamplingNetwork.Plain with { Nonlinearity = Nonlinearity.Relu },
         ["all at once"] = new(3, 12, 3, 2, 10, 4, Nonlinearity.Elu, 0.5, CoordinateChannels: true, NonLocal: true, EnergyDistance: false),
-        ["all at once, energy distance"] = new(3, 12, 3, 1, 10, 4, Nonlinearity.ConcatElu, 0.5, CoordinateChannels: true, NonLocal: true, EnergyDistance: true),
+        ["all at once, energy distance"] = new(
+            3, 12, 3, 1, 10, 4, Nonlinearity.ConcatElu, 0.5, CoordinateChannels: true, NonLocal: true, EnergyDistance: true),
     };
 
     public static TheoryData<string> Names => [.. Shapes.Keys];
@@ -77,7 +78,10 @@ public sealed class CachedNetworkTests
         Assert.InRange(((actual - expected).abs() / expected.abs().Plus(1)).max().Value<float>(), 0, 1e-4f);
     }
 
-    /// <summary>Feeds the cached evaluation random pixels. The network is causal, so what it says of the whole images is what it says pixel by pixel.</summary>
+    /// <summary>
+    /// Feeds the cached evaluation random pixels. The network is causal, so what it says of the whole images is what it says pixel by
+    /// pixel.
+    /// </summary>
     internal static void AssertAgrees(string shapeName, KernelLibrary? kernels)
     {
         using var scope = NewDisposeScope();
@@ -112,7 +116,8 @@ public sealed class CachedNetworkTests
         float[] At(float[] values, int y, int x)
         {
             int pixels = shape.Size * shape.Size, each = values.Length / (Images * pixels);
-            return [.. Enumerable.Range(0, Images).SelectMany(n => values.AsSpan(((n * pixels) + (y * shape.Size) + x) * each, each).ToArray())];
+            return [.. Enumerable.Range(0, Images).SelectMany(
+                n => values.AsSpan(((n * pixels) + (y * shape.Size) + x) * each, each).ToArray())];
         }
     }
 

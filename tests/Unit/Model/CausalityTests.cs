@@ -39,9 +39,11 @@ public sealed class CausalityTests
     {
         using var scope = NewDisposeScope();
         using var tiny = new TinyNetwork(new(
-            channels, Size, classes ? 3 : 0, Blocks: 1, Filters: 4, Mixtures: 1, nonlinearity, Dropout: 0, coordinates, nonLocal, energyDistance));
+            channels, Size, classes ? 3
+                : 0, Blocks: 1, Filters: 4, Mixtures: 1, nonlinearity, Dropout: 0, coordinates, nonLocal, energyDistance));
         Tensor? labels = classes ? ones([Positions.Length], ScalarType.Int64) : null;
-        foreach ((int raster, float[] changes) in ChangesOfPixels(tiny, [.. Positions.Select(position => (position.Y * Size) + position.X)], labels))
+        foreach ((int raster, float[] changes) in ChangesOfPixels(
+            tiny, [.. Positions.Select(position => (position.Y * Size) + position.X)], labels))
         {
             Assert.All(changes[..(raster + 1)], change => Assert.Equal(0, change));
             Assert.True(changes[(raster + 1)..].Max() > 1e-6, $"Nothing depends on pixel {raster}.");
@@ -69,7 +71,8 @@ public sealed class CausalityTests
         using var scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Classes = 3 });
         Tensor images = tiny.Images(1);
-        float[] changes = Assert.Single(Changes(tiny.Forward(images, tensor(new long[] { 0 })), tiny.Forward(images, tensor(new long[] { 2 }))));
+        float[] changes = Assert.Single(
+            Changes(tiny.Forward(images, tensor(new long[] { 0 })), tiny.Forward(images, tensor(new long[] { 2 }))));
         Assert.All(changes, change => Assert.NotEqual(0, change));
     }
 
@@ -94,7 +97,9 @@ public sealed class CausalityTests
             Assert.InRange(tiny.Forward(images.narrow(2, 0, rows), labels).DistanceTo(whole.narrow(2, 0, rows)), 0, 1e-5f);
     }
 
-    /// <summary>Changes one pixel in each image of a batch of the same images, and says what that changes of each pixel of its image.</summary>
+    /// <summary>
+    /// Changes one pixel in each image of a batch of the same images, and says what that changes of each pixel of its image.
+    /// </summary>
     private static IEnumerable<(int Raster, float[] Changes)> ChangesOfPixels(TinyNetwork tiny, int[] rasters, Tensor? labels)
     {
         Tensor images = tiny.Images(1).repeat(rasters.Length, 1, 1, 1), changed = images.clone();

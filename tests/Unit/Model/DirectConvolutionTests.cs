@@ -46,8 +46,10 @@ public sealed class DirectConvolutionTests
     {
         using var scope = NewDisposeScope();
         Tensor input = randn(2, 16, 5, 4).requires_grad_(true), other = input.detach().clone().requires_grad_(true);
-        Tensor weight = randn(16, 3, 2, 16).requires_grad_(true), otherWeight = weight.detach().clone().requires_grad_(true), bias = randn(16);
-        Tensor actual = DirectConvolution.Apply(new ImagePadding(1, 1, 1).Apply(input.permute(0, 2, 3, 1)), weight.permute(0, 3, 2, 1), bias, new(1, 1, 1));
+        Tensor weight = randn(16, 3, 2, 16).requires_grad_(true), otherWeight = weight.detach().clone().requires_grad_(true),
+            bias = randn(16);
+        Tensor actual = DirectConvolution.Apply(
+            new ImagePadding(1, 1, 1).Apply(input.permute(0, 2, 3, 1)), weight.permute(0, 3, 2, 1), bias, new(1, 1, 1));
         Tensor expected = F.conv2d(F.pad(other, [1, 1, 1, 0]), otherWeight.permute(0, 3, 2, 1), bias).permute(0, 2, 3, 1);
         AssertClose(expected, actual);
         actual.sum().backward();

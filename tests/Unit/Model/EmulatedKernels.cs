@@ -6,7 +6,9 @@ using PixelCnnCluster.Model.Kernels.Gpu;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
 
-/// <summary>Kernels.cu on the CPU: compiled as C++, block after block, the threads of a block taking turns from barrier to barrier.</summary>
+/// <summary>
+/// Kernels.cu on the CPU: compiled as C++, block after block, the threads of a block taking turns from barrier to barrier.
+/// </summary>
 internal sealed unsafe partial class EmulatedKernels : KernelLibrary
 {
     private static readonly Lazy<nint> Library = new(Compile);
@@ -18,7 +20,9 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
     {
         fixed (byte* text = Encoding.ASCII.GetBytes(name + '\0'))
         fixed (nint* first = arguments)
-            Assert.True(_run(text, blocks, blockSize, first, arguments.Length) == 0, $"Kernels.cu has no kernel {name} with {arguments.Length} parameters.");
+            Assert.True(
+                _run(text, blocks, blockSize, first, arguments.Length) == 0,
+                $"Kernels.cu has no kernel {name} with {arguments.Length} parameters.");
     }
 
     private static nint Compile()
@@ -26,12 +30,20 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
         string folder = Directory.CreateTempSubdirectory("pixelcnn-kernels-").FullName;
         try
         {
-            string source = Resource(typeof(KernelLibrary), "Kernels.cu"), library = Path.Combine(folder, "kernels.so"), file = Path.Combine(folder, "kernels.cpp");
+            string source = Resource(typeof(KernelLibrary), "Kernels.cu"), library = Path.Combine(folder, "kernels.so"),
+                file = Path.Combine(folder, "kernels.cpp");
             IEnumerable<string> names = KernelNames().Matches(source).Select(match => match.Groups[match.Groups[1].Success ? 1 : 2].Value)
                 .SelectMany(name => name.EndsWith('_') ? new[] { name + "float", name + "bf16" } : [name]);
-            File.WriteAllText(file, Resource(typeof(EmulatedKernels), "Emulation.h").Replace("/* kernels */", source, StringComparison.Ordinal)
-                .Replace("/* table */", string.Concat(names.Select(name => $"{{\"{name}\", call<{name}>, parameters({name})}},\n")), StringComparison.Ordinal));
-            using var compiler = Process.Start(new ProcessStartInfo("g++", ["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-shared", "-fPIC", "-o", library, file]) { RedirectStandardError = true })!;
+            File.WriteAllText(
+                file, Resource(typeof(EmulatedKernels), "Emulation.h").Replace("/* kernels */", source, StringComparison.Ordinal)
+                .Replace(
+                    "/* table */", string.Concat(names.Select(name => $"{{\"{name}\", call<{name}>, parameters({name})}},\n")),
+                    StringComparison.Ordinal));
+            using var compiler = Process.Start(
+                new ProcessStartInfo(
+                    "g++", ["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-shared", "-fPIC", "-o", library,
+                        file])
+                { RedirectStandardError = true })!;
             string said = compiler.StandardError.ReadToEnd();
             compiler.WaitForExit();
             Assert.True(compiler.ExitCode == 0, $"g++ cannot compile Kernels.cu: {said}");

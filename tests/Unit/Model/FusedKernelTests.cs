@@ -210,7 +210,9 @@ public sealed class FusedKernelTests
     }
 
     /// <summary>0 where an activation is dropped and 1 where it is kept, [4, 16, 16, 64].</summary>
-    private static Tensor Mask(ulong seed) => FusedConcatElu.Apply(ones(4, 16, 16, 32), ImagePadding.None, 0.5, TensorMath.Number(ForwardContext.MaskKey(seed), CPU)).abs().IsAbove(0).to_type(ScalarType.Float32);
+    private static Tensor Mask(ulong seed) =>
+        FusedConcatElu.Apply(ones(4, 16, 16, 32), ImagePadding.None, 0.5, TensorMath.Number(ForwardContext.MaskKey(seed), CPU)).abs()
+            .IsAbove(0).to_type(ScalarType.Float32);
 
     private static double Correlation(float[] a, float[] b)
     {

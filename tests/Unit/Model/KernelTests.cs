@@ -27,7 +27,8 @@ public sealed class KernelTests
         expected.backward([slope]);
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        Tensor given = input.detach().to_type(type), output = full(expected.shape, float.NaN, type), back = full(input.shape, float.NaN, type);
+        Tensor given = input.detach().to_type(type), output = full(expected.shape, float.NaN, type),
+            back = full(input.shape, float.NaN, type);
         uint[] numbers = new FusedConcatElu.Rows(input.shape, padding, dropout).Numbers;
         _kernels.ForEach("concat_elu", type, output.numel() / 2, [given, key, output], numbers);
         _kernels.ForEach("concat_elu_backward", type, given.numel(), [given, key, slope.to_type(type), back], numbers);
@@ -65,14 +66,18 @@ public sealed class KernelTests
         long[] shape = [6, 7, 5, 9];
         int filters = (int)shape[outputDimension];
         Tensor direction = Input(false, shape).requires_grad_(true), scale = Input(false, filters).requires_grad_(true);
-        long[] others = [.. Enumerable.Range(0, 4).Where(dimension => dimension != outputDimension)], across = [.. Enumerable.Range(0, 4).Select(d => d == outputDimension ? filters : 1L)];
+        long[] others = [.. Enumerable.Range(0, 4).Where(dimension => dimension != outputDimension)],
+            across = [.. Enumerable.Range(0, 4).Select(d => d == outputDimension ? filters : 1L)];
         Tensor expected = direction * (scale / direction.Squared().sum(others).sqrt()).view(across), slope = Input(bf16, shape);
         expected.backward([slope]);
 
         ScalarType type = bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        Tensor v = direction.detach(), g = scale.detach(), output = full(shape, float.NaN, type), toDirection = full(shape, float.NaN), toScale = full([filters], float.NaN);
+        Tensor v = direction.detach(), g = scale.detach(), output = full(shape, float.NaN, type), toDirection = full(shape, float.NaN),
+            toScale = full([filters], float.NaN);
         _kernels.ForBlocks("weight", type, filters, KernelLibrary.BlockSize, [v, g, output], FusedWeight.Numbers(v, outputDimension));
-        _kernels.ForBlocks("weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale], FusedWeight.Numbers(v, outputDimension));
+        _kernels.ForBlocks(
+            "weight_backward", type, filters, KernelLibrary.BlockSize, [v, g, slope.to_type(type), toDirection, toScale],
+            FusedWeight.Numbers(v, outputDimension));
         AssertNear(expected, output, bf16);
         AssertNear(direction.grad!, toDirection, bf16: false);
         AssertNear(scale.grad!, toScale, bf16: false);

@@ -25,17 +25,20 @@ public sealed class LikelihoodTests
         using var scope = NewDisposeScope();
         using var generator = new Generator(5, CPU);
         Tensor logits = randn([200, 3 * 4, 1, 1], generator: generator).Times(size).expand(200, 12, 1, 256);
-        float[] sums = MixtureLikelihood.LogProbability(logits, AllValues().expand(200, 1, 1, 256)).to_type(ScalarType.Float64).exp().sum(-1).to_type(ScalarType.Float32).Floats();
+        float[] sums = MixtureLikelihood.LogProbability(logits, AllValues().expand(200, 1, 1, 256)).to_type(ScalarType.Float64).exp()
+            .sum(-1).to_type(ScalarType.Float32).Floats();
         Assert.All(sums, sum => Assert.InRange(sum, 1 - tolerance, 1 + tolerance));
     }
 
     /// <summary>Fails if a channel is conditioned on itself or on one that comes later.</summary>
     [Fact]
-    public void Probabilities_of_colours_sum_to_those_of_red_which_is_independent_of_green_and_blue() => AssertColoursAreDistributed(redsApart: 17);
+    public void Probabilities_of_colours_sum_to_those_of_red_which_is_independent_of_green_and_blue() =>
+        AssertColoursAreDistributed(redsApart: 17);
 
     [Fact(Explicit = true)]
     [Trait("Needs", "time")]
-    public void Probabilities_of_all_colours_sum_to_one_and_red_is_independent_of_green_and_blue() => AssertColoursAreDistributed(redsApart: 1);
+    public void Probabilities_of_all_colours_sum_to_one_and_red_is_independent_of_green_and_blue() =>
+        AssertColoursAreDistributed(redsApart: 1);
 
     private static void AssertColoursAreDistributed(int redsApart)
     {
@@ -44,7 +47,8 @@ public sealed class LikelihoodTests
         // One component: weight, then mean, log-scale and coefficient for red, green and blue.
         float[] red = [-0.3f, -2f], green = [0.2f, -1.5f], blue = [0.1f, -1f];
         const float GreenOnRed = 0.8f, BlueOnRed = -0.7f, BlueOnGreen = 1.1f;
-        Tensor logits = tensor([0.4f, .. red, GreenOnRed, .. green, BlueOnRed, .. blue, BlueOnGreen], [1, 10, 1, 1]).expand(1, 10, 256, 256);
+        Tensor logits = tensor([0.4f, .. red, GreenOnRed, .. green, BlueOnRed, .. blue, BlueOnGreen], [1, 10, 1, 1])
+            .expand(1, 10, 256, 256);
         float[] redProbabilities = Grey(red[0], red[1]);
         Tensor values = AllValues();
         Tensor greens = values.view(1, 1, 256, 1).expand(1, 1, 256, 256), blues = values.expand(1, 1, 256, 256);
@@ -115,8 +119,10 @@ public sealed class LikelihoodTests
                         float[] component = [mean, other * mean, logScale, other * logScale];
                         float[] logits = channels == 1
                             ? [weight, other * weight, .. component]
-                            : [weight, other * weight, .. Enumerable.Repeat<float[]>([.. component, mean, -mean], 3).SelectMany(group => group)];
-                        Tensor leaf = tensor(logits, [1, logits.Length, 1, 1]).expand(1, logits.Length, 1, 5).contiguous().requires_grad_(true);
+                            : [weight, other * weight,
+                                .. Enumerable.Repeat<float[]>([.. component, mean, -mean], 3).SelectMany(group => group)];
+                        Tensor leaf = tensor(logits, [1, logits.Length, 1, 1]).expand(1, logits.Length, 1, 5).contiguous()
+                            .requires_grad_(true);
                         Tensor loss = Losses.Sum(objective, leaf, values.expand(1, channels, 1, 5), gamma);
                         loss.backward();
                         Assert.True(

@@ -35,7 +35,8 @@ public sealed class NetworkTests
         using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Blocks = 2 });
         Tensor images = network.Images(2);
         float[] Forward(ulong seed, Tensor? keys) =>
-            network.Network.Forward(new ForwardContext(network.Parameters) { Dropout = true, Seed = seed, MaskKeys = keys }, images).Floats();
+            network.Network.Forward(new ForwardContext(network.Parameters) { Dropout = true, Seed = seed, MaskKeys = keys }, images)
+                .Floats();
         Tensor Keys(ulong seed, int count) => ForwardContext.MaskKeysOf(seed, count);
         int masks = network.Network.Masks;
         Assert.Equal(Forward(5, null), Forward(0, Keys(5, masks)));
@@ -51,8 +52,13 @@ public sealed class NetworkTests
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Nonlinearity = nonlinearity, EnergyDistance = energyDistance });
-        var context = new ForwardContext(network.Parameters) { Dropout = true, MaskKeys = ForwardContext.MaskKeysOf(5, network.Network.Masks) };
+        using var network = new TinyNetwork(
+            TinyNetwork.Shape with { Dropout = 0.5, Nonlinearity = nonlinearity, EnergyDistance = energyDistance });
+        var context = new ForwardContext(network.Parameters)
+        {
+            Dropout = true,
+            MaskKeys = ForwardContext.MaskKeysOf(5, network.Network.Masks)
+        };
         Assert.Throws<InvalidOperationException>(() => network.Network.Forward(context, network.Images(1)));
     }
 
@@ -84,9 +90,11 @@ public sealed class NetworkTests
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        using var network = new TinyNetwork(TinyNetwork.Shape with { Channels = 3, Filters = 8, NonLocal = true, CoordinateChannels = true, Nonlinearity = nonlinearity });
+        using var network = new TinyNetwork(
+            TinyNetwork.Shape with { Channels = 3, Filters = 8, NonLocal = true, CoordinateChannels = true, Nonlinearity = nonlinearity });
         Tensor images = network.Images(2);
-        Tensor full = network.Forward(images), half = network.Network.Forward(new ForwardContext(network.Parameters) { Precision = Precision.Bf16 }, images);
+        Tensor full = network.Forward(images),
+            half = network.Network.Forward(new ForwardContext(network.Parameters) { Precision = Precision.Bf16 }, images);
         Assert.Equal(ScalarType.Float32, half.dtype);
         Assert.NotEqual(half.Floats(), half.to_type(ScalarType.BFloat16).to_type(ScalarType.Float32).Floats());
         double difference = ((half - full).norm() / full.norm()).Value<float>();

@@ -17,7 +17,8 @@ public sealed class ObjectiveTests
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = channels });
         Tensor images = tiny.Images(2), output = tiny.Forward(images);
         Assert.Equal(
-            Losses.Sum(Objective.Likelihood, output, images, 0).Value<float>(), Losses.Sum(Objective.Focal, output, images, 0).Value<float>(), 1e-2f);
+            Losses.Sum(Objective.Likelihood, output, images, 0).Value<float>(),
+            Losses.Sum(Objective.Focal, output, images, 0).Value<float>(), 1e-2f);
     }
 
     [Theory]
@@ -49,7 +50,8 @@ public sealed class ObjectiveTests
         Tensor images = tiny.Images(3), output = tiny.Forward(images);
         foreach (Objective objective in new[] { Objective.Likelihood, Objective.Focal })
         {
-            float parts = Enumerable.Range(0, 3).Sum(i => Losses.Sum(objective, output.narrow(0, i, 1), images.narrow(0, i, 1), 2).Value<float>());
+            float parts = Enumerable.Range(0, 3).Sum(
+                i => Losses.Sum(objective, output.narrow(0, i, 1), images.narrow(0, i, 1), 2).Value<float>());
             Assert.Equal(1, Losses.Sum(objective, output, images, 2).Value<float>() / parts, 1e-5f);
         }
     }
@@ -74,7 +76,8 @@ public sealed class ObjectiveTests
         Tensor output = tensor(samples, [each.Length, 1, channels, 1, 1]), image = tensor(pixel, [1, channels, 1, 1]);
         Assert.Equal(expected, Losses.Sum(Objective.EnergyDistance, output, image, 0).Value<float>(), 1e-5 * toPixel);
 
-        static double Distance(float[] one, float[] other) => Math.Pow(1e-10 + one.Zip(other, (a, b) => Math.Pow(127.5 * ((double)a - b), 2)).Sum(), 0.75);
+        static double Distance(float[] one, float[] other) =>
+            Math.Pow(1e-10 + one.Zip(other, (a, b) => Math.Pow(127.5 * ((double)a - b), 2)).Sum(), 0.75);
     }
 
     [Fact]

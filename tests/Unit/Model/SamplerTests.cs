@@ -75,7 +75,8 @@ public sealed class SamplerTests
         using var scope = NewDisposeScope();
         // Red is broad, and green so sharp that half a byte of red would move it.
         Tensor logits = tensor(new[] { 0, 0, -1, 9f, 0, -7, 0, 0, -2, 0 }, [1, 10, 1, 1]);
-        foreach (IGrouping<int, int[]> red in Sampled(logits, channels: 3, seed: 5).GroupBy(pixel => pixel[0]).Where(group => group.Key is > 0 and < 255).OrderByDescending(group => group.Count()).Take(5))
+        foreach (IGrouping<int, int[]> red in Sampled(logits, channels: 3, seed: 5).GroupBy(pixel => pixel[0])
+            .Where(group => group.Key is > 0 and < 255).OrderByDescending(group => group.Count()).Take(5))
             AssertFollows(Grey(MathF.Tanh(9) * ((red.Key - 127.5f) / 127.5f), -7), red.Select(pixel => pixel[1]));
     }
 
@@ -105,10 +106,14 @@ public sealed class SamplerTests
     private static double[] Probabilities(Tensor logits)
     {
         Tensor values = ImageScaling.FromBytes(arange(256).view(1, 1, 1, 256));
-        return [.. MixtureLikelihood.LogProbability(logits.expand(1, logits.shape[1], 1, 256), values).exp().Floats().Select(p => (double)p)];
+        return [.. MixtureLikelihood.LogProbability(logits.expand(1, logits.shape[1], 1, 256), values).exp().Floats()
+            .Select(p => (double)p)];
     }
 
-    /// <summary>Pearson's chi-square over values that are expected ten times or more, the others together; six deviations above its mean are too many.</summary>
+    /// <summary>
+    /// Pearson's chi-square over values that are expected ten times or more, the others together; six deviations above its mean are too
+    /// many.
+    /// </summary>
     private static void AssertFollows(double[] probabilities, IEnumerable<int> values)
     {
         double[] counts = new double[256];

@@ -33,7 +33,8 @@ public sealed class SamplingNetwork : IDisposable
 
     public Parameters Parameters { get; }
 
-    public static ulong[] Seeds(int count) => [.. Enumerable.Range(0, count).Select(i => PixelCnnCluster.Model.Tensors.Seeds.Derive(7, (ulong)i))];
+    public static ulong[] Seeds(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => PixelCnnCluster.Model.Tensors.Seeds.Derive(7, (ulong)i))];
 
     /// <summary>int64 [count] classes in turn, or null for an unconditional network.</summary>
     public Tensor? Labels(int first, int count) =>

@@ -7,7 +7,10 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
 
-/// <summary>A network of a few filters whose parameters are all random: the scales, biases and class weights too, and the projections that start as zero.</summary>
+/// <summary>
+/// A network of a few filters whose parameters are all random: the scales, biases and class weights too, and the projections that start as
+/// zero.
+/// </summary>
 internal sealed class TinyNetwork : IDisposable
 {
     public TinyNetwork(NetworkShape shape, ulong seed = 1)
@@ -36,7 +39,8 @@ internal sealed class TinyNetwork : IDisposable
     public Parameters Parameters { get; }
 
     /// <summary>Random images [count, C, Size, Size] of whole bytes, in [-1, 1].</summary>
-    public Tensor Images(int count, ulong seed = 7) => RandomImages(seed, count, Network.Shape.Channels, Network.Shape.Size, Network.Shape.Size);
+    public Tensor Images(int count, ulong seed = 7) =>
+        RandomImages(seed, count, Network.Shape.Channels, Network.Shape.Size, Network.Shape.Size);
 
     public Tensor Forward(Tensor images, Tensor? labels = null)
     {

@@ -19,7 +19,8 @@ public sealed class TorchLibraryTests : IDisposable
         Directory.CreateDirectory(Libraries);
         foreach (string name in new[] { "libc10.so", "libtorch_cpu.so", "libtorch.so" })
             File.WriteAllText(Path.Combine(Libraries, name), "");
-        File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), "from typing import Optional\n__version__ = '2.10.1+cu128'\ndebug = False\n");
+        File.WriteAllText(
+            Path.Combine(Libraries, "..", "version.py"), "from typing import Optional\n__version__ = '2.10.1+cu128'\ndebug = False\n");
     }
 
     public void Dispose() => _folder.Dispose();
@@ -39,7 +40,9 @@ public sealed class TorchLibraryTests : IDisposable
     public void A_folder_without_the_libraries(string missing)
     {
         File.Delete(Path.Combine(Libraries, missing));
-        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10 or 2.11.", Refusal());
+        Assert.Equal(
+            $"Torch:NativeLibraryPath is {Libraries}, which has no {missing}; name the folder torch/lib of an installed PyTorch 2.10 or " +
+            $"2.11.", Refusal());
     }
 
     [Theory]
@@ -49,7 +52,9 @@ public sealed class TorchLibraryTests : IDisposable
     public void Another_version(string text, string told)
     {
         File.WriteAllText(Path.Combine(Libraries, "..", "version.py"), text);
-        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, of PyTorch {told}; install PyTorch 2.10 or 2.11, which are what TorchSharp fits.", Refusal());
+        Assert.Equal(
+            $"Torch:NativeLibraryPath is {Libraries}, of PyTorch {told}; install PyTorch 2.10 or 2.11, which are what TorchSharp fits.",
+            Refusal());
     }
 
     [Fact]
@@ -57,7 +62,9 @@ public sealed class TorchLibraryTests : IDisposable
     {
         string own = Path.Combine(Directory.CreateDirectory(Path.Combine(Program, "runtimes")).FullName, "libtorch_cpu.so");
         File.WriteAllText(own, "");
-        Assert.Equal($"Torch:NativeLibraryPath is {Libraries}, and the program has a libtorch of its own ({own}); build with -p:TorchInstalled=true, or leave the setting out.", Refusal());
+        Assert.Equal(
+            $"Torch:NativeLibraryPath is {Libraries}, and the program has a libtorch of its own ({own}); build with " +
+            $"-p:TorchInstalled=true, or leave the setting out.", Refusal());
     }
 
     private string Refusal() => Assert.Throws<UserErrorException>(() => TorchLibrary.Check(Libraries, Program)).Message;

@@ -32,7 +32,9 @@ public sealed class WeightNormalisedTests
         Assert.Equal(first.Floats(), later.Floats());
         Tensor filters = later.flatten(0, -2);
         Assert.All(filters.mean([0]).Floats(), mean => Assert.Equal(0, mean, 1e-5f));
-        Assert.All(filters.var(0, unbiased: false).Floats(), variance => Assert.Equal(deviation * deviation, variance, 1e-3 * deviation * deviation));
+        Assert.All(
+            filters.var(0, unbiased: false).Floats(),
+            variance => Assert.Equal(deviation * deviation, variance, 1e-3 * deviation * deviation));
         Assert.All(parameters[Named(layout, ".g")].Floats(), scale => Assert.True(scale > 0));
         Assert.All(parameters[Named(layout, ".b")].Floats(), bias => Assert.NotEqual(0, bias));
     }
@@ -79,7 +81,8 @@ public sealed class WeightNormalisedTests
         Assert.Equal(first.Floats(), network.Forward(new ForwardContext(parameters) { Labels = labels, Seed = 4 }, images).Floats());
         foreach (Slot slot in network.Layout.Slots)
         {
-            bool startsAsZero = slot.Name.Contains(".project.", StringComparison.Ordinal) && !slot.Name.EndsWith(".v", StringComparison.Ordinal);
+            bool startsAsZero = slot.Name.Contains(".project.", StringComparison.Ordinal)
+                && !slot.Name.EndsWith(".v", StringComparison.Ordinal);
             Assert.All(parameters[slot].Floats(), value => Assert.Equal(startsAsZero, value == 0));
         }
 
@@ -133,5 +136,6 @@ public sealed class WeightNormalisedTests
         return parameters;
     }
 
-    private static Slot Named(ParameterLayout layout, string end) => layout.Slots.Single(slot => slot.Name.EndsWith(end, StringComparison.Ordinal));
+    private static Slot Named(ParameterLayout layout, string end) =>
+        layout.Slots.Single(slot => slot.Name.EndsWith(end, StringComparison.Ordinal));
 }

@@ -18,7 +18,9 @@ public sealed class HeatMapTests
         // The scale has eight steps: 0.5 lies halfway into the first, 4 at the end of the fourth, 7.5 halfway into the last.
         byte[] image = HeatMap.Of([0.5f, 4, 7.5f, 0], brightest: 8);
 
-        Assert.Equal([(16, 6, 37), (188, 55, 84), (250, 229, 108), (0, 0, 0)], Enumerable.Range(0, 4).Select(i => ((int)image[i], (int)image[4 + i], (int)image[8 + i])));
+        Assert.Equal(
+            [(16, 6, 37), (188, 55, 84), (250, 229, 108), (0, 0, 0)],
+            Enumerable.Range(0, 4).Select(i => ((int)image[i], (int)image[4 + i], (int)image[8 + i])));
     }
 
     [Fact]
@@ -28,7 +30,8 @@ public sealed class HeatMapTests
         byte[] image = HeatMap.Of(bits, brightest: 15);
 
         // Rec. 709's weights of linear light; the scale's steps are equal in lightness, not in it, but the order is the same.
-        double[] light = [.. Enumerable.Range(0, 1024).Select(i => (0.2126 * Linear(image[i])) + (0.7152 * Linear(image[1024 + i])) + (0.0722 * Linear(image[2048 + i])))];
+        double[] light = [.. Enumerable.Range(0, 1024).Select(
+            i => (0.2126 * Linear(image[i])) + (0.7152 * Linear(image[1024 + i])) + (0.0722 * Linear(image[2048 + i])))];
         Assert.All(light.Zip(light.Skip(1)), pair => Assert.True(pair.Second > pair.First - 0.002, $"{pair.First} then {pair.Second}"));
         Assert.True(light[^1] > 0.9);
 

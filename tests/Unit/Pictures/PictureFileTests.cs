@@ -68,8 +68,10 @@ public sealed class PictureFileTests : IDisposable
         foreach (SKColor odd in new[] { new SKColor(8, 7, 7), new SKColor(7, 8, 7), new SKColor(7, 7, 8) })
         {
             string path = Png(8, (x, y) => x == 7 && y == 7 ? odd : new SKColor(7, 7, 7));
-            TempFolder.AssertRefused(() => PictureFile.Read(path, 1, 8), $"{path} is a colour image and the model's images are grey; give a grey one.");
-            TempFolder.AssertRefused(() => PictureFile.ReadMask(path, 8), $"{path} is a colour image and a mask is black and white; give a grey one.");
+            TempFolder.AssertRefused(
+                () => PictureFile.Read(path, 1, 8), $"{path} is a colour image and the model's images are grey; give a grey one.");
+            TempFolder.AssertRefused(
+                () => PictureFile.ReadMask(path, 8), $"{path} is a colour image and a mask is black and white; give a grey one.");
             Assert.Equal(192, PictureFile.Read(path, 3, 8).Length);
         }
     }
@@ -91,7 +93,8 @@ public sealed class PictureFileTests : IDisposable
     public void Another_size_is_refused_with_the_right_one()
     {
         string path = _temp.Write("face.png", Formats.Picture(40, 30, (_, _) => SKColors.Black));
-        TempFolder.AssertRefused(() => PictureFile.Read(path, 1, 28), $"{path} is 40x30 pixels and the model's images are 28x28; give one of that size.");
+        TempFolder.AssertRefused(
+            () => PictureFile.Read(path, 1, 28), $"{path} is 40x30 pixels and the model's images are 28x28; give one of that size.");
         TempFolder.AssertRefused(() => PictureFile.ReadMask(path, 40), "is 40x30 pixels and the model's images are 40x40");
         TempFolder.AssertRefused(() => PictureFile.Read(path, 1, 30), "is 40x30 pixels and the model's images are 30x30");
     }
@@ -158,7 +161,8 @@ public sealed class PictureFileTests : IDisposable
 
         Png(4, (_, _) => new SKColor(128, 128, 128));
         TempFolder.AssertRefused(
-            () => PictureFile.ReadMask(path, 4), $"{path} keeps everything, for all of its pixels are white; paint black what is to be drawn anew.");
+            () => PictureFile.ReadMask(path, 4),
+            $"{path} keeps everything, for all of its pixels are white; paint black what is to be drawn anew.");
     }
 
     private static void AssertBothRefuse(string path, params string[] parts)

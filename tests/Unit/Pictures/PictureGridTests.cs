@@ -22,7 +22,8 @@ public sealed class PictureGridTests : IDisposable
     {
         // A side of 300 is not enlarged.
         const int size = 300, cell = size + 2;
-        ImageStack images = new([.. Enumerable.Range(0, count).SelectMany(i => Enumerable.Repeat((byte)(10 + i), size * size))], count, 1, size);
+        ImageStack images = new(
+            [.. Enumerable.Range(0, count).SelectMany(i => Enumerable.Repeat((byte)(10 + i), size * size))], count, 1, size);
 
         using SKBitmap grid = Render(images, columns);
 
@@ -33,7 +34,8 @@ public sealed class PictureGridTests : IDisposable
             SKColor colour = i < count ? new SKColor((byte)(10 + i), (byte)(10 + i), (byte)(10 + i)) : SKColors.White;
             Assert.Equal([colour, colour, SKColors.White, SKColors.White], new[]
             {
-                grid.GetPixel(left, top), grid.GetPixel(left + size - 1, top + size - 1), grid.GetPixel(left - 1, top), grid.GetPixel(left, top - 1),
+                grid.GetPixel(left, top), grid.GetPixel(left + size - 1, top + size - 1), grid.GetPixel(left - 1, top),
+                    grid.GetPixel(left, top - 1),
             });
         }
     }

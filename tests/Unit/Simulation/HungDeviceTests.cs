@@ -35,7 +35,8 @@ public sealed class HungDeviceTests
         if (moment != Moment.Preparing)
         {
             Assert.Contains(
-                after.Events.OfType<FaultNoticed>(), fault => fault.Worker == "worker-2" && fault.Message.Contains("left out", StringComparison.Ordinal));
+                after.Events.OfType<FaultNoticed>(), fault => fault.Worker == "worker-2"
+                    && fault.Message.Contains("left out", StringComparison.Ordinal));
         }
     }
 

@@ -18,7 +18,8 @@ public sealed class LostVolumeTests
         });
 
         Assert.Single(
-            after.Events.OfType<FaultNoticed>(), fault => fault.Message.Contains($"The checkpoint of step {saved} is not in", StringComparison.Ordinal));
+            after.Events.OfType<FaultNoticed>(),
+            fault => fault.Message.Contains($"The checkpoint of step {saved} is not in", StringComparison.Ordinal));
         Assert.Equal(saved, after.Events.OfType<GenerationOpened>().Last().Step);
         Assert.InRange(after.World.Elapsed, TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(60));
     }

@@ -31,7 +31,8 @@ internal static class Schedule
     public static readonly string[] Endless = SimulatedReplica.Reference(Spec, 1000);
 
     /// <inheritdoc cref="Run(World, int, int, Func{SimulatedCluster, Task, Task})"/>
-    public static SimulatedCluster Run(int seed, int workers, Func<SimulatedCluster, Task, Task> disturb) => Run(new World(seed), seed, workers, disturb);
+    public static SimulatedCluster Run(int seed, int workers, Func<SimulatedCluster, Task, Task> disturb) =>
+        Run(new World(seed), seed, workers, disturb);
 
     /// <summary>Runs to the end, which is that of an undisturbed run.</summary>
     /// <param name="disturb">Given the cluster and the run's end. What it does after that is not waited for.</param>
@@ -59,7 +60,9 @@ internal static class Schedule
         }
         catch (Exception fault)
         {
-            throw new InvalidOperationException($"Seed {seed} (PIXELCNN_SIMULATION_SEEDS={seed}:1), after {world.Elapsed}: {fault}\n{string.Join('\n', world.Newest)}", fault);
+            throw new InvalidOperationException(
+                $"Seed {seed} (PIXELCNN_SIMULATION_SEEDS={seed}:1), after {world.Elapsed}: {fault}\n{string.Join('\n', world.Newest)}",
+                fault);
         }
     }
 }

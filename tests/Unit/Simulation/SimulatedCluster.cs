@@ -12,8 +12,8 @@ internal sealed record Trouble(double Lost, double Doubled)
 }
 
 /// <summary>
-/// Nodes, coordinators, the store and the disk of one run, with checks at every change: each state is that of an undisturbed run after as many steps,
-/// no commit that was announced is taken back while anyone holds it, and generations commit one after the other.
+/// Nodes, coordinators, the store and the disk of one run, with checks at every change: each state is that of an undisturbed run after as
+/// many steps, no commit that was announced is taken back while anyone holds it, and generations commit one after the other.
 /// </summary>
 internal sealed class SimulatedCluster
 {
@@ -95,7 +95,9 @@ internal sealed class SimulatedCluster
         Tell();
         for (TimeSpan begun = World.Elapsed; node.IsAlive && node.Worker.IsNeeded && World.Elapsed - begun < TimeSpan.FromMinutes(5);)
             await World.Delay(TimeSpan.FromMilliseconds(100));
-        Assert.True(!node.IsAlive || Nodes.Any(one => one.Hangs) || !node.Worker.IsNeeded || _coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
+        Assert.True(
+            !node.IsAlive || Nodes.Any(one => one.Hangs) || !node.Worker.IsNeeded
+                || _coordinators.All(one => !one.Node.IsAlive), $"{node.Name} was told to stop, but its run does not let it go.");
         foreach (RunCoordinator coordinator in _coordinators.Where(one => one.Node == node).Select(one => one.Coordinator).ToList())
             coordinator.Leave();
         await World.Delay(World.Between(50, 500));
@@ -106,7 +108,10 @@ internal sealed class SimulatedCluster
             StartCoordinator();
     }
 
-    /// <summary>Cuts nodes off from the others and from the store. They believe that all is well until they learn, as late as the network comes back, that they count as dead.</summary>
+    /// <summary>
+    /// Cuts nodes off from the others and from the store. They believe that all is well until they learn, as late as the network comes
+    /// back, that they count as dead.
+    /// </summary>
     public async Task IsolateAsync(IReadOnlyCollection<SimulatedNode> island, TimeSpan duration)
     {
         World.Note($"{string.Join(", ", island.Select(node => node.Name))} are cut off");
@@ -131,7 +136,8 @@ internal sealed class SimulatedCluster
         _cuts.Remove((one, other));
     }
 
-    public bool IsCut(SimulatedNode one, SimulatedNode other) => one.Island != other.Island || _cuts.Contains((one, other)) || _cuts.Contains((other, one));
+    public bool IsCut(SimulatedNode one, SimulatedNode other) =>
+        one.Island != other.Island || _cuts.Contains((one, other)) || _cuts.Contains((other, one));
 
     /// <summary>Starts a coordinator somewhere, whether or not there is one.</summary>
     public void StartCoordinator()
@@ -172,7 +178,9 @@ internal sealed class SimulatedCluster
 
     /// <summary>A state has changed: it must be that of an undisturbed run.</summary>
     public void Check(SimulatedReplica replica) =>
-        Assert.True(_reference[replica.Step] == replica.Hash(), $"A state after {replica.Step} steps is {replica.Hash()} in place of {_reference[replica.Step]}.");
+        Assert.True(
+            _reference[replica.Step] == replica.Hash(),
+            $"A state after {replica.Step} steps is {replica.Hash()} in place of {_reference[replica.Step]}.");
 
     private async Task RunAsync(RunCoordinator coordinator, SimulatedNode node)
     {
@@ -180,7 +188,8 @@ internal sealed class SimulatedCluster
         {
             RunEnded? end = await coordinator.RunAsync();
             _coordinators.RemoveAll(one => one.Coordinator == coordinator);
-            if (end is { Outcome: RunOutcome.Failed } && MayFail && Living.All(one => one.IsDraining || one.WasUnfit || one.Hangs || one.RoundsDifferently))
+            if (end is { Outcome: RunOutcome.Failed } && MayFail
+                && Living.All(one => one.IsDraining || one.WasUnfit || one.Hangs || one.RoundsDifferently))
             {
                 // As somebody does who has seen to the workers.
                 foreach (SimulatedNode other in Living.Where(one => one.Hangs || one.RoundsDifferently).ToList())
@@ -209,9 +218,11 @@ internal sealed class SimulatedCluster
     }
 
     private string[] Assigned(IReadOnlyList<string> unfit) =>
-        [.. Nodes.Where(node => !node.IsNoticed && !node.IsDraining).Select(node => node.Name).Distinct().Except(unfit).Order().Take(_spec.Shards)];
+        [.. Nodes.Where(node => !node.IsNoticed && !node.IsDraining).Select(node => node.Name).Distinct().Except(unfit).Order()
+            .Take(_spec.Shards)];
 
-    private string? ProcessOf(string name) => Nodes.FindLastIndex(node => node.Name == name && !node.IsNoticed) is >= 0 and int i ? $"{i}" : null;
+    private string? ProcessOf(string name) =>
+        Nodes.FindLastIndex(node => node.Name == name && !node.IsNoticed) is >= 0 and int i ? $"{i}" : null;
 
     /// <summary>Silos have the workers shared out anew now and then.</summary>
     private async Task TellAgainAsync()
@@ -246,24 +257,37 @@ internal sealed class SimulatedCluster
         Events.Add(happened);
         if (happened is GenerationOpened begun)
             _generations.Add((begun, World.Elapsed));
-        World.Note(happened is GenerationOpened { Workers: var workers } ? $"{string.Join(", ", workers)}: {happened}" : happened.ToString());
+        World.Note(
+            happened is GenerationOpened { Workers: var workers } ? $"{string.Join(", ", workers)}: {happened}" : happened.ToString());
         switch (happened)
         {
             case GenerationOpened opened when opened.Step < Math.Min(Store.Record.SavedStep ?? 0, Disk.NewestWholeStep):
-                Assert.Fail($"Generation {opened.Generation} begins after step {opened.Step}, although there is a checkpoint of step {Disk.NewestWholeStep}.");
+                Assert.Fail(
+                    $"Generation {opened.Generation} begins after step {opened.Step}, although there is a checkpoint of step " +
+                    $"{Disk.NewestWholeStep}.");
                 break;
             case GenerationOpened opened when opened.Step < _announced:
                 // A store that has lost the names of those who leave cannot tell whom to ask.
-                IEnumerable<string> holders = Living.Where(node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsDraining) && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica && replica.Step >= _announced)
+                IEnumerable<string> holders = Living.Where(
+                    node => node.Island is null && !node.Hangs && !(Store.HasGoneBack && node.IsDraining)
+                        && node.Worker.Status().Run is not null && node.Replica is { IsDisposed: false } replica
+                            && replica.Step >= _announced)
                     .Select(node => node.Name);
-                Assert.True(!holders.Any(), $"Generation {opened.Generation} begins after step {opened.Step}, although {_announced} were committed and {string.Join(", ", holders)} still hold that.");
+                Assert.True(
+                    !holders.Any(),
+                    $"Generation {opened.Generation} begins after step {opened.Step}, although {_announced} were committed and " +
+                    $"{string.Join(", ", holders)} still hold that.");
                 _announced = opened.Step;
                 // Where the store has lost writes as well, nobody is left who knows the numbers that were given.
                 _newestGeneration = Math.Min(_newestGeneration, opened.Generation);
                 break;
             case StepCommitted committed when committed.Generation < _newestGeneration:
-                // A coordinator that has been replaced may learn late that its last step was complete, but of nothing that the new one did not know.
-                Assert.True(committed.Step <= _announced, $"Generation {committed.Generation} commits step {committed.Step} after generation {_newestGeneration} has committed {_announced}.");
+                // A coordinator that has been replaced may learn late that its last step was complete, but of nothing that the new one did
+                // not know.
+                Assert.True(
+                    committed.Step <= _announced,
+                    $"Generation {committed.Generation} commits step {committed.Step} after generation {_newestGeneration} has committed " +
+                    $"{_announced}.");
                 break;
             case StepCommitted committed:
                 Assert.True(committed.Step > _announced, $"Step {committed.Step} is committed again; {_announced} were.");

@@ -4,8 +4,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
-/// Calls from a node to a worker over a network that delays, loses and doubles messages, with Orleans' answers: a timeout when no answer comes,
-/// a failure once the worker's silo is known to be dead.
+/// Calls from a node to a worker over a network that delays, loses and doubles messages, with Orleans' answers: a timeout when no answer
+/// comes, a failure once the worker's silo is known to be dead.
 /// </summary>
 internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from, string to) : IWorkerGrain
 {
@@ -29,7 +29,8 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
 
     public Task SnapshotAsync(CheckpointRequest request) => CallAsync(worker => Answered(worker.SnapshotAsync(request)));
 
-    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => CallAsync(worker => worker.WriteSnapshotAsync(request));
+    public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) =>
+        CallAsync(worker => worker.WriteSnapshotAsync(request));
 
     public Task<SampleResponse> SampleAsync(SampleRequest request) => CallAsync(worker => worker.SampleAsync(request));
 
@@ -49,7 +50,8 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
 
     private async Task<T> CallAsync<T>(Func<WorkerService, Task<T>> call)
     {
-        SimulatedNode target = cluster.Nodes.LastOrDefault(node => node.Name == to && (from.Island is null ? !node.IsNoticed : node.Island == from.Island))
+        SimulatedNode target = cluster.Nodes.LastOrDefault(
+            node => node.Name == to && (from.Island is null ? !node.IsNoticed : node.Island == from.Island))
             ?? throw new OrleansException($"No silo named {to} is in the cluster.");
         var answer = new TaskCompletionSource<T>();
         _ = CarryAsync(target, call, answer);
@@ -84,7 +86,8 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
     {
         if (!sender.IsAlive || cluster.IsCut(sender, receiver) || cluster.World.Chance(cluster.Trouble.Lost))
             return false;
-        await cluster.World.Delay(cluster.World.Chance(cluster.Trouble.Lost) ? cluster.World.Between(50, 4000) : cluster.World.Between(1, 4));
+        await cluster.World.Delay(
+            cluster.World.Chance(cluster.Trouble.Lost) ? cluster.World.Between(50, 4000) : cluster.World.Between(1, 4));
         return receiver.IsAlive;
     }
 }

@@ -4,7 +4,8 @@ using PixelCnnCluster.Exchange;
 namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
-/// Connections between workers that keep the order, delay, and break, at a whim or with the processes at their ends. What was on its way when one breaks is lost.
+/// Connections between workers that keep the order, delay, and break, at a whim or with the processes at their ends. What was on its way
+/// when one breaks is lost.
 /// </summary>
 internal sealed class SimulatedNetwork(SimulatedCluster cluster, SimulatedNode from) : IPeerNetwork
 {

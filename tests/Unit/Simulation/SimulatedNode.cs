@@ -21,7 +21,9 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     {
         (_cluster, _world, Name) = (cluster, cluster.World, name);
         Clock = _world.ClockOf(() => IsAlive);
-        Worker = new(name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock, NullLogger<WorkerService>.Instance);
+        Worker = new(
+            name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock,
+            NullLogger<WorkerService>.Instance);
     }
 
     public string Name { get; }

@@ -94,7 +94,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         measured(whole.Sum());
         bool finite = whole.All(float.IsFinite);
         for (int word = 0; finite && word < Words; word++)
-            _state[word] = whole.Aggregate(_state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
+            _state[word] = whole.Aggregate(
+                _state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
         SkippedInARow = finite ? 0 : SkippedInARow + 1;
         Step++;
         changed(this);

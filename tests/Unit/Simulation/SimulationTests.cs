@@ -3,8 +3,8 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Unit.Tests.Simulation;
 
 /// <summary>
-/// The coordinator, the workers and the exchange as they are in the silos, over thousands of schedules of delays, losses, doubled messages, deaths
-/// and coordinators that believe to be the only one. A schedule is a function of its seed.
+/// The coordinator, the workers and the exchange as they are in the silos, over thousands of schedules of delays, losses, doubled messages,
+/// deaths and coordinators that believe to be the only one. A schedule is a function of its seed.
 /// </summary>
 public sealed class SimulationTests
 {
@@ -22,8 +22,11 @@ public sealed class SimulationTests
                 return Task.CompletedTask;
             });
             // Scores and copies come after whole epochs and at the end.
-            Assert.All(undisturbed!.Orders, request => Assert.Equal((request.Step + 1) % StepsPerEpoch > 0 && request.Step + 1 < Schedule.Steps, request.PrefetchNext));
-            Assert.All(undisturbed.Nodes, node => Assert.Equal((Schedule.Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
+            Assert.All(
+                undisturbed!.Orders,
+                request => Assert.Equal((request.Step + 1) % StepsPerEpoch > 0 && request.Step + 1 < Schedule.Steps, request.PrefetchNext));
+            Assert.All(
+                undisturbed.Nodes, node => Assert.Equal((Schedule.Steps, false), (node.Replica!.Computed, node.Replica.HasKeptWaiting)));
         }
     }
 
@@ -60,16 +63,21 @@ public sealed class SimulationTests
                 },
                 Schedule.Deadline,
                 awaited: "end of the run");
-            Assert.True(ended.Outcome == RunOutcome.Stopped && ended.StateHash == Schedule.Endless[ended.Step], $"Seed {seed}: {ended}\n{string.Join('\n', world.Newest)}");
+            Assert.True(
+                ended.Outcome == RunOutcome.Stopped
+                    && ended.StateHash == Schedule.Endless[ended.Step], $"Seed {seed}: {ended}\n{string.Join('\n', world.Newest)}");
         });
     }
 
-    /// <summary>The environment variable PIXELCNN_SIMULATION_SEEDS, as FIRST:COUNT, runs others. A failure tells its seed and what happened last.</summary>
+    /// <summary>
+    /// The environment variable PIXELCNN_SIMULATION_SEEDS, as FIRST:COUNT, runs others. A failure tells its seed and what happened last.
+    /// </summary>
     [Fact]
     public void Whatever_happens_the_run_ends_in_the_state_of_an_undisturbed_one()
     {
         string[] range = (Environment.GetEnvironmentVariable("PIXELCNN_SIMULATION_SEEDS") ?? "1:300").Split(':');
-        int first = int.Parse(range[0], System.Globalization.CultureInfo.InvariantCulture), count = int.Parse(range[1], System.Globalization.CultureInfo.InvariantCulture);
+        int first = int.Parse(range[0], System.Globalization.CultureInfo.InvariantCulture),
+            count = int.Parse(range[1], System.Globalization.CultureInfo.InvariantCulture);
         Parallel.For(first, first + count, seed => Schedule.Run(seed, workers: 1 + (seed % 4), DisturbAsync));
     }
 

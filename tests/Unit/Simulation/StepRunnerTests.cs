@@ -15,13 +15,15 @@ public sealed class StepRunnerTests
         var clock = new StepRunner(time);
         // Nobody is asked, so that a step takes no time itself.
         var cluster = new RunCluster(_ => throw new NotSupportedException(), _ => null, () => { });
-        var nobody = new Generation("run", new(1, Guid.Empty), [], cluster, new WorkerPool(cluster, time, (_, _) => { }), () => clock.AnswerTimeout, time);
+        var nobody = new Generation("run", new(1, Guid.Empty), [], cluster, new WorkerPool(cluster, time, (_, _) => { }),
+            () => clock.AnswerTimeout, time);
         Assert.Equal(
             [TimeSpan.Zero, Pause, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero],
             world.Run(
                 async () => new[]
                 {
-                    await StepAsync(0, goesOn: true, () => { }), await StepAsync(1, goesOn: false, () => { }), await StepAsync(2, goesOn: true, clock.Interrupt),
+                    await StepAsync(0, goesOn: true, () => { }), await StepAsync(1, goesOn: false, () => { }),
+                        await StepAsync(2, goesOn: true, clock.Interrupt),
                     await StepAsync(3, goesOn: true, () => clock.Regroup(4, 4)), await StepAsync(4, goesOn: true, () => { }),
                 },
                 TimeSpan.FromMinutes(1),

@@ -20,7 +20,8 @@ public sealed class WorkerServiceTests : IDisposable
     private readonly WorkerService _worker;
 
     public WorkerServiceTests() => _worker = new(
-        "worker-0", _threads, _replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)), TimeProvider.System, NullLogger<WorkerService>.Instance);
+        "worker-0", _threads, _replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)),
+        TimeProvider.System, NullLogger<WorkerService>.Instance);
 
     public void Dispose() => _threads.Dispose();
 
@@ -92,7 +93,8 @@ public sealed class WorkerServiceTests : IDisposable
         await _worker.HashAsync(new("run", First, 1));
         _replicas.Breaks = true;
         Assert.Equal(1, (await _worker.StepAsync(new("run", First, 1))).Step);
-        foreach (Func<Task> next in new Func<Task>[] { () => _worker.HashAsync(new("run", First, 2)), () => _worker.StepAsync(new("run", First, 2)), () => PrepareAsync(generation: 2) })
+        foreach (Func<Task> next in new Func<Task>[] { () => _worker.HashAsync(new("run", First, 2)),
+            () => _worker.StepAsync(new("run", First, 2)), () => PrepareAsync(generation: 2) })
             Assert.Equal("broken", (await Assert.ThrowsAsync<IOException>(next)).Message);
         _replicas.Breaks = false;
         await _worker.LeaveAsync("run", 2);
@@ -116,10 +118,12 @@ public sealed class WorkerServiceTests : IDisposable
         await JoinAsync();
         GenerationId again = new(1, Guid.NewGuid());
 
-        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(() => _worker.PrepareAsync(new("run", again, Spec, OnlyIfServing: false)));
+        StaleOrderException refusal = await Assert.ThrowsAsync<StaleOrderException>(
+            () => _worker.PrepareAsync(new("run", again, Spec, OnlyIfServing: false)));
 
         Assert.Equal(1, refusal.Newest);
-        await Assert.ThrowsAsync<StaleOrderException>(() => _worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
+        await Assert.ThrowsAsync<StaleOrderException>(
+            () => _worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
         await Assert.ThrowsAsync<StaleOrderException>(() => _worker.StepAsync(new("run", again, 0)));
         Assert.Null(_worker.ExchangeFor(new("run", 1, "worker-1", again.Nonce)));
         Assert.Equal(0, (await _worker.StepAsync(new("run", First, 0))).Step);
@@ -151,7 +155,8 @@ public sealed class WorkerServiceTests : IDisposable
         return hash;
     }
 
-    private Task<PrepareResponse> PrepareAsync(int generation) => _worker.PrepareAsync(new("run", new(generation, Guid.Empty), Spec, OnlyIfServing: false));
+    private Task<PrepareResponse> PrepareAsync(int generation) =>
+        _worker.PrepareAsync(new("run", new(generation, Guid.Empty), Spec, OnlyIfServing: false));
 
     private async Task JoinAsync()
     {
@@ -183,7 +188,8 @@ public sealed class WorkerServiceTests : IDisposable
 
     private sealed class NoNetwork : IPeerNetwork
     {
-        public Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel) => throw new NotSupportedException();
+        public Task<IPeerConnection> ConnectAsync(string worker, PeerGreeting greeting, CancellationToken cancel) =>
+            throw new NotSupportedException();
 
         public Task<bool> IsGoneAsync(string worker, CancellationToken cancel) => throw new NotSupportedException();
     }

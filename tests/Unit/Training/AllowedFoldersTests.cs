@@ -63,7 +63,9 @@ public sealed class AllowedFoldersTests : IDisposable
         Assert.StartsWith($"--data-dir {Path.Combine(_folder, path)} is outside of the folders", mistake.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>The kernel would step up from where the link leads, below data; .NET takes the steps out of the path before the kernel sees it.</summary>
+    /// <summary>
+    /// The kernel would step up from where the link leads, below data; .NET takes the steps out of the path before the kernel sees it.
+    /// </summary>
     [Fact]
     public void Steps_up_behind_a_link_are_taken_from_where_it_stands()
     {
@@ -75,7 +77,10 @@ public sealed class AllowedFoldersTests : IDisposable
 
     [Fact]
     public void Links_without_an_end_are_refused() =>
-        Assert.Contains("too many links", Assert.Throws<UserErrorException>(() => _allowed.Check(Path.Combine(_folder, "data/loop/x"), "--data-dir")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "too many links",
+            Assert.Throws<UserErrorException>(() => _allowed.Check(Path.Combine(_folder, "data/loop/x"), "--data-dir")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Relative_paths_begin_where_the_process_is()
@@ -88,12 +93,23 @@ public sealed class AllowedFoldersTests : IDisposable
     [Fact]
     public void All_paths_of_a_run_are_checked()
     {
-        var spec = new RunSpec { DataSet = DataSet.Mnist, DataDir = Path.Combine(_folder, "data"), SaveDir = Path.Combine(_folder, "runs") };
+        var spec = new RunSpec
+        {
+            DataSet = DataSet.Mnist,
+            DataDir = Path.Combine(_folder, "data"),
+            SaveDir = Path.Combine(_folder, "runs")
+        };
         _allowed.Check(spec);
         string outside = Path.Combine(_folder, "other");
-        Assert.Contains("--save-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { SaveDir = outside })).Message, StringComparison.Ordinal);
-        Assert.Contains("--data-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { DataDir = outside })).Message, StringComparison.Ordinal);
-        Assert.Contains("--load-params", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { LoadParams = outside })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "--save-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { SaveDir = outside })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "--data-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { DataDir = outside })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "--load-params", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { LoadParams = outside })).Message,
+            StringComparison.Ordinal);
         _allowed.Check(spec with { DataSet = DataSet.Digits, DataDir = outside });
         AllowedFolders.All.Check(spec with { SaveDir = outside });
     }

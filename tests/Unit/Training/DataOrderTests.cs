@@ -35,7 +35,8 @@ public sealed class DataOrderTests
         (s, shuffle) =>
         {
             var inOrder = new DataOrder(s.Images, s.Batch, s.Shards, s.Seed);
-            (long Step, int Shard)[] asked = [.. Enumerable.Range(0, 12).SelectMany(step => Enumerable.Range(0, s.Shards).Select(shard => ((long)step, shard)))];
+            (long Step, int Shard)[] asked = [.. Enumerable.Range(0, 12).SelectMany(
+                step => Enumerable.Range(0, s.Shards).Select(shard => ((long)step, shard)))];
             int[][] expected = [.. asked.Select(a => inOrder.ImagesOf(a.Step, a.Shard))];
             int[] mixed = [.. Enumerable.Range(0, asked.Length)];
             new Random((int)shuffle).Shuffle(mixed);
@@ -48,7 +49,8 @@ public sealed class DataOrderTests
     [Fact]
     public void The_order_goes_on_behind_the_images_that_were_used()
     {
-        DataOrder before = new(50, 2, 4, seed: 5), after = new(50, 3, 6, seed: 5, firstStep: 10, firstImage: 80), ones = new(50, 1, 1, seed: 5);
+        DataOrder before = new(50, 2, 4, seed: 5), after = new(50, 3, 6, seed: 5, firstStep: 10, firstImage: 80),
+            ones = new(50, 1, 1, seed: 5);
 
         Assert.Equal([.. Enumerable.Range(80, 3).SelectMany(i => ones.ImagesOf(i, 0))], after.ImagesOf(10, 0));
         Assert.Equal([.. Enumerable.Range(98 + 15, 3).SelectMany(i => ones.ImagesOf(i, 0))], after.ImagesOf(11, 5));
@@ -69,7 +71,8 @@ public sealed class DataOrderTests
     [Fact]
     public void Epochs_and_seeds_have_orders_of_their_own()
     {
-        int[][] orders = [.. from seed in new ulong[] { 1, 2 } from epoch in new[] { 0, 1 } select new DataOrder(100, 100, 1, seed).ImagesOf(epoch, 0)];
+        int[][] orders = [.. from seed in new ulong[] { 1, 2 } from epoch in new[] { 0,
+            1 } select new DataOrder(100, 100, 1, seed).ImagesOf(epoch, 0)];
         foreach (int[] order in orders)
         {
             Assert.Equal(1, orders.Count(other => other.SequenceEqual(order)));

@@ -12,7 +12,8 @@ public sealed class RecordedShardTests
     public static TheoryData<RunSpec, bool> Specs => new()
     {
         { Plain, true },
-        { Plain with { ClassConditional = true, NonLocal = true, CoordinateChannels = true, Objective = Objective.Focal, Precision = Precision.Bf16 }, true },
+        { Plain with { ClassConditional = true, NonLocal = true, CoordinateChannels = true, Objective = Objective.Focal,
+            Precision = Precision.Bf16 }, true },
         { Plain with { Nonlinearity = Nonlinearity.Relu, Dropout = 0 }, true },
         { Plain with { Nonlinearity = Nonlinearity.Relu }, false },
         { Plain with { Objective = Objective.EnergyDistance }, false },

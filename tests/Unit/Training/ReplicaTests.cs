@@ -27,7 +27,8 @@ public sealed class ReplicaTests
     public void Bits_per_dim_of_the_digits_fall()
     {
         const int Size = 16;
-        using TinyRun run = TinyRun.Start(TinyRun.Small with { Dropout = 0, BatchSize = 8, Shards = 1, InitBatchSize = 16, LearningRate = 0.02 }, TinyRun.Digits(Size));
+        using TinyRun run = TinyRun.Start(
+            TinyRun.Small with { Dropout = 0, BatchSize = 8, Shards = 1, InitBatchSize = 16, LearningRate = 0.02 }, TinyRun.Digits(Size));
         double BitsPerDim()
         {
             const int Batches = 3;
@@ -48,10 +49,21 @@ public sealed class ReplicaTests
     [InlineData(Objective.EnergyDistance, 3, true, true, true)]
     public void Every_option_trains_scores_and_draws(Objective objective, int channels, bool classes, bool coordinates, bool nonLocal)
     {
-        RunSpec spec = TinyRun.Small with { Objective = objective, ClassConditional = classes, CoordinateChannels = coordinates, NonLocal = nonLocal, Shards = 2 };
+        RunSpec spec =
+            TinyRun.Small with
+            {
+                Objective = objective,
+                ClassConditional = classes,
+                CoordinateChannels = coordinates,
+                NonLocal = nonLocal,
+                Shards = 2
+            };
         using TinyRun run = TinyRun.Start(spec, threads: 2, channels);
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
-        Assert.All(run.On(() => run.Replica.Evaluate(0, ((run.Replica.Facts.TestImages + TinyRun.Small.BatchSize - 1) / TinyRun.Small.BatchSize))), loss => Assert.True(double.IsFinite(loss)));
+        Assert.All(
+            run.On(() => run.Replica.Evaluate(
+                0, ((run.Replica.Facts.TestImages + TinyRun.Small.BatchSize - 1) / TinyRun.Small.BatchSize))),
+                loss => Assert.True(double.IsFinite(loss)));
         byte[] images = run.On(() => run.Replica.Sample(0, 2));
         Assert.Equal(2 * channels * 64, images.Length);
         Assert.Equal(images[(channels * 64)..], run.On(() => run.Replica.Sample(1, 2)));
@@ -66,8 +78,12 @@ public sealed class ReplicaTests
     {
         using var threads = new DeviceThreads(1);
         var replicas = new Replicas(threads, new DataSets(), AllowedFolders.All);
-        string message = Assert.Throws<UserErrorException>(() => replicas.Load(TinyRun.Small with { Filters = 1 << 20, Shards = 0 })).Message;
-        Assert.Equal("--shards is 0; give 1 or more. --nr-filters is 1048576; give 4096 or less. --workers is 1, more than the 0 shards of a step; raise --shards or lower --workers.", message);
+        string message = Assert.Throws<UserErrorException>(
+            () => replicas.Load(TinyRun.Small with { Filters = 1 << 20, Shards = 0 })).Message;
+        Assert.Equal(
+            "--shards is 0; give 1 or more. --nr-filters is 1048576; give 4096 or less. --workers is 1, more than the 0 shards of a step; "
+                +
+            "raise --shards or lower --workers.", message);
     }
 
     [Fact]
@@ -117,23 +133,37 @@ public sealed class ReplicaTests
     }
 
     [Fact]
-    public void Bf16_scores_what_float32_does_after_the_same_steps() => AssertBf16ScoresAsFloat32(TinyRun.Digits(8), shards: 1, steps: 40, worst: 3.5, tolerance: 0.06);
+    public void Bf16_scores_what_float32_does_after_the_same_steps() =>
+        AssertBf16ScoresAsFloat32(TinyRun.Digits(8), shards: 1, steps: 40, worst: 3.5, tolerance: 0.06);
 
     [Fact(Explicit = true)]
     [Trait("Needs", "time")]
     public void Bf16_scores_what_float32_does_after_the_same_steps_on_digits_of_full_size() =>
         AssertBf16ScoresAsFloat32(ImageDataSets.Load(DataSet.Digits, "", 0), shards: 2, steps: 60, worst: 2, tolerance: 0.01);
 
-    /// <summary>Both learn the digits from the same images: what bf16 rounds does not cost bits, and it is not float32 by another name.</summary>
+    /// <summary>
+    /// Both learn the digits from the same images: what bf16 rounds does not cost bits, and it is not float32 by another name.
+    /// </summary>
     private static void AssertBf16ScoresAsFloat32(ImageData digits, int shards, int steps, double worst, double tolerance)
     {
-        RunSpec spec = TinyRun.Small with { Dropout = 0, Filters = 8, BatchSize = 8 / shards, Shards = shards, InitBatchSize = 16, LearningRate = 0.001, ClassConditional = true };
+        RunSpec spec =
+            TinyRun.Small with
+            {
+                Dropout = 0,
+                Filters = 8,
+                BatchSize = 8 / shards,
+                Shards = shards,
+                InitBatchSize = 16,
+                LearningRate = 0.001,
+                ClassConditional = true
+            };
         (double BitsPerDim, string Hash) After(Precision precision)
         {
             int batches = 100 / spec.BatchSize;
             using TinyRun run = TinyRun.Start(spec with { Precision = precision }, digits);
             run.Steps(steps);
-            return (run.On(() => run.Replica.Evaluate(0, batches)).Sum() / (batches * spec.BatchSize * digits.Test.Size * digits.Test.Size * Math.Log(2)), run.Hash);
+            return (run.On(() => run.Replica.Evaluate(0, batches))
+                .Sum() / (batches * spec.BatchSize * digits.Test.Size * digits.Test.Size * Math.Log(2)), run.Hash);
         }
 
         (double BitsPerDim, string Hash) full = After(Precision.Float32), half = After(Precision.Bf16);
@@ -147,7 +177,17 @@ public sealed class ReplicaTests
     [InlineData(Objective.EnergyDistance, Nonlinearity.Relu)]
     public void Bf16_trains_every_layer_to_the_same_bits_in_float32(Objective objective, Nonlinearity nonlinearity)
     {
-        RunSpec spec = TinyRun.Small with { Objective = objective, Nonlinearity = nonlinearity, ClassConditional = true, CoordinateChannels = true, NonLocal = true, Precision = Precision.Bf16, Shards = 2 };
+        RunSpec spec =
+            TinyRun.Small with
+            {
+                Objective = objective,
+                Nonlinearity = nonlinearity,
+                ClassConditional = true,
+                CoordinateChannels = true,
+                NonLocal = true,
+                Precision = Precision.Bf16,
+                Shards = 2
+            };
         using TinyRun run = TinyRun.Start(spec, threads: 2, channels: 3);
         float[] Values() => run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values));
         float[] before = Values();
@@ -156,7 +196,9 @@ public sealed class ReplicaTests
         foreach (Slot slot in run.Replica.Network.Layout.Slots)
             Assert.Contains(Enumerable.Range((int)slot.Offset, (int)slot.Length), i => before[i] != after[i]);
         // bfloat16 is the upper half of a float32; the state has the lower half too.
-        Assert.InRange(after.Count(value => (BitConverter.SingleToUInt32Bits(value) & 0xFFFF) != 0), run.Replica.Network.Layout.Count * 9 / 10, int.MaxValue);
+        Assert.InRange(
+            after.Count(value => (BitConverter.SingleToUInt32Bits(value) & 0xFFFF) != 0), run.Replica.Network.Layout.Count * 9 / 10,
+            int.MaxValue);
         using TinyRun same = TinyRun.Start(spec, threads: 1, channels: 3);
         same.Steps(3);
         Assert.Equal(run.Hash, same.Hash);
@@ -181,7 +223,8 @@ public sealed class ReplicaTests
     public async Task Any_number_of_workers_and_threads_gives_the_same_parameters(int workers, int threads)
     {
         TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
-        GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(rank => new GradientExchange(new(TinyRun.Small.Shards), workers, rank, runs[0].Replica.GradientBuckets, WireFormat.Float32))];
+        GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(
+            rank => new GradientExchange(new(TinyRun.Small.Shards), workers, rank, runs[0].Replica.GradientBuckets, WireFormat.Float32))];
         for (long step = 0; step < Steps; step++)
         {
             AllReduceStep[] rounds = [.. exchanges.Select(exchange => exchange.Begin(step))];
@@ -206,7 +249,8 @@ public sealed class ReplicaTests
         using TinyRun run = TinyRun.Start(TinyRun.Small);
         using var over = new CancellationTokenSource();
         int vectors = 0;
-        var exchange = new GradientExchange(new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate, over.Token);
+        var exchange = new GradientExchange(
+            new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate, over.Token);
         AllReduceStep step = exchange.Prepare(0);
         Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, step)));
         Assert.Equal(run.Replica.GradientBuckets.Count, vectors);

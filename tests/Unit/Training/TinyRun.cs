@@ -110,9 +110,12 @@ internal sealed class TinyRun : IDisposable
     }
 
     /// <summary>A whole gradient as a round brings it.</summary>
-    public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) => [.. Replica.GradientBuckets.Select((length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientBuckets.Take(part).Sum(), length))];
+    public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) =>
+        [.. Replica.GradientBuckets.Select(
+            (length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientBuckets.Take(part).Sum(), length))];
 
-    public Checkpoint Checkpoint(double? score = null) => On(() => PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
+    public Checkpoint Checkpoint(double? score = null) =>
+        On(() => PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
 
     public void Dispose()
     {

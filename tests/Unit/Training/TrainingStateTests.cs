@@ -30,7 +30,8 @@ public sealed class TrainingStateTests
         for (int t = 0; t < 20; t++)
         {
             // From far below the root of epsilon, where it matters, to far above.
-            float[] gradient = [.. Enumerable.Range(0, length).Select(i => (float)((random.NextDouble() - 0.5) * Math.Pow(10, (i % 9) - 6)))];
+            float[] gradient = [.. Enumerable.Range(0, length).Select(
+                i => (float)((random.NextDouble() - 0.5) * Math.Pow(10, (i % 9) - 6)))];
             if (threads > 0)
                 state.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], device);
             else

@@ -38,7 +38,8 @@ public sealed class PlainWeightTests : IDisposable
     {
         string vector = Stored.Vector(name + ".safetensors");
         var weights = Stored.Tensors(vector)
-            .Where(pair => pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith(".bias", StringComparison.Ordinal)).ToDictionary();
+            .Where(pair => pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith(".bias", StringComparison.Ordinal))
+                .ToDictionary();
         string checkpoint = WeightFiles.Import(Stored.Write(In("in.safetensors"), weights), In("run"), size);
         ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (model.Channels, model.Size, model.Spec.DataSet, model.Spec.SaveDir));
@@ -60,7 +61,9 @@ public sealed class PlainWeightTests : IDisposable
         Stored.AssertSame(Stored.Tensors(export.Path), Stored.Tensors(In("again.safetensors")));
         ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
-            new ModelInfo(to, "out", 0, model.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null), model);
+            new ModelInfo(
+                to, "out", 0, model.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null),
+                model);
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, 12);
         float[] outputs = Stored.Outputs(to, images);
@@ -80,7 +83,8 @@ public sealed class PlainWeightTests : IDisposable
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
         ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
-            (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder), (model.Channels, model.Size, model.Classes, model.Spec.DataSet));
+            (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder),
+            (model.Channels, model.Size, model.Classes, model.Spec.DataSet));
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, size);
         Stored.AssertClose(Stored.Outputs(from, images), Stored.Outputs(to, images), 1e-4f);
@@ -99,7 +103,8 @@ public sealed class PlainWeightTests : IDisposable
         Assert.All(Stored.Tensors(exported)["non_local.1.project.weight"].Floats(), weight => Assert.Equal(0, weight));
         string to = WeightFiles.Import(exported, In("to"), null);
         Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
-        using TinyRun run = TinyRun.Start(ModelFiles.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
+        using TinyRun run = TinyRun.Start(
+            ModelFiles.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null, mustLoad: false));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.Equal(0, run.Replica.SkippedInARow);
@@ -117,7 +122,8 @@ public sealed class PlainWeightTests : IDisposable
         {
             "F64" => MemoryMarshal.AsBytes<double>(Array.ConvertAll(bias, value => (double)value)).ToArray(),
             "F16" => MemoryMarshal.AsBytes<Half>(Array.ConvertAll(bias, value => (Half)value)).ToArray(),
-            _ => MemoryMarshal.AsBytes<ushort>(Array.ConvertAll(bias, value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16))).ToArray(),
+            _ => MemoryMarshal.AsBytes<ushort>(Array.ConvertAll(bias, value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16)))
+                .ToArray(),
         };
         tensors["u_init.bias"] = new(type, [4], converted);
         string to = WeightFiles.Import(Stored.Write(In("in.safetensors"), tensors), In("to"), null);

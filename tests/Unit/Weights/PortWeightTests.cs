@@ -23,7 +23,8 @@ public sealed class PortWeightTests : IDisposable
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), imageSize: null);
         using var scope = NewDisposeScope();
-        Tensor images = ImageScaling.FromBytes(tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
+        Tensor images = ImageScaling.FromBytes(
+            tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
         Stored.AssertClose(Stored.Npz<float>(Stored.Vector("port-grey.npz"), "logits"), Stored.Outputs(checkpoint, images), 1e-4f);
         ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal(("port-grey", 0L, 1, 28, 0), (model.Run, model.Step, model.Channels, model.Size, model.Classes));
@@ -37,7 +38,9 @@ public sealed class PortWeightTests : IDisposable
         string original = Stored.Vector("port-grey.pth");
         ExportedWeights export = Stored.Export(WeightFiles.Import(original, In("run"), null), In("out.pth"));
         IReadOnlyDictionary<string, SafeTensor> before = Stored.Tensors(original), after = Stored.Tensors(export.Path);
-        Assert.Equal(File.ReadLines(Stored.Vector("port-grey.names.txt")).Order(), after.Select(pair => $"{pair.Key} [{string.Join(", ", pair.Value.Shape)}]").Order());
+        Assert.Equal(
+            File.ReadLines(Stored.Vector("port-grey.names.txt")).Order(),
+            after.Select(pair => $"{pair.Key} [{string.Join(", ", pair.Value.Shape)}]").Order());
         Assert.Equal((171, 0L, new FileInfo(export.Path).Length), (export.Tensors, export.Step, export.Bytes));
         bool Kept(string name) => !name.Contains("deconv.weight", StringComparison.Ordinal);
         Stored.AssertSame(before.Where(pair => Kept(pair.Key)).ToDictionary(), after.Where(pair => Kept(pair.Key)).ToDictionary());
@@ -47,7 +50,8 @@ public sealed class PortWeightTests : IDisposable
         using var scope = NewDisposeScope();
         Tensor images = Stored.Images(1, 28);
         Stored.AssertClose(
-            Stored.Outputs(CheckpointHeader.Newest(In("run"))!, images), Stored.Outputs(CheckpointHeader.Newest(In("again"))!, images), 1e-6f);
+            Stored.Outputs(CheckpointHeader.Newest(In("run"))!, images), Stored.Outputs(CheckpointHeader.Newest(In("again"))!, images),
+            1e-6f);
     }
 
     [Fact]
@@ -69,7 +73,8 @@ public sealed class PortWeightTests : IDisposable
     {
         string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec, change: (parameters, layout) =>
             parameters[layout.Slots.Single(slot => slot.Name == "upsize.0.u.v")][2].zero_()), In("out.pth")).Path;
-        SafeTensor scale = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_g"], direction = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_v"];
+        SafeTensor scale = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_g"],
+            direction = Stored.Tensors(exported)["upsize_u_stream.0.deconv.weight_v"];
         Assert.Equal([false, false, true, false], scale.Floats().Select(g => g == 0));
         Assert.All(direction.Floats(), v => Assert.NotEqual(0, v));
         WeightFiles.Import(exported, In("to"), null);

@@ -24,7 +24,8 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
     [InlineData(3, 6, 2, 2, 32)]
     public void An_export_loads_strictly_as_weights_only(int channels, int filters, int blocks, int mixtures, int size)
     {
-        string checkpoint = Stored.Checkpoint(In("run"), Stored.Spec with { Filters = filters, Blocks = blocks, Mixtures = mixtures }, channels, size);
+        string checkpoint = Stored.Checkpoint(
+            In("run"), Stored.Spec with { Filters = filters, Blocks = blocks, Mixtures = mixtures }, channels, size);
         string exported = Stored.Export(checkpoint, In("out.pth")).Path;
         float[] logits = Run("load", exported, channels, filters, blocks, mixtures, size);
         Stored.AssertClose(Logits(checkpoint, channels, size), logits, 1e-4f);
@@ -38,7 +39,9 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
         float[] logits = Run("save", In("in.pth"), channels, filters, blocks, mixtures, size);
         string checkpoint = WeightFiles.Import(In("in.pth"), In("run"), null);
         ModelInfo model = ModelFiles.Read(checkpoint);
-        Assert.Equal((channels, size, filters, blocks, mixtures), (model.Channels, model.Size, model.Spec.Filters, model.Spec.Blocks, model.Spec.Mixtures));
+        Assert.Equal(
+            (channels, size, filters, blocks, mixtures),
+            (model.Channels, model.Size, model.Spec.Filters, model.Spec.Blocks, model.Spec.Mixtures));
         Stored.AssertClose(logits, Logits(checkpoint, channels, size), 1e-4f);
     }
 
@@ -86,7 +89,9 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
             if (_process.StandardOutput.ReadLine() is not null)
                 return;
             string said = _errors.GetAwaiter().GetResult();
-            Assert.False(said.Contains("No module named 'torch'", StringComparison.Ordinal), "PyTorch is missing: install python3-torch, as tests/run does.");
+            Assert.False(
+                said.Contains("No module named 'torch'", StringComparison.Ordinal),
+                "PyTorch is missing: install python3-torch, as tests/run does.");
             Assert.Fail(said);
         }
 

@@ -19,7 +19,8 @@ public sealed class RefusedWeightTests : IDisposable
     [InlineData("in.pth", "u_init.conv.weight_v", "down_layers.2.ul_stream.0.nin_skip.lin_a.bias", "nin_out.lin_a.weight_v")]
     public void Missing_extra_and_misshapen_tensors_are_listed(string name, string missing, string misshapen, string both)
     {
-        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out" + Path.GetExtension(name))).Path).ToDictionary();
+        var tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out" + Path.GetExtension(name))).Path)
+            .ToDictionary();
         tensors.Remove(missing);
         tensors[misshapen] = SafeTensor.Of(new float[5], [5]);
         tensors[both] = SafeTensor.Of(new float[12], [3, 4]);
@@ -38,8 +39,13 @@ public sealed class RefusedWeightTests : IDisposable
         foreach ((string name, SafeTensor tensor) in tensors.Where(pair => pair.Key != "out.weight"))
         {
             long[] shape = [1, .. tensor.Shape[1..]];
-            var misshapen = new Dictionary<string, SafeTensor>(tensors) { [name] = SafeTensor.Of(new float[shape.Aggregate(1L, (product, side) => product * side)], shape) };
-            Refuse(Stored.Write(In("in.safetensors"), misshapen), $"(misshapen: {name} [{string.Join(", ", shape)}] in place of [{string.Join(", ", tensor.Shape)}]);");
+            var misshapen = new Dictionary<string, SafeTensor>(tensors)
+            {
+                [name] = SafeTensor.Of(
+                new float[shape.Aggregate(1L, (product, side) => product * side)], shape)
+            };
+            Refuse(Stored.Write(In("in.safetensors"), misshapen), $"(misshapen: {name} [{string.Join(", ", shape)}] in place of " +
+                $"[{string.Join(", ", tensor.Shape)}]);");
             Refuse(Stored.Write(In("in.safetensors"), tensors.Where(pair => pair.Key != name).ToDictionary()), $"(missing: {name});");
         }
     }
@@ -86,11 +92,17 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec);
         Refuse(checkpoint, checkpoint, "is a checkpoint", "--load-params");
-        Refuse(Stored.Write(In("other.safetensors"), new Dictionary<string, SafeTensor> { ["fc.weight"] = SafeTensor.Of([1], [1, 1]) }), "holds no PixelCNN++ (fc.weight)");
-        Refuse(Stored.Write(In("other.pth"), new Dictionary<string, SafeTensor> { ["fc.weight"] = SafeTensor.Of([1], [1, 1]) }), "holds no PixelCNN++ (fc.weight)");
+        Refuse(Stored.Write(
+            In("other.safetensors"), new Dictionary<string, SafeTensor> { ["fc.weight"] = SafeTensor.Of([1], [1, 1]) }),
+            "holds no PixelCNN++ (fc.weight)");
+        Refuse(Stored.Write(
+            In("other.pth"), new Dictionary<string, SafeTensor> { ["fc.weight"] = SafeTensor.Of([1], [1, 1]) }),
+            "holds no PixelCNN++ (fc.weight)");
         Refuse(_folder.Write("empty.safetensors", []), "cannot be read");
         Refuse(_folder.Write("empty.pth", []), "PyTorch writes since 1.6");
-        Refuse(_folder.Write("old.pth", [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.']), "old.pth", "PyTorch writes since 1.6", "save it again");
+        Refuse(_folder.Write(
+            "old.pth", [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.']), "old.pth",
+            "PyTorch writes since 1.6", "save it again");
         Refuse(In("none.pth"), "none.pth", "cannot be read");
         Refuse(In("none.safetensors"), "none.safetensors", "cannot be read");
         Refuse(_folder.Path, "cannot be read");
@@ -109,9 +121,12 @@ public sealed class RefusedWeightTests : IDisposable
     public void Metadata_that_cannot_be_are_refused(string key, string value, string part)
     {
         string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path;
-        (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(exported));
+        (IReadOnlyDictionary<string, SafeTensor> tensors,
+            IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(exported));
         using (FileStream file = File.Create(In("in.safetensors")))
-            SafeTensors.Write(file, [("x.weight", tensors["u_init.weight"]), ("x.bias", tensors["u_init.bias"])], new Dictionary<string, string>(metadata) { [key] = value });
+            SafeTensors.Write(
+                file, [("x.weight", tensors["u_init.weight"]), ("x.bias", tensors["u_init.bias"])],
+                new Dictionary<string, string>(metadata) { [key] = value });
         Refuse(In("in.safetensors"), part);
     }
 
@@ -128,7 +143,8 @@ public sealed class RefusedWeightTests : IDisposable
     public void A_folder_with_checkpoints_and_one_that_cannot_be_are_refused()
     {
         string taken = Path.GetDirectoryName(Stored.Checkpoint(In("from"), Stored.Spec))!;
-        Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), taken, null), taken, "step-000000007.safetensors", "--save-dir");
+        Stored.AssertRefused(
+            () => WeightFiles.Import(Stored.Vector("port-grey.pth"), taken, null), taken, "step-000000007.safetensors", "--save-dir");
         Assert.Single(Directory.GetFiles(taken));
         string file = _folder.Write("file", []);
         Stored.AssertRefused(() => WeightFiles.Import(Stored.Vector("port-grey.pth"), file, null), file, "--save-dir");
@@ -136,9 +152,11 @@ public sealed class RefusedWeightTests : IDisposable
 
     [Theory]
     [InlineData(true, false, false, Objective.Likelihood, Nonlinearity.ConcatElu, "no class conditioning;")]
-    [InlineData(false, true, false, Objective.Likelihood, Nonlinearity.Relu, "no coordinate channels and no other nonlinearity than concat_elu;")]
+    [InlineData(
+        false, true, false, Objective.Likelihood, Nonlinearity.Relu, "no coordinate channels and no other nonlinearity than concat_elu;")]
     [InlineData(false, false, true, Objective.EnergyDistance, Nonlinearity.ConcatElu, "no non-local block and no energy distance;")]
-    public void What_the_port_lacks_is_not_exported_to_it(bool classes, bool coordinates, bool nonLocal, Objective objective, Nonlinearity nonlinearity, string part)
+    public void What_the_port_lacks_is_not_exported_to_it(
+        bool classes, bool coordinates, bool nonLocal, Objective objective, Nonlinearity nonlinearity, string part)
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec with
         {
@@ -175,7 +193,8 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec, change: (parameters, layout) =>
             parameters[layout.Slots.Single(slot => slot.Name == "out.g")][0].copy_(tensor(float.NaN)));
-        Stored.AssertRefused(() => Stored.Export(checkpoint, In("out.safetensors")), checkpoint, "not finite in out;", "earlier checkpoint");
+        Stored.AssertRefused(
+            () => Stored.Export(checkpoint, In("out.safetensors")), checkpoint, "not finite in out;", "earlier checkpoint");
     }
 
     private void Refuse(string weights, params string[] parts)

@@ -21,7 +21,8 @@ internal static class Stored
     public static string Vector(string name) => Path.Combine(AppContext.BaseDirectory, "vectors", name);
 
     /// <summary>Writes a checkpoint whose average is a random network and whose parameters are zero.</summary>
-    public static string Checkpoint(string folder, RunSpec spec, int channels = 1, int size = 28, Action<Parameters, ParameterLayout>? change = null)
+    public static string Checkpoint(
+        string folder, RunSpec spec, int channels = 1, int size = 28, Action<Parameters, ParameterLayout>? change = null)
     {
         using var scope = NewDisposeScope();
         var shape = NetworkShape.From(spec, channels, size, classes: 10);
@@ -31,7 +32,8 @@ internal static class Stored
         state.Average.copy_(network.Parameters.Values);
         state.StartAt(7, 0, 7 * spec.ImagesPerStep);
         Directory.CreateDirectory(folder);
-        return CheckpointFolder.Save(PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
+        return CheckpointFolder.Save(
+            PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
     }
 
     public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelFiles.Read(checkpoint), output);

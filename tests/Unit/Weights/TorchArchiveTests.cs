@@ -24,7 +24,8 @@ public sealed class TorchArchiveTests : IDisposable
         { Start + Text("os") + Text("system") + "\u0093.", "os.system" },
         { Start + "(ios\nsystem\n.", "os.system" },
         { Start + Dictionary + Text("a") + "cargparse\nNamespace\n)Rs.", "argparse.Namespace" },
-        { Start + Dictionary + Text("a") + "]" + Dictionary + Text("b") + "(K\u0001cnumpy.core.multiarray\nscalar\nts" + "as.", "numpy.core.multiarray.scalar" },
+        { Start + Dictionary + Text("a") + "]" + Dictionary + Text("b") + "(K\u0001cnumpy.core.multiarray\nscalar\nts"
+            + "as.", "numpy.core.multiarray.scalar" },
         { Start + Dictionary + "}" + Text("_metadata") + "cos\nenviron\nsb.", "os.environ" },
         { Start + "ctorch\nload\n.", "torch.load" },
         { Start + "ctorch._utils\n_import_dotted_name\n.", "torch._utils._import_dotted_name" },
@@ -87,7 +88,8 @@ public sealed class TorchArchiveTests : IDisposable
     [Theory]
     [MemberData(nameof(Beyond), DisableDiscoveryEnumeration = true)]
     public void A_tensor_beyond_its_storage_is_refused(int offset, int[] shape, int[] strides) =>
-        Refuse(Archive(One(Tensor("0", offset, shape, strides))), "weight", shape.Length == strides.Length && shape.Length < 9 && offset >= 0 && shape.Concat(strides).Min() >= 0 ? "storage of 4" : "impossible");
+        Refuse(Archive(One(Tensor("0", offset, shape, strides))), "weight", shape.Length == strides.Length && shape.Length < 9
+            && offset >= 0 && shape.Concat(strides).Min() >= 0 ? "storage of 4" : "impossible");
 
     [Theory]
     [InlineData(0, new[] { 2, 2 }, new[] { 1, 2 }, new[] { 1f, 3, 2, 4 })]
@@ -111,13 +113,23 @@ public sealed class TorchArchiveTests : IDisposable
         [
             inner,
             Dictionary + Text("state_dict") + inner + "s",
-            "}(" + Text("epoch") + "K\u0003" + Text("state_dict") + inner + Text("loss") + "G\u003f\u00f0\0\0\0\0\0\0" + Text("best") + "\u0088" + Text("none") + "Nu",
+            "}(" + Text("epoch") + "K\u0003" + Text("state_dict") + inner + Text("loss") + "G\u003f\u00f0\0\0\0\0\0\0" + Text("best")
+                + "\u0088" + Text("none") + "Nu",
             Dictionary + Text("a.weight") + "ctorch._utils\n_rebuild_parameter\n" + tensor + "\u0089" + Dictionary + "\u0087Rs",
             Dictionary + Text("a.weight") + tensor + "s" + Text("a.weight") + tensor + "s}" + Text("_metadata") + Dictionary + "sb",
         ];
-        Assert.All(pickles, pickle => Assert.Equal([1f, 2, 3, 4], Assert.Single(Read(Archive(Start + pickle + End)), pair => pair.Key == "a.weight").Value.Floats()));
-        Assert.Equal(["b", "module.a"], Read(Archive(Start + Dictionary + Text("module.a") + tensor + "s" + Text("b") + tensor.Replace("4", "2", StringComparison.Ordinal) + "s" + End, storage: new float[8])).Keys.Order());
-        Refuse(Archive(Start + Dictionary + Text("model") + inner + "s" + Text("ema") + inner + "s" + End), "several dictionaries of tensors (model, ema)");
+        Assert.All(
+            pickles,
+            pickle => Assert.Equal(
+                [1f, 2, 3, 4], Assert.Single(Read(Archive(Start + pickle + End)), pair => pair.Key == "a.weight").Value.Floats()));
+        Assert.Equal(
+            ["b", "module.a"],
+            Read(Archive(
+                Start + Dictionary + Text("module.a") + tensor + "s" + Text("b") + tensor.Replace("4", "2", StringComparison.Ordinal) + "s"
+                    + End, storage: new float[8])).Keys.Order());
+        Refuse(Archive(
+            Start + Dictionary + Text("model") + inner + "s" + Text("ema") + inner + "s" + End),
+            "several dictionaries of tensors (model, ema)");
     }
 
     [Fact]
@@ -143,7 +155,9 @@ public sealed class TorchArchiveTests : IDisposable
     {
         Refuse(Zip(("a.txt", "b"u8.ToArray())), "none of PyTorch's");
         Refuse(Zip(("a/data.pkl", Bytes(Start + Dictionary + End)), ("b/data.pkl", Bytes(Start + Dictionary + End))), "none of PyTorch's");
-        Refuse(Zip(("a/data.pkl", Bytes(One(Tensor("0", 0, [4], [1])))), ("a/data/0", new byte[16]), ("a/byteorder", "big"u8.ToArray())), "big-endian");
+        Refuse(Zip(
+            ("a/data.pkl", Bytes(One(Tensor("0", 0, [4], [1])))), ("a/data/0", new byte[16]), ("a/byteorder", "big"u8.ToArray())),
+            "big-endian");
         Refuse(_folder.Write("cut.pth", File.ReadAllBytes(Stored.Vector("port-grey.pth"))[..50_000]), "cannot be read");
     }
 
@@ -195,9 +209,12 @@ public sealed class TorchArchiveTests : IDisposable
     public void A_tuple_that_many_tensors_share_is_not_copied_for_each()
     {
         const int Length = 100_000, Tensors = 100;
-        string first = Tensor("0", 0, [1], [1]).Replace(Numbers([1]) + Numbers([1]), $"({string.Concat(Enumerable.Repeat("K\u0001", Length))}tq\0h\0", StringComparison.Ordinal);
+        string first = Tensor("0", 0, [1], [1]).Replace(
+            Numbers([1]) + Numbers([1]), $"({string.Concat(Enumerable.Repeat("K\u0001", Length))}tq\0h\0", StringComparison.Ordinal);
         string other = Tensor("0", 0, [1], [1]).Replace(Numbers([1]) + Numbers([1]), "h\0h\0", StringComparison.Ordinal);
-        byte[] pickle = Bytes(Start + Dictionary + Text("a") + first + "s" + string.Concat(Enumerable.Range(0, Tensors).Select(i => Text($"b{i}") + other + "s")) + End);
+        byte[] pickle = Bytes(
+            Start + Dictionary + Text("a") + first + "s"
+                + string.Concat(Enumerable.Range(0, Tensors).Select(i => Text($"b{i}") + other + "s")) + End);
         long before = GC.GetAllocatedBytesForCurrentThread();
         PickleReader.Read(pickle);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, Length * Tensors * sizeof(long) / 4);
@@ -217,7 +234,8 @@ public sealed class TorchArchiveTests : IDisposable
     private static byte[] Bytes(string pickle) => Encoding.Latin1.GetBytes(pickle);
 
     private string Archive(string pickle, float[]? storage = null, CompressionLevel level = CompressionLevel.NoCompression) =>
-        Zip(level, ("archive/data.pkl", Bytes(pickle)), ("archive/data/0", MemoryMarshal.AsBytes<float>(storage ?? [1, 2, 3, 4]).ToArray()));
+        Zip(level, ("archive/data.pkl", Bytes(pickle)), ("archive/data/0",
+            MemoryMarshal.AsBytes<float>(storage ?? [1, 2, 3, 4]).ToArray()));
 
     private string Zip(params (string Name, byte[] Content)[] members) => Zip(CompressionLevel.NoCompression, members);
 
@@ -228,7 +246,8 @@ public sealed class TorchArchiveTests : IDisposable
         using var zip = new ZipArchive(file, ZipArchiveMode.Create);
         foreach ((string name, byte[] content) in members)
         {
-            using Stream member = zip.CreateEntry(name, name.EndsWith(".pkl", StringComparison.Ordinal) ? CompressionLevel.NoCompression : level).Open();
+            using Stream member = zip.CreateEntry(
+                name, name.EndsWith(".pkl", StringComparison.Ordinal) ? CompressionLevel.NoCompression : level).Open();
             member.Write(content);
         }
 

@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Kernels.Gpu;
 
 /// <summary>
-/// A GPU's backward pass runs on a thread of libtorch's own, which no scope of ours surrounds: what our functions make there would stay until the garbage
-/// collector comes by, and that does not see a card's memory fill. Here it stays until the next of our functions begins there.
+/// A GPU's backward pass runs on a thread of libtorch's own, which no scope of ours surrounds: what our functions make there would stay
+/// until the garbage collector comes by, and that does not see a card's memory fill. Here it stays until the next of our functions begins
+/// there.
 /// </summary>
 internal static class BackwardScope
 {

@@ -73,7 +73,8 @@ internal static unsafe partial class CudaDriver
     }
 
     /// <summary>Lets a queue pass the event behind its work so far; in a recording, whenever that is repeated.</summary>
-    public static void Record(nint passed, nint stream) => Check(RecordEvent(passed, stream, IsCapturing(stream) ? RecordInGraph : 0), "cuEventRecordWithFlags");
+    public static void Record(nint passed, nint stream) =>
+        Check(RecordEvent(passed, stream, IsCapturing(stream) ? RecordInGraph : 0), "cuEventRecordWithFlags");
 
     /// <summary>Lets a queue's further work wait until the event, as it was recorded last, is passed.</summary>
     public static void Await(nint stream, nint passed) => Check(WaitForEvent(stream, passed, flags: 0), "cuStreamWaitEvent");
@@ -130,7 +131,8 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library, EntryPoint = "cuLaunchKernel")]
     private static partial int Launch(
-        nint function, uint blocksX, uint blocksY, uint blocksZ, uint threadsX, uint threadsY, uint threadsZ, uint sharedBytes, nint stream, void** arguments, void** extra);
+        nint function, uint blocksX, uint blocksY, uint blocksZ, uint threadsX, uint threadsY, uint threadsZ, uint sharedBytes,
+        nint stream, void** arguments, void** extra);
 
     [LibraryImport(Library, EntryPoint = "cuStreamIsCapturing")]
     private static partial int GetCaptureStatus(nint stream, out int status);

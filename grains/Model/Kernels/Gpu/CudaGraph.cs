@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Kernels.Gpu;
 
 /// <summary>
-/// Work of a card that is recorded once and repeated by one launch, by libtorch's own C++ names: TorchSharp has none for it. For short operations the processor takes longer to give them
-/// to the card than the card to do them.
+/// Work of a card that is recorded once and repeated by one launch, by libtorch's own C++ names: TorchSharp has none for it. For short
+/// operations the processor takes longer to give them to the card than the card to do them.
 /// </summary>
 public sealed unsafe partial class CudaGraph : IDisposable
 {
@@ -17,12 +17,18 @@ public sealed unsafe partial class CudaGraph : IDisposable
 
     private readonly void* _graph = NativeMemory.AllocZeroed(ObjectBytes);
 
-    /// <summary>Records what the work gives the card to do, which is not done yet. The tensors that it reads and writes must stay. Called on a thread with a stream of its own.</summary>
-    /// <exception cref="ExternalException">The work threw it, as where the card's memory does not suffice; nothing is left of the recording.</exception>
-    /// <exception cref="InvalidOperationException">What the work did cannot be recorded, and libtorch is left in the middle of it.</exception>
+    /// <summary>
+    /// Records what the work gives the card to do, which is not done yet. The tensors that it reads and writes must stay. Called on a
+    /// thread with a stream of its own.
+    /// </summary>
+    /// <exception cref="ExternalException">The work threw it, as where the card's memory does not suffice; nothing is left of the
+    /// recording.</exception>
+    /// <exception cref="InvalidOperationException">What the work did cannot be recorded, and libtorch is left in the middle of
+    /// it.</exception>
     public CudaGraph(Device device, Action work)
     {
-        // Of pinned memory that goes back meanwhile the end of its use would be recorded, and waited for ever after. What could is collected now.
+        // Of pinned memory that goes back meanwhile the end of its use would be recorded, and waited for ever after. What could is
+        // collected now.
         GC.Collect();
         GC.WaitForPendingFinalizers();
         Construct(_graph, keepGraph: 0);
@@ -35,7 +41,8 @@ public sealed unsafe partial class CudaGraph : IDisposable
         catch (Exception fault)
         {
             if (!CudaDriver.IsCapturing(CudaStream.Current(device.index)))
-                throw new InvalidOperationException($"Work on {device} could not be recorded; start the silo again. {fault.Message}", fault);
+                throw new InvalidOperationException(
+                    $"Work on {device} could not be recorded; start the silo again. {fault.Message}", fault);
             End(_graph);
             Dispose();
             throw;

@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Kernels.Gpu;
 
-/// <summary>A place in a card's work. What is known there is copied while the card goes on: by another queue, which waits for the mark alone.</summary>
+/// <summary>
+/// A place in a card's work. What is known there is copied while the card goes on: by another queue, which waits for the mark alone.
+/// </summary>
 public sealed class CudaMark : IDisposable
 {
     private readonly int _card;

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Kernels.Gpu;
 
-/// <summary>A queue of a card's work, by libtorch's own C++ names: TorchSharp has none for it. Its work is in no order with that of other queues.</summary>
+/// <summary>
+/// A queue of a card's work, by libtorch's own C++ names: TorchSharp has none for it. Its work is in no order with that of other queues.
+/// </summary>
 public sealed partial class CudaStream(Device device)
 {
     private readonly Stream _stream = FromPool(isUrgent: 0, (sbyte)device.index);

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace PixelCnnCluster.Model.Kernels.Gpu;
 
 /// <summary>
-/// The settings of libtorch by which a GPU's results are the same bits whenever the same work is done on the same kind of card. TorchSharp has no names
-/// for them, so they are called by those of the C++ library.
+/// The settings of libtorch by which a GPU's results are the same bits whenever the same work is done on the same kind of card. TorchSharp
+/// has no names for them, so they are called by those of the C++ library.
 /// </summary>
 internal static partial class DeterministicKernels
 {
@@ -18,7 +18,8 @@ internal static partial class DeterministicKernels
     }
 
     [LibraryImport("libc")]
-    private static partial int setenv([MarshalAs(UnmanagedType.LPStr)] string name, [MarshalAs(UnmanagedType.LPStr)] string value, int overwrite);
+    private static partial int setenv(
+        [MarshalAs(UnmanagedType.LPStr)] string name, [MarshalAs(UnmanagedType.LPStr)] string value, int overwrite);
 
     /// <summary>at::globalContext()</summary>
     [LibraryImport("libtorch_cpu", EntryPoint = "_ZN2at13globalContextEv")]

@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Kernels.Gpu;
 
 /// <summary>
-/// The kernels in Kernels.cu on one card, compiled by the NVRTC that comes with libtorch when the card is first used. They run in the order of the
-/// tensor library's own work on the same thread.
+/// The kernels in Kernels.cu on one card, compiled by the NVRTC that comes with libtorch when the card is first used. They run in the order
+/// of the tensor library's own work on the same thread.
 /// </summary>
 internal sealed unsafe class GpuKernels : KernelLibrary
 {
@@ -28,7 +28,8 @@ internal sealed unsafe class GpuKernels : KernelLibrary
     }
 
     /// <summary>Whether the kernels are for such a tensor.</summary>
-    public static bool Takes(Tensor tensor) => tensor.device_type == DeviceType.CUDA && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
+    public static bool Takes(Tensor tensor) =>
+        tensor.device_type == DeviceType.CUDA && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
 
     /// <summary>Those of the card that a tensor is on.</summary>
     public static GpuKernels Of(Tensor tensor) => Cards.GetOrAdd(tensor.device_index, number => new(() => new(number))).Value;
@@ -46,9 +47,11 @@ internal sealed unsafe class GpuKernels : KernelLibrary
     private static byte[] Compile(string target)
     {
         // libtorch's own library for this lies beside it and finds NVRTC, whatever its version is.
-        string folder = Path.GetDirectoryName(Process.GetCurrentProcess().Modules.Cast<ProcessModule>().First(module => module.ModuleName == "libtorch_cuda.so").FileName)!;
+        string folder = Path.GetDirectoryName(
+            Process.GetCurrentProcess().Modules.Cast<ProcessModule>().First(module => module.ModuleName == "libtorch_cuda.so").FileName)!;
         nint library = NativeLibrary.Load(Path.Combine(folder, "libcaffe2_nvrtc.so"));
-        var create = (delegate* unmanaged<nint*, byte*, byte*, int, byte**, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCreateProgram");
+        var create =
+            (delegate* unmanaged<nint*, byte*, byte*, int, byte**, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCreateProgram");
         var compile = (delegate* unmanaged<nint, int, byte**, int>)NativeLibrary.GetExport(library, "nvrtcCompileProgram");
         var getSize = (delegate* unmanaged<nint, nuint*, int>)NativeLibrary.GetExport(library, "nvrtcGetCUBINSize");
         var getCode = (delegate* unmanaged<nint, byte*, int>)NativeLibrary.GetExport(library, "nvrtcGetCUBIN");
@@ -62,7 +65,8 @@ internal sealed unsafe class GpuKernels : KernelLibrary
             byte* options = option;
             Check(create(&program, text, name, 0, null, null), "nvrtcCreateProgram");
             if (compile(program, 1, &options) is var result and not 0)
-                throw new InvalidOperationException($"NVRTC of {folder} cannot compile Kernels.cu with {target} (error {result}); a newer card wants a newer PyTorch.");
+                throw new InvalidOperationException(
+                    $"NVRTC of {folder} cannot compile Kernels.cu with {target} (error {result}); a newer card wants a newer PyTorch.");
         }
 
         Check(getSize(program, &size), "nvrtcGetCUBINSize");

@@ -15,7 +15,8 @@ internal abstract unsafe class KernelLibrary
 
     /// <summary>Runs a kernel with a block of so many threads for each of <paramref name="blocks"/>.</summary>
     /// <inheritdoc cref="ForEach"/>
-    public void ForBlocks(string kernel, ScalarType real, long blocks, uint blockSize, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers)
+    public void ForBlocks(
+        string kernel, ScalarType real, long blocks, uint blockSize, ReadOnlySpan<Tensor> tensors, params ReadOnlySpan<uint> numbers)
     {
         if (blocks == 0)
             return;

@@ -39,11 +39,16 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         Assert.Equal(new FileInfo(File1).Length, bytes);
         Checkpoint read = Checkpoint.Read(File1);
         other.On(() => read.Fill(other.Replica.State, File1));
-        Assert.Equal((_run.Hash, _run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
+        Assert.Equal(
+            (_run.Hash, _run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
         CheckpointHeader header = CheckpointHeader.Read(File1);
-        Assert.Equal(("3.25", $"{Trained.Steps}", "run", Spec), (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
+        Assert.Equal(
+            ("3.25", $"{Trained.Steps}", "run", Spec),
+            (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
         ReplicaFacts facts = _run.Replica.Facts;
-        Assert.Equal(new ModelInfo(File1, "run", Trained.Steps, _run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25), ModelFiles.Read(File1));
+        Assert.Equal(
+            new ModelInfo(File1, "run", Trained.Steps, _run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25),
+            ModelFiles.Read(File1));
         Assert.Equal([File1], Directory.GetFiles(_folder.Path));
     }
 
@@ -90,7 +95,8 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     {
         byte[] valid = Written();
         int header = 8 + (int)BitConverter.ToInt64(valid);
-        foreach (int length in new[] { 0, 1, 7, 8, 9, header - 1, header, header + 1, valid.Length / 2, valid.Length - 4, valid.Length - 1 })
+        foreach (int length in new[] { 0, 1, 7, 8, 9, header - 1, header, header
+            + 1, valid.Length / 2, valid.Length - 4, valid.Length - 1 })
             AssertRefused(valid[..length]);
         AssertRefused([.. valid, 0]);
         AssertRefused([.. valid, .. valid]);
@@ -178,7 +184,8 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         Assert.Equal(Path.Combine(_folder.Path, CheckpointHeader.FileName(6)), CheckpointHeader.Newest(_folder.Path));
         Assert.True(File.Exists(Path.Combine(_folder.Path, "notes.txt")));
 
-        IEnumerable<int> Steps() => Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(_folder.Path, CheckpointHeader.FileName(i))));
+        IEnumerable<int> Steps() =>
+            Enumerable.Range(0, scores.Length).Where(i => File.Exists(Path.Combine(_folder.Path, CheckpointHeader.FileName(i))));
     }
 
     [Fact]

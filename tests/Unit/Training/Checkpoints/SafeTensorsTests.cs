@@ -17,7 +17,8 @@ public sealed class SafeTensorsTests
     {
         (string, SafeTensor)[] tensors =
         [
-            ("a", new("F32", [2, 1], new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 })), ("scalar", new("U8", [], new byte[] { 9 })), ("none", new("F32", [0, 3], default)),
+            ("a", new("F32", [2, 1], new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 })), ("scalar", new("U8", [], new byte[] { 9 })),
+            ("none", new("F32", [0, 3], default)),
         ];
         byte[] header = SafeTensors.Header(tensors, new Dictionary<string, string> { ["key"] = "a \"value\" \u00e9" });
         Assert.Equal(0, header.Length % 8);
@@ -115,7 +116,8 @@ public sealed class SafeTensorsTests
         byte[] valid = File(
             """{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}""", new byte[11]);
         Assert.Equal(2, SafeTensors.Parse(valid).Tensors.Count);
-        Gen<(int Position, byte Value)> change = Gen.Select(Gen.Int[0, valid.Length - 1], Gen.OneOf(Gen.Byte, Gen.Int[0, Telling.Length - 1].Select(i => (byte)Telling[i])));
+        Gen<(int Position, byte Value)> change = Gen.Select(
+            Gen.Int[0, valid.Length - 1], Gen.OneOf(Gen.Byte, Gen.Int[0, Telling.Length - 1].Select(i => (byte)Telling[i])));
         change.Array[1, 4].Select(Gen.Int[0, valid.Length]).Sample(
             (changes, length) =>
             {
@@ -128,7 +130,10 @@ public sealed class SafeTensorsTests
             iter: 5000);
     }
 
-    /// <summary>Throws whatever <see cref="SafeTensors.Parse"/> throws but <see cref="InvalidDataException"/>; what it reads must lie within the file.</summary>
+    /// <summary>
+    /// Throws whatever <see cref="SafeTensors.Parse"/> throws but <see cref="InvalidDataException"/>; what it reads must lie within the
+    /// file.
+    /// </summary>
     private static void ReadOrRefuse(byte[] file)
     {
         long before = GC.GetAllocatedBytesForCurrentThread();

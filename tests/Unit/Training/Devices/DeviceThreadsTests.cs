@@ -62,13 +62,16 @@ public sealed class DeviceThreadsTests
     [InlineData("cuda")]
     [InlineData("cuda:3")]
     public void A_GPU_that_is_not_there_is_told(string device) =>
-        Assert.StartsWith("no GPU can be used", Assert.Throws<InvalidOperationException>(() => new DeviceThreads(1, device)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "no GPU can be used", Assert.Throws<InvalidOperationException>(() => new DeviceThreads(1, device)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task A_fault_of_a_whole_order_reaches_the_caller_as_itself()
     {
         using var threads = new DeviceThreads(1);
-        UserErrorException fault = await Assert.ThrowsAsync<UserErrorException>(() => threads.RunAsync<int>(() => throw new UserErrorException("--flag is wrong")));
+        UserErrorException fault = await Assert.ThrowsAsync<UserErrorException>(
+            () => threads.RunAsync<int>(() => throw new UserErrorException("--flag is wrong")));
         Assert.Equal("--flag is wrong", fault.Message);
         Assert.Equal(2, await threads.RunAsync(() => 2));
     }

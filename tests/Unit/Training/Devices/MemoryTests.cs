@@ -17,7 +17,8 @@ public sealed partial class MemoryTests
     {
         const int Windows = 5, Steps = 10, FewMethods = 25, Activation = 16 * 1024; // bytes of one of a full-size stage
         ImageData images = TinyRun.Images(channels: 3);
-        RunSpec spec = TinyRun.Small with { Objective = objective, Filters = 8, BatchSize = 4, Shards = 1, ClassConditional = true, NonLocal = true };
+        RunSpec spec =
+            TinyRun.Small with { Objective = objective, Filters = 8, BatchSize = 4, Shards = 1, ClassConditional = true, NonLocal = true };
         using TinyRun run = TinyRun.Start(spec, images);
         Work(run, 15);
         Collect();
@@ -68,7 +69,8 @@ public sealed partial class MemoryTests
     /// <summary>The C library's struct mallinfo2.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct HeapUse(
-        nuint Arena, nuint FreeChunks, nuint FastChunks, nuint MappedChunks, nuint Mapped, nuint Highest, nuint FastFree, nuint InUse, nuint Free, nuint Releasable);
+        nuint Arena, nuint FreeChunks, nuint FastChunks, nuint MappedChunks, nuint Mapped, nuint Highest, nuint FastFree, nuint InUse,
+        nuint Free, nuint Releasable);
 }
 
 [CollectionDefinition("alone", DisableParallelization = true)]

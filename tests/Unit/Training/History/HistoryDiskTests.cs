@@ -45,7 +45,8 @@ public sealed class HistoryDiskTests : IDisposable
             Assert.Equal(round, _failures.Count);
         }
 
-        RunEvent[] all = [new WorkersAwaited(0), Fault(1), new WorkersAwaited(1), Step(1), Fault(2), new WorkersAwaited(2), Step(2, skipped: true)];
+        RunEvent[] all = [new WorkersAwaited(0), Fault(1), new WorkersAwaited(1), Step(1), Fault(2), new WorkersAwaited(2),
+            Step(2, skipped: true)];
         IReadOnlyList<HistoryEntry> stored = HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name));
         Assert.Equal(Texts(all), Texts(stored.Select(entry => entry.Event)));
         Assert.Equal(Enumerable.Range(0, 7).Select(i => (long)i), stored.Select(entry => entry.Position));

@@ -9,7 +9,9 @@ internal static class HistoryEvents
     /// <summary>One of every kind, with what is hard to write: numbers that are not finite, nulls, pixels.</summary>
     public static IReadOnlyList<RunEvent> OfEveryKind { get; } =
     [
-        new RunStarted("run", TinyRun.Small with { MaxSteps = 7, LoadParams = "päth", Seed = ulong.MaxValue }, 1L << 40, 60_000, 10_000, 3, 32, 5, 12.5, 1L << 41),
+        new RunStarted(
+            "run", TinyRun.Small with { MaxSteps = 7, LoadParams = "päth", Seed = ulong.MaxValue }, 1L << 40, 60_000, 10_000, 3, 32, 5,
+            12.5, 1L << 41),
         new WorkersAwaited(6),
         new GenerationOpened(7, 2, ["a", "b"], 3, "worker c left", 4, 0.25),
         new StepCommitted(8, 0.5, null, double.NaN, double.PositiveInfinity, 1e-300, double.NegativeInfinity, 2, 2, true),
@@ -21,13 +23,15 @@ internal static class HistoryEvents
         new RunEnded(RunOutcome.Failed, 9, null, null, 1.5, "checkpoint", null, "error", true),
     ];
 
-    public static StepCommitted Step(long step, bool skipped = false) => new(step, step / 100.0, 3.25, 6.5, 0.125, 0.001, 250, 2, 1, skipped);
+    public static StepCommitted Step(long step, bool skipped = false) =>
+        new(step, step / 100.0, 3.25, 6.5, 0.125, 0.001, 250, 2, 1, skipped);
 
     public static SamplesWritten Samples(long step) => new(step, "/save/samples.png", 1, 1, 2, [0, 127, 128, 255]);
 
     /// <summary>All that an event says; records compare their lists and arrays by reference.</summary>
     public static string Text(RunEvent happened) =>
-        JsonSerializer.Serialize(happened, ContractsJson.Options) + (happened is SamplesWritten drawn ? Convert.ToHexString(drawn.Pixels) : "");
+        JsonSerializer.Serialize(happened, ContractsJson.Options)
+            + (happened is SamplesWritten drawn ? Convert.ToHexString(drawn.Pixels) : "");
 
     public static IEnumerable<string> Texts(IEnumerable<RunEvent> events) => events.Select(Text);
 }

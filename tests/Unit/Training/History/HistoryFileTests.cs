@@ -53,7 +53,8 @@ public sealed class HistoryFileTests : IDisposable
             File.WriteAllBytes(File1, valid[..length]);
             Assert.Equal(Texts(OfEveryKind.Take(whole)), Texts(HistoryFile.Read(File1).Select(entry => entry.Event)));
             new HistoryFile(Folder).Append(Entries(100, [new WorkersAwaited(100)]));
-            Assert.Equal(Texts([.. OfEveryKind.Take(whole), new WorkersAwaited(100)]), Texts(HistoryFile.Read(File1).Select(entry => entry.Event)));
+            Assert.Equal(
+                Texts([.. OfEveryKind.Take(whole), new WorkersAwaited(100)]), Texts(HistoryFile.Read(File1).Select(entry => entry.Event)));
         }
     }
 

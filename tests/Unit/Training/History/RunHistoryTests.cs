@@ -94,7 +94,9 @@ public sealed class RunHistoryTests : IAsyncDisposable
         await history.FlushAsync().SoonAsync("write");
         foreach (RunHistory one in new[] { history, await Open(0) })
             Assert.Equal([0, 4], (await Read(one, 0)).Events.OfType<SamplesWritten>().Select(drawn => drawn.Pixels.Length));
-        Assert.All(HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name)), entry => Assert.Equal(4, (entry.Event as SamplesWritten)?.Pixels.Length ?? 4));
+        Assert.All(
+            HistoryFile.Read(Path.Combine(_temp.Path, HistoryFile.Name)),
+            entry => Assert.Equal(4, (entry.Event as SamplesWritten)?.Pixels.Length ?? 4));
     }
 
     [Fact]
@@ -102,7 +104,8 @@ public sealed class RunHistoryTests : IAsyncDisposable
     {
         RunHistory history = await Open(0);
         Assert.Null(history.Last<Evaluated>());
-        foreach (RunEvent happened in new RunEvent[] { Step(1), new Evaluated(1, 0, 3, 6, 1, 1), new Evaluated(2, 0, 3, 6, 1, 1), new WorkersAwaited(3) })
+        foreach (RunEvent happened in new RunEvent[] { Step(1), new Evaluated(1, 0, 3, 6, 1, 1), new Evaluated(2, 0, 3, 6, 1, 1),
+            new WorkersAwaited(3) })
             history.Add(happened);
         await history.FlushAsync().SoonAsync("write");
         foreach (RunHistory one in new[] { history, await Open(0) })

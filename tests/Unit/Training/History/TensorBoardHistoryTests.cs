@@ -103,7 +103,8 @@ public sealed class TensorBoardHistoryTests : IDisposable
 
     private static void Unexpected(Exception fault) => Assert.Fail($"the history failed: {fault}");
 
-    private Task<RunHistory> Open(Action<Exception> failed) => RunHistory.OpenAsync(_temp.Path, 0, _clock, failed).SoonAsync("opened history");
+    private Task<RunHistory> Open(Action<Exception> failed) =>
+        RunHistory.OpenAsync(_temp.Path, 0, _clock, failed).SoonAsync("opened history");
 
     internal sealed record Record(double WallTime, long Step, string FileVersion, List<string> Scalars, byte[]? Picture);
 
@@ -133,7 +134,8 @@ public sealed class TensorBoardHistoryTests : IDisposable
         long step = fields[2].Cast<long>().SingleOrDefault();
         List<string> scalars = [];
         byte[]? picture = null;
-        foreach (ILookup<int, object> value in fields[5].Cast<byte[]>().SelectMany(summary => Fields(summary)[1]).Cast<byte[]>().Select(Fields))
+        foreach (ILookup<int, object> value in fields[5].Cast<byte[]>().SelectMany(summary => Fields(summary)[1]).Cast<byte[]>()
+            .Select(Fields))
         {
             string tag = Encoding.UTF8.GetString((byte[])value[1].Single());
             if (value[2].SingleOrDefault() is float scalar)
@@ -142,7 +144,8 @@ public sealed class TensorBoardHistoryTests : IDisposable
                 picture = (byte[])Fields((byte[])value[4].Single())[4].Single();
         }
 
-        return new((double)fields[1].Single(), step, Encoding.UTF8.GetString(fields[3].Cast<byte[]>().SingleOrDefault([])), scalars, picture);
+        return new(
+            (double)fields[1].Single(), step, Encoding.UTF8.GetString(fields[3].Cast<byte[]>().SingleOrDefault([])), scalars, picture);
     }
 
     private static ILookup<int, object> Fields(byte[] message)
