@@ -5,7 +5,7 @@ namespace PixelCnnCluster.Silo.Settings;
 
 /// <summary>
 /// Settings of one silo, from the section Silo of the configuration: appsettings.json, environment (Silo__Name) or flags (--Silo:Name), the
-/// later before the earlier. README has the table of them, which a test compares with this.
+/// later before the earlier. docs/operations.md has the table of them, which a test compares with this.
 /// </summary>
 public sealed record SiloSettings
 {

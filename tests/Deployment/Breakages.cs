@@ -32,8 +32,8 @@ public static class Breakages
         { "        - mountPath: /data\n          name: data\n", "", "volume data is mounted nowhere" },
         { "claimName: pixelcnn-runs", "claimName: runs", "there is no claim runs" },
         { "configMap:\n          name: pixelcnn-redis", "configMap:\n          name: redis", "there is no ConfigMap redis" },
-        { "secretName: pixelcnn-tls", "secretName: silo-tls", "README makes no secret silo-tls" },
-        { "key: token", "key: http-token", "README makes no secret pixelcnn-http with http-token" },
+        { "secretName: pixelcnn-tls", "secretName: silo-tls", "docs/kubernetes.md makes no secret silo-tls" },
+        { "key: token", "key: http-token", "docs/kubernetes.md makes no secret pixelcnn-http with http-token" },
         { "path: /health/ready\n            port: http", "path: /health/ready\n            port: web", "a probe asks port web" },
         { "value: $(POD_NAME)", "value: $(HOST_NAME)", "HOST_NAME" },
 

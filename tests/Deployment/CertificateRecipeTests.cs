@@ -5,7 +5,7 @@ using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Deployment.Tests;
 
-/// <summary>README's commands make certificates that silos take, with an authority apart from its members.</summary>
+/// <summary>The commands of docs/kubernetes.md make certificates that silos take, with an authority apart from its members.</summary>
 [Trait("Needs", "processes")]
 public sealed partial class CertificateRecipeTests : IDisposable
 {
@@ -17,7 +17,7 @@ public sealed partial class CertificateRecipeTests : IDisposable
     public async Task The_commands_make_an_authority_and_a_member()
     {
         string[] commands = [.. Command().Matches(
-            await File.ReadAllTextAsync(Path.Combine(Manifests.Root, "README.md"), TestContext.Current.CancellationToken))
+            await File.ReadAllTextAsync(Path.Combine(Manifests.Root, "docs", "kubernetes.md"), TestContext.Current.CancellationToken))
                 .Select(match => match.Groups["command"].Value)];
         using Process shell = Process.Start(
             new ProcessStartInfo(

@@ -60,7 +60,7 @@ internal static class ReferenceChecks
             if (volume.ConfigMap is { } config && !manifests.Has<V1ConfigMap>(config.Name))
                 yield return $"there is no ConfigMap {config.Name}";
             if (volume.Secret is { } secret && !secrets.Any(known => known.StartsWith(secret.SecretName + "/", StringComparison.Ordinal)))
-                yield return $"README makes no secret {secret.SecretName}";
+                yield return $"docs/kubernetes.md makes no secret {secret.SecretName}";
         }
     }
 
@@ -71,6 +71,6 @@ internal static class ReferenceChecks
             yield return $"a probe asks port {probe.Port.Value}, which is not there";
         foreach (V1SecretKeySelector key in container.Env.Select(variable => variable.ValueFrom?.SecretKeyRef).OfType<V1SecretKeySelector>()
             .Where(key => !secrets.Contains($"{key.Name}/{key.Key}")))
-            yield return $"README makes no secret {key.Name} with {key.Key}";
+            yield return $"docs/kubernetes.md makes no secret {key.Name} with {key.Key}";
     }
 }

@@ -3,13 +3,13 @@ using PixelCnnCluster.Silo.Settings;
 
 namespace PixelCnnCluster.Deployment.Tests;
 
-/// <summary>README's table of settings is that of the program.</summary>
+/// <summary>The table of settings in docs/operations.md is that of the program.</summary>
 public sealed partial class SettingsTableTests
 {
     [Fact]
     public void Every_setting_is_in_the_table_with_its_default()
     {
-        Dictionary<string, string> table = Row().Matches(File.ReadAllText(Path.Combine(Manifests.Root, "README.md")))
+        Dictionary<string, string> table = Row().Matches(File.ReadAllText(Path.Combine(Manifests.Root, "docs", "operations.md")))
             .ToDictionary(row => row.Groups["name"].Value, row => row.Groups["default"].Value);
         var settings = new SiloSettings();
         Assert.Equal(typeof(SiloSettings).GetProperties().Select(property => property.Name).Order(), table.Keys.Order());

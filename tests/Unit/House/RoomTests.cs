@@ -35,7 +35,7 @@ public sealed class RoomTests
     {
         string[] found = [.. SourceTree.Files("*.csproj").Where(path => !path.StartsWith("tests/", StringComparison.Ordinal)).Order()];
         Assert.Equal(Projects.Select(row => row.Data.Item1).Order(), found);
-        string solution = SourceTree.Read("PixelCnnCluster.sln");
+        string solution = Repository.Read("PixelCnnCluster.sln");
         Assert.All(SourceTree.Files("*.csproj"), path => Assert.Contains(path.Replace('/', '\\'), solution, StringComparison.Ordinal));
     }
 
@@ -63,7 +63,7 @@ public sealed class RoomTests
 
     [Fact]
     public void No_file_is_too_long_to_read() =>
-        Assert.All(SourceTree.Files("*.cs"), path => Assert.InRange(SourceTree.Read(path).Count(letter => letter == '\n'), 0, MostLines));
+        Assert.All(SourceTree.Files("*.cs"), path => Assert.InRange(Repository.Read(path).Count(letter => letter == '\n'), 0, MostLines));
 
     [Fact]
     public void No_folder_has_too_many_files() =>
@@ -92,5 +92,5 @@ public sealed class RoomTests
         Assert.Equal(["a -> b: a/Upper.cs uses Lower", "b -> a: b/Other.cs uses Upper"], graph.Circle());
     }
 
-    private static XDocument Load(string project) => XDocument.Parse(SourceTree.Read(project));
+    private static XDocument Load(string project) => XDocument.Parse(Repository.Read(project));
 }
