@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace PixelCnnCluster.Contracts;
 
@@ -102,8 +103,23 @@ public sealed record SampleRequest(string Run, GenerationId Generation, long Ste
 [GenerateSerializer, Immutable]
 public sealed record SampleResponse(byte[] Pixels);
 
-/// <summary>What a worker is at.</summary>
-public enum WorkerPhase { Idle, Loading, Waiting, Computing, Exchanging, Evaluating, Sampling, Unreachable }
+/// <summary>What a worker is at. In JSON evaluating is called scoring and sampling drawing, as ever.</summary>
+public enum WorkerPhase
+{
+    Idle,
+    Loading,
+    Waiting,
+    Computing,
+    Exchanging,
+
+    [JsonStringEnumMemberName("scoring")]
+    Evaluating,
+
+    [JsonStringEnumMemberName("drawing")]
+    Sampling,
+
+    Unreachable,
+}
 
 /// <param name="Device">What the worker computes on.</param>
 /// <param name="Run">The run that it is allotted to or holds a replica of; null when it stands by.</param>

@@ -17,6 +17,10 @@ public sealed class DataOrder(int images, int batchSize, int shards, ulong seed,
     /// <summary>Epochs that are complete after <paramref name="steps"/> steps.</summary>
     public long WholeEpochsAfter(long steps) => UsedAfter(steps) / images;
 
+    /// <summary>Whether a step completes an epoch.</summary>
+    /// <param name="steps">Committed steps with it.</param>
+    public bool IsEndOfEpoch(long steps) => WholeEpochsAfter(steps) > WholeEpochsAfter(steps - 1);
+
     /// <summary>Steps that complete <paramref name="epochs"/> epochs.</summary>
     public long StepsFor(int epochs) =>
         firstStep + ((Math.Max(0, ((long)epochs * images) - firstImage) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards));

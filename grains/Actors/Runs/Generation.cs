@@ -1,16 +1,19 @@
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
 /// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
+/// <param name="isRunEnding">The run is told to stop, or this coordinator leaves.</param>
 internal sealed class Generation(
     string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool pool, Func<TimeSpan> answerTimeout,
-    TimeProvider time)
+    Func<bool> isRunEnding, TimeProvider time)
 {
-    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(5);
+    private JoinResponse? _facts;
+    private DataOrder? _order;
 
     public string Run => run;
 
@@ -22,6 +25,22 @@ internal sealed class Generation(
 
     /// <summary>None of its workers has been taken from the run.</summary>
     public bool IsComplete => workers.All(pool.IsAssigned);
+
+    /// <summary>Another generation, or the run's end, is to follow: what can wait is left to it.</summary>
+    public bool IsEnding => isRunEnding() || !IsComplete;
+
+    /// <summary>Where the generation begins, and what the run's data and network look like. All workers have joined before anybody asks.</summary>
+    public JoinResponse Facts => _facts ?? throw new InvalidOperationException("The workers are yet to join.");
+
+    /// <summary>Which images the steps use. All workers have joined before anybody asks.</summary>
+    public DataOrder Order => _order ?? throw new InvalidOperationException("The workers are yet to join.");
+
+    /// <summary>All workers have joined, in the same state.</summary>
+    public void Begin(JoinResponse facts, RunSpec spec)
+    {
+        _facts = facts;
+        _order = new(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed, facts.Step, facts.Images);
+    }
 
     /// <summary>
     /// Asks a worker, and again when the answer does not come in time: as long as it has not been let go, it is busy and not lost.
@@ -74,33 +93,8 @@ internal sealed class Generation(
         return AskAllAsync((worker, grain) => ask(grain, ShardRange.ShareOf(count, Array.IndexOf(order, worker), order.Length)));
     }
 
-    /// <summary>
-    /// Finds the worker that the others wait for: the one whose device has been at one thing for long, whosever work that is, or that is
-    /// silent.
-    /// </summary>
-    /// <param name="timeout">In which the work was not done.</param>
-    public async Task<Exception> FindStragglerAsync(string work, TimeSpan timeout)
-    {
-        foreach (string worker in workers)
-        {
-            try
-            {
-                WorkerStatus status = await AskAsync(worker, grain => grain.StatusAsync(), StatusTimeout).WaitAsync(StatusTimeout, time);
-                if (status.BusySeconds < timeout.TotalSeconds / 2)
-                    continue;
-            }
-            catch (Exception fault) when (fault is TimeoutException or WorkerFaultException)
-            {
-            }
-
-            return Late(worker, $"it has not done its part of {work} within {timeout.TotalSeconds:F0} s");
-        }
-
-        return new RegroupException(GenerationCause.StoodStill, $"{work} stood still for {timeout.TotalSeconds:F0} s");
-    }
-
     /// <summary>A worker that hangs is left out; one that is alone is only lost, for there is nobody to go on without it.</summary>
-    private WorkerFaultException Late(string worker, string what, bool isLeftOut = true) =>
+    public WorkerFaultException Late(string worker, string what, bool isLeftOut = true) =>
         new(worker, workers.Count == 1 || !isLeftOut ? new TimeoutException(what)
             : new InvalidOperationException($"{what}, and is left out"));
 }

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Actors.Runs;
 /// brings every worker's state there, proved by its hash.
 /// </summary>
 internal sealed partial class GenerationStarter(
-    string run, RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history, RunCluster cluster, StepRunner clock,
+    string run, RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history, RunCluster cluster, StepRunner steps,
     Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), FolderDelay = TimeSpan.FromSeconds(2);
@@ -35,9 +35,6 @@ internal sealed partial class GenerationStarter(
 
     /// <summary>It was told that the newest checkpoint is missing.</summary>
     private bool _isMissingTold;
-
-    /// <summary>What the members reported when the newest generation began; the first is whom the others copied.</summary>
-    public IReadOnlyList<JoinResponse> Reports { get; private set; } = [];
 
     /// <returns>Null if the wait for workers was ended.</returns>
     /// <exception cref="UserErrorException">No worker can serve the run, because of a mistake of the user's.</exception>
@@ -109,7 +106,7 @@ internal sealed partial class GenerationStarter(
                         Arithmetic = _arithmetic
                     });
             _holders = [.. generation.Workers];
-            LogOpened(log, run, number, string.Join(", ", generation.Workers), Reports[0].Step, Reports[0].StateHash);
+            LogOpened(log, run, number, string.Join(", ", generation.Workers), generation.Facts.Step, generation.Facts.StateHash);
             return generation;
         }
     }
@@ -129,7 +126,7 @@ internal sealed partial class GenerationStarter(
     }
 
     private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) =>
-        new(run, id, workers, cluster, pool, () => clock.AnswerTimeout, time);
+        new(run, id, workers, cluster, pool, () => steps.AnswerTimeout, () => isLeaving() || isStopping(), time);
 
     /// <summary>
     /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered:
@@ -247,11 +244,12 @@ internal sealed partial class GenerationStarter(
     }
 
     /// <returns>False if a worker failed, so that another generation must be opened.</returns>
-    private async Task<bool> JoinAsync(Generation generation, PrepareResponse[] responses, long step)
+    private async Task<bool> JoinAsync(Generation generation, PrepareResponse[] prepared, long step)
     {
+        JoinResponse[] joined;
         try
         {
-            Reports = await ShareStateAsync(generation, responses);
+            joined = await ShareStateAsync(generation, prepared);
         }
         catch (WorkerFaultException fault)
         {
@@ -259,16 +257,19 @@ internal sealed partial class GenerationStarter(
             return false;
         }
 
-        string agreed = Reports.CountBy(response => response.StateHash).MaxBy(pair => pair.Value).Key;
-        foreach (JoinResponse other in Reports.Where(response => response.StateHash != agreed))
+        string agreed = joined.CountBy(response => response.StateHash).MaxBy(pair => pair.Value).Key;
+        foreach (JoinResponse other in joined.Where(response => response.StateHash != agreed))
         {
             HandleFault(
                 other.Step,
-                new(other.Worker, new InvalidDataException(
-                    $"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
+                new(
+                    other.Worker,
+                    new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
         }
 
-        return Reports.All(response => response.StateHash == agreed);
+        // The first is whom the others have copied.
+        generation.Begin(joined[0], spec);
+        return joined.All(response => response.StateHash == agreed);
     }
 
     /// <summary>First the worker that has, loads or makes the state, then the others, which copy it if need be.</summary>
@@ -279,7 +280,7 @@ internal sealed partial class GenerationStarter(
         foreach (string refused in made.Refused)
             history.Add(new FaultNoticed(made.Step, plan.Maker, refused));
         Dictionary<string, PrepareResponse> held = prepared.ToDictionary(response => response.Worker);
-        TimeSpan timeout = clock.AnswerTimeout;
+        TimeSpan timeout = steps.AnswerTimeout;
         try
         {
             JoinResponse[] responses = await generation.AskAllAsync(
@@ -291,7 +292,7 @@ internal sealed partial class GenerationStarter(
         catch (TimeoutException)
         {
             // Whoever copies the state waits for the worker that has it.
-            throw await generation.FindStragglerAsync("joining", timeout);
+            throw await StragglerDetector.FindAsync(generation, "joining", timeout, time);
         }
 
         JoinRequest Order(long? at, string? source) =>

@@ -1,17 +1,16 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Actors.Telemetry;
-using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.History;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
-/// Trains one run, whoever comes and goes: orders step after step, and between steps has the workers score, save and draw. When one of them
-/// is lost, or another is to be had, the next generation goes on with the uncommitted step. Called from one scheduler's turns only.
+/// Trains one run, whoever comes and goes: generation after generation, step after step. When a worker is lost, or another is to be had, the next
+/// generation goes on with the uncommitted step. Called from one scheduler's turns only.
 /// </summary>
 internal sealed partial class RunCoordinator
 {
@@ -25,35 +24,38 @@ internal sealed partial class RunCoordinator
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly GenerationStarter _starter;
-    private readonly StepRunner _clock;
-    private readonly Upkeep _upkeep;
-    private double _seconds;
-    private long? _since;
-    private bool _stopping, _leaving;
-    private long _firstStep;
-    private long _step;
-    private long? _totalSteps;
-    private double? _bitsPerDim;
-    private int _skippedInARow;
+    private readonly StepRunner _steps;
+    private readonly TrainingProgress _progress;
+    private readonly Evaluator _evaluator;
+    private readonly CheckpointWriter _checkpoints;
+    private readonly SampleWriter _samples;
+    private readonly IReadOnlyList<IBetweenSteps> _betweenSteps;
     private readonly SaveRequest _saveRequest = new();
+    private bool _isStopping, _isLeaving;
 
     public RunCoordinator(string run, IRunStore store, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
     {
-        (_run, _history, _time, _log) = (run, history, time, log);
+        _run = run;
+        _history = history;
+        _time = time;
+        _log = log;
         _spec = store.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(store));
-        (_firstStep, _step, _seconds) = (store.Record.FirstStep, store.Record.Step, store.Record.Seconds);
+        _progress = new(store.Record, time);
         _lease = new(store, time, log);
         _pool = new(cluster, time, OnUnfit);
         _pool.NoteKnown(store.Record.Workers);
-        _clock = new(time);
-        _starter = new(run, _spec, _lease, _pool, history, cluster, _clock, () => _leaving, () => _stopping, time, log);
-        _upkeep = new(run, _spec, history, _lease, time);
+        _steps = new(time);
+        _starter = new(run, _spec, _lease, _pool, history, cluster, _steps, () => _isLeaving, () => _isStopping, time, log);
+        _evaluator = new(run, _spec, history, time);
+        _checkpoints = new(run, _spec, history, _lease, _evaluator, time);
+        _samples = new(run, _spec, history);
+        _betweenSteps = [_evaluator, _checkpoints, _samples];
         if (store.Record.IsStopping)
             Stop();
 
         void OnUnfit(string worker, Exception fault)
         {
-            history.Add(new FaultNoticed(_step, worker, fault.Message));
+            history.Add(new FaultNoticed(_progress.Step, worker, fault.Message));
             cluster.Reconcile();
         }
     }
@@ -61,10 +63,9 @@ internal sealed partial class RunCoordinator
     /// <summary>Workers that the run does without, because their work failed. They may serve others.</summary>
     public IReadOnlyList<string> Unfit => _pool.Unfit;
 
-    private bool IsFinished => _stopping || _step >= _totalSteps || _skippedInARow >= _spec.MaxSkipped || Seconds / 60 >= _spec.MaxMinutes;
+    private bool IsFinished => _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.MaxMinutes;
 
-    /// <summary>Of training, in all generations.</summary>
-    private double Seconds => _seconds + (_since is { } at ? _time.GetElapsedTime(at).TotalSeconds : 0);
+    private bool IsDiverged => _progress.SkippedInARow >= _spec.MaxSkipped;
 
     /// <summary>Says which workers the run has from now on.</summary>
     /// <param name="unfit">Those that were passed over, as <see cref="Unfit"/> had told.</param>
@@ -85,15 +86,8 @@ internal sealed partial class RunCoordinator
     /// <summary>Ends the coordinator, not the run, after the step in progress: one on another silo goes on.</summary>
     public void Leave()
     {
-        _leaving = true;
+        _isLeaving = true;
         _pool.Close(after: TimeSpan.Zero);
-    }
-
-    /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
-    private void Stop()
-    {
-        _stopping = true;
-        _pool.Close(after: _lease.Record.State == RunState.Training ? StopTimeout : TimeSpan.Zero);
     }
 
     /// <returns>The run's end; null if this coordinator's came first, because it left or another has taken over.</returns>
@@ -102,14 +96,14 @@ internal sealed partial class RunCoordinator
         // Whoever began the run would have all of it in one trace; each step is one of its own.
         Activity.Current = null;
         using var over = new CancellationTokenSource();
-        Task beating = HeartbeatAsync(over.Token);
+        Task heartbeat = HeartbeatAsync(over.Token);
         try
         {
             return await TrainAsync();
         }
         catch (LeaseLostException)
         {
-            LogSuperseded(_log, _run, _step);
+            LogSuperseded(_log, _run, _progress.Step);
             return null;
         }
         finally
@@ -117,171 +111,224 @@ internal sealed partial class RunCoordinator
             _pool.Forget();
             _ = _saveRequest.AnswerAsync(Task.FromResult<CheckpointSaved?>(null));
             over.Cancel();
-            await beating;
+            await heartbeat;
         }
     }
 
-    /// <summary>The training loop over generations.</summary>
+    /// <summary>The loop over generations: starts one, runs it, looks at its outcome, and goes on or ends.</summary>
     private async Task<RunEnded?> TrainAsync()
     {
-        bool goesOn = _lease.Record.State == RunState.Training;
-        (GenerationCause Kind, string Text) cause = goesOn ? (GenerationCause.TakenOver, "another coordinator took over")
-            : (GenerationCause.Begun, "the run begins");
-        RunEnded ended;
+        GenerationOutcome.Regroup cause = _lease.Record.State == RunState.Training
+            ? new(GenerationCause.TakenOver, "another coordinator took over")
+            : new(GenerationCause.Begun, "the run begins");
         while (true)
         {
-            if (_leaving)
-                return null;
-            try
+            switch (await RunGenerationAsync(cause))
             {
-                long begun = _time.GetTimestamp();
-                if (await _starter.StartAsync(_step) is not { } generation)
-                {
-                    if (_leaving)
-                        continue;
-                    ended = End(RunOutcome.Stopped, saved: null, error: null);
+                case GenerationOutcome.Finished finished:
+                    return await EndAsync(finished.End);
+                case GenerationOutcome.Left:
+                    return null;
+                case GenerationOutcome.Regroup regroup:
+                    cause = regroup;
                     break;
-                }
-
-                _pool.ReleaseAllBut(_run, generation.Number, but: generation.Workers);
-                JoinResponse facts = _starter.Reports[0];
-                var order = new DataOrder(facts.TrainImages, _spec.BatchSize, _spec.Shards, _spec.Seed, facts.Step, facts.Images);
-                _totalSteps = Math.Min(_spec.MaxSteps ?? long.MaxValue, order.StepsFor(_spec.MaxEpochs));
-                if (!goesOn)
-                {
-                    _history.Add(new RunStarted(
-                        _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step,
-                        (double)facts.TrainImages / _spec.ImagesPerStep, _totalSteps.Value));
-                    _firstStep = _step = facts.Step;
-                }
-
-                goesOn = true;
-                _history.Add(new GenerationOpened(
-                    facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _clock.Regroup(_step, facts.Step),
-                    _time.GetElapsedTime(begun).TotalSeconds, cause.Kind));
-                (_step, _skippedInARow) = (facts.Step, facts.SkippedInARow);
-                _since = _time.GetTimestamp();
-                await TrainAsync(generation, facts, order);
-                if (_leaving)
-                    continue;
-                CheckpointSaved saved = await _upkeep.FinishAsync(generation, facts, order, _step, inHaste: _stopping);
-                ended = _skippedInARow >= _spec.MaxSkipped
-                    ? End(RunOutcome.Failed, saved, $"The gradient was not finite in {_skippedInARow} steps in a row; the state of the " +
-                        $"last good step is saved. Lower --learning-rate.")
-                    : End(_stopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null);
-                break;
-            }
-            catch (RegroupException regroup)
-            {
-                cause = (regroup.Cause, regroup.Message);
-            }
-            catch (WorkerFaultException fault) when (!_pool.IsUnfit(fault.Worker))
-            {
-                cause = fault.IsLoss ? (GenerationCause.WorkerLost, $"{fault.Worker} was lost")
-                    : (GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
-                LogFault(_log, fault, _run, _step, fault.Worker);
-                _starter.HandleFault(_step, fault);
-            }
-            catch (Exception fault) when (fault is not LeaseLostException)
-            {
-                LogFailed(_log, fault, _run, _step);
-                ended = End(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException };
-                break;
-            }
-            finally
-            {
-                (_seconds, _since) = (Seconds, null);
+                case GenerationOutcome.WorkerFailed { Fault: var fault }:
+                    LogFault(_log, fault, _run, _progress.Step, fault.Worker);
+                    _starter.HandleFault(_progress.Step, fault);
+                    cause = fault.IsLoss
+                        ? new(GenerationCause.WorkerLost, $"{fault.Worker} was lost")
+                        : new(GenerationCause.WorkerFailed, $"the work of {fault.Worker} failed");
+                    break;
             }
         }
-
-        _history.Add(ended);
-        await _lease.WriteAsync(record => Progress(record) with
-        {
-            Workers = [],
-            Error = ended.Error,
-            State = ended.Outcome switch
-            {
-                RunOutcome.Completed => RunState.Completed,
-                RunOutcome.Stopped => RunState.Stopped,
-                _ => RunState.Failed
-            },
-        });
-        _pool.ReleaseAllBut(_run, _lease.Record.Generation, but: []);
-        LogEnded(_log, _run, _step, ended.Outcome, ended.StateHash);
-        return ended;
     }
 
-    /// <summary>The steps of one generation: returns when the run is finished or this coordinator is to leave.</summary>
-    private async Task TrainAsync(Generation generation, JoinResponse facts, DataOrder order)
+    /// <summary>Starts a generation and trains with it until it ends. A fault that no other generation would mend ends the run.</summary>
+    private async Task<GenerationOutcome> RunGenerationAsync(GenerationOutcome.Regroup cause)
+    {
+        if (_isLeaving)
+            return new GenerationOutcome.Left();
+        try
+        {
+            long begun = _time.GetTimestamp();
+            if (await _starter.StartAsync(_progress.Step) is not { } generation)
+                return _isLeaving ? new GenerationOutcome.Left() : new GenerationOutcome.Finished(EndOf(RunOutcome.Stopped, saved: null, error: null));
+            Announce(generation, cause, _time.GetElapsedTime(begun));
+            return await TrainAsync(generation);
+        }
+        catch (RegroupException regroup)
+        {
+            return new GenerationOutcome.Regroup(regroup.Cause, regroup.Message);
+        }
+        catch (WorkerFaultException fault) when (!_pool.IsUnfit(fault.Worker))
+        {
+            return new GenerationOutcome.WorkerFailed(fault);
+        }
+        catch (Exception fault) when (fault is not LeaseLostException)
+        {
+            LogFailed(_log, fault, _run, _progress.Step);
+            return new GenerationOutcome.Finished(EndOf(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException });
+        }
+        finally
+        {
+            _progress.Pause();
+        }
+    }
+
+    /// <summary>Tells that a generation begins, and where.</summary>
+    private void Announce(Generation generation, GenerationOutcome.Regroup cause, TimeSpan took)
+    {
+        _pool.ReleaseAllBut(_run, generation.Number, generation.Workers);
+        JoinResponse facts = generation.Facts;
+        long totalSteps = Math.Min(_spec.MaxSteps ?? long.MaxValue, generation.Order.StepsFor(_spec.MaxEpochs));
+        if (!_progress.HasBegun)
+        {
+            _history.Add(new RunStarted(
+                _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step,
+                (double)facts.TrainImages / _spec.ImagesPerStep, totalSteps));
+            _progress.Begin(facts.Step);
+        }
+
+        _history.Add(new GenerationOpened(
+            facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _steps.Regroup(_progress.Step, facts.Step), took.TotalSeconds, cause.Cause));
+        _progress.Start(facts, totalSteps);
+    }
+
+    /// <summary>The steps of one generation, and what comes between them.</summary>
+    private async Task<GenerationOutcome> TrainAsync(Generation generation)
     {
         // What was due after the newest step may have been cut short by the end of the generation before.
-        if (_step > _firstStep)
-            await _upkeep.AfterStepAsync(generation, facts, order, _step, InHaste);
-        // A worker that leaves is not made to wait for the last score.
-        while (!_leaving && !(IsFinished && (_stopping || generation.IsComplete)))
+        if (_progress.Step > _progress.FirstStep)
+            await BetweenStepsAsync(generation);
+        // A worker that leaves is not made to wait for the last evaluation.
+        while (!IsFinished || (!_isStopping && !generation.IsComplete))
         {
-            if (_pool.ReasonToRegroup(generation.Workers, _spec) is { } reason)
+            if (_isLeaving)
+                return new GenerationOutcome.Left();
+            if (_pool.ReasonToRegroup(generation.Workers, _spec) is { } regroup)
             {
-                // Who leaves is let go when the next generation has the state. If nobody who has it stays, it must be saved first: who
-                // comes may have data to read.
-                if (_step > 0 && !generation.Workers.Any(_pool.IsFit))
-                    await _upkeep.SaveWholeAsync(generation, _step, Timeouts.Write);
-                if (!_pool.HasFit)
-                {
-                    _pool.ReleaseAllBut(_run, generation.Number, but: []);
-                    _starter.ForgetHolders();
-                }
-
-                throw reason;
+                await HandOverAsync(generation);
+                return regroup;
             }
 
-            if (_saveRequest.IsPending && _step > 0)
-            {
-                _clock.Interrupt();
-                Task saving = _upkeep.SaveAsync(generation, _step, InHaste);
-                _ = _saveRequest.AnswerAsync(WrittenAsync(saving, _step));
-                await saving;
-            }
-
+            await AnswerSaveRequestAsync(generation);
             await ConfirmLeaseAsync();
-            await StepAsync(generation, facts, order);
-            await _upkeep.AfterStepAsync(generation, facts, order, _step, InHaste);
-            if (Upkeep.IsDueAfter(order, _step))
-                LogEpoch(
-                    _log, _run, generation.Number, _step, order.WholeEpochsAfter(_step), _bitsPerDim, _upkeep.Score?.TestBitsPerDim,
-                    _clock.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
+            await StepAsync(generation);
+            await BetweenStepsAsync(generation);
         }
 
-        async Task<CheckpointSaved?> WrittenAsync(Task saving, long step)
-        {
-            await saving;
-            return await _upkeep.WrittenAsync(step);
-        }
-
-        bool InHaste() => _stopping || _leaving || !generation.IsComplete;
+        return _isLeaving ? new GenerationOutcome.Left() : await FinishAsync(generation);
     }
 
-    private async Task StepAsync(Generation generation, JoinResponse facts, DataOrder order)
+    private async Task StepAsync(Generation generation)
     {
-        using Activity? span = Traces.Begin("step", ("run", _run), ("generation", generation.Number), ("step", _step + 1));
-        StepResponse[] responses = await _clock.RunAsync(
-            generation, _step, goesOn: _step + 1 < _totalSteps && !Upkeep.IsDueAfter(order, _step + 1));
+        long step = _progress.Step;
+        using Activity? span = Traces.Begin("step", ("run", _run), ("generation", generation.Number), ("step", step + 1));
+        bool prefetchNext = step + 1 < _progress.TotalSteps && !_betweenSteps.Any(work => work.IsDue(generation.Order, step + 1));
+        StepResponse[] responses = await _steps.RunAsync(generation, step, prefetchNext);
         // Whoever has taken over meanwhile commits in this one's place.
         await ConfirmLeaseAsync();
         double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.ImagesPerStep;
-        double norm = responses[0].GradientNorm;
-        _skippedInARow = responses[0].SkippedInARow;
-        _bitsPerDim = _upkeep.BitsPerDim(facts, loss);
+        int skippedInARow = responses[0].SkippedInARow;
+        _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
         _history.Add(new StepCommitted(
-            _step + 1, order.EpochsAfter(_step + 1), _bitsPerDim, loss, norm, TrainingState.LearningRate(_spec, _step),
-            _spec.ImagesPerStep / _clock.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: _skippedInARow > 0));
-        _step++;
+            step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm, TrainingState.LearningRate(_spec, step),
+            _spec.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: skippedInARow > 0));
+    }
+
+    /// <summary>Does what is due when so many steps are committed.</summary>
+    private async Task BetweenStepsAsync(Generation generation)
+    {
+        long step = _progress.Step;
+        foreach (IBetweenSteps work in _betweenSteps.Where(work => work.IsDue(generation.Order, step)))
+            await work.RunAsync(generation, step);
+        if (generation.Order.IsEndOfEpoch(step))
+        {
+            LogEpoch(
+                _log, _run, generation.Number, step, generation.Order.WholeEpochsAfter(step), _progress.BitsPerDim, _evaluator.Score?.TestBitsPerDim,
+                _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
+        }
+    }
+
+    /// <summary>
+    /// A worker that leaves is released when the next generation has the state. If no worker that has it stays, it must be saved first: who comes
+    /// may have data to read.
+    /// </summary>
+    private async Task HandOverAsync(Generation generation)
+    {
+        if (_progress.Step > 0 && !generation.Workers.Any(_pool.IsFit))
+            await _checkpoints.SaveWholeAsync(generation, _progress.Step, Timeouts.Write);
+        if (!_pool.HasFit)
+        {
+            _pool.ReleaseAllBut(_run, generation.Number, []);
+            _starter.ForgetHolders();
+        }
+    }
+
+    private async Task AnswerSaveRequestAsync(Generation generation)
+    {
+        long step = _progress.Step;
+        if (!_saveRequest.IsPending || step == 0)
+            return;
+        _steps.Interrupt();
+        Task saving = _checkpoints.SaveAsync(generation, step, () => generation.IsEnding);
+        _ = _saveRequest.AnswerAsync(WrittenAsync());
+        await saving;
+
+        async Task<CheckpointSaved?> WrittenAsync()
+        {
+            await saving;
+            return await _checkpoints.WrittenAsync(step);
+        }
+    }
+
+    /// <summary>Evaluates, saves and samples for the last time, and compares the workers' states. A run that is told to stop only saves.</summary>
+    private async Task<GenerationOutcome> FinishAsync(Generation generation)
+    {
+        long step = _progress.Step;
+        bool isStopping = _isStopping;
+        if (!isStopping && !await _evaluator.EvaluateAsync(generation, step, isLeftOut: () => !generation.IsComplete))
+            return new GenerationOutcome.Regroup(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
+        CheckpointSaved saved = await _checkpoints.SaveWholeAsync(generation, step, isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
+        if (!isStopping)
+            await _samples.WriteAsync(generation, step);
+        string[] hashes = await generation.AskAllAsync((_, worker) => worker.HashAsync(new(_run, generation.Id, step)));
+        if (hashes.Any(hash => hash != saved.StateHash))
+            throw new InvalidOperationException($"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {saved.StateHash}.");
+        return new GenerationOutcome.Finished(IsDiverged
+            ? EndOf(RunOutcome.Failed, saved, $"The gradient was not finite in {_progress.SkippedInARow} steps in a row; the state of the last good step is saved. Lower --learning-rate.")
+            : EndOf(_isStopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null));
+    }
+
+    private async Task<RunEnded> EndAsync(RunEnded end)
+    {
+        _history.Add(end);
+        await _lease.WriteAsync(record => Note(record) with
+        {
+            Workers = [],
+            Error = end.Error,
+            State = end.Outcome switch { RunOutcome.Completed => RunState.Completed, RunOutcome.Stopped => RunState.Stopped, _ => RunState.Failed },
+        });
+        _pool.ReleaseAllBut(_run, _lease.Record.Generation, []);
+        LogEnded(_log, _run, _progress.Step, end.Outcome, end.StateHash);
+        return end;
+    }
+
+    private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
+        outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step), _steps.StepsPerSecond * _spec.ImagesPerStep,
+        (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false);
+
+    /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
+    private void Stop()
+    {
+        _isStopping = true;
+        _pool.Close(after: _lease.Record.State == RunState.Training ? StopTimeout : TimeSpan.Zero);
     }
 
     private Task ConfirmLeaseAsync()
     {
         if (!_lease.IsHeld)
-            _clock.Interrupt();
+            _steps.Interrupt();
         return _lease.ConfirmAsync();
     }
 
@@ -293,7 +340,7 @@ internal sealed partial class RunCoordinator
             while (true)
             {
                 await Task.Delay(HeartbeatInterval, _time, over);
-                await _lease.WriteAsync(Progress);
+                await _lease.WriteAsync(Note);
             }
         }
         catch (LeaseLostException)
@@ -306,28 +353,11 @@ internal sealed partial class RunCoordinator
         }
     }
 
-    private RunRecord Progress(RunRecord record) => record with
-    {
-        FirstStep = _firstStep,
-        Step = _step,
-        TotalSteps = _totalSteps ?? record.TotalSteps,
-        BitsPerDim = _bitsPerDim ?? record.BitsPerDim,
-        TestBitsPerDim = _upkeep.Score?.TestBitsPerDim ?? record.TestBitsPerDim,
-        Seconds = Seconds,
-    };
+    private RunRecord Note(RunRecord record) => _progress.Note(record) with { TestBitsPerDim = _evaluator.Score?.TestBitsPerDim ?? record.TestBitsPerDim };
 
-    private RunEnded End(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
-        outcome, _step, saved?.StateHash, _upkeep.Score?.Step == _step ? _upkeep.Score.TestBitsPerDim : null,
-        _clock.StepsPerSecond * _spec.ImagesPerStep, (saved ?? _history.Last<CheckpointSaved>())?.Path,
-        _history.Last<SamplesWritten>()?.Path, error, UserError: false);
-
-    [LoggerMessage(
-        Level = LogLevel.Information,
-        Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, " +
-            "{TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
     private static partial void LogEpoch(
-        ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS,
-        int workers);
+        ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
     private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);

@@ -49,7 +49,7 @@ internal sealed class StepRunner(TimeProvider time)
         catch (TimeoutException)
         {
             _lateInARow++;
-            throw await generation.FindStragglerAsync($"step {step}", timeout);
+            throw await StragglerDetector.FindAsync(generation, $"step {step}", timeout, time);
         }
 
         long end = time.GetTimestamp();

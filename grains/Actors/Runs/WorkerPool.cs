@@ -130,7 +130,7 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     /// Why another generation should take the place of one with these members; null if none should. Newcomers are let in when they have
     /// read the data.
     /// </summary>
-    public RegroupException? ReasonToRegroup(IReadOnlyList<string> members, RunSpec spec)
+    public GenerationOutcome.Regroup? ReasonToRegroup(IReadOnlyList<string> members, RunSpec spec)
     {
         if (members.FirstOrDefault(member => !IsAssigned(member)) is { } leaver)
             return new(GenerationCause.WorkerLeft, $"{leaver} left");

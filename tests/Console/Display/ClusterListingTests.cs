@@ -131,4 +131,10 @@ public sealed class ClusterListingTests : IDisposable
 
         Assert.Contains("  state           failed: the disk is full", Lines);
     }
+
+    /// <summary>Programs that read the listing know these names.</summary>
+    [Fact]
+    public void Phases_keep_their_names_in_JSON() => Assert.Equal(
+        """["idle","loading","waiting","computing","exchanging","scoring","drawing","unreachable"]""",
+        JsonSerializer.Serialize(Enum.GetValues<WorkerPhase>(), ContractsJson.Options));
 }

@@ -16,7 +16,7 @@ public sealed class StepRunnerTests
         // Nobody is asked, so that a step takes no time itself.
         var cluster = new RunCluster(_ => throw new NotSupportedException(), _ => null, () => { });
         var nobody = new Generation("run", new(1, Guid.Empty), [], cluster, new WorkerPool(cluster, time, (_, _) => { }),
-            () => clock.AnswerTimeout, time);
+            () => clock.AnswerTimeout, () => false, time);
         Assert.Equal(
             [TimeSpan.Zero, Pause, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero],
             world.Run(

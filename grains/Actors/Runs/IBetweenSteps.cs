@@ -1,0 +1,13 @@
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors.Runs;
+
+/// <summary>What a run has its workers do between two steps.</summary>
+internal interface IBetweenSteps
+{
+    /// <summary>Whether it is due when so many steps are committed, whoever trains.</summary>
+    bool IsDue(DataOrder order, long step);
+
+    /// <summary>Does it. A generation that is ending leaves it to the next one.</summary>
+    Task RunAsync(Generation generation, long step);
+}

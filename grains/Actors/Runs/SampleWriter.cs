@@ -1,0 +1,43 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Pictures;
+using PixelCnnCluster.Training.History;
+using PixelCnnCluster.Training;
+
+namespace PixelCnnCluster.Actors.Runs;
+
+/// <summary>Samples images and writes their picture to the run's folder, with each regular checkpoint. A picture that is in the history is not made again.</summary>
+internal sealed class SampleWriter(string run, RunSpec spec, RunHistory history) : IBetweenSteps
+{
+    public bool IsDue(DataOrder order, long step) => spec.Samples > 0 && CheckpointWriter.IsRegular(spec, order, step);
+
+    public async Task RunAsync(Generation generation, long step)
+    {
+        if (generation.IsEnding)
+            return;
+        await WriteAsync(generation, step);
+    }
+
+    public async Task WriteAsync(Generation generation, long step)
+    {
+        if (spec.Samples == 0 || history.Last<SamplesWritten>()?.Step == step)
+            return;
+        SampleResponse[] responses = await generation.ShareAsync(
+            spec.Samples, (worker, share) => worker.SampleAsync(new(run, generation.Id, step, share.First, share.End)));
+        byte[] pixels = [.. responses.SelectMany(response => response.Pixels)];
+        string path = Path.Combine(spec.SaveDir, $"samples-{step:D9}.png");
+        try
+        {
+            var sampled = new SamplesWritten(step, path, spec.Samples, generation.Facts.Channels, generation.Facts.Size, pixels);
+            await Task.Run(() =>
+            {
+                RunFolder.Require(spec.SaveDir);
+                PictureGrid.Write(path, sampled.Images());
+            });
+            history.Add(sampled);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            history.Add(new FaultNoticed(step, null, $"The picture {path} was not written: {fault.Message}"));
+        }
+    }
+}
