@@ -27,7 +27,7 @@ public static class Commands
 
             Ctrl+C finishes the step, saves, and says how to continue. On a shared cluster it leaves the run to the cluster.
             """),
-        new("sample", "Draw images from a trained model.", ModelFlags.OfSample, SampleCommand.SampleAsync,
+        new("sample", "Sample images from a trained model.", ModelFlags.OfSample, SampleCommand.SampleAsync,
             """
               sample                                       16 images from the newest checkpoint in runs/
               sample --model runs/mine --count 64 -o digits.png
@@ -36,13 +36,13 @@ public static class Commands
               sample --class 7 --mixture-temperature 0.8   of one class, keeping to what is likelier
               sample --cluster redis:6379 --model mine     from a run, also one that is training
             """),
-        new("complete", "Keep a part of each image and draw the rest several times.", ModelFlags.OfComplete, SampleCommand.CompleteAsync,
+        new("complete", "Keep a part of each image and sample the rest several times.", ModelFlags.OfComplete, SampleCommand.CompleteAsync,
             """
               complete seven.png                           the lower half, four times
               complete a.png b.png --keep 10 --count 8     all but the first ten rows
               complete face.png --keep mask.png            all that is black in the mask
 
-            A pixel is drawn from those above it and to its left; what is kept below it has no say.
+            A pixel is sampled from those above it and to its left; what is kept below it has no say.
             """, ModelFlags.Images),
         new("score", "Tell the bits/dim of images, each by itself.", ModelFlags.OfScore, ScoreCommand.ScoreAsync,
             """

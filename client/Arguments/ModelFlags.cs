@@ -17,7 +17,7 @@ public static class ModelFlags
         "Checkpoint file, a folder whose newest is taken, or with --cluster the name of a run, also one that is training. Default: the " +
         "newest checkpoint in runs/; with --cluster, the newest run.");
 
-    public static readonly Valued<int> Count = new("--count", Whole<int>(), "Images to draw. Default: 16.", "-n");
+    public static readonly Valued<int> Count = new("--count", Whole<int>(), "Images to sample. Default: 16.", "-n");
 
     public static readonly Valued<int> Completions = new("--count", Whole<int>(), "Completions of each image. Default: 4.", "-n");
 

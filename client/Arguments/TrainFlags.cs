@@ -116,7 +116,7 @@ public static class TrainFlags
             new Valued<Precision>(
                 "--precision", Choice<Precision>("tf32", "float32", "bf16"),
                 "What the network computes with: tf32 (float32, whose products GPUs round), float32, or bf16 (faster on GPUs, slower on " +
-                "CPUs). Parameters, scores and drawings are float32. Default: tf32."), (s, v) => s with { Precision = v }),
+                "CPUs). Parameters, scores and samples are float32. Default: tf32."), (s, v) => s with { Precision = v }),
         SpecFlag.Of(
             new Switch(
                 "--mixed-workers",

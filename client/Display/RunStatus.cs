@@ -21,7 +21,7 @@ public sealed class RunStatus(TimeProvider time)
     /// <summary>The workers that train; null while none does.</summary>
     public GenerationOpened? Generation { get; private set; }
 
-    /// <summary>Worker of the newest fault, if one was to blame and the run has not gone on since.</summary>
+    /// <summary>Worker of the newest fault, if it was a worker's and the run has not gone on since.</summary>
     public string? FaultyWorker { get; private set; }
 
     /// <summary>Committed steps. It goes back when all workers were lost and the run goes on from a checkpoint.</summary>

@@ -6,7 +6,7 @@ using Spectre.Console.Rendering;
 
 namespace PixelCnnCluster.Client.Models;
 
-/// <summary>How far a job is: a bar and what is drawn so far in a terminal, lines on standard error in a log, JSON for programs.</summary>
+/// <summary>How far a job is: a bar and what is sampled so far in a terminal, lines on standard error in a log, JSON for programs.</summary>
 internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
 {
     /// <summary>Lines of the terminal that a picture leaves free.</summary>

@@ -4,12 +4,12 @@ using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Client.Models;
 
-/// <summary>Which part of an image stays when the rest is drawn anew.</summary>
+/// <summary>Which part of an image stays when the rest is sampled anew.</summary>
 public static class KeptPart
 {
     public const string Top = "top", Left = "left";
 
-    /// <summary>What stands in a picture for pixels that are to be drawn.</summary>
+    /// <summary>What stands in a picture for pixels that are to be sampled.</summary>
     private const byte Grey = 128;
 
     /// <param name="part">As <c>--keep</c> takes it.</param>

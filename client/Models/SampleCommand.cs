@@ -8,7 +8,7 @@ using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Client.Models;
 
-/// <summary>Draws images, or completes given ones. Each command returns the exit code.</summary>
+/// <summary>Samples images, or completes given ones. Each command returns the exit code.</summary>
 public static class SampleCommand
 {
     public static Task<int> SampleAsync(ParseResult result) => ModelSession.UseAsync(
@@ -46,7 +46,7 @@ public static class SampleCommand
             display.Note(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Drawing {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
+                    $"Sampling {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
             await ModelSession.DoAsync(session, job, Show, stop);
             var grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(model, job.Given, drawn.Images);
             int[]? labels = model.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % model.Classes)];
@@ -64,7 +64,7 @@ public static class SampleCommand
                 if (e is RowSampled row)
                 {
                     drawn.Add(row);
-                    display.Show("Drawing", drawn.Done, drawn.Images);
+                    display.Show("Sampling", drawn.Done, drawn.Images);
                 }
 
                 JobText.Note(e, display);

@@ -13,7 +13,7 @@ public sealed class SampledImages
         Images = new(new byte[count * model.ImageBytes], count, model.Channels, model.Size);
     }
 
-    /// <summary>What is drawn so far, the rest black.</summary>
+    /// <summary>What is sampled so far, the rest black.</summary>
     public ImageStack Images { get; }
 
     /// <summary>From 0 to 1.</summary>

@@ -60,7 +60,7 @@ public interface ITrainingRunGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<RunProgress> ReadAsync(long from);
 
-    /// <summary>The images that the run drew last; null before the first.</summary>
+    /// <summary>The images that the run sampled last; null before the first.</summary>
     /// <exception cref="UserErrorException">There is no such run.</exception>
     [AlwaysInterleave]
     Task<SamplesWritten?> SamplesAsync();
@@ -117,7 +117,7 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request);
 
-    /// <summary>Draws images from the Polyak average.</summary>
+    /// <summary>Samples images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<SampleResponse> SampleAsync(SampleRequest request);
 
@@ -147,7 +147,7 @@ public interface IWorkerGrain : IGrainWithStringKey
 [Alias("pixelcnn.sampler")]
 public interface ISamplerGrain : IGrainWithStringKey
 {
-    /// <summary>Draws images, and answers as soon as row number <paramref name="from"/> of them is finished.</summary>
+    /// <summary>Samples images, and answers as soon as row number <paramref name="from"/> of them is finished.</summary>
     /// <exception cref="UserErrorException">The model cannot be used.</exception>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<SampleRowsResponse> SampleAsync(SampleRowsRequest request, int from);

@@ -40,7 +40,7 @@ public static class JobValidation
                 CheckClass(draw.Class);
                 CheckTemperature(draw.MixtureTemperature, "--mixture-temperature");
                 CheckTemperature(draw.LogisticTemperature, "--logistic-temperature");
-                Check(bytes <= Array.MaxLength, $"--count makes {job.Count} images, more than can be held; draw at most " +
+                Check(bytes <= Array.MaxLength, $"--count makes {job.Count} images, more than can be held; sample at most " +
                     $"{Array.MaxLength / job.Model.ImageBytes} at a time, each time with another --seed.");
                 Check(draw.Given is not { } given
                     || (given.Each >= 1 && given.Mask.Length == job.Model.Size * job.Model.Size

@@ -7,12 +7,12 @@ namespace PixelCnnCluster.Contracts;
 public abstract record Job(ModelInfo Model, int Count, int? Batch);
 
 /// <summary>
-/// Images to draw. Image number i is a function of the model, the seed, i, its class and the temperatures.
+/// Images to sample. Image number i is a function of the model, the seed, i, its class and the temperatures.
 /// </summary>
 /// <param name="Class">Class of all of them; null has a class-conditional model's classes take turns.</param>
 /// <param name="MixtureTemperature">How freely a component of each pixel's mixture is chosen: 1 as the model says, 0 the likeliest.</param>
 /// <param name="LogisticTemperature">Factor on the spread of each component; 0 takes its mean.</param>
-/// <param name="Given">Pixels that are not drawn; null draws whole images.</param>
+/// <param name="Given">Pixels that are not sampled; null samples whole images.</param>
 [GenerateSerializer, Immutable]
 public sealed record SampleJob(
     ModelInfo Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature,

@@ -70,7 +70,7 @@ public sealed record Evaluated(long Step, double Epoch, double? TestBitsPerDim, 
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record CheckpointSaved(long Step, string Path, long Bytes, string StateHash) : RunEvent;
 
-/// <summary>Images were drawn and their picture written to <paramref name="Path"/>.</summary>
+/// <summary>Images were sampled and their picture written to <paramref name="Path"/>.</summary>
 /// <param name="Pixels">The images, [Count, Channels, Size, Size] bytes; not part of the JSON form.</param>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record SamplesWritten(

@@ -25,7 +25,7 @@ public enum Objective
 
 /// <summary>
 /// What the network computes with while it trains. Parameters, moments, averages and sums of gradients are float32 in any case, and so are
-/// scores and drawings.
+/// scores and samples.
 /// </summary>
 public enum Precision
 {
@@ -131,7 +131,7 @@ public sealed record RunSpec
     /// <summary>Newest checkpoints that stay on disk; the one with the best test score stays besides.</summary>
     public int KeepCheckpoints { get; init; } = 3;
 
-    /// <summary>Images drawn for each sample picture; 0 for none.</summary>
+    /// <summary>Images sampled for each sample picture; 0 for none.</summary>
     public int Samples { get; init; } = 16;
 
     /// <summary>

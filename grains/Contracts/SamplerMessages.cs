@@ -1,7 +1,7 @@
 namespace PixelCnnCluster.Contracts;
 
-/// <summary>Draw images number [<paramref name="First"/>, <paramref name="End"/>) of a job; see <see cref="SampleJob"/>.</summary>
-/// <param name="Given">[End - First, C, H, W] bytes of which those under <paramref name="Mask"/> stay; null draws whole images.</param>
+/// <summary>Sample images number [<paramref name="First"/>, <paramref name="End"/>) of a job; see <see cref="SampleJob"/>.</summary>
+/// <param name="Given">[End - First, C, H, W] bytes of which those under <paramref name="Mask"/> stay; null samples whole images.</param>
 /// <param name="Mask">[H, W]</param>
 [GenerateSerializer, Immutable]
 public sealed record SampleRowsRequest(

@@ -95,7 +95,7 @@ public sealed record CheckpointRequest(string Run, GenerationId Generation, long
 [GenerateSerializer, Immutable]
 public sealed record CheckpointResponse(string Path, long Bytes, string StateHash);
 
-/// <summary>Draw images number [<paramref name="First"/>, <paramref name="End"/>) of the run's sample picture.</summary>
+/// <summary>Sample images number [<paramref name="First"/>, <paramref name="End"/>) of the run's sample picture.</summary>
 [GenerateSerializer, Immutable]
 public sealed record SampleRequest(string Run, GenerationId Generation, long Step, int First, int End);
 
@@ -122,7 +122,7 @@ public enum WorkerPhase
 }
 
 /// <param name="Device">What the worker computes on.</param>
-/// <param name="Run">The run that it is allotted to or holds a replica of; null when it stands by.</param>
+/// <param name="Run">The run that it is assigned to or holds a replica of; null when it stands by.</param>
 [GenerateSerializer, Immutable]
 public sealed record WorkerStatus(string Worker, string Device, string? Run, int Generation, long Step, WorkerPhase Phase)
 {

@@ -58,7 +58,7 @@ public sealed class PixelCnn
 
     internal (ShiftedUpsampling U, ShiftedUpsampling Ul)[] Upsize { get; }
 
-    /// <summary>At the end of each stage of the way up; null for a stage without.</summary>
+    /// <summary>At the end of each stage of the up pass; null for a stage without.</summary>
     internal NonLocalBlock?[] NonLocal { get; } = new NonLocalBlock?[Stages];
 
     /// <summary>Null for energy distance.</summary>
@@ -69,7 +69,7 @@ public sealed class PixelCnn
 
     public ParameterLayout Layout { get; } = new();
 
-    /// <summary>Where the parameters of the way down begin in the flat vector; those of the way up come before.</summary>
+    /// <summary>Where the parameters of the down pass begin in the flat vector; those of the up pass come before.</summary>
     public long DownPassStart { get; }
 
     /// <summary>Dropout masks of a pass.</summary>

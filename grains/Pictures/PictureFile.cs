@@ -35,7 +35,7 @@ public static class PictureFile
             throw new UserErrorException($"{path} keeps nothing, for none of its pixels is white; paint white what is to be kept.");
         if (!kept.Contains(false))
             throw new UserErrorException(
-                $"{path} keeps everything, for all of its pixels are white; paint black what is to be drawn anew.");
+                $"{path} keeps everything, for all of its pixels are white; paint black what is to be sampled anew.");
         return kept;
     }
 

@@ -40,7 +40,8 @@ internal static class ArithmeticProbe
         {
             AllReduceStep round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
-            replica.Apply(round.Whole.GetAwaiter().GetResult(), _ => { });
+            IReadOnlyList<ReadOnlyMemory<float>> gradient = round.Whole.GetAwaiter().GetResult();
+            replica.Apply(gradient, replica.Measure(gradient));
         }
 
         return replica.Hash();

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Training;
 
@@ -43,11 +44,12 @@ public interface IReplica : IDisposable
     /// <exception cref="OperationCanceledException">The round was over before the last shard was begun.</exception>
     double[] ComputeShards(ShardRange range, AllReduceStep step);
 
-    /// <summary>Applies the whole gradient of the step in progress, which ends the step.</summary>
+    /// <summary>Measures the whole gradient of the step in progress.</summary>
     /// <param name="gradient">See <see cref="GradientBuckets"/>.</param>
-    /// <param name="measured">Told the gradient's Euclidean norm before the state changes; it is not finite if any part of the gradient is
-    /// not.</param>
-    void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured);
+    GradientMeasure Measure(IReadOnlyList<ReadOnlyMemory<float>> gradient);
+
+    /// <summary>Applies the gradient that was measured, which ends the step.</summary>
+    void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure);
 
     /// <summary>Hash of the whole state.</summary>
     string Hash();
@@ -65,7 +67,7 @@ public interface IReplica : IDisposable
     /// <summary>Loss of each test batch of a range with the Polyak average, summed over its images; nats, or the energy distance.</summary>
     double[] Evaluate(int firstBatch, int endBatch);
 
-    /// <summary>Draws images number [first, end) of a series with the Polyak average.</summary>
+    /// <summary>Samples images number [first, end) of a series with the Polyak average.</summary>
     /// <returns>[end - first, C, H, W] bytes.</returns>
     byte[] Sample(int first, int end);
 

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// Images of a series while a device draws them, its threads sharing them out. Image number i is a function of the parameters, the seed, i
-/// and what the order says, not of the range it is drawn in. Its methods are called on the device.
+/// Images of a series while a device samples them, its threads sharing them out. Image number i is a function of the parameters, the seed, i
+/// and what the order says, not of the range it is sampled in. Its methods are called on the device.
 /// </summary>
 public sealed class ImageSampling : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed class ImageSampling : IDisposable
 
     /// <param name="first">Number of the first image.</param>
     /// <param name="classOf">Class of image number i.</param>
-    /// <param name="given">Pixels [end - first, C, H, W] that stay under the mask [H, W]; null draws whole images.</param>
+    /// <param name="given">Pixels [end - first, C, H, W] that stay under the mask [H, W]; null samples whole images.</param>
     public ImageSampling(
         PixelCnn network, Parameters parameters, DeviceThreads threads, int first, int end, ulong seed, Func<int, int> classOf,
         (byte[] Pixels, bool[] Mask)? given = null, Temperatures? temperatures = null)
@@ -48,7 +48,7 @@ public sealed class ImageSampling : IDisposable
 
     private int ImageBytes => _shape.Channels * _shape.Size * _shape.Size;
 
-    /// <summary>Draws the next row.</summary>
+    /// <summary>Samples the next row.</summary>
     /// <returns>[images, C, W] bytes.</returns>
     public byte[] SampleRow()
     {
@@ -61,7 +61,7 @@ public sealed class ImageSampling : IDisposable
         return row;
     }
 
-    /// <summary>Draws the rows that are left.</summary>
+    /// <summary>Samples the rows that are left.</summary>
     /// <returns>[images, C, H, W] bytes.</returns>
     public byte[] SampleAll()
     {

@@ -51,7 +51,7 @@ internal sealed class RecordedShard : IDisposable
     /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>
     /// <param name="compute">The loss of images, labels and the keys of dropout masks; it leaves the gradient where it always does.</param>
     /// <returns>Null where the card has not twice the room: a recording has memory of its own, as much as the work takes, for as long as it
-    /// is there, and scores and drawings want some.</returns>
+    /// is there, and scores and samples want some.</returns>
     public static RecordedShard? TryRecord(Func<Tensor, Tensor?, Tensor, Tensor> compute, Tensor images, Tensor? labels, Tensor keys)
     {
         TorchDevice.GiveBackMemory(images.device);

@@ -17,7 +17,7 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// A run's model on one device: computes the gradients of shards, applies those of steps, scores and draws. Everything it
+/// A run's model on one device: computes the gradients of shards, applies those of steps, scores and samples. Everything it
 /// computes is a function of the specification, the data and the number of steps. Its methods are called from the
 /// first of the device's threads.
 /// </summary>
@@ -102,7 +102,7 @@ public sealed class Replica : IReplica
         return refused;
     }
 
-    /// <summary>Draws the parameters and lets the first images of the run set the layers' scales and biases.</summary>
+    /// <summary>Samples the parameters and lets the first images of the run set the layers' scales and biases.</summary>
     public void Initialise()
     {
         using var scope = NewDisposeScope();
@@ -136,18 +136,18 @@ public sealed class Replica : IReplica
             Tensor loss = _gradients.Loss(
                 thread, images, labels, Seeds.Derive(_spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
                 mark is null ? () => step.Add(part: 1, shard, Copied(part: 1)) : mark.Set);
-            Memory<float> wayDown = default;
-            mark?.Copy(() => wayDown = Copied(part: 1));
-            Memory<float> wayUp = Copied(part: 0);
+            Memory<float> downPass = default;
+            mark?.Copy(() => downPass = Copied(part: 1));
+            Memory<float> upPass = Copied(part: 0);
             if (mark is not null)
             {
                 mark.Finish();
-                step.Add(part: 1, shard, wayDown);
+                step.Add(part: 1, shard, downPass);
             }
 
             // A GPU's copy of the rest is done when its number comes, which waits for all work before it.
             losses[i] = loss.Value<float>();
-            step.Add(part: 0, shard, wayUp);
+            step.Add(part: 0, shard, upPass);
 
             Memory<float> Copied(int part)
             {
@@ -160,31 +160,31 @@ public sealed class Replica : IReplica
         return losses;
     }
 
-    /// <remarks>A gradient that is not finite leaves the vectors and counts the step.</remarks>
-    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured)
+    public GradientMeasure Measure(IReadOnlyList<ReadOnlyMemory<float>> gradient)
     {
-        if (!_isOnGpu)
-        {
-            bool isFinite = Measure(Adam.SumOfSquares(gradient));
-            State.Apply(isFinite ? gradient : null, _threads);
-            return;
-        }
+        return GradientMeasure.Of(Math.Sqrt(_isOnGpu ? OnGpu() : Adam.SumOfSquares(gradient)), SkippedInARow);
 
-        using var scope = NewDisposeScope();
-        _whole ??= zeros_like(State.Values).DetachFromDisposeScope();
-        for (int part = 0; part < gradient.Count; part++)
+        double OnGpu()
         {
-            using Tensor view = PartOf(_whole, part);
-            view.CopyFrom(gradient[part]);
-        }
+            using var scope = NewDisposeScope();
+            _whole ??= zeros_like(State.Values).DetachFromDisposeScope();
+            for (int part = 0; part < gradient.Count; part++)
+            {
+                using Tensor view = PartOf(_whole, part);
+                view.CopyFrom(gradient[part]);
+            }
 
-        State.Apply(Measure(_whole.Squared().sum(ScalarType.Float64).Value<double>()) ? _whole : null);
-
-        bool Measure(double sumOfSquares)
-        {
-            measured(Math.Sqrt(sumOfSquares));
-            return double.IsFinite(sumOfSquares);
+            return _whole.Squared().sum(ScalarType.Float64).Value<double>();
         }
+    }
+
+    /// <remarks>A GPU has the gradient since it was measured.</remarks>
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure)
+    {
+        if (_isOnGpu)
+            State.Apply(_whole!, measure);
+        else
+            State.Apply(gradient, measure, _threads);
     }
 
     public double[] Evaluate(int firstBatch, int endBatch)

@@ -20,9 +20,9 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
         new(network.Layout, values, zeros(network.Layout.Length, device: threads.Device).DetachFromDisposeScope());
 
     /// <summary>A shard's loss. Its gradient takes the place of the thread's one before.</summary>
-    /// <param name="wayDownDone">See <see cref="ForwardContext.DownPassDone"/>. On GPUs both passes may be one launch: then it is called
+    /// <param name="downPassDone">See <see cref="ForwardContext.DownPassDone"/>. On GPUs both passes may be one launch: then it is called
     /// when they are recorded, and what it gives the card to do is repeated.</param>
-    public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action wayDownDone)
+    public Tensor Loss(int thread, Tensor images, Tensor? labels, ulong seed, Action downPassDone)
     {
         Parameters own = Of(thread);
         if (_isToBeRecorded || _recorded is not null)
@@ -44,7 +44,7 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
                 Precision = spec.Precision,
                 Seed = seed,
                 MaskKeys = keys,
-                DownPassDone = wayDownDone
+                DownPassDone = downPassDone
             };
     }
 

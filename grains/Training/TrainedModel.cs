@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
 
-/// <summary>A checkpoint's Polyak average on a device: draws and scores. Its methods are called on the device.</summary>
+/// <summary>A checkpoint's Polyak average on a device: samples and scores. Its methods are called on the device.</summary>
 public sealed class TrainedModel : IDisposable
 {
     /// <summary>Images that a thread scores at once.</summary>
@@ -48,7 +48,7 @@ public sealed class TrainedModel : IDisposable
         }
     }
 
-    /// <summary>Begins to draw; the drawing does not need the model any more.</summary>
+    /// <summary>Begins to sample; the sampling does not need the model any more.</summary>
     public ImageSampling Sample(SampleRowsRequest request) => new(
         _network, _parameters, _threads, request.First, request.End, request.Seed, i => request.Class ?? i % Card.Classes,
         request.Given is null ? null : (request.Given, request.Mask!), new(request.MixtureTemperature, request.LogisticTemperature));

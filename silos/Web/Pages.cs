@@ -82,11 +82,11 @@ internal static class Pages
         return Json(new EventsPage(Thin(progress.Events), $"{progress.Next}", progress.Over));
     }
 
-    /// <summary>The images that a run drew last.</summary>
+    /// <summary>The images that a run sampled last.</summary>
     private static async Task<IResult> SamplesAsync(string run, IGrainFactory grains, TimeProvider time)
     {
         SamplesWritten drawn = await grains.GetGrain<ITrainingRunGrain>(run).SamplesAsync().WaitAsync(Timeout, time)
-            ?? throw new UserErrorException($"Run {run} has drawn no images yet.");
+            ?? throw new UserErrorException($"Run {run} has sampled no images yet.");
         return Results.Bytes(PictureGrid.Png(drawn.Images()), "image/png");
     }
 

@@ -218,7 +218,7 @@ function showSamples(samples, started) {
   const image = $("samples");
   image.hidden = !samples;
   $("no-samples").hidden = Boolean(samples);
-  $("no-samples").textContent = started?.spec.samples === 0 ? "This run draws no samples." : "No picture yet: the first comes with a checkpoint.";
+  $("no-samples").textContent = started?.spec.samples === 0 ? "This run makes no samples." : "No picture yet: the first comes with a checkpoint.";
   $("samples-step").textContent = samples ? `after step ${text.number(samples.step)}` : "";
   const source = samples ? `api/samples.png?run=${encodeURIComponent(shown.name)}&step=${samples.step}` : "";
   if (image.getAttribute("src") !== source) {

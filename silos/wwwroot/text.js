@@ -54,7 +54,7 @@ export function event(e) {
       ? `test score ${bits(e.test_bits_per_dim)} bits/dim on ${number(e.images)} images (${number(e.seconds, 1)} s)`
       : `test score ${bits(e.test_loss)} energy distance on ${number(e.images)} images (${number(e.seconds, 1)} s)`;
     case "checkpoint": return `checkpoint ${e.path} (${number(e.bytes / 1e6, 1)} MB)`;
-    case "samples": return `drew ${number(e.count)} images: ${e.path}`;
+    case "samples": return `sampled ${number(e.count)} images: ${e.path}`;
     case "fault": return e.worker && !e.message.startsWith(e.worker) ? `${e.worker}: ${e.message}` : e.message;
     case "ended": return `${e.outcome}${e.error ? `: ${e.error}` : ""}`;
     default: return e.event;

@@ -54,7 +54,7 @@ internal static class CoordinatorStep
                 busy = self.TotalProcessorTime - busy;
         };
         var coordinator = new RunCoordinator(
-            "run", new Ledger(spec), history,
+            "run", new RunStore(spec), history,
             new(name => grains.GetGrain<IWorkerGrain>(name, typeof(SimulatedWorkerGrain).FullName), name => name, () => { }),
             TimeProvider.System, NullLogger.Instance);
         coordinator.AssignWorkers([.. Enumerable.Range(0, workers).Select(worker => $"worker-{worker}")], []);
@@ -72,7 +72,7 @@ internal static class CoordinatorStep
         await host.StopAsync();
     }
 
-    private sealed class Ledger(RunSpec spec) : IRunStore
+    private sealed class RunStore(RunSpec spec) : IRunStore
     {
         public RunRecord Record { get; private set; } = new() { Spec = spec };
 

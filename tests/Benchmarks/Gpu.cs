@@ -18,7 +18,7 @@ namespace PixelCnnCluster.Benchmarks;
 
 /// <summary>
 /// All figures of a GPU in one go: training steps of the paper's CIFAR-10 model by batch and precision, memory over many steps, when
-/// gradients are there for other workers, cached sampling, and how far logits, gradients and drawings are from the CPU's. A JSON line for
+/// gradients are there for other workers, cached sampling, and how far logits, gradients and samples are from the CPU's. A JSON line for
 /// each figure and a table at the end.
 /// </summary>
 internal static class Gpu
@@ -37,7 +37,7 @@ internal static class Gpu
         Option<int[]> images = new("--images")
         {
             DefaultValueFactory = _ => [16, 256],
-            Description = "Images drawn at once.",
+            Description = "Images sampled at once.",
             AllowMultipleArgumentsPerToken = true
         };
         Option<int> steps = new("--steps") { DefaultValueFactory = _ => 20, Description = "Steps that are measured for each figure." };
@@ -74,7 +74,7 @@ internal static class Gpu
             foreach (Precision precision in new[] { Precision.Float32, Precision.Tf32, Precision.Bf16 })
                 Tell(rows, $"logits, {precision}", () => Logits(shape, precision, threads));
             Tell(rows, "gradient", () => Gradient(shape, threads));
-            Tell(rows, "drawings against the CPU's", () => Samples(shape, threads));
+            Tell(rows, "samples against the CPU's", () => Samples(shape, threads));
             Console.WriteLine(string.Join('\n', ["| what | figures |", "| --- | --- |", .. rows]));
         });
         return command;

@@ -15,6 +15,7 @@ internal sealed class LoneWorker(Replica replica, RunSpec spec)
     {
         AllReduceStep step = _exchange.Begin(replica.Step);
         replica.ComputeShards(_exchange.Share, step);
-        replica.Apply(step.Whole.GetAwaiter().GetResult(), _ => { });
+        IReadOnlyList<ReadOnlyMemory<float>> gradient = step.Whole.GetAwaiter().GetResult();
+        replica.Apply(gradient, replica.Measure(gradient));
     }
 }

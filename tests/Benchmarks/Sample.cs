@@ -14,14 +14,14 @@ namespace PixelCnnCluster.Benchmarks;
 /// <summary>
 /// Cached sampling against naive sampling, which evaluates the whole network at the image's full size anew for every pixel, no row
 /// left out and nothing kept from pixel to pixel. Both have the same images on each thread, single-threaded kernels and the same
-/// drawing of colours. The naive one is measured on a few pixels, after one that is not, and scaled to all.
+/// sampling of colours. The naive one is measured on a few pixels, after one that is not, and scaled to all.
 /// </summary>
 internal static class Sample
 {
     public static Command Command()
     {
         var network = new NetworkOptions();
-        Option<int> images = new("--images") { DefaultValueFactory = _ => 16, Description = "Images drawn at once." };
+        Option<int> images = new("--images") { DefaultValueFactory = _ => 16, Description = "Images sampled at once." };
         Option<int> threads = new("--threads") { DefaultValueFactory = _ => 2, Description = "Threads that share out the images." };
         Option<int> naivePixels = new("--naive-pixels")
         {

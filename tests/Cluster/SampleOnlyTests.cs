@@ -26,7 +26,7 @@ public sealed class SampleOnlyTests(TestCluster cluster, UndisturbedRun undistur
         Assert.True(File.Exists(now.Path), "the checkpoint that is in use is not among those that are removed");
         Assert.All(run.Events.OfType<GenerationOpened>(), opened => Assert.Equal(["worker-0"], opened.Workers));
 
-        // Alone, it draws what both did.
+        // Alone, it samples what both did.
         Cluster.Fleet.Signal("worker-0", "TERM");
         await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(Deadline.Generous, "the end of worker-0");
         Assert.Equal(together, await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), draw).PixelsAsync());

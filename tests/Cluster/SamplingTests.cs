@@ -3,7 +3,7 @@ using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Cluster.Tests;
 
-/// <summary>Jobs on real silos give the same pixels whoever draws them and whatever becomes of those, and leave runs as they are.</summary>
+/// <summary>Jobs on real silos give the same pixels whoever samples them and whatever becomes of those, and leave runs as they are.</summary>
 [Collection(nameof(FaultCluster))]
 public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
 {
@@ -16,7 +16,7 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
     {
         await Cluster.HealAsync(Three);
         SampleJob job = SampleJobOf(await TrainAsync());
-        // All images are one part, which one sampler draws.
+        // All images are one part, which one sampler samples.
         byte[] alone = await Begin(job with { Batch = Count }).Job.PixelsAsync();
         Assert.Equal(Count, alone.Chunk(job.Model.ImageBytes).DistinctBy(Convert.ToHexString).Count());
 

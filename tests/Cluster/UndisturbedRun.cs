@@ -74,7 +74,7 @@ public sealed class UndisturbedRun : IAsyncLifetime
         {
             AllReduceStep step = alone.Begin(_replica.Step);
             _replica.ComputeShards(alone.Share, step);
-            _replica.Apply(step.Whole.Result, _ => { });
+            _replica.Apply(step.Whole.Result, _replica.Measure(step.Whole.Result));
             _hashes.Add(_replica.Hash());
         }
 

@@ -15,11 +15,21 @@ internal sealed class ConsoleProcess : IDisposable
     private readonly Task<string> _error;
 
     public ConsoleProcess(params string[] args)
+        : this(Environment.CurrentDirectory, args)
+    {
+    }
+
+    public ConsoleProcess(string workingDirectory, string[] args)
     {
         var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var program = Path.GetFullPath(
             Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
-        var start = new ProcessStartInfo("dotnet", [program, .. args]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [program, .. args])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = workingDirectory,
+        };
         start.Environment.Remove(CommonFlags.ClusterVariable);
         _process = Process.Start(start)!;
         _error = _process.StandardError.ReadToEndAsync(_deadline.Token);

@@ -16,7 +16,7 @@ public sealed partial class ImageTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task The_published_console_trains_with_the_silo_below_it_and_draws()
+    public async Task The_published_console_trains_with_the_silo_below_it_and_samples()
     {
         // Built along with these tests, and linked rather than copied: the libraries are half a gigabyte.
         string[] publish = Publish().Match(Dockerfile).Groups["arguments"].Value.Split(' ');

@@ -57,21 +57,21 @@ public sealed class FollowedJob(IJobGrain grain, Job job)
         await EndAsync();
         int size = job.Model.Size, planes = job.Model.Channels;
         byte[] pixels = new byte[job.Count * job.Model.ImageBytes];
-        bool[] isDrawn = new bool[job.Count * size];
+        bool[] isSampled = new bool[job.Count * size];
         foreach (RowSampled row in _events.OfType<RowSampled>())
         {
             for (int image = row.First; image < row.End; image++)
             {
-                if (isDrawn[(image * size) + row.Row])
+                if (isSampled[(image * size) + row.Row])
                     throw new InvalidOperationException($"Row {row.Row} of image {image} was told twice.");
-                isDrawn[(image * size) + row.Row] = true;
+                isSampled[(image * size) + row.Row] = true;
                 for (int c = 0; c < planes; c++)
                     row.Pixels.AsSpan((((image - row.First) * planes) + c) * size, size).CopyTo(
                         pixels.AsSpan(((((image * planes) + c) * size) + row.Row) * size));
             }
         }
 
-        return isDrawn.All(drawn => drawn) ? pixels : throw new InvalidOperationException("The job ended without all of its rows.");
+        return isSampled.All(sampled => sampled) ? pixels : throw new InvalidOperationException("The job ended without all of its rows.");
     }
 
     private async Task ReadAsync()

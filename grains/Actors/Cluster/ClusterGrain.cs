@@ -16,7 +16,7 @@ public sealed record RunRegister
     public RegisteredRun[] Runs { get; init; } = [];
 }
 
-/// <param name="Workers">Allotted to the run; none when it has ended.</param>
+/// <param name="Workers">Assigned to the run; none when it has ended.</param>
 [GenerateSerializer]
 public sealed record RegisteredRun(string Run, string SaveDir, int Wanted, string[] Workers, bool IsOver);
 

@@ -6,7 +6,7 @@ using PixelCnnCluster.Training.Devices;
 
 namespace PixelCnnCluster.Actors.Jobs;
 
-/// <summary>A sampler's part of a job: draws row after row as long as somebody asks for them.</summary>
+/// <summary>A sampler's part of a job: samples row after row as long as somebody asks for them.</summary>
 internal sealed class SampledPart
 {
     /// <summary>Who has not asked for so long does not want the rows any more.</summary>
@@ -27,7 +27,7 @@ internal sealed class SampledPart
         _sampling = Task.Run(() => SampleAsync(request, device, models, metrics));
     }
 
-    /// <summary>Nobody has asked for a long time; who asks after that, however soon, has it drawn anew.</summary>
+    /// <summary>Nobody has asked for a long time; who asks after that, however soon, has it sampled anew.</summary>
     public bool IsForgotten => _isGivenUp || _time.GetElapsedTime(Volatile.Read(ref _heard)) > IdleTimeout;
 
     /// <summary>Rows from number <paramref name="from"/> on, as soon as that is finished.</summary>
@@ -49,7 +49,7 @@ internal sealed class SampledPart
             if (_sampling.IsCompleted && _rows.Count <= from)
             {
                 await _sampling;
-                throw new StaleOrderException($"Row {from} was not drawn: nobody had asked for it for {IdleTimeout.TotalSeconds} s.");
+                throw new StaleOrderException($"Row {from} was not sampled: nobody had asked for it for {IdleTimeout.TotalSeconds} s.");
             }
         }
     }

@@ -1,7 +1,7 @@
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.History;
-using PixelCnnCluster.Actors.Workers;
 
 namespace PixelCnnCluster.Actors.Runs;
 

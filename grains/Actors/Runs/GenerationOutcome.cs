@@ -1,5 +1,5 @@
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Actors.Workers;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors.Runs;
 

@@ -174,7 +174,7 @@ internal sealed partial class GenerationStarter(
         {
             if (fault.InnerException is StaleOrderException stale)
                 _newestHeard = Math.Max(_newestHeard, stale.Newest);
-            // It comes again when it is back, or leaves the roster.
+            // It comes again when it is back, or leaves the pool of workers.
         }
         catch (WorkerFaultException fault)
         {

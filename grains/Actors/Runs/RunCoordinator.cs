@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Actors.Telemetry;
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training.History;
-using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Actors.Runs;

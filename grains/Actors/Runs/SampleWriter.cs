@@ -1,7 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Pictures;
-using PixelCnnCluster.Training.History;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 

@@ -31,16 +31,16 @@ internal sealed class StepRunner(TimeProvider time)
     private TimeSpan StepTimeout => AtLeast(_isFirst ? Timeouts.FirstStep : Timeouts.Step) * Math.Pow(2, _lateInARow);
 
     /// <summary>Orders a step and waits for all reports.</summary>
-    /// <param name="goesOn">See <see cref="StepRequest"/>.</param>
+    /// <param name="prefetchNext">See <see cref="StepRequest"/>.</param>
     /// <exception cref="WorkerFaultException">A worker was lost, its work threw, or its device has not done it by the step's
     /// deadline.</exception>
-    public async Task<StepResponse[]> RunAsync(Generation generation, long step, bool goesOn)
+    public async Task<StepResponse[]> RunAsync(Generation generation, long step, bool prefetchNext)
     {
         long ordered = time.GetTimestamp(), begun = _followed ?? ordered;
         _inProgress = true;
         TimeSpan timeout = StepTimeout;
         Task<StepResponse[]> responses = generation.AskAllAsync(
-            (_, worker) => worker.StepAsync(new(generation.Run, generation.Id, step, goesOn)), timeout * 2);
+            (_, worker) => worker.StepAsync(new(generation.Run, generation.Id, step, prefetchNext)), timeout * 2);
         StepResponse[] all;
         try
         {
@@ -54,7 +54,7 @@ internal sealed class StepRunner(TimeProvider time)
 
         long end = time.GetTimestamp();
         TimeSpan answered = time.GetElapsedTime(ordered, end);
-        (_inProgress, _followed, Newest) = (false, goesOn ? end : null, time.GetElapsedTime(begun, end));
+        (_inProgress, _followed, Newest) = (false, prefetchNext ? end : null, time.GetElapsedTime(begun, end));
         // A generation's first step compiles methods and kernels, which says nothing about the others.
         if (!_isFirst)
             _longest = answered > _longest * Decay ? answered : _longest * Decay;

@@ -1,9 +1,10 @@
+using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
-/// The workers that a run may use: those that the cluster has allotted to it, less those whose work failed. Tells when a
+/// The workers that a run may use: those that the cluster has assigned to it, less those whose work failed. Tells when a
 /// generation is no longer the best that can be had. Used from one coordinator's turns only.
 /// </summary>
 /// <param name="onUnfit">Told each worker whose work failed.</param>

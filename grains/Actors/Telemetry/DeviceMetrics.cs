@@ -16,7 +16,7 @@ public sealed class DeviceMetrics(Meter meter)
         meter, "pixelcnn.worker.checkpoint.duration", "Writing of a checkpoint, while training goes on.");
     private readonly Histogram<double> _loads = Meters.Seconds(
         meter, "pixelcnn.worker.load.duration", "What a generation waited for this worker to read the run's data and build its replica.");
-    private readonly Counter<long> _sampled = meter.CreateCounter<long>("pixelcnn.sampler.drawn", "{image}", "Images drawn for jobs.");
+    private readonly Counter<long> _sampled = meter.CreateCounter<long>("pixelcnn.sampler.drawn", "{image}", "Images sampled for jobs.");
     private readonly Counter<long> _scored = meter.CreateCounter<long>("pixelcnn.sampler.scored", "{image}", "Images scored for jobs.");
     private readonly UpDownCounter<long> _busy = meter.CreateUpDownCounter<long>(
         "pixelcnn.sampler.parts", "{part}", "Parts of jobs that this sampler has begun and not finished.");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Contracts;
@@ -81,7 +80,7 @@ public sealed class WorkerService(
         {
             _heard = time.GetTimestamp();
             if (_session is not { } mine || mine.Run != request.Run || mine.Generation != request.Generation)
-                throw new StaleOrderException($"{name} is not enrolled for generation {request.Generation} of run {request.Run}.");
+                throw new StaleOrderException($"{name} is not prepared for generation {request.Generation} of run {request.Run}.");
             // Joined is joined: another exchange of the same generation would take the peers' connections from the first.
             return mine.Member is { } member
                 ? Task.FromResult(member.Response)
@@ -90,7 +89,7 @@ public sealed class WorkerService(
     }
 
     public Task<StepResponse> StepAsync(StepRequest request) =>
-        AsMember(request, request.Run, request.Generation, member => StepAsync(member, request));
+        AsMember(request, request.Run, request.Generation, member => member.Pipeline!.RunAsync(request));
 
     /// <summary>
     /// The exchange that a peer's chunks are for; null where the peer's generation is over, or this worker has yet to join it.
@@ -192,9 +191,11 @@ public sealed class WorkerService(
             {
                 if (mine.Generation != request.Generation || mine.IsOver)
                     throw Left(request.Run);
-                mine.Member = new(
-                    mine, request,
-                    new(new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over), response);
+                GradientExchange exchange = new(
+                    new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over);
+                GenerationMember member = new(mine, request, exchange, response);
+                member.Pipeline = new(member, device, step => Check(member, step), phase => _phase = phase, metrics, time);
+                mine.Member = member;
                 PeerLink.Start(
                     mine.Member.Exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers,
                     network, bytes => metrics.AddSent(request.Run, bytes),
@@ -211,94 +212,6 @@ public sealed class WorkerService(
                 throw Left(request.Run);
             work();
         });
-    }
-
-    private async Task<StepResponse> StepAsync(GenerationMember member, StepRequest request)
-    {
-        IReplica replica = member.Session.Replica!;
-        using Activity? span = Traces.Begin(
-            "worker step", ("run", request.Run), ("generation", request.Generation), ("step", request.Step + 1), ("worker", name));
-        long ordered = time.GetTimestamp();
-        StepPipeline work = WorkOn(member, request.Step);
-        // Not under the gate: where all shards are there, the exchange begins with sums.
-        await work.Turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        AllReduceStep step = member.Exchange.Begin(request.Step);
-        ComputedShards computed = await work.Done;
-        _phase = WorkerPhase.Exchanging;
-        Traces.Add("compute", computed.Begun, computed.Ended, time);
-        using Activity? exchanging = Traces.Begin("exchange");
-        long begun = Math.Max(ordered, computed.Ended);
-        if (computed.Idle is { } idle)
-            metrics.AddPhase(request.Run, StepPhase.Wait, idle + time.GetElapsedTime(computed.Ended, begun));
-        await member.PeerLoss.UnlessAsync(step.Reduced);
-        long summed = time.GetTimestamp();
-        await member.PeerLoss.UnlessAsync(step.Whole);
-        IReadOnlyList<ReadOnlyMemory<float>> gradient = await step.Whole;
-        metrics.AddPhase(request.Run, StepPhase.Reduce, time.GetElapsedTime(begun, summed));
-        metrics.AddPhase(request.Run, StepPhase.Gather, time.GetElapsedTime(summed));
-        exchanging?.Stop();
-        var response = new TaskCompletionSource<StepResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = device.RunAsync(() =>
-        {
-            try
-            {
-                Apply();
-                if (request.PrefetchNext)
-                    WorkOn(member, request.Step + 1);
-            }
-            catch (Exception fault)
-            {
-                if (!response.TrySetException(fault))
-                    member.Session.Fault = fault;
-            }
-        });
-        return await response.Task;
-
-        void Apply()
-        {
-            Check(member, request.Step);
-            long begun = time.GetTimestamp();
-            _phase = WorkerPhase.Computing;
-            // The coordinator's answer comes while the gradient is applied.
-            replica.Apply(
-                gradient,
-                norm => response.SetResult(
-                    new(name, request.Step, computed.Losses, norm, double.IsFinite(norm) ? 0 : replica.SkippedInARow + 1)));
-            _phase = WorkerPhase.Waiting;
-            member.Applied = time.GetTimestamp();
-            metrics.AddPhase(request.Run, StepPhase.Apply, time.GetElapsedTime(begun, member.Applied.Value));
-        }
-    }
-
-    /// <summary>
-    /// Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the order comes first or
-    /// the step before goes on.
-    /// </summary>
-    private StepPipeline WorkOn(GenerationMember member, long step)
-    {
-        lock (_gate)
-        {
-            if (member.Work is { } known && known.Step == step)
-                return known;
-            var work = new StepPipeline(step, device.RunAsync(() => Check(member, step)), device.RunAsync(Compute));
-            // An old order that comes late is refused on the device.
-            if (member.Work is null || step > member.Work.Step)
-                member.Work = work;
-            return work;
-        }
-
-        ComputedShards Compute()
-        {
-            Check(member, step);
-            long begun = time.GetTimestamp();
-            TimeSpan? idle = member.Applied is { } applied ? time.GetElapsedTime(applied, begun) : null;
-            _phase = WorkerPhase.Computing;
-            double[] losses = member.Session.Replica!.ComputeShards(member.Exchange.Share, member.Exchange.Prepare(step));
-            _phase = WorkerPhase.Waiting;
-            long end = time.GetTimestamp();
-            metrics.AddPhase(member.Request.Run, StepPhase.Compute, time.GetElapsedTime(begun, end));
-            return new(losses, idle, begun, end);
-        }
     }
 
     /// <param name="call">Under which the answer is remembered for a repeated call; null for work that may be done again.</param>

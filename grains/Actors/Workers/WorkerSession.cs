@@ -82,17 +82,6 @@ internal sealed record GenerationMember(WorkerSession Session, JoinRequest Reque
 {
     public PeerLoss PeerLoss { get; } = new();
 
-    /// <summary>When the newest step was applied.</summary>
-    public long? Applied { get; set; }
-
-    /// <summary>Of the newest step that the device has been asked for.</summary>
-    public StepPipeline? Work { get; set; }
+    /// <summary>Its steps.</summary>
+    public StepPipeline? Pipeline { get; set; }
 }
-
-/// <summary>The work on this worker's shards of a step.</summary>
-/// <param name="Turn">Completes when the device has applied the step before and comes to this one.</param>
-internal sealed record StepPipeline(long Step, Task Turn, Task<ComputedShards> Done);
-
-/// <param name="Losses">See <see cref="StepResponse"/>.</param>
-/// <param name="Idle">From the end of the step before until they were begun; null in a generation's first step.</param>
-internal sealed record ComputedShards(double[] Losses, TimeSpan? Idle, long Begun, long Ended);

@@ -18,40 +18,40 @@ internal sealed record CausalKernel(int Height, int Width, ImagePadding Padding)
     public static CausalKernel DownRight(int height = 2, int width = 2) => new(height, width, new(height - 1, width - 1, 0));
 }
 
-/// <summary>Shifted convolution: output (i, j) depends on what <see cref="Reach"/> sees from input (stride i, stride j).</summary>
+/// <summary>Shifted convolution: output (i, j) depends on what <see cref="CausalKernel"/> sees from input (stride i, stride j).</summary>
 internal sealed class ShiftedConvolution(
-    ParameterLayout layout, string name, int inputs, int outputs, CausalKernel reach, int stride = 1, double initialScale = 1)
+    ParameterLayout layout, string name, int inputs, int outputs, CausalKernel kernel, int stride = 1, double initialScale = 1)
 {
     private readonly long[] _strides = [stride, stride];
 
     /// <summary>[out, in, height, width]</summary>
     public WeightNormalised Weights { get; } = new(
-        layout, name, [outputs, inputs, reach.Height, reach.Width], outputDimension: 0, initialScale);
+        layout, name, [outputs, inputs, kernel.Height, kernel.Width], outputDimension: 0, initialScale);
 
-    public CausalKernel Reach => reach;
+    public CausalKernel Kernel => kernel;
 
     public int Stride => stride;
 
-    public ImagePadding Padding => reach.Padding;
+    public ImagePadding Padding => kernel.Padding;
 
     /// <summary>[N, H, W, in] to [N, H / stride, W / stride, out].</summary>
-    public Tensor Forward(ForwardContext context, Tensor input) => ForwardPadded(context, reach.Padding.Apply(input));
+    public Tensor Forward(ForwardContext context, Tensor input) => ForwardPadded(context, kernel.Padding.Apply(input));
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
     public Tensor ForwardPadded(ForwardContext context, Tensor input) => Weights.Apply(
         context, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, outputs)
-            ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), reach.Padding)
+            ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), kernel.Padding)
             : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, _strides).permute(0, 2, 3, 1));
 }
 
 /// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>
-internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int filters, CausalKernel reach)
+internal sealed class ShiftedUpsampling(ParameterLayout layout, string name, int filters, CausalKernel kernel)
 {
     /// <summary>[in, out, height, width]</summary>
-    public WeightNormalised Weights { get; } = new(layout, name, [filters, filters, reach.Height, reach.Width], outputDimension: 1);
+    public WeightNormalised Weights { get; } = new(layout, name, [filters, filters, kernel.Height, kernel.Width], outputDimension: 1);
 
     /// <summary>Columns of the transposed convolution's result that come before the image's first.</summary>
-    public int Crop => (reach.Width - 1) / 2;
+    public int Crop => (kernel.Width - 1) / 2;
 
     /// <summary>[N, H, W, C] to [N, 2 H, 2 W, C].</summary>
     public Tensor Forward(ForwardContext context, Tensor input)

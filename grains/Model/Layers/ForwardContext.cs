@@ -33,7 +33,7 @@ public sealed class ForwardContext(Parameters parameters)
     public Tensor? MaskKeys { get; init; }
 
     /// <summary>
-    /// Called in the backward pass when the gradients of all layers of the way down, those from <see cref="PixelCnn.DownPassStart"/> on,
+    /// Called in the backward pass when the gradients of all layers of the down pass, those from <see cref="PixelCnn.DownPassStart"/> on,
     /// are known; on a GPU, when they are given to it to compute.
     /// </summary>
     public Action? DownPassDone { get; init; }
@@ -54,6 +54,6 @@ public sealed class ForwardContext(Parameters parameters)
 
     internal static int MaskKey(ulong seed) => (int)(uint)(seed ^ (seed >> 32));
 
-    /// <summary>A generator for the next use of randomness that is drawn by the tensor library.</summary>
+    /// <summary>A generator for the next use of randomness that is sampled by the tensor library.</summary>
     internal Generator NextGenerator(Device device) => new(NextSeed() >> 1, device);
 }

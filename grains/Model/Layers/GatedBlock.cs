@@ -13,14 +13,14 @@ internal sealed class GatedBlock
     private readonly Activation _activation;
 
     /// <param name="shortcutChannels">Channels of the shortcut's input; 0 for a block without.</param>
-    public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, CausalKernel reach, int shortcutChannels)
+    public GatedBlock(ParameterLayout layout, string name, NetworkShape shape, CausalKernel kernel, int shortcutChannels)
     {
         _activation = new Activation(shape.Nonlinearity, shape.Dropout);
         int activated = _activation.Expansion * shape.Filters;
-        First = new ShiftedConvolution(layout, name + ".conv_in", activated, shape.Filters, reach);
+        First = new ShiftedConvolution(layout, name + ".conv_in", activated, shape.Filters, kernel);
         if (shortcutChannels > 0)
             Shortcut = new Pointwise(layout, name + ".skip", _activation.Expansion * shortcutChannels, shape.Filters);
-        Second = new ShiftedConvolution(layout, name + ".conv_out", activated, 2 * shape.Filters, reach, initialScale: 0.1);
+        Second = new ShiftedConvolution(layout, name + ".conv_out", activated, 2 * shape.Filters, kernel, initialScale: 0.1);
         if (shape.Classes > 0)
             ClassBias = layout.Add(name + ".class.w", shape.Classes, 2 * shape.Filters);
     }

@@ -49,7 +49,7 @@ public static class MixtureLikelihood
     }
 
     /// <summary>
-    /// A sample of one pixel, its colour channels in turn. One image's arithmetic, so the batch it is drawn in cannot matter.
+    /// A sample of one pixel, its colour channels in turn. One image's arithmetic, so the batch it is sampled in cannot matter.
     /// </summary>
     /// <param name="logits">[3 M or 10 M]</param>
     /// <param name="noise">[M + C]: standard Gumbel noise to choose a component, standard logistic noise for each channel.</param>

@@ -1,6 +1,6 @@
 namespace PixelCnnCluster.Model.Objectives;
 
-/// <summary>How bold sampling is: 1 draws from the model, less keeps nearer to what is likeliest, 0 takes the mode.</summary>
+/// <summary>How bold sampling is: 1 samples from the model, less keeps nearer to what is likeliest, 0 takes the mode.</summary>
 /// <param name="Mixture">Divides the logits of the mixture's components; at 0 the likeliest component is taken.</param>
 /// <param name="Logistic">Multiplies the spread of each logistic; at 0 its mean is taken.</param>
 public sealed record Temperatures(double Mixture = 1, double Logistic = 1)

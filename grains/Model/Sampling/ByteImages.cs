@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;
 
-/// <summary>The images of a job while they are drawn, with the pixels that were given.</summary>
+/// <summary>The images of a job while they are sampled, with the pixels that were given.</summary>
 internal sealed class ByteImages
 {
     private readonly int _count;
@@ -11,7 +11,7 @@ internal sealed class ByteImages
     private readonly int _size;
     private readonly bool[]? _isGiven;
 
-    /// <exception cref="ArgumentException">The given images or their mask do not have the shape of those that are drawn.</exception>
+    /// <exception cref="ArgumentException">The given images or their mask do not have the shape of those that are sampled.</exception>
     public ByteImages(int count, int channels, int size, (Tensor Pixels, Tensor Mask)? given)
     {
         (_count, _channels, _size) = (count, channels, size);

@@ -38,8 +38,8 @@ internal sealed class CachedConvolution : ICachedLayer
         (_layer, _input, Output, _activate) = (layer, input, output, activate);
         Tensor weights = layer.Weights.Weight(space.Parameters);
         _start = space.Start(bias ?? space.Parameters[layer.Weights.Bias], outputGroups);
-        _above = layer.Reach.Height == 1 ? null : space.Matrix(weights.select(2, 0), inputGroups, outputGroups);
-        _own = space.Matrix(weights.select(2, layer.Reach.Height - 1), inputGroups, outputGroups);
+        _above = layer.Kernel.Height == 1 ? null : space.Matrix(weights.select(2, 0), inputGroups, outputGroups);
+        _own = space.Matrix(weights.select(2, layer.Kernel.Height - 1), inputGroups, outputGroups);
     }
 
     public RowCache Output { get; }
@@ -105,7 +105,7 @@ internal sealed class CachedBlock : ICachedLayer
     private readonly Shortcut? _across;
 
     /// <param name="vertical">For the horizontal stream: the vertical stream's row, known when the row begins.</param>
-    /// <param name="across">On the way down: the same stream's row on the way up.</param>
+    /// <param name="across">On the down pass: the same stream's row on the up pass.</param>
     public CachedBlock(
         RowAllocator space, GatedBlock block, int filters, Tensor? labels, RowCache input, RowCache output, RowCache? vertical,
         RowCache? across)

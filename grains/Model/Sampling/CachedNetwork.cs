@@ -10,7 +10,7 @@ namespace PixelCnnCluster.Model.Sampling;
 /// <summary>
 /// The network with every layer computed once per position: the vertical stream a row at a time, since it sees only the rows
 /// above, the horizontal stream a pixel at a time; the smaller stages where their scale has a position. Work grows with the
-/// number of pixels, where evaluating the network anew for each pixel grows with its square. One cached network serves one drawing.
+/// number of pixels, where evaluating the network anew for each pixel grows with its square. One cached network serves one sampling.
 /// </summary>
 public sealed class CachedNetwork : IPixelNetwork
 {

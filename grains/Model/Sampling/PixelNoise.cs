@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Sampling;
 
 /// <summary>
-/// All the randomness of a job's images. Each image's is a function of its own seed, so the batch it is drawn in does not matter.
+/// All the randomness of a job's images. Each image's is a function of its own seed, so the batch it is sampled in does not matter.
 /// </summary>
 internal sealed class PixelNoise
 {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Sampling;
 
 /// <summary>
-/// Draws images pixel by pixel, or what is missing of them: one for each seed, whose bytes on the CPU are the same in any batch.
+/// Samples images pixel by pixel, or what is missing of them: one for each seed, whose bytes on the CPU are the same in any batch.
 /// </summary>
 public sealed class PixelSampler
 {
@@ -19,7 +19,7 @@ public sealed class PixelSampler
     /// <param name="network">An evaluation of the network that has seen no pixel yet.</param>
     /// <param name="seeds">[N]</param>
     /// <param name="given">Images uint8 [N, C, H, W] whose pixels stay where the mask, bool [N or 1, 1, H, W], is true.</param>
-    /// <param name="temperatures">Null draws from the model as it is.</param>
+    /// <param name="temperatures">Null samples from the model as it is.</param>
     /// <exception cref="ArgumentException">The temperatures are none, or are asked of a network that has no mixture.</exception>
     public PixelSampler(
         IPixelNetwork network, NetworkShape shape, ReadOnlySpan<ulong> seeds, (Tensor Pixels, Tensor Mask)? given = null,
@@ -44,7 +44,7 @@ public sealed class PixelSampler
 
     private int Outputs => _shape.EnergyDistance ? _shape.Channels : _shape.Logits;
 
-    /// <summary>Draws whole images.</summary>
+    /// <summary>Samples whole images.</summary>
     /// <param name="parameters">Usually the Polyak average.</param>
     /// <param name="labels">int64 [N], or null for an unconditional network.</param>
     /// <returns>uint8 [N, C, H, W]</returns>
@@ -57,7 +57,7 @@ public sealed class PixelSampler
         return new PixelSampler(cached, network.Shape, seeds, given, temperatures).SampleAll();
     }
 
-    /// <summary>Draws the rows that are left.</summary>
+    /// <summary>Samples the rows that are left.</summary>
     /// <returns><see cref="Pixels"/></returns>
     public byte[] SampleAll()
     {
@@ -66,7 +66,7 @@ public sealed class PixelSampler
         return Pixels;
     }
 
-    /// <summary>Draws the next row.</summary>
+    /// <summary>Samples the next row.</summary>
     /// <returns>[N, C, W]</returns>
     public byte[] SampleRow()
     {

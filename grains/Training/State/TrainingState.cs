@@ -66,26 +66,26 @@ public sealed class TrainingState : IDisposable
     public static double LearningRate(RunSpec spec, long step) => spec.LearningRate * Math.Pow(spec.LearningRateDecay, step + 1);
 
     /// <summary>Applies the gradient of a step, by whole-vector operations on the device.</summary>
-    /// <param name="gradient">Sum over all images of the step [Length]; null leaves the vectors as they are and counts the step.</param>
-    public void Apply(Tensor? gradient)
+    /// <param name="gradient">Sum over all images of the step [Length].</param>
+    public void Apply(Tensor gradient, GradientMeasure measure)
     {
-        if (gradient is not null)
+        if (!measure.IsSkipped)
             new Adam(this, _spec).Apply(gradient);
-        Count(gradient is not null);
+        Count(measure);
     }
 
     /// <summary>The same on the CPU, by all threads.</summary>
-    /// <param name="parts">The gradient, one part after another.</param>
-    public void Apply(IReadOnlyList<ReadOnlyMemory<float>>? parts, DeviceThreads threads)
+    /// <param name="buckets">The gradient, one bucket after another.</param>
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> buckets, GradientMeasure measure, DeviceThreads threads)
     {
-        if (parts is not null)
-            new Adam(this, _spec).Apply(parts, threads);
-        Count(parts is not null);
+        if (!measure.IsSkipped)
+            new Adam(this, _spec).Apply(buckets, threads);
+        Count(measure);
     }
 
-    private void Count(bool isFinite)
+    private void Count(GradientMeasure measure)
     {
-        SkippedInARow = isFinite ? 0 : SkippedInARow + 1;
+        SkippedInARow = measure.SkippedInARow;
         Step++;
         Images += _spec.ImagesPerStep;
     }

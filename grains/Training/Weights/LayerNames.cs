@@ -4,7 +4,7 @@ namespace PixelCnnCluster.Training.Weights;
 
 /// <summary>
 /// Names of the network's layers, and of the same layers in the common PyTorch port of PixelCNN++. Both count stages and blocks
-/// alike, the way down from the deepest stage, so an index stands in the same place of both names.
+/// alike, the down pass from the deepest stage, so an index stands in the same place of both names.
 /// </summary>
 internal static partial class LayerNames
 {

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Cluster.Tests.Pages;
 public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = true }, isOwn: true)
 {
     private static readonly string Monitoring = Path.GetFullPath(
-        Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "k8s", "monitoring"));
+        Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "..", "k8s", "monitoring"));
 
     private static readonly string[] Two = ["worker-0", "worker-1"];
 

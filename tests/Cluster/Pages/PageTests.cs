@@ -26,7 +26,7 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
     private static readonly string[] Three = ["worker-0", "worker-1", "worker-2"];
 
     [Fact]
-    public async Task A_run_trains_draws_and_loses_a_worker_before_ones_eyes()
+    public async Task A_run_trains_samples_and_loses_a_worker_before_ones_eyes()
     {
         await Cluster.HealAsync(Three);
         string origin = $"http://{Cluster.Fleet.HttpOf(Three[0])}";

@@ -4,7 +4,7 @@ using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Console.Tests.Models;
 
-/// <summary>Images are drawn and completed by the console and a silo, each a process.</summary>
+/// <summary>Images are sampled and completed by the console and a silo, each a process.</summary>
 [Collection(nameof(TrainedRun))]
 [Trait("Needs", "processes")]
 public sealed class SampleProcessTests(TrainedRun run)
@@ -12,7 +12,7 @@ public sealed class SampleProcessTests(TrainedRun run)
     [Fact]
     public async Task The_same_seed_gives_the_same_images_in_every_kind_of_file()
     {
-        string folder = run.File("drawn"), npz = run.File("drawn.npz"), other = run.File("other");
+        string folder = run.File("drawn"), npz = run.File("sampled.npz"), other = run.File("other");
         await run.DoAsync("sample", "--model", run.Run, "--count", "3", "--seed", "5", "--output", folder);
         var told = JsonDocument.Parse(
             (await run.DoAsync(

@@ -4,7 +4,7 @@ using PixelCnnCluster.Unit.Tests.Simulation;
 
 namespace PixelCnnCluster.Unit.Tests.Jobs;
 
-/// <summary>A job's coordinator and samplers that draw and score by formula, all in a world's time.</summary>
+/// <summary>A job's coordinator and samplers that sample and score by formula, all in a world's time.</summary>
 internal sealed class JobBench(int seed)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromHours(1);
@@ -36,7 +36,7 @@ internal sealed class JobBench(int seed)
         new(Model, count, batch, [.. Enumerable.Range(0, count * Model.ImageBytes)
             .Select(i => (byte)(i / Model.ImageBytes))], Class: null, DataSet: null, Maps: false);
 
-    /// <summary>What a sampler draws of a row of images.</summary>
+    /// <summary>What a sampler samples of a row of images.</summary>
     public static byte[] Row(int first, int end, int row) =>
         [.. Enumerable.Range(first, end - first).SelectMany(
             image => Enumerable.Range(0, Model.Size).Select(x => (byte)((image * 37) + (row * 5) + x)))];
@@ -68,8 +68,8 @@ internal sealed class JobBench(int seed)
         return this;
     }
 
-    /// <summary>Each row of each image is told once, the rows of a part in order, and every pixel is what samplers draw.</summary>
-    public void AssertDrawn(int count)
+    /// <summary>Each row of each image is told once, the rows of a part in order, and every pixel is what samplers sample.</summary>
+    public void AssertSampled(int count)
     {
         Assert.Equal(new JobEnded(Error: null, UserError: false), End);
         Assert.Equal(new JobStarted(count), Assert.Single(Events.OfType<JobStarted>()));
@@ -121,7 +121,7 @@ internal sealed class PretendedSampler(World world) : ISamplerGrain
     public int MostRows { get; set; } = int.MaxValue / 2;
 
     /// <summary>Most milliseconds that an answer takes.</summary>
-    public int Patience { get; set; } = 300;
+    public int LongestAnswer { get; set; } = 300;
 
     public async Task<SampleRowsResponse> SampleAsync(SampleRowsRequest request, int from)
     {
@@ -149,7 +149,7 @@ internal sealed class PretendedSampler(World world) : ISamplerGrain
     private async Task AnswerAsync()
     {
         int call = Calls++;
-        await world.Delay(world.Between(1, Patience));
+        await world.Delay(world.Between(1, LongestAnswer));
         if (Fault(call) is { } fault)
             throw fault;
     }

@@ -20,7 +20,7 @@ public sealed class JobCoordinatorTests
     [InlineData(3, 7, 4096)]
     public void Any_number_of_samplers_and_any_batch_gives_every_image(int samplers, int count, int? batch)
     {
-        new JobBench(1).With(Three[..samplers]).Run(JobBench.Sample(count, batch)).AssertDrawn(count);
+        new JobBench(1).With(Three[..samplers]).Run(JobBench.Sample(count, batch)).AssertSampled(count);
         new JobBench(1).With(Three[..samplers]).Run(JobBench.Score(count, batch)).AssertScored(count);
     }
 
@@ -39,7 +39,7 @@ public sealed class JobCoordinatorTests
     public void Given_images_go_with_the_completions_of_theirs()
     {
         byte[] images = [.. Enumerable.Range(0, 3 * JobBench.Model.ImageBytes).Select(i => (byte)(i / JobBench.Model.ImageBytes))];
-        new JobBench(1).With(Three).Run(JobBench.Sample(6, 4) with { Given = new(images, new bool[16], Each: 2) }).AssertDrawn(6);
+        new JobBench(1).With(Three).Run(JobBench.Sample(6, 4) with { Given = new(images, new bool[16], Each: 2) }).AssertSampled(6);
     }
 
     /// <summary>Over many schedules of losses that come and go.</summary>
@@ -57,7 +57,7 @@ public sealed class JobCoordinatorTests
             if (seed % 3 == 0)
                 bench.Run(JobBench.Score(count, batch)).AssertScored(count);
             else
-                bench.Run(JobBench.Sample(count, batch)).AssertDrawn(count);
+                bench.Run(JobBench.Sample(count, batch)).AssertSampled(count);
             losses += bench.Events.OfType<SamplerLost>().Count();
         }
 
@@ -74,7 +74,7 @@ public sealed class JobCoordinatorTests
             if (e is RowSampled { First: 0, Row: 1 })
                 bench.Absent.Add("a");
         };
-        bench.Run(JobBench.Sample(4)).AssertDrawn(4);
+        bench.Run(JobBench.Sample(4)).AssertSampled(4);
         SamplerLost lost = Assert.Single(bench.Events.OfType<SamplerLost>());
         Assert.Equal(("a", "No silo named a is in the cluster."), (lost.Sampler, lost.Message));
     }
@@ -84,7 +84,7 @@ public sealed class JobCoordinatorTests
     {
         JobBench bench = new JobBench(1).With("a", "b");
         bench["a"].Fault = _ => new InvalidOperationException("out of memory");
-        bench.Run(JobBench.Sample(12, 1)).AssertDrawn(12);
+        bench.Run(JobBench.Sample(12, 1)).AssertSampled(12);
         Assert.Equal(1, bench["a"].Calls);
         Assert.Equal(new SamplerLost("a", "out of memory"), Assert.Single(bench.Events.OfType<SamplerLost>()));
     }
@@ -121,7 +121,7 @@ public sealed class JobCoordinatorTests
         JobBench bench = new JobBench(1).With("a", "b");
         bench["a"].Fault = _ => new UserErrorException("There is no model.");
 
-        bench.Run(JobBench.Sample(12, 1)).AssertDrawn(12);
+        bench.Run(JobBench.Sample(12, 1)).AssertSampled(12);
 
         Assert.Equal(new SamplerLost("a", "There is no model."), Assert.Single(bench.Events.OfType<SamplerLost>()));
     }
@@ -142,7 +142,7 @@ public sealed class JobCoordinatorTests
             }
         };
 
-        bench.Run(JobBench.Sample(12, 1)).AssertDrawn(12);
+        bench.Run(JobBench.Sample(12, 1)).AssertSampled(12);
 
         Assert.Single(bench.Events.OfType<SamplersAwaited>());
     }
@@ -152,7 +152,7 @@ public sealed class JobCoordinatorTests
     {
         JobBench bench = new JobBench(1).With("a");
         bench["a"].Fault = call => call % 4 < 3 ? new TimeoutException() : null;
-        bench.Run(JobBench.Sample(3)).AssertDrawn(3);
+        bench.Run(JobBench.Sample(3)).AssertSampled(3);
         Assert.Empty(bench.Events.OfType<SamplerLost>());
     }
 
@@ -169,7 +169,7 @@ public sealed class JobCoordinatorTests
                 bench.Absent.Clear();
             }
         };
-        bench.Run(JobBench.Sample(5)).AssertDrawn(5);
+        bench.Run(JobBench.Sample(5)).AssertSampled(5);
         Assert.Single(bench.Events.OfType<SamplersAwaited>());
         Assert.Single(bench.Events.OfType<RowSampled>().GroupBy(row => row.First));
         Assert.InRange(bench.World.Elapsed.TotalSeconds, 20, 90);

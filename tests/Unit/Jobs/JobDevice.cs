@@ -42,7 +42,7 @@ internal sealed class JobDevice : IDisposable
     public SampleRowsRequest Order(int first, int end) =>
         new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
 
-    /// <summary>Draws all rows, asking for the next until there is none.</summary>
+    /// <summary>Samples all rows, asking for the next until there is none.</summary>
     /// <returns>[images, C, H, W]</returns>
     public async Task<byte[]> SampleAsync(SampleRowsRequest request)
     {
@@ -68,7 +68,7 @@ internal sealed class JobDevice : IDisposable
     }
 }
 
-/// <summary>A device whose rows a test hears of, on its thread and while it draws them.</summary>
+/// <summary>A device whose rows a test hears of, on its thread and while it samples them.</summary>
 internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
 {
     private int _rows;
@@ -77,7 +77,7 @@ internal sealed class WatchedDevice(DeviceThreads threads) : IDevice
 
     public TimeSpan BusyFor => threads.BusyFor;
 
-    /// <summary>Rows that were drawn, of all drawings.</summary>
+    /// <summary>Rows that were sampled, of all samples.</summary>
     public int Rows => Volatile.Read(ref _rows);
 
     /// <summary>Called after each row with the number of rows so far, before anything else can come to the device.</summary>

@@ -20,7 +20,7 @@ public sealed class JobValidationTests
         (Sample with { Count = 0 }, "--count is 0; give 1 or more."),
         (Score with { Count = -1, Images = null, DataSet = Digits }, "--count is -1; give 1 or more."),
         (Sample with { Count = int.MaxValue },
-            "--count makes 2147483647 images, more than can be held; draw at most 134217724 at a time, each time with another --seed."),
+            "--count makes 2147483647 images, more than can be held; sample at most 134217724 at a time, each time with another --seed."),
         (Sample with { Batch = 0 }, "--batch is 0; give a number from 1 to 4096."),
         (Score with { Batch = 4097 }, "--batch is 4097; give a number from 1 to 4096."),
         (Sample with { Class = 3 },

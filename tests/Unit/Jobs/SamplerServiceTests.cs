@@ -5,7 +5,7 @@ using PixelCnnCluster.Unit.Tests.Training;
 
 namespace PixelCnnCluster.Unit.Tests.Jobs;
 
-/// <summary>A sampler draws what training drew, in any parts, a row at a time, and as long as somebody asks.</summary>
+/// <summary>A sampler samples what training sampled, in any parts, a row at a time, and as long as somebody asks.</summary>
 public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trained>
 {
     private const int Size = 8;
@@ -20,7 +20,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [InlineData(1, 1, false, Objective.Likelihood)]
     [InlineData(2, 3, true, Objective.Likelihood)]
     [InlineData(2, 1, true, Objective.EnergyDistance)]
-    public async Task A_job_draws_what_training_drew(int threads, int channels, bool classes, Objective objective)
+    public async Task A_job_samples_what_training_sampled(int threads, int channels, bool classes, Objective objective)
     {
         TinyRun run = _trained.For(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
         using JobDevice device = new(run, threads);
@@ -49,7 +49,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     }
 
     [Fact]
-    public async Task A_repeated_call_gives_the_rows_again_from_any_on_and_draws_none_twice()
+    public async Task A_repeated_call_gives_the_rows_again_from_any_on_and_samples_none_twice()
     {
         TinyRun run = _trained.For(TinyRun.Small);
         using JobDevice device = new(run);
@@ -81,7 +81,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public async Task Given_pixels_stay_and_the_others_are_drawn(int channels)
+    public async Task Given_pixels_stay_and_the_others_are_sampled(int channels)
     {
         TinyRun run = _trained.For(TinyRun.Small, channels);
         using JobDevice device = new(run, threadCount: 2);
@@ -127,7 +127,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
         device.Watched.Sampled = row =>
         {
             order.Add("row");
-            // Comes while the row is drawn.
+            // Comes while the row is sampled.
             steps.Add(device.Watched.RunAsync(() =>
             {
                 order.Add("step");
@@ -166,11 +166,11 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
         };
         Task<SampleRowsResponse> answer = device.Sampler.SampleAsync(request, 5);
         asked.SetResult();
-        await Assert.ThrowsAsync<StaleOrderException>(() => answer.SoonAsync("answer of the drawing"));
+        await Assert.ThrowsAsync<StaleOrderException>(() => answer.SoonAsync("answer of the sampling"));
         Assert.Equal(3, device.Watched.Rows);
-        // As if somebody had asked a moment before the drawing was given up.
+        // As if somebody had asked a moment before the sampling was given up.
         device.Time.Pass(-IdleTimeout);
-        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(request).SoonAsync("new drawing"));
+        Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(request).SoonAsync("new sampling"));
         Assert.Equal(3 + Size, device.Watched.Rows);
     }
 

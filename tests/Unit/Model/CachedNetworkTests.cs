@@ -18,7 +18,7 @@ public sealed class CachedNetworkTests
         ["colour"] = SamplingNetwork.Plain with { Channels = 3 },
         ["12 pixels"] = SamplingNetwork.Plain with { Size = 12 },
         ["two blocks"] = SamplingNetwork.Plain with { Blocks = 2 },
-        ["no blocks on the way up"] = SamplingNetwork.Plain with { Blocks = 0 },
+        ["no blocks on the up pass"] = SamplingNetwork.Plain with { Blocks = 0 },
         ["many filters"] = SamplingNetwork.Plain with { Filters = 40 },
         ["classes"] = SamplingNetwork.Plain with { Classes = 2 },
         ["coordinates"] = SamplingNetwork.Plain with { CoordinateChannels = true },

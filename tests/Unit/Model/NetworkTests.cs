@@ -48,7 +48,7 @@ public sealed class NetworkTests
     [Theory]
     [InlineData(Nonlinearity.Relu, false)]
     [InlineData(Nonlinearity.ConcatElu, true)]
-    public void A_pass_with_keys_draws_nothing_else(Nonlinearity nonlinearity, bool energyDistance)
+    public void A_pass_with_keys_samples_nothing_else(Nonlinearity nonlinearity, bool energyDistance)
     {
         using var scope = NewDisposeScope();
         using var none = no_grad();
@@ -127,7 +127,7 @@ public sealed class NetworkTests
     }
 
     [Fact]
-    public void Parameters_drawn_from_one_seed_are_the_same()
+    public void Parameters_sampled_from_one_seed_are_the_same()
     {
         using var scope = NewDisposeScope();
         var network = new PixelCnn(TinyNetwork.Shape with { Classes = 2 });

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
 
-/// <summary>Drawing: the same seed gives the same image, and images follow the mixture.</summary>
+/// <summary>Sampling: the same seed gives the same image, and images follow the mixture.</summary>
 public sealed class SamplerTests
 {
     [Theory]

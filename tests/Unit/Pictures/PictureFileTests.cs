@@ -162,7 +162,7 @@ public sealed class PictureFileTests : IDisposable
         Png(4, (_, _) => new SKColor(128, 128, 128));
         TempFolder.AssertRefused(
             () => PictureFile.ReadMask(path, 4),
-            $"{path} keeps everything, for all of its pixels are white; paint black what is to be drawn anew.");
+            $"{path} keeps everything, for all of its pixels are white; paint black what is to be sampled anew.");
     }
 
     private static void AssertBothRefuse(string path, params string[] parts)

@@ -1,6 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Unit.Tests.Simulation;
 
@@ -48,7 +49,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
             var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, spec.Wire);
             AllReduceStep round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
-            replica.Apply(round.Whole.GetAwaiter().GetResult(), _ => { });
+            IReadOnlyList<ReadOnlyMemory<float>> gradient = round.Whole.GetAwaiter().GetResult();
+            replica.Apply(gradient, replica.Measure(gradient));
             hashes.Add(replica.Hash());
         }
 
@@ -88,15 +90,18 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         return [.. Enumerable.Repeat(1.0, range.Count)];
     }
 
-    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, Action<double> measured)
+    public GradientMeasure Measure(IReadOnlyList<ReadOnlyMemory<float>> gradient) => GradientMeasure.Of(Whole(gradient).Sum(), SkippedInARow);
+
+    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure)
     {
-        float[] whole = [.. gradient.SelectMany(part => part.ToArray())];
-        measured(whole.Sum());
-        bool finite = whole.All(float.IsFinite);
-        for (int word = 0; finite && word < Words; word++)
+        float[] whole = Whole(gradient);
+        for (int word = 0; !measure.IsSkipped && word < Words; word++)
+        {
             _state[word] = whole.Aggregate(
                 _state[word] + (ulong)word, (hash, value) => (hash ^ BitConverter.SingleToUInt32Bits(value)) * 0x9E3779B97F4A7C15 + 1);
-        SkippedInARow = finite ? 0 : SkippedInARow + 1;
+        }
+
+        SkippedInARow = measure.SkippedInARow;
         Step++;
         changed(this);
     }
@@ -136,6 +141,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
     public bool IsDisposed { get; private set; }
 
     public void Dispose() => IsDisposed = true;
+
+    private static float[] Whole(IReadOnlyList<ReadOnlyMemory<float>> buckets) => [.. buckets.SelectMany(bucket => bucket.ToArray())];
 
     /// <summary>Numbers whose sum depends on the order of summation.</summary>
     private static float[] Gradient(long step, int shard)

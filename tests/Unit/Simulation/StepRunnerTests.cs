@@ -22,17 +22,17 @@ public sealed class StepRunnerTests
             world.Run(
                 async () => new[]
                 {
-                    await StepAsync(0, goesOn: true, () => { }), await StepAsync(1, goesOn: false, () => { }),
-                        await StepAsync(2, goesOn: true, clock.Interrupt),
-                    await StepAsync(3, goesOn: true, () => clock.Regroup(4, 4)), await StepAsync(4, goesOn: true, () => { }),
+                    await StepAsync(0, prefetchNext: true, () => { }), await StepAsync(1, prefetchNext: false, () => { }),
+                        await StepAsync(2, prefetchNext: true, clock.Interrupt),
+                    await StepAsync(3, prefetchNext: true, () => clock.Regroup(4, 4)), await StepAsync(4, prefetchNext: true, () => { }),
                 },
                 TimeSpan.FromMinutes(1),
                 awaited: "fifth step"));
         Assert.Equal(5 / Pause.TotalSeconds, clock.StepsPerSecond);
 
-        async Task<TimeSpan> StepAsync(long step, bool goesOn, Action after)
+        async Task<TimeSpan> StepAsync(long step, bool prefetchNext, Action after)
         {
-            await clock.RunAsync(nobody, step, goesOn);
+            await clock.RunAsync(nobody, step, prefetchNext);
             after();
             await world.Delay(Pause);
             return clock.Newest;

@@ -19,10 +19,10 @@ public sealed class RecordedShardTests
         { Plain with { Objective = Objective.EnergyDistance }, false },
     };
 
-    /// <summary>What draws other noise than masks would repeat the first step's.</summary>
+    /// <summary>What samples other noise than masks would repeat the first step's.</summary>
     [Theory]
     [MemberData(nameof(Specs))]
-    public void What_draws_other_noise_than_masks_is_not_recorded(RunSpec spec, bool isRecorded) =>
+    public void What_samples_other_noise_than_masks_is_not_recorded(RunSpec spec, bool isRecorded) =>
         Assert.Equal(isRecorded, RecordedShard.Takes(spec, new Device(DeviceType.CUDA, 0)));
 
     [Fact]

@@ -7,6 +7,7 @@ using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.State;
 using PixelCnnCluster.Unit.Tests.Data;
 
 namespace PixelCnnCluster.Unit.Tests.Training;
@@ -47,7 +48,7 @@ public sealed class ReplicaTests
     [InlineData(Objective.Likelihood, 1, true, true, true)]
     [InlineData(Objective.Focal, 3, true, false, true)]
     [InlineData(Objective.EnergyDistance, 3, true, true, true)]
-    public void Every_option_trains_scores_and_draws(Objective objective, int channels, bool classes, bool coordinates, bool nonLocal)
+    public void Every_option_trains_scores_and_samples(Objective objective, int channels, bool classes, bool coordinates, bool nonLocal)
     {
         RunSpec spec =
             TinyRun.Small with
@@ -234,7 +235,7 @@ public sealed class ReplicaTests
             for (int rank = 0; rank < workers; rank++)
             {
                 (Replica replica, IReadOnlyList<ReadOnlyMemory<float>> total) = (runs[rank].Replica, await rounds[rank].Whole);
-                runs[rank].On(() => replica.Apply(total, _ => { }));
+                runs[rank].On(() => replica.Apply(total, replica.Measure(total)));
             }
         }
 
@@ -273,7 +274,9 @@ public sealed class ReplicaTests
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         gradient[^20] = bad;
         float[] values = run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values));
-        run.On(() => run.Replica.Apply(run.Parts(gradient), norm => Assert.False(double.IsFinite(norm))));
+        GradientMeasure measure = run.Apply(gradient);
+        Assert.False(double.IsFinite(measure.Norm));
+        Assert.Equal(1, measure.SkippedInARow);
         Assert.Equal(2, run.Replica.State.Step);
         Assert.Equal(values, run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values)));
         Assert.All(run.Steps(1), loss => Assert.True(double.IsFinite(loss)));
@@ -285,26 +288,23 @@ public sealed class ReplicaTests
         using TinyRun run = TinyRun.Start(TinyRun.Small);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         Array.Fill(gradient, 1e18f);
-        run.On(() => run.Replica.Apply(run.Parts(gradient), norm => Assert.Equal(1e18 * Math.Sqrt(gradient.Length), norm, 1e13)));
+        Assert.Equal(1e18 * Math.Sqrt(gradient.Length), run.Apply(gradient).Norm, 1e13);
         Assert.Equal(0, run.Replica.SkippedInARow);
     }
 
     [Fact]
-    public void The_norm_is_that_of_the_whole_gradient_and_told_before_the_step_is_done()
+    public void The_norm_is_that_of_the_whole_gradient_and_measuring_changes_nothing()
     {
         using TinyRun run = TinyRun.Start(TinyRun.Small);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         (gradient[0], gradient[33]) = (3, -4);
-        List<(long Step, double Norm)> told = [];
         string before = run.Hash;
-        run.On(() => run.Replica.Apply(run.Parts(gradient), norm =>
-        {
-            told.Add((run.Replica.Step, norm));
-            Assert.Equal(before, run.Replica.Hash());
-        }));
-        (long step, double norm) = Assert.Single(told);
-        Assert.Equal(0, step);
-        Assert.Equal(5, norm, 1e-6);
+
+        GradientMeasure measure = run.On(() => run.Replica.Measure(run.Parts(gradient)));
+
+        Assert.Equal(5, measure.Norm, 1e-6);
+        Assert.Equal((0, before), (run.Replica.Step, run.Hash));
+        run.On(() => run.Replica.Apply(run.Parts(gradient), measure));
         Assert.Equal(1, run.Replica.Step);
         Assert.NotEqual(before, run.Hash);
     }

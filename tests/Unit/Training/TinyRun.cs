@@ -4,6 +4,7 @@ using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Unit.Tests.Training;
 
@@ -104,12 +105,20 @@ internal sealed class TinyRun : IDisposable
             AllReduceStep step = alone.Begin(Replica.Step);
             double[] losses = Replica.ComputeShards(alone.Share, step);
             Assert.True(step.Whole.IsCompletedSuccessfully);
-            Replica.Apply(step.Whole.Result, _ => { });
+            Replica.Apply(step.Whole.Result, Replica.Measure(step.Whole.Result));
             return losses.Sum() / Spec.ImagesPerStep;
         }))];
     }
 
-    /// <summary>A whole gradient as a round brings it.</summary>
+    /// <summary>Measures a whole gradient and applies it.</summary>
+    public GradientMeasure Apply(float[] gradient) => On(() =>
+    {
+        GradientMeasure measure = Replica.Measure(Parts(gradient));
+        Replica.Apply(Parts(gradient), measure);
+        return measure;
+    });
+
+    /// <summary>A whole gradient as a step brings it.</summary>
     public IReadOnlyList<ReadOnlyMemory<float>> Parts(float[] gradient) =>
         [.. Replica.GradientBuckets.Select(
             (length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientBuckets.Take(part).Sum(), length))];

@@ -10,6 +10,8 @@ namespace PixelCnnCluster.Unit.Tests.Training;
 /// <summary>The optimiser and the average against their formulas in double precision, and the state's hash.</summary>
 public sealed class TrainingStateTests
 {
+    private static readonly GradientMeasure Finite = GradientMeasure.Of(1, skippedBefore: 0);
+
     private const double FirstDecay = 0.95, SecondDecay = 0.9995;
 
     private static readonly RunSpec Spec = new() { LearningRate = 0.01, LearningRateDecay = 0.9, PolyakDecay = 0.6 };
@@ -33,9 +35,9 @@ public sealed class TrainingStateTests
             float[] gradient = [.. Enumerable.Range(0, length).Select(
                 i => (float)((random.NextDouble() - 0.5) * Math.Pow(10, (i % 9) - 6)))];
             if (threads > 0)
-                state.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], device);
+                state.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], Finite, device);
             else
-                state.Apply(tensor(gradient));
+                state.Apply(tensor(gradient), Finite);
             double rate = 0.01 * Math.Pow(0.9, t + 1), decay = Math.Min(0.6, (1.0 + t) / (10 + t));
             for (int i = 0; i < length; i++)
             {
@@ -64,21 +66,21 @@ public sealed class TrainingStateTests
         for (int t = 0; t < 3; t++)
         {
             float[] gradient = [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() - 0.5f)];
-            one.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], alone);
-            other.Apply([gradient.AsMemory(0, 9000), gradient.AsMemory(9000)], two);
+            one.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], Finite, alone);
+            other.Apply([gradient.AsMemory(0, 9000), gradient.AsMemory(9000)], Finite, two);
             Assert.Equal(one.Hash(), other.Hash());
         }
     }
 
     [Fact]
-    public void A_step_without_gradient_leaves_the_vectors_and_counts()
+    public void A_gradient_that_is_not_finite_leaves_the_vectors_and_counts()
     {
         using var scope = NewDisposeScope();
         using TrainingState state = New(out int length);
-        state.Apply(ones([length]));
+        state.Apply(ones([length]), Finite);
         float[][] before = [.. state.Vectors.Select(v => v.Vector.Floats())];
         string hash = state.Hash();
-        state.Apply(null);
+        state.Apply(ones([length]), GradientMeasure.Of(double.NaN, skippedBefore: 0));
         Assert.Equal(1, state.SkippedInARow);
         Assert.Equal(2, state.Step);
         Assert.Equal(before, state.Vectors.Select(v => v.Vector.Floats()));
@@ -97,7 +99,7 @@ public sealed class TrainingStateTests
     {
         using var scope = NewDisposeScope();
         using TrainingState state = New(out int length);
-        state.Apply(ones([length]));
+        state.Apply(ones([length]), Finite);
         var hashes = new HashSet<string> { state.Hash() };
         foreach ((_, Tensor vector) in state.Vectors)
         {

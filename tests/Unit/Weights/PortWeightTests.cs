@@ -55,7 +55,7 @@ public sealed class PortWeightTests : IDisposable
     }
 
     [Fact]
-    public void An_imported_network_trains_scores_and_draws()
+    public void An_imported_network_trains_scores_and_samples()
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
         RunSpec spec = ModelFiles.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };

@@ -1,6 +1,6 @@
 using PixelCnnCluster.Contracts;
 
-namespace PixelCnnCluster.Actors.Runs;
+namespace PixelCnnCluster.Actors.Workers;
 
 /// <summary>
 /// Workers whose work for a run or a job failed. Each is left alone for a while, twice as long each time, or until another process has its
