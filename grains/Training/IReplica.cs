@@ -48,7 +48,7 @@ public interface IReplica : IDisposable
     /// <param name="gradient">See <see cref="GradientBuckets"/>.</param>
     GradientMeasure Measure(IReadOnlyList<ReadOnlyMemory<float>> gradient);
 
-    /// <summary>Applies the gradient that was measured, which ends the step.</summary>
+    /// <summary>Applies the gradient that was measured last, which ends the step.</summary>
     void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure);
 
     /// <summary>Hash of the whole state.</summary>

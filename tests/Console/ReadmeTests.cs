@@ -16,7 +16,7 @@ public sealed partial class ReadmeTests : IDisposable
         string readme = Repository.Read("README.md");
         string[] examples =
         [
-            "train --max-steps 1 --nr-filters 2 --nr-logistic-mix 1 --batch-size 2 --shards 1 --init-batch-size 2 --num-samples 0 --save-dir runs/digits",
+            "train --max-steps 1 --nr-filters 2 --nr-logistic-mix 1 --batch-size 16 --shards 1 --init-batch-size 2 --num-samples 0 --save-dir runs/digits",
             .. Command().Matches(readme[readme.IndexOf("## Three examples", StringComparison.Ordinal)..]).Select(match => match.Groups["arguments"].Value),
         ];
         Assert.Equal(4, examples.Length);

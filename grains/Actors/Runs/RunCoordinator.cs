@@ -215,6 +215,8 @@ internal sealed partial class RunCoordinator
             await ConfirmLeaseAsync();
             await StepAsync(generation);
             await BetweenStepsAsync(generation);
+            if (generation.Order.IsEndOfEpoch(_progress.Step))
+                LogEpoch(generation);
         }
 
         return _isLeaving ? new GenerationOutcome.Left() : await FinishAsync(generation);
@@ -242,13 +244,11 @@ internal sealed partial class RunCoordinator
         long step = _progress.Step;
         foreach (IBetweenSteps work in _betweenSteps.Where(work => work.IsDue(generation.Order, step)))
             await work.RunAsync(generation, step);
-        if (generation.Order.IsEndOfEpoch(step))
-        {
-            LogEpoch(
-                _log, _run, generation.Number, step, generation.Order.WholeEpochsAfter(step), _progress.BitsPerDim, _evaluator.Score?.TestBitsPerDim,
-                _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
-        }
     }
+
+    private void LogEpoch(Generation generation) => LogEpoch(
+        _log, _run, generation.Number, _progress.Step, generation.Order.WholeEpochsAfter(_progress.Step), _progress.BitsPerDim,
+        _evaluator.Score?.TestBitsPerDim, _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
 
     /// <summary>
     /// A worker that leaves is released when the next generation has the state. If no worker that has it stays, it must be saved first: who comes

@@ -42,7 +42,7 @@ internal sealed class HistoryFile(string folder)
 
         writer.Flush();
         RunFolder.Require(folder);
-        if (!_endIsWhole)
+        if (!_endIsWhole && File.Exists(_path))
             CutTornEnd();
         _endIsWhole = false;
         using (FileStream file = new(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))

@@ -1,8 +1,10 @@
+using PixelCnnCluster.Files;
+
 namespace PixelCnnCluster.Training.History;
 
 /// <summary>
-/// The folder of one run. Its history marks it: a folder without one may be the place of a volume that is not mounted, and nothing is
-/// written there.
+/// The folder of one run. Its history or a checkpoint marks it: a folder without either may be the place of a volume that is not mounted,
+/// and nothing is written there.
 /// </summary>
 public static class RunFolder
 {
@@ -18,8 +20,11 @@ public static class RunFolder
     /// <exception cref="DirectoryNotFoundException">The run's folder is not there.</exception>
     public static void Require(string folder)
     {
-        if (!File.Exists(HistoryIn(folder)))
-            throw new DirectoryNotFoundException($"{HistoryIn(folder)} is not there; see that its volume is mounted");
+        if (!File.Exists(HistoryIn(folder)) && CheckpointHeader.Newest(folder) is null)
+        {
+            throw new DirectoryNotFoundException(
+                $"{HistoryIn(folder)} is not there; see that its volume is mounted, or make an empty file of that name if it was deleted");
+        }
     }
 
     private static string HistoryIn(string folder) => Path.Combine(folder, HistoryFile.Name);

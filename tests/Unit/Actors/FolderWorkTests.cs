@@ -10,8 +10,10 @@ public sealed class FolderWorkTests
     {
         using var answer = new ManualResetEventSlim();
         var clock = new HandClock();
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int threads = 0;
         Task<bool> asked = AskAsync();
+        await begun.Task.SoonAsync("thread that waits for the folder");
         clock.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(asked.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(0.1));
@@ -32,6 +34,7 @@ public sealed class FolderWorkTests
             () =>
             {
                 threads++;
+                begun.TrySetResult();
                 answer.Wait();
                 return true;
             },

@@ -206,6 +206,9 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         using TinyRun there = TinyRun.Start(TinyRun.Small with { SaveDir = mounted });
         Assert.True(File.Exists(there.On(() => there.Replica.Snapshot("run", null))().Path));
         new HistoryFile(mounted).Append([new(0, new WorkersAwaited(0))]);
+        // A checkpoint marks the folder as well, as where somebody has put the checkpoints alone into a new one.
+        File.Delete(Path.Combine(mounted, HistoryFile.Name));
+        new HistoryFile(mounted).Append([new(1, new WorkersAwaited(0))]);
     }
 
     /// <summary>As when a volume that was away comes back under a run that has gone on from an older state.</summary>
