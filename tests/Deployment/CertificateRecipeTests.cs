@@ -16,9 +16,7 @@ public sealed partial class CertificateRecipeTests : IDisposable
     [Fact]
     public async Task The_commands_make_an_authority_and_a_member()
     {
-        string[] commands = [.. Command().Matches(
-            await File.ReadAllTextAsync(Path.Combine(Manifests.Root, "docs", "kubernetes.md"), TestContext.Current.CancellationToken))
-                .Select(match => match.Groups["command"].Value)];
+        string[] commands = [.. Command().Matches(Repository.Read("docs/kubernetes.md")).Select(match => match.Groups["command"].Value)];
         using Process shell = Process.Start(
             new ProcessStartInfo(
                 "bash", ["-euo", "pipefail", "-c", string.Join('\n', commands)])

@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Deployment.Tests;
 [Trait("Needs", "processes")]
 public sealed partial class ImageTests : IDisposable
 {
-    private static readonly string Dockerfile = File.ReadAllText(Path.Combine(Manifests.Root, "Dockerfile"));
+    private static readonly string Dockerfile = Repository.Read("Dockerfile");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("pixelcnn-image-").FullName;
 
@@ -23,7 +23,7 @@ public sealed partial class ImageTests : IDisposable
         await RunAsync(
             "dotnet",
             [.. publish.Select(part => part == "/app" ? $"{_folder}/app" : part), "--no-build",
-                "-p:CreateHardLinksForPublishFilesIfPossible=true"], Manifests.Root);
+                "-p:CreateHardLinksForPublishFilesIfPossible=true"], Repository.Root);
 
         Assert.True(File.Exists(InFolder(Entry().Match(Dockerfile).Groups["program"].Value)), "the image's entry point is published");
         Match link = Link().Match(Dockerfile);

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Deployment.Tests;
 [Trait("Needs", "processes")]
 public sealed partial class ManifestTests
 {
-    private static readonly HashSet<string> Secrets = [.. SecretLine().Matches(File.ReadAllText(Path.Combine(Manifests.Root, "docs", "kubernetes.md")))
+    private static readonly HashSet<string> Secrets = [.. SecretLine().Matches(Repository.Read("docs/kubernetes.md"))
         .SelectMany(line => line.Groups["key"].Captures.Select(key => $"{line.Groups["name"].Value}/{key.Value}"))];
 
     private static readonly Dictionary<string, string> Rendered =

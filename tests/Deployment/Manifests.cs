@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using k8s;
 using k8s.Models;
 
@@ -10,8 +9,6 @@ namespace PixelCnnCluster.Deployment.Tests;
 /// </summary>
 public sealed class Manifests
 {
-    public static readonly string Root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, "..", ".."));
-
     private static readonly Dictionary<string, Type> Customs = new()
     {
         ["monitoring.coreos.com/v1/PodMonitor"] = typeof(PodMonitor),
@@ -36,7 +33,7 @@ public sealed class Manifests
     {
         using Process kubectl = Process.Start(
             new ProcessStartInfo(
-                "kubectl", ["kustomize", Path.Combine(Root, "k8s", folder)])
+                "kubectl", ["kustomize", Path.Combine(Repository.Root, "k8s", folder)])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true
@@ -61,8 +58,6 @@ public sealed class Manifests
     /// <summary>Whether labels that are asked for, if any, are all on the set's pods.</summary>
     public static bool Selects(IDictionary<string, string>? labels, V1StatefulSet set) =>
         (labels ?? new Dictionary<string, string>()).All(set.Spec.Template.Metadata.Labels.Contains);
-
-    private static string Here([CallerFilePath] string path = "") => path;
 }
 
 /// <summary>Short names for what is deep inside.</summary>

@@ -35,7 +35,7 @@ internal static class MonitoringChecks
     {
         if (map.Metadata.Labels?.Contains(new("grafana_dashboard", "1")) != true)
             yield return $"Grafana does not see ConfigMap {map.Metadata.Name}";
-        string[] files = [.. Directory.GetFiles(Path.Combine(Manifests.Root, "k8s", "monitoring", "dashboards"))
+        string[] files = [.. Directory.GetFiles(Path.Combine(Repository.Root, "k8s", "monitoring", "dashboards"))
             .Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
         if (!map.Data.Keys.Order(StringComparer.Ordinal).SequenceEqual(files))
             yield return $"ConfigMap {map.Metadata.Name} has not all dashboards";

@@ -11,7 +11,7 @@ internal static partial class SiloProgramSettings
     public const string Prefix = "Silo__";
 
     /// <summary>How long the silo takes to stop at most.</summary>
-    public static TimeSpan ShutdownTimeout { get; } = Directory.EnumerateFiles(Path.Combine(Manifests.Root, "silos"), "*.cs")
+    public static TimeSpan ShutdownTimeout { get; } = Directory.EnumerateFiles(Path.Combine(Repository.Root, "silos"), "*.cs")
         .Select(path => Timeout().Match(File.ReadAllText(path)))
         .Where(match => match.Success)
         .Select(match => TimeSpan.FromSeconds(int.Parse(match.Groups["seconds"].ValueSpan, CultureInfo.InvariantCulture)))

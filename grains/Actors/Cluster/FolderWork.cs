@@ -17,9 +17,14 @@ internal static class FolderWork
     /// <exception cref="UserErrorException">The folder does not answer.</exception>
     public static Task<T> DoAsync<T>(string folder, Func<T> work, TimeProvider time)
     {
-        if (Hanging.TryGetValue(folder, out Task? before) && before.IsCompleted)
+        if (Hanging.TryGetValue(folder, out Task? before))
+        {
+            if (!before.IsCompleted)
+                return Task.FromException<T>(Mistake(folder));
             Hanging.TryRemove(new(folder, before));
-        return Hanging.ContainsKey(folder) ? Task.FromException<T>(Mistake(folder)) : AwaitAsync(folder, Task.Run(work), time);
+        }
+
+        return AwaitAsync(folder, Task.Run(work), time);
     }
 
     /// <summary>Waits for work that may be waited for again.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using PixelCnnCluster.Contracts;
@@ -10,8 +9,7 @@ namespace PixelCnnCluster.Cluster.Tests.Pages;
 /// <summary>The dashboards and rules of k8s/monitoring, tried on a real Prometheus that scrapes real silos.</summary>
 public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = true }, isOwn: true)
 {
-    private static readonly string Monitoring = Path.GetFullPath(
-        Path.Combine(Path.GetDirectoryName(Here())!, "..", "..", "..", "k8s", "monitoring"));
+    private static readonly string Monitoring = Path.Combine(Repository.Root, "k8s", "monitoring");
 
     private static readonly string[] Two = ["worker-0", "worker-1"];
 
@@ -120,8 +118,6 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         await tool.WaitForExitAsync();
         Assert.True(tool.ExitCode == 0, $"promtool {string.Join(' ', arguments)}: {output}{await error}");
     }
-
-    private static string Here([CallerFilePath] string path = "") => path;
 
     [GeneratedRegex("- alert: (?<name>.+)")]
     private static partial Regex AlertName();

@@ -68,9 +68,9 @@ public sealed class PlanTests
     [Fact]
     public void Every_test_project_is_found() =>
         Assert.Equal(
-            Directory.EnumerateFiles(Path.Combine(Manifests.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories)
+            Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories)
                 .Select(Path.GetFileNameWithoutExtension).Order(),
-            TestProject.Find(Manifests.Root).Select(project => project.Name));
+            TestProject.Find(Repository.Root).Select(project => project.Name));
 
     private static ListedTest Test(TestProject project, params string[] needs) =>
         new(project, "Some.Tests", "Works", IsExplicit: false, needs);
