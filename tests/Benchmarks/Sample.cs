@@ -7,6 +7,7 @@ using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Reference;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;

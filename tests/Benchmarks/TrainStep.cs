@@ -7,6 +7,7 @@ using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Reference;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;
@@ -114,7 +115,7 @@ internal static class TrainStep
                 rate = 2.0 * productSide * productSide * productSide / products.Median();
             return new StepFigures(
                 replica.Network.Layout.Count, seconds.Median(), imagesPerSecond, rate,
-                3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
+                3.0 * OperationCount.OfForward(replica.Network) * imagesPerSecond / rate);
         }).GetAwaiter().GetResult();
     }
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Model.Layers;
 
 /// <summary>Turns the network's features and uniform noise into samples of each pixel's colour.</summary>
-internal sealed class EnergyHead(ParameterLayout layout, int filters, int channels)
+internal sealed class EnergyHead(ParameterLayout layout, string name, int filters, int channels)
 {
     /// <summary>Samples per pixel.</summary>
     public const int Samples = 10;
@@ -19,13 +19,13 @@ internal sealed class EnergyHead(ParameterLayout layout, int filters, int channe
 
     private readonly Activation _activation = new(Nonlinearity.ConcatElu, dropout: 0);
 
-    public Pointwise Features { get; } = new(layout, "energy.features", filters, Width);
+    public Pointwise Features { get; } = new(layout, name + ".features", filters, Width);
 
-    public Pointwise Noise { get; } = new(layout, "energy.noise", NoiseChannels, Width);
+    public Pointwise Noise { get; } = new(layout, name + ".noise", NoiseChannels, Width);
 
-    public Pointwise Hidden { get; } = new(layout, "energy.hidden", 2 * Width, Width);
+    public Pointwise Hidden { get; } = new(layout, name + ".hidden", 2 * Width, Width);
 
-    public Pointwise Colour { get; } = new(layout, "energy.out", 2 * Width, channels, initialScale: 0.1);
+    public Pointwise Colour { get; } = new(layout, name + ".out", 2 * Width, channels, initialScale: 0.1);
 
     /// <summary>[N, H, W, filters] to [Samples, N, C, H, W] in [-1, 1].</summary>
     public Tensor Forward(ForwardContext context, Tensor input)

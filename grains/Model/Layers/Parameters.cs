@@ -6,6 +6,9 @@ namespace PixelCnnCluster.Model.Layers;
 public sealed record Slot(int Index, string Name, long[] Shape, long Offset)
 {
     public long Length { get; } = Shape.Aggregate(1L, (product, side) => product * side);
+
+    /// <summary>The dimension that counts a layer's output filters: a transposed convolution's is 1, that of [in, out, height, width].</summary>
+    public int FilterDimension { get; init; }
 }
 
 /// <summary>
@@ -25,9 +28,11 @@ public sealed class ParameterLayout
     /// <summary>Parameters without gaps.</summary>
     public long Count => _slots.Sum(slot => slot.Length);
 
-    internal Slot Add(string name, params long[] shape)
+    internal Slot Add(string name, params long[] shape) => AddFilters(name, shape, filterDimension: 0);
+
+    internal Slot AddFilters(string name, long[] shape, int filterDimension)
     {
-        var slot = new Slot(_slots.Count, name, shape, Length);
+        var slot = new Slot(_slots.Count, name, shape, Length) { FilterDimension = filterDimension };
         _slots.Add(slot);
         Length += (slot.Length + Alignment - 1) / Alignment * Alignment;
         return slot;

@@ -23,7 +23,7 @@ internal sealed class WeightNormalised
         _initialScale = initialScale;
         _normDimensions = [.. Enumerable.Range(0, shape.Length).Where(d => d != outputDimension).Select(d => (long)d)];
         _scaleShape = [.. shape.Select((_, d) => d == outputDimension ? -1L : 1L)];
-        Direction = layout.Add(name + ".v", shape);
+        Direction = layout.AddFilters(name + ".v", shape, outputDimension);
         Scale = layout.Add(name + ".g", shape[outputDimension]);
         Bias = layout.Add(name + ".b", shape[outputDimension]);
     }

@@ -8,11 +8,8 @@ namespace PixelCnnCluster.Training.Weights;
 /// </summary>
 internal sealed record Layer(string Name, Slot Weight, Slot? Scale, Slot? Bias)
 {
-    /// <summary>
-    /// The dimension of the weight that counts output filters, over which <see cref="Scale"/> runs: a transposed convolution's is [in, out,
-    /// height, width].
-    /// </summary>
-    public int OutputDimension => Name.StartsWith("upsize.", StringComparison.Ordinal) ? 1 : 0;
+    /// <summary>The dimension of the weight that counts output filters, over which <see cref="Scale"/> runs.</summary>
+    public int OutputDimension => Weight.FilterDimension;
 
     /// <summary>The layers in the layout's order.</summary>
     public static IReadOnlyList<Layer> Of(ParameterLayout layout) =>

@@ -3,6 +3,7 @@ using PixelCnnCluster.Model.Kernels.Gpu;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Model;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -84,9 +85,15 @@ public sealed class CachedNetworkTests
     /// </summary>
     internal static void AssertAgrees(string shapeName, KernelLibrary? kernels)
     {
+        using var model = new SamplingNetwork(Shapes[shapeName]);
+        AssertAgrees(model, kernels);
+    }
+
+    /// <inheritdoc cref="AssertAgrees(string, KernelLibrary?)"/>
+    internal static void AssertAgrees(SamplingNetwork model, KernelLibrary? kernels)
+    {
         using var scope = NewDisposeScope();
         using var none = no_grad();
-        using var model = new SamplingNetwork(Shapes[shapeName]);
         NetworkShape shape = model.Network.Shape;
         using var generator = new Generator(1, CPU);
         Tensor images = SampleImages(shape.Channels), noise = SampleImages(EnergyHead.NoiseChannels);
@@ -124,9 +131,12 @@ public sealed class CachedNetworkTests
     /// <summary>What the network says of whole images, [images, H, W, outputs].</summary>
     private static Tensor Outputs(SamplingNetwork model, Tensor images, Tensor noise)
     {
+        PixelCnn network = model.Network;
         var context = new ForwardContext(model.Parameters) { Labels = model.Labels(0, Images) };
-        return model.Network.EnergyHead is { } head
-            ? head.Colours(context, head.Features.Forward(context, model.Network.Features(context, images)), noise)
-            : model.Network.Forward(context, images).permute(0, 2, 3, 1);
+        if (!network.Shape.EnergyDistance)
+            return network.Forward(context, images).permute(0, 2, 3, 1);
+        EnergyHead head = network.Layers.Get<EnergyHead>("energy");
+        Tensor features = ForwardPass.Activated(network.Features(new ForwardPass(network, context, images)));
+        return head.Colours(context, head.Features.Forward(context, features), noise);
     }
 }

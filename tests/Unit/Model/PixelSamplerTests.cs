@@ -4,6 +4,7 @@ using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
 using TorchSharp;
+using PixelCnnCluster.Reference;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;

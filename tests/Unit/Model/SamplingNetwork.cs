@@ -18,12 +18,17 @@ public sealed class SamplingNetwork : IDisposable
     private readonly Tensor _values;
 
     public SamplingNetwork(NetworkShape shape)
+        : this(shape, new PixelCnnTopology())
+    {
+    }
+
+    internal SamplingNetwork(NetworkShape shape, INetworkTopology topology)
     {
         using var scope = NewDisposeScope();
 
         // As on a worker: threads of the kernels' own, waiting for one another on busy cores, would take most of the time.
         set_num_threads(1);
-        Network = new(shape);
+        Network = new(shape, topology);
         using var generator = new Generator(1, CPU);
         _values = randn(Network.Layout.Length, generator: generator).Times(0.5).DetachFromDisposeScope();
         Parameters = new(Network.Layout, _values);

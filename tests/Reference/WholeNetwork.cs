@@ -1,13 +1,15 @@
+using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Sampling;
 using static TorchSharp.torch;
 
-namespace PixelCnnCluster.Model.Sampling;
+namespace PixelCnnCluster.Reference;
 
 /// <summary>
 /// The whole network at its whole size, evaluated anew for each pixel: nothing of the last pixel's work is kept and no row is left
 /// out. It is what a cached evaluation must agree with, and what its speed is measured against.
 /// </summary>
-public sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images) : IPixelNetwork
+internal sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images) : IPixelNetwork
 {
     private readonly Tensor _pixels = zeros(
         [images, network.Shape.Channels, network.Shape.Size, network.Shape.Size], device: parameters.Values.device)
@@ -23,9 +25,11 @@ public sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tensor
         using var none = no_grad();
         _column = x;
         var context = new ForwardContext(parameters) { Labels = labels };
-        if (network.EnergyHead is { } head)
+        if (network.Shape.EnergyDistance)
         {
-            Tensor features = At(network.Features(context, _pixels).permute(0, 3, 1, 2)).permute(0, 2, 3, 1);
+            EnergyHead head = network.Layers.Get<EnergyHead>("energy");
+            Tensor features = At(ForwardPass.Activated(network.Features(new ForwardPass(network, context, _pixels))).permute(0, 3, 1, 2))
+                .permute(0, 2, 3, 1);
             Tensor uniform = tensor(noise.ToArray(), [images, 1, 1, EnergyHead.NoiseChannels], device: _pixels.device);
             RowAllocator.Floats(head.Colours(context, head.Features.Forward(context, features), uniform)).CopyTo(output);
         }
