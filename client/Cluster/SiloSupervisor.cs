@@ -8,7 +8,9 @@ public sealed class SiloSupervisor : IAsyncDisposable
 
     private static readonly TimeSpan Hurry = TimeSpan.FromMinutes(1);
 
+    /// <summary>Protects <see cref="_silo"/>: whoever stops it must not meet a restart in its middle.</summary>
     private readonly Lock _gate = new();
+
     private readonly Func<SiloProcess> _again;
     private readonly TimeProvider _time;
     private readonly TaskCompletionSource _ending = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -9,7 +9,10 @@ public sealed class AllReduceStep
     private readonly GradientExchange _exchange;
     private readonly OwnPart[] _own;
     private readonly ChunkState[] _chunks;
+
+    /// <summary>Protects each part's result. The counters below are interlocked, and each chunk is its own lock.</summary>
     private readonly Lock _gate = new();
+
     private readonly TaskCompletionSource _reduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<IReadOnlyList<ReadOnlyMemory<float>>> _whole = new(
         TaskCreationOptions.RunContinuationsAsynchronously);

@@ -23,6 +23,7 @@ public sealed class GradientExchange
 
     private const int ShortestChunk = 1 << 14;
 
+    /// <summary>Protects the steps below. A step locks its own state, never while it waits for this.</summary>
     private readonly Lock _gate = new();
 
     /// <summary>Rounds whose sums this worker may still read.</summary>

@@ -3,7 +3,9 @@ namespace PixelCnnCluster.Exchange;
 /// <summary>Lets a wait for the exchange of a generation end when one of its workers is gone, for then no step can be finished.</summary>
 public sealed class PeerLoss
 {
+    /// <summary>Protects both fields.</summary>
     private readonly Lock _gate = new();
+
     private PeerLostException? _loss;
     private TaskCompletionSource? _waiting;
 

@@ -6,7 +6,9 @@ namespace PixelCnnCluster.Exchange;
 /// </summary>
 public sealed class SendQueue
 {
+    /// <summary>Protects all fields: the exchange adds chunks, a connection takes them.</summary>
     private readonly Lock _gate = new();
+
     private readonly List<(Chunk Chunk, Func<bool> IsWanted)> _chunks = [];
     private int _next;
     private TaskCompletionSource? _news;

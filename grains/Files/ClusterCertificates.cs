@@ -23,7 +23,10 @@ public sealed partial class ClusterCertificates
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
     private readonly string _folder;
+
+    /// <summary>Protects the two below: one connection reads the files anew, the others take what it read.</summary>
     private readonly Lock _reading = new();
+
     private Material _current;
     private long _readAt = Stopwatch.GetTimestamp();
 

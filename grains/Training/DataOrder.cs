@@ -11,8 +11,10 @@ namespace PixelCnnCluster.Training;
 /// <param name="firstImage">Images that these steps have used.</param>
 public sealed class DataOrder(int images, int batchSize, int shards, ulong seed, long firstStep = 0, long firstImage = 0)
 {
-    private (long Epoch, int[] Order)? _current;
+    /// <summary>Protects <see cref="_current"/>.</summary>
     private readonly Lock _gate = new();
+
+    private (long Epoch, int[] Order)? _current;
 
     /// <summary>Epochs that are complete after <paramref name="steps"/> steps.</summary>
     public long WholeEpochsAfter(long steps) => UsedAfter(steps) / images;

@@ -153,13 +153,12 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     }
 
     /// <summary>Sees before the run is taken in that it will be able to save.</summary>
-    private static bool MakeFolder(string folder)
+    private static void MakeFolder(string folder)
     {
         try
         {
             RunFolder.Make(folder);
             File.Create(Path.Combine(folder, $".{Guid.NewGuid():N}"), 1, FileOptions.DeleteOnClose).Dispose();
-            return true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -27,6 +27,16 @@ internal static class FolderWork
         return AwaitAsync(folder, Task.Run(work), time);
     }
 
+    /// <inheritdoc cref="DoAsync{T}"/>
+    public static Task DoAsync(string folder, Action work, TimeProvider time) => DoAsync(
+        folder,
+        () =>
+        {
+            work();
+            return true;
+        },
+        time);
+
     /// <summary>Waits for work that may be waited for again.</summary>
     /// <exception cref="UserErrorException">The folder does not answer.</exception>
     public static async Task<T> AwaitAsync<T>(string folder, Task<T> work, TimeProvider time)

@@ -39,24 +39,14 @@ public sealed partial class TrainingRunGrain(
 
     private RunSpec Spec => Record.Spec ?? throw Unknown();
 
-    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         Record = stored.State;
         if (Record is not { Spec: not null, IsOver: false })
-            return;
-        try
-        {
-            folders.Check(Spec);
-        }
-        catch (UserErrorException mistake)
-        {
-            // An activation that fails looks like a run that nobody has submitted.
-            await WriteAsync(Record with { State = RunState.Failed, Error = mistake.Message });
-            return;
-        }
-
+            return Task.CompletedTask;
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         _ = StartAgainAsync();
+        return Task.CompletedTask;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -72,7 +62,7 @@ public sealed partial class TrainingRunGrain(
     public async Task<long> BeginAsync(RunSpec spec)
     {
         spec.Check();
-        folders.Check(spec);
+        await CheckFoldersAsync(spec);
         if (Record.Spec is not null)
             throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
         RunHistory events = await OpenHistoryAsync(spec);
@@ -88,7 +78,7 @@ public sealed partial class TrainingRunGrain(
         if (Record.State == RunState.Completed)
             throw new UserErrorException(
                 $"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
-        folders.Check(Spec);
+        await CheckFoldersAsync(Spec);
         // The coordinator before may be about to end.
         await _training;
         RunHistory events = await OpenHistoryAsync(Spec);
@@ -134,11 +124,15 @@ public sealed partial class TrainingRunGrain(
                 saved = await asked;
         }
 
-        if (saved is not null)
-            CheckpointFolder.Hold(saved.Path);
-
-        return saved?.Path ?? CheckpointHeader.Newest(spec.SaveDir)
+        return await FolderWork.DoAsync(spec.SaveDir, () => Held(saved?.Path) ?? CheckpointHeader.Newest(spec.SaveDir), time)
             ?? throw new UserErrorException($"Run {Run} has no checkpoint yet; try again when it has trained for a while.");
+
+        static string? Held(string? path)
+        {
+            if (path is not null)
+                CheckpointFolder.Hold(path);
+            return path;
+        }
     }
 
     public Task StopAsync()
@@ -181,10 +175,24 @@ public sealed partial class TrainingRunGrain(
     /// <summary>Goes on with the run as soon as its folder answers, however long that takes; the activation does not wait for it.</summary>
     private async Task StartAgainAsync()
     {
-        RunHistory events = await HistoryAsync(Spec);
+        RunSpec spec = Spec;
+        try
+        {
+            await Task.Run(() => folders.Check(spec));
+        }
+        catch (UserErrorException mistake)
+        {
+            await WriteAsync(Record with { State = RunState.Failed, Error = mistake.Message });
+            DelayDeactivation(TimeSpan.Zero);
+            return;
+        }
+
+        RunHistory events = await HistoryAsync(spec);
         if (!_isEnding)
             Start(events);
     }
+
+    private Task CheckFoldersAsync(RunSpec spec) => FolderWork.DoAsync(spec.SaveDir, () => folders.Check(spec), time);
 
     /// <summary>The next call reads the record again: the store may have been empty for a moment.</summary>
     private UserErrorException Unknown()

@@ -113,7 +113,7 @@ internal sealed class StepPipeline(
             catch (Exception fault)
             {
                 if (!measured.TrySetException(fault))
-                    member.Session.Fault = fault;
+                    member.Session.Break(fault);
             }
         });
         return await measured.Task;

@@ -19,7 +19,12 @@ public sealed class WorkerService(
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Protects <see cref="_session"/> and <see cref="_heard"/>, and that a call finds the session that it is for. The session locks its
+    /// own state, always inside this lock.
+    /// </summary>
     private readonly Lock _gate = new();
+
     private readonly RepeatedCalls _calls = new(), _writes = new();
     private WorkerSession? _session;
     private (CheckpointRequest Order, Func<CheckpointResponse> Write)? _snapshot;
@@ -52,8 +57,7 @@ public sealed class WorkerService(
             if (_session is { } former && former.Run != request.Run)
                 Evict(former);
             _session ??= new(request.Run);
-            if (_session.Generation != request.Generation)
-                _session.Begin(request.Generation);
+            _session.Prepare(request.Generation);
             WorkerSession mine = _session;
             return _calls.Once((request.Run, request.Generation, nameof(PrepareAsync)), () => device.RunAsync(() =>
             {
@@ -62,7 +66,7 @@ public sealed class WorkerService(
                 if (mine.Replica is null)
                 {
                     long begun = time.GetTimestamp();
-                    mine.Replica = mine.IsOver ? throw Left(request.Run) : replicas.Build(request.Spec);
+                    mine.Replica = mine.IsIn(request.Generation) ? replicas.Build(request.Spec) : throw Left(request.Run);
                     metrics.AddLoad(request.Run, time.GetElapsedTime(begun));
                 }
 
@@ -189,17 +193,17 @@ public sealed class WorkerService(
             };
             lock (_gate)
             {
-                if (mine.Generation != request.Generation || mine.IsOver)
+                if (!mine.IsIn(request.Generation))
                     throw Left(request.Run);
                 GradientExchange exchange = new(
                     new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over);
                 GenerationMember member = new(mine, request, exchange, response);
                 member.Pipeline = new(member, device, step => Check(member, step), phase => _phase = phase, metrics, time);
-                mine.Member = member;
+                mine.Join(member);
                 PeerLink.Start(
-                    mine.Member.Exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers,
+                    exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers,
                     network, bytes => metrics.AddSent(request.Run, bytes),
-                    mine.Member.PeerLoss.Tell, time, log, mine.Over);
+                    member.PeerLoss.Tell, time, log, mine.Over);
             }
 
             _phase = WorkerPhase.Waiting;
@@ -208,8 +212,9 @@ public sealed class WorkerService(
 
         Task OnDeviceAsync(Action work) => device.RunAsync(() =>
         {
-            if (mine.Generation != request.Generation || mine.IsOver)
+            if (!mine.IsIn(request.Generation))
                 throw Left(request.Run);
+            mine.ThrowIfBroken();
             work();
         });
     }
@@ -252,7 +257,7 @@ public sealed class WorkerService(
 
     private void Evict(WorkerSession former)
     {
-        former.End();
+        former.Leave();
         _session = null;
         _snapshot = null;
         _ = device.RunAsync(former.Dispose);

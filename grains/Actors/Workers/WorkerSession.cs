@@ -5,47 +5,98 @@ using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Actors.Workers;
 
-/// <summary>A run's stay on the device. Its replica outlives generations.</summary>
+/// <summary>A run's stay on the device. Its replica outlives generations. See <see cref="SessionTransitions"/> for its states.</summary>
 internal sealed class WorkerSession(string run) : IDisposable
 {
+    /// <summary>
+    /// Protects <see cref="State"/>, <see cref="Generation"/>, <see cref="Member"/> and <see cref="_fault"/>: calls and the device change
+    /// them. The rest is touched on the device alone, but for <see cref="Writing"/>.
+    /// </summary>
+    private readonly Lock _gate = new();
+
     private CancellationTokenSource _generationOver = new();
+    private Exception? _fault;
 
     public string Run => run;
+
+    public SessionState State { get; private set; }
 
     /// <summary>The newest that the worker has heard of.</summary>
     public GenerationId Generation { get; private set; }
 
-    /// <summary>The part in the current generation, once joined.</summary>
-    public GenerationMember? Member { get; set; }
+    /// <summary>The part in the newest generation; null unless it has joined it.</summary>
+    public GenerationMember? Member { get; private set; }
 
     public IReplica? Replica { get; set; }
 
     /// <summary>The replica holds a state of the run, rather than nothing or a part of one.</summary>
     public bool HasState { get; set; }
 
-    public bool IsOver { get; private set; }
-
     /// <summary>The newest checkpoint that is being written.</summary>
     public Task Writing { get; set; } = Task.CompletedTask;
-
-    /// <summary>Why a gradient could not be applied whose step was reported before: nobody knows what the state is now.</summary>
-    public Exception? Fault { get; set; }
 
     /// <summary>Cancelled when the generation ends.</summary>
     public CancellationToken Over => _generationOver.Token;
 
-    /// <exception cref="Exception">The <see cref="Fault"/>, until the worker leaves the run.</exception>
-    public void ThrowIfBroken()
+    /// <summary>Ends the generation before, if this one is another.</summary>
+    public void Prepare(GenerationId generation)
     {
-        if (Fault is not null)
-            ExceptionDispatchInfo.Throw(Fault);
+        lock (_gate)
+        {
+            if (State != SessionState.Idle && Generation == generation)
+                return;
+            EndGeneration();
+            _generationOver = new();
+            Generation = generation;
+            Move(SessionEvent.Prepare);
+        }
     }
 
-    public void Begin(GenerationId generation)
+    /// <summary>Whether it is prepared for a generation, or has joined it.</summary>
+    public bool IsIn(GenerationId generation)
     {
-        EndGeneration();
-        _generationOver = new();
-        Generation = generation;
+        lock (_gate)
+            return State != SessionState.Idle && Generation == generation;
+    }
+
+    /// <param name="member">In the newest generation.</param>
+    public void Join(GenerationMember member)
+    {
+        lock (_gate)
+        {
+            Move(SessionEvent.Join);
+            Member = member;
+        }
+    }
+
+    /// <summary>Every request after this is answered with the fault, until the worker leaves the run.</summary>
+    public void Break(Exception fault)
+    {
+        lock (_gate)
+        {
+            _fault = fault;
+            Move(SessionEvent.Break);
+        }
+    }
+
+    /// <summary>The run is over for this worker.</summary>
+    public void Leave()
+    {
+        lock (_gate)
+        {
+            EndGeneration();
+            Move(SessionEvent.Leave);
+        }
+    }
+
+    /// <exception cref="Exception">The fault with which the session broke.</exception>
+    public void ThrowIfBroken()
+    {
+        lock (_gate)
+        {
+            if (State == SessionState.Broken)
+                ExceptionDispatchInfo.Throw(_fault!);
+        }
     }
 
     /// <summary>Loads the newest whole checkpoint, if it is further than what is here, or begins afresh.</summary>
@@ -57,18 +108,16 @@ internal sealed class WorkerSession(string run) : IDisposable
         return damaged;
     }
 
-    public void End()
-    {
-        EndGeneration();
-        IsOver = true;
-    }
-
     /// <summary>Frees the replica; on the device.</summary>
     public void Dispose()
     {
         Replica?.Dispose();
         _generationOver.Dispose();
     }
+
+    private void Move(SessionEvent happened) =>
+        State = SessionTransitions.All.TryGetValue((State, happened), out SessionState next) ? next
+            : throw new InvalidOperationException($"A session that is {State} cannot {happened}.");
 
     private void EndGeneration()
     {

@@ -11,7 +11,10 @@ internal sealed class HistoryWriter(string folder, TimeProvider time, Action<Exc
 
     private readonly HistoryFile _file = new(folder);
     private readonly TensorBoardLog _board = new(folder, time);
+
+    /// <summary>Protects <see cref="_unwritten"/> and <see cref="_last"/>. Files are written outside it.</summary>
     private readonly Lock _gate = new();
+
     private readonly List<HistoryEntry> _unwritten = [];
     private Task _last = Task.CompletedTask;
     private bool _fileFails, _boardFails;

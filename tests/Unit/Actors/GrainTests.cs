@@ -1,0 +1,100 @@
+using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Unit.Tests.Data;
+using PixelCnnCluster.Unit.Tests.Simulation;
+
+namespace PixelCnnCluster.Unit.Tests.Actors;
+
+/// <summary>The grains, in a cluster in memory.</summary>
+public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluster>
+{
+    [Fact]
+    public async Task A_run_trains_to_its_last_step_and_its_record_and_history_say_so()
+    {
+        using var folder = new TempFolder();
+        RunSpec spec = Spec(folder) with { MaxSteps = 12 };
+
+        long position = await cluster.Cluster.SubmitAsync("whole", spec).SoonAsync("answer to the submission");
+        IReadOnlyList<RunEvent> events = await EventsAsync("whole", position);
+
+        Assert.Equal(RunOutcome.Completed, Assert.IsType<RunEnded>(events[^1]).Outcome);
+        Assert.Equal(Enumerable.Range(1, 12).Select(step => (long)step), events.OfType<StepCommitted>().Select(step => step.Step));
+        RunOverview overview = await cluster.Run("whole").OverviewAsync();
+        Assert.Equal((RunState.Completed, 12L), (overview.State, overview.Step));
+    }
+
+    [Fact]
+    public async Task A_run_that_is_stopped_goes_on_when_it_is_resumed()
+    {
+        using var folder = new TempFolder();
+        long position = await cluster.Cluster.SubmitAsync("stopped", Spec(folder) with { MaxSteps = 100_000 }).SoonAsync("submission");
+
+        await cluster.Run("stopped").StopAsync().SoonAsync("answer to the stop");
+        RunEnded ended = Assert.IsType<RunEnded>((await EventsAsync("stopped", position))[^1]);
+        Assert.Equal(RunOutcome.Stopped, ended.Outcome);
+
+        await cluster.Cluster.ResumeAsync("stopped").SoonAsync("answer to the resumption");
+        await cluster.Run("stopped").StopAsync().SoonAsync("answer to the second stop");
+    }
+
+    [Fact]
+    public async Task The_clusters_grain_answers_while_the_folder_of_a_submission_hangs()
+    {
+        using var folder = new TempFolder();
+        cluster.Folders.Hang();
+
+        Task<long> submitted = cluster.Cluster.SubmitAsync("hanging", Spec(folder));
+        await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
+        await cluster.Cluster.RunsAsync().SoonAsync("list of runs");
+
+        cluster.Folders.Answer();
+        await Record.ExceptionAsync(() => submitted);
+    }
+
+    [Fact]
+    public async Task A_runs_grain_answers_while_its_folder_hangs()
+    {
+        using var folder = new TempFolder();
+        await cluster.Cluster.SubmitAsync("resumed", Spec(folder) with { MaxSteps = 100_000 }).SoonAsync("submission");
+        await cluster.Run("resumed").StopAsync().SoonAsync("stop");
+        await EventsAsync("resumed", 0);
+        cluster.Folders.Hang();
+
+        Task<long> resumed = cluster.Run("resumed").ContinueAsync();
+        await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
+        RunOverview overview = await cluster.Run("resumed").OverviewAsync().SoonAsync("overview");
+
+        Assert.Equal(RunState.Stopped, overview.State);
+        cluster.Folders.Answer();
+        await Record.ExceptionAsync(() => resumed);
+    }
+
+    [Fact]
+    public async Task The_models_grain_answers_while_a_models_folder_hangs()
+    {
+        using var folder = new TempFolder();
+        cluster.Folders.Hang();
+
+        Task<ModelInfo> found = cluster.Models.FindAsync(folder.Path + "/");
+        await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
+
+        await Assert.ThrowsAsync<UserErrorException>(() => cluster.Models.FindAsync("nobody")).SoonAsync("answer about another model");
+        cluster.Folders.Answer();
+        await Assert.ThrowsAsync<UserErrorException>(() => found);
+    }
+
+    private static RunSpec Spec(TempFolder folder) => Schedule.Spec with { SaveDir = folder.Path, Workers = 1 };
+
+    /// <summary>Until the run has ended.</summary>
+    private async Task<IReadOnlyList<RunEvent>> EventsAsync(string run, long position)
+    {
+        List<RunEvent> events = [];
+        while (events.LastOrDefault() is not RunEnded)
+        {
+            RunProgress progress = await cluster.Run(run).ReadAsync(position).SoonAsync("events");
+            events.AddRange(progress.Events);
+            position = progress.Next;
+        }
+
+        return events;
+    }
+}
