@@ -7,7 +7,6 @@ public sealed record ListedTest(TestProject Project, string Class, string Method
 {
     public bool NeedsProcesses => Needs.Contains("processes");
 
-    public bool NeedsMachine => Needs.Contains("machine");
 
     /// <summary>Reads what the flag -list full/json prints.</summary>
     public static IReadOnlyList<ListedTest> Read(TestProject project, string printed)

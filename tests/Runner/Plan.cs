@@ -1,7 +1,7 @@
 namespace PixelCnnCluster.Runner;
 
 /// <summary>
-/// Programs of one lane run one after the other, beside those of the other lanes. Those of the last lane run when the others have ended.
+/// Programs of one lane run one after the other, beside those of the other lane.
 /// </summary>
 public enum Lane
 {
@@ -11,9 +11,6 @@ public enum Lane
     Silos,
 
     Others,
-
-    /// <summary>Tests that need the machine's whole speed.</summary>
-    Alone,
 }
 
 /// <summary>One start of a test program with a part of its tests.</summary>
@@ -33,29 +30,26 @@ public static class Plan
     /// <summary>Name of the kind whose tests start processes.</summary>
     public const string ProcessesKind = "processes";
 
-    private const string Processes = "Needs=processes", Machine = "Needs=machine";
+    private const string Processes = "Needs=processes";
 
     private sealed record Kind(string Name, Func<ListedTest, bool> Has, params string[] Flags);
 
     private static readonly Kind WithProcesses = new(
-        ProcessesKind, test => test.NeedsProcesses && !test.NeedsMachine, "-trait", Processes, "-trait-", Machine);
-    private static readonly Kind Fast = new(
-        "fast", test => !test.NeedsProcesses && !test.NeedsMachine, "-trait-", Processes, "-trait-", Machine);
-    private static readonly Kind Alone = new("machine", test => test.NeedsMachine, "-trait", Machine);
+        ProcessesKind, test => test.NeedsProcesses, "-trait", Processes);
+    private static readonly Kind Fast = new("fast", test => !test.NeedsProcesses, "-trait-", Processes);
 
     /// <summary>What to start for the selected ones of these tests. A program that would have no test is left out.</summary>
     public static IReadOnlyList<PlannedRun> Make(IEnumerable<ListedTest> tests, Selection selection)
     {
         ListedTest[] selected = [.. tests.Where(
             test => (selection.IsLong || !test.IsExplicit) && !(selection.IsFast && test.NeedsProcesses))];
-        string[] common = [.. selection.IsFast ? ["-trait-", Processes] : Array.Empty<string>(), .. selection.Flags];
-        return [.. from kind in new[] { WithProcesses, Fast, Alone }
+        return [.. from kind in new[] { WithProcesses, Fast }
                    from project in selected.Where(kind.Has).Select(test => test.Project).Distinct()
-                   select new PlannedRun(project, kind.Name, LaneOf(kind, project), IsNice(kind, project), [.. kind.Flags, .. common])];
+                   select new PlannedRun(project, kind.Name, LaneOf(kind, project), IsNice(kind, project), [.. kind.Flags, .. selection.Flags])];
     }
 
     private static Lane LaneOf(Kind kind, TestProject project) =>
-        kind == Alone ? Lane.Alone : kind == WithProcesses && project.Name == "Cluster.Tests" ? Lane.Silos : Lane.Others;
+        kind == WithProcesses && project.Name == "Cluster.Tests" ? Lane.Silos : Lane.Others;
 
     /// <summary>The processes of Unit are compilers and interpreters.</summary>
     private static bool IsNice(Kind kind, TestProject project) => kind == Fast || (kind == WithProcesses && project.Name == "Unit.Tests");

@@ -38,8 +38,8 @@ public sealed class Session(string root, Selection selection, TextWriter output)
             return reports;
         }
 
-        List<RunReport>[] lanes = await Task.WhenAll(plan.Where(run => run.Lane != Lane.Alone).GroupBy(run => run.Lane).Select(LaneAsync));
-        return [.. lanes.SelectMany(reports => reports), .. await LaneAsync(plan.Where(run => run.Lane == Lane.Alone))];
+        List<RunReport>[] lanes = await Task.WhenAll(plan.GroupBy(run => run.Lane).Select(LaneAsync));
+        return [.. lanes.SelectMany(reports => reports)];
     }
 
     public void PrintFailures(IEnumerable<EndedTest> tests)

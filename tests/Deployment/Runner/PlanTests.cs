@@ -10,18 +10,16 @@ public sealed class PlanTests
 
     private static readonly ListedTest[] Tests =
     [
-        Test(Cluster, "processes"), Test(Cluster, "processes", "machine"), Test(Cluster, "processes", "time") with { IsExplicit = true },
-        Test(Unit), Test(Unit, "processes"), Test(Unit, "machine"),
+        Test(Cluster, "processes"), Test(Cluster, "processes", "time") with { IsExplicit = true }, Test(Unit), Test(Unit, "processes"),
     ];
 
     [Fact]
-    public void Waiting_tests_run_beside_computing_ones_which_are_nice_and_those_that_need_the_machine_run_alone()
+    public void Waiting_tests_run_beside_computing_ones_which_are_nice()
     {
         Assert.Equal(
             [
                 ("Cluster.Tests processes", Lane.Silos, false), ("Unit.Tests processes", Lane.Others, true),
                 ("Unit.Tests fast", Lane.Others, true),
-                ("Cluster.Tests machine", Lane.Alone, false), ("Unit.Tests machine", Lane.Alone, false),
             ],
             Plan.Make(Tests, All).Select(run => (run.Name, run.Lane, run.IsNice)));
     }
@@ -30,7 +28,7 @@ public sealed class PlanTests
     public void Fast_tests_start_no_process()
     {
         IReadOnlyList<PlannedRun> plan = Plan.Make(Tests, All with { IsFast = true });
-        Assert.Equal(["Unit.Tests fast", "Unit.Tests machine"], plan.Select(run => run.Name));
+        Assert.Equal(["Unit.Tests fast"], plan.Select(run => run.Name));
         Assert.All(plan, run => Assert.Contains("-trait- Needs=processes", string.Join(' ', run.Flags), StringComparison.Ordinal));
     }
 
@@ -58,8 +56,8 @@ public sealed class PlanTests
             """;
         IReadOnlyList<ListedTest> tests = ListedTest.Read(Unit, printed + "\e[0m");
         Assert.Equal(
-            [("A.B", "C", true, true, false), ("A.B", "D", false, false, false)],
-            tests.Select(test => (test.Class, test.Method, test.IsExplicit, test.NeedsProcesses, test.NeedsMachine)));
+            [("A.B", "C", true, true), ("A.B", "D", false, false)],
+            tests.Select(test => (test.Class, test.Method, test.IsExplicit, test.NeedsProcesses)));
         Assert.Contains(
             "no such file", Assert.Throws<InvalidDataException>(() => ListedTest.Read(Unit, "no such file")).Message,
             StringComparison.Ordinal);

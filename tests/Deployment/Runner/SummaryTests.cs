@@ -22,7 +22,7 @@ public sealed class SummaryTests
             [Test("T", Outcome.Passed, 2), Test("U", Outcome.Passed, 2)]);
         Assert.Equal(
             "Unit.Tests           6.0 s     8.0 s  4 tests",
-            Summary.Times([fast, fast with { Run = fast.Run with { Kind = "machine" } }]).ElementAt(1));
+            Summary.Times([fast, fast with { Run = fast.Run with { Kind = "processes" } }]).ElementAt(1));
         Assert.Equal("     3.0 s  Unit.Tests fast: 2 passed, 0 failed", fast.ToString());
     }
 
