@@ -41,7 +41,7 @@ public static class ClusterCommands
     public static Task<int> FollowAsync(ClusterRequest request, Func<Grains, Task<long>> ask, bool endOnly = false) =>
         ConnectedAsync(request, async (grains, leave) =>
     {
-        var from = await ask(grains).WaitAsync(leave);
+        long from = await ask(grains).WaitAsync(leave);
         if (request.Detach)
             return Leave(request);
         try
@@ -71,7 +71,7 @@ public static class ClusterCommands
 
     private static async Task<int> ReadAsync(ParseResult result, Func<ClusterRequest, Task<int>> command)
     {
-        var (request, mistakes) = ClusterRequest.Read(result, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable));
+        (ClusterRequest? request, IReadOnlyList<string>? mistakes) = ClusterRequest.Read(result, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable));
         return mistakes.Count > 0 ? Failure.Report(ExitCode.UserError, mistakes, request.Json) : await command(request);
     }
 
@@ -81,7 +81,7 @@ public static class ClusterCommands
         request.Cluster,
         async stop =>
         {
-            await using var connection = await SharedCluster.ConnectAsync(request.Cluster, stop);
+            await using ClusterConnection connection = await SharedCluster.ConnectAsync(request.Cluster, stop);
             return await command(connection.Grains, stop);
         });
 
@@ -96,7 +96,7 @@ public static class ClusterCommands
                 .. Format.Row("watch", prompt.Command($"watch {Prompt.Quote(request.Run)}")),
                 .. Format.Row("stop", prompt.Command($"stop {Prompt.Quote(request.Run)}")),
             ];
-        foreach (var line in lines)
+        foreach (string line in lines)
             Console.WriteLine(line);
         return ExitCode.Success;
     }

@@ -122,7 +122,7 @@ public static class Commands
     /// <summary>Runs the command line and returns the exit code.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args)
     {
-        var result = Parse(args);
+        ParseResult result = Parse(args);
         if (result.Action is not ParseErrorAction)
         {
             // Ctrl+C is the command's own matter: it finishes the step.
@@ -142,10 +142,10 @@ public static class Commands
     private static RootCommand Assemble()
     {
         var root = new RootCommand("Trains PixelCNN++ image models on a cluster of processes. Start with: train");
-        foreach (var command in All)
+        foreach (ConsoleCommand command in All)
             (All.FirstOrDefault(other => command.Words == $"{other.Words} {command.Command.Name}")?.Command
                 ?? root).Subcommands.Add(command.Command);
-        var help = root.Options.OfType<HelpOption>().Single();
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         return root;
     }
@@ -162,7 +162,7 @@ public static class Commands
             Command = new Command(words.Split(' ')[^1], help);
             if (argument is not null)
                 Command.Arguments.Add(argument);
-            foreach (var flag in flags)
+            foreach (Flag flag in flags)
                 Command.Options.Add(flag.Option);
             Command.SetAction((result, _) => run(result));
         }

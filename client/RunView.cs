@@ -31,10 +31,10 @@ public sealed class RunView : IDisposable
     /// <inheritdoc cref="RunWatch.FollowAsync"/>
     public async Task<int> FollowAsync(ITrainingRunGrain run, long from, Task lost, CancellationToken stop, CancellationToken leave)
     {
-        var ended = await new RunWatch(run, _status, Display, lost, TimeProvider.System).FollowAsync(from, stop, leave);
+        RunEnded ended = await new RunWatch(run, _status, Display, lost, TimeProvider.System).FollowAsync(from, stop, leave);
         if (ended.Outcome != RunOutcome.Failed)
             return ExitCode.Success;
-        var error = ended.Error ?? "no reason was given";
+        string error = ended.Error ?? "no reason was given";
         // The event itself has told programs.
         return ended.UserError
             ? Failure.Report(ExitCode.UserError, [error], json: false)

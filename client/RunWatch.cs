@@ -19,8 +19,8 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     public async Task<RunEnded> FollowAsync(long from, CancellationToken stop, CancellationToken leave)
     {
         // At once, even while the cluster does not answer.
-        using var notice = stop.Register(() => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
-        var (next, asked) = (from, false);
+        using CancellationTokenRegistration notice = stop.Register(() => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
+        (long next, bool asked) = (from, false);
         _timeouts.Renew();
         RunEnded? ended = null;
         while (true)
@@ -33,10 +33,10 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                     asked = true;
                 }
 
-                var progress = await _timeouts.UnlessLostAsync(run.ReadAsync(next), leave);
+                RunProgress progress = await _timeouts.UnlessLostAsync(run.ReadAsync(next), leave);
                 _timeouts.Renew();
                 next = Math.Max(next, progress.Next);
-                foreach (var e in progress.Events)
+                foreach (RunEvent e in progress.Events)
                 {
                     // An end that something follows was not the last: the run was resumed.
                     if (ended is not null)

@@ -15,7 +15,7 @@ public static class TrainCommand
     {
         var reader = new TrainRequestReader(
             DateTimeOffset.Now, Environment.ProcessorCount, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable));
-        var request = reader.Read(result);
+        TrainRequest request = reader.Read(result);
         if (reader.Mistakes.Count > 0)
             return Failure.Report(ExitCode.UserError, reader.Mistakes, request.Json);
         return request.Cluster is { } cluster
@@ -51,16 +51,16 @@ public static class TrainCommand
 
     private static async Task<int> TrainAsync(TrainRequest request, RunView view, StopSignals signals)
     {
-        var (spec, display) = (request.Spec, view.Display);
+        (RunSpec? spec, IRunDisplay? display) = (request.Spec, view.Display);
         using var folder = FolderLock.Take(spec.SaveDir, request.LogDir);
         if (DataSetCatalog.Files(spec.DataSet).Count > 0)
             await display.ShowDownloadsAsync(progress => DataSetDownload.EnsureAsync(spec.DataSet, spec.DataDir, progress, signals.Stop));
         display.Note($"Starting {spec.Workers} workers; their logs are in {request.LogDir}.");
-        await using var cluster = await LocalCluster.StartAsync(spec.Workers, request.Threads, request.LogDir, signals.Stop);
+        await using LocalCluster cluster = await LocalCluster.StartAsync(spec.Workers, request.Threads, request.LogDir, signals.Stop);
         display.Note($"Other consoles reach this cluster with --cluster {cluster.Address}.");
         try
         {
-            var submission = cluster.Grains.Cluster.SubmitAsync(request.Run, spec);
+            Task<long> submission = cluster.Grains.Cluster.SubmitAsync(request.Run, spec);
             await await Task.WhenAny(submission, cluster.Lost).WaitAsync(signals.Abort);
             return await view.FollowAsync(cluster.Grains.Run(request.Run), await submission, cluster.Lost, signals.Stop, signals.Abort);
         }

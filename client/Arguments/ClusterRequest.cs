@@ -17,7 +17,7 @@ public sealed record ClusterRequest(ClusterAddress Cluster, string Run, bool Jso
     {
         var mistakes = new List<string>();
         var loose = LooseWords.Of(result).ToList();
-        var run = "";
+        string run = "";
         if (result.CommandResult.Command.Arguments.Contains(RunArgument))
         {
             run = loose.Find(word => !LooseWords.IsFlag(word)) ?? "";
@@ -27,7 +27,7 @@ public sealed record ClusterRequest(ClusterAddress Cluster, string Run, bool Jso
         }
 
         mistakes.AddRange(loose.Select(word => LooseWords.Mistake(word, result)));
-        if (!CommonFlags.TryReadCluster(result, variable, mistakes, out var cluster))
+        if (!CommonFlags.TryReadCluster(result, variable, mistakes, out ClusterAddress? cluster))
             mistakes.Add(
                 $"{LooseWords.Name(result)} needs a cluster; give --cluster or set {CommonFlags.ClusterVariable} to host:port of its " +
                 $"Redis.");

@@ -9,9 +9,9 @@ public abstract class Flag
     {
         Option = option;
         option.Description = help;
-        foreach (var alias in aliases)
+        foreach (string alias in aliases)
             option.Aliases.Add(alias);
-        foreach (var spelling in option.Aliases.Append(option.Name).Where(s => s.StartsWith("--", StringComparison.Ordinal)).ToList())
+        foreach (string? spelling in option.Aliases.Append(option.Name).Where(s => s.StartsWith("--", StringComparison.Ordinal)).ToList())
             if (spelling[2..].Contains('-', StringComparison.Ordinal))
                 option.Aliases.Add("--" + spelling[2..].Replace('-', '_'));
     }
@@ -42,7 +42,7 @@ public sealed class Valued<T>(string name, ValueKind<T> kind, string help, param
         if (!IsGiven(result))
             return false;
         // The last of several wins, as in most programs: a script's default can be overridden by what is appended.
-        var text = result.GetResult(Option)!.Tokens is [.., var last] ? last.Value : null;
+        string? text = result.GetResult(Option)!.Tokens is [.., var last] ? last.Value : null;
         if (text is not null && Kind.Read(text, out value))
             return true;
         mistakes.Add(text is null ? $"{Name} has no value; {Kind.Remedy}." : $"{Name} is \"{text}\"; {Kind.Remedy}.");

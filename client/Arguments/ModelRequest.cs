@@ -13,9 +13,9 @@ public sealed record ModelRequest(ClusterAddress? Cluster, string? Model, IReadO
     /// <param name="mistakes">One sentence each; the request is good only when there is none.</param>
     public static ModelRequest Read(ParseResult result, string? variable, ICollection<string> mistakes)
     {
-        var takesWords = result.CommandResult.Command.Arguments.Count > 0;
+        bool takesWords = result.CommandResult.Command.Arguments.Count > 0;
         var words = new List<string>();
-        foreach (var word in LooseWords.Of(result))
+        foreach (string word in LooseWords.Of(result))
         {
             if (takesWords && !LooseWords.IsFlag(word))
                 words.Add(word);
@@ -23,19 +23,19 @@ public sealed record ModelRequest(ClusterAddress? Cluster, string? Model, IReadO
                 mistakes.Add(LooseWords.Mistake(word, result));
         }
 
-        CommonFlags.TryReadCluster(result, variable, mistakes, out var address);
+        CommonFlags.TryReadCluster(result, variable, mistakes, out ClusterAddress? address);
         return new(address, Text(result, ModelFlags.Model, mistakes), words, CommonFlags.Json.IsGiven(result));
     }
 
     /// <summary>The value of a flag, or <paramref name="missing"/>.</summary>
     public static T Value<T>(ParseResult result, Valued<T> flag, ICollection<string> mistakes, T missing) =>
-        flag.TryRead(result, mistakes, out var value) ? value! : missing;
+        flag.TryRead(result, mistakes, out T? value) ? value! : missing;
 
     /// <summary>The number that a flag gives; null where it is not given.</summary>
     public static int? Number(ParseResult result, Valued<int> flag, ICollection<string> mistakes) =>
-        flag.TryRead(result, mistakes, out var value) ? value : null;
+        flag.TryRead(result, mistakes, out int value) ? value : null;
 
     /// <summary>The text that a flag gives; null where it is not given.</summary>
     public static string? Text(ParseResult result, Valued<string> flag, ICollection<string> mistakes) =>
-        flag.TryRead(result, mistakes, out var value) ? value : null;
+        flag.TryRead(result, mistakes, out string? value) ? value : null;
 }

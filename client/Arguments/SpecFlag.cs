@@ -7,7 +7,7 @@ namespace PixelCnnCluster.Client.Arguments;
 public sealed record SpecFlag(Flag Flag, Func<RunSpec, ParseResult, ICollection<string>, RunSpec> Apply)
 {
     public static SpecFlag Of<T>(Valued<T> flag, Func<RunSpec, T, RunSpec> set) =>
-        new(flag, (spec, result, mistakes) => flag.TryRead(result, mistakes, out var value) ? set(spec, value!) : spec);
+        new(flag, (spec, result, mistakes) => flag.TryRead(result, mistakes, out T? value) ? set(spec, value!) : spec);
 
     public static SpecFlag Of(Switch flag, Func<RunSpec, RunSpec> set) =>
         new(flag, (spec, result, _) => flag.IsGiven(result) ? set(spec) : spec);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Files;
 
@@ -22,23 +23,23 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
     public TrainRequest Read(ParseResult result)
     {
         _mistakes.AddRange(LooseWords.Of(result).Select(word => LooseWords.Mistake(word, result)));
-        var shared = CommonFlags.TryReadCluster(result, cluster, _mistakes, out var address);
-        var checkpoint = Checkpoint(result, shared);
-        var named = TrainFlags.Preset.TryRead(result, _mistakes, out var preset);
-        var continues = checkpoint is not null && !named && !TrainFlags.DataSet.IsGiven(result);
-        var saved = checkpoint is null ? null : Settings(checkpoint, shared, continues);
-        var start = named ? preset!
+        bool shared = CommonFlags.TryReadCluster(result, cluster, _mistakes, out ClusterAddress? address);
+        string? checkpoint = Checkpoint(result, shared);
+        bool named = TrainFlags.Preset.TryRead(result, _mistakes, out RunSpec? preset);
+        bool continues = checkpoint is not null && !named && !TrainFlags.DataSet.IsGiven(result);
+        RunSpec? saved = checkpoint is null ? null : Settings(checkpoint, shared, continues);
+        RunSpec start = named ? preset!
             : TrainFlags.DataSet.IsGiven(result) ? new RunSpec()
             : continues ? saved!
             : Presets.Quick;
-        var spec = TrainFlags.Settings.Aggregate(
+        RunSpec spec = TrainFlags.Settings.Aggregate(
             start with { LoadParams = checkpoint, SaveDir = "" }, (spec, flag) => flag.Apply(spec, result, _mistakes));
 
         if (spec.SaveDir.Length == 0)
             spec = spec with { SaveDir = continues && !shared ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };
         if (!TrainFlags.Workers.IsGiven(result))
             spec = spec with { Workers = Math.Clamp(spec.Shards, 1, shared ? ManyWorkers : cores) };
-        if (!TrainFlags.Threads.TryRead(result, _mistakes, out var threads))
+        if (!TrainFlags.Threads.TryRead(result, _mistakes, out int threads))
             threads = Math.Max(1, cores / Math.Max(1, spec.Workers));
         if (!shared)
             spec = spec with { SaveDir = Path.GetFullPath(spec.SaveDir), DataDir = Path.GetFullPath(spec.DataDir) };
@@ -82,7 +83,7 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
 
     private void CheckFolders(RunSpec spec)
     {
-        var newest = CheckpointHeader.Newest(spec.SaveDir);
+        string? newest = CheckpointHeader.Newest(spec.SaveDir);
         Check(newest is null || newest == spec.LoadParams, spec.LoadParams is null
             ? $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder."
             : $"--save-dir {spec.SaveDir} holds {Path.GetFileName(newest)}, which --load-params would not continue; name another folder.");
@@ -94,7 +95,7 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
     /// <summary>Whether a folder of images has sub-folders for classes; one that is missing is reported elsewhere.</summary>
     private static bool HasClasses(string folder)
     {
-        var train = Path.Combine(folder, "train");
+        string train = Path.Combine(folder, "train");
         return !Directory.Exists(folder) || Directory.EnumerateDirectories(Directory.Exists(train) ? train : folder).Any();
     }
 
@@ -117,7 +118,7 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
 
         if (place is null)
             return null;
-        var path = File.Exists(place) ? place : CheckpointHeader.Newest(place);
+        string? path = File.Exists(place) ? place : CheckpointHeader.Newest(place);
         if (shared)
             return path ?? place;
         Check(path is not null, Directory.Exists(place)

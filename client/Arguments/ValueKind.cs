@@ -39,7 +39,7 @@ public static class ValueKinds
         (string text, out T value) =>
         {
             value = default;
-            var bare = text.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal);
+            string bare = text.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal);
             // Enum.TryParse alone would take numbers.
             return Enum.GetNames<T>().Contains(bare, StringComparer.OrdinalIgnoreCase) && Enum.TryParse(bare, ignoreCase: true, out value);
         },

@@ -18,7 +18,7 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     private ClusterConnection(ClusterAddress address, ClusterAccess access)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.UseOrleansClient(client =>
         {
             client.UseRedisClustering(options => options.ConfigurationOptions = access.Options(address))

@@ -25,7 +25,7 @@ public sealed class ClusterSession : IAsyncDisposable
     {
         if (shared is not null)
             return new(null, await SharedCluster.ConnectAsync(shared, cancel), null);
-        var logDir = Directory.CreateTempSubdirectory("pixelcnn-").FullName;
+        string logDir = Directory.CreateTempSubdirectory("pixelcnn-").FullName;
         return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, cancel), null, logDir);
     }
 

@@ -13,7 +13,7 @@ public sealed class EmbeddedStore : IDisposable
 
     public EmbeddedStore()
     {
-        var port = FreePorts.Find(1)[0];
+        int port = FreePorts.Find(1)[0];
         Address = $"127.0.0.1:{port}";
         _server = new GarnetServer(new GarnetServerOptions
         {

@@ -26,7 +26,7 @@ public sealed class LocalCluster : IAsyncDisposable
         var cluster = new LocalCluster();
         try
         {
-            foreach (var i in Enumerable.Range(0, workers))
+            foreach (int i in Enumerable.Range(0, workers))
             {
                 SiloProcess Start() => cluster.StartSilo($"worker-{i}", threads, logDir);
                 cluster._silos.Add(new SiloSupervisor(Start(), Start, TimeProvider.System));
@@ -34,9 +34,9 @@ public sealed class LocalCluster : IAsyncDisposable
 
             cluster.Lost = cluster.ThrowWhenLostAsync();
             // The first failure ends the wait for the others.
-            await foreach (var ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
+            await foreach (Task? ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
                 await ready;
-            var opening = ClusterConnection.OpenAsync(cluster.Address, ClusterAccess.Open, cancel);
+            Task<ClusterConnection> opening = ClusterConnection.OpenAsync(cluster.Address, ClusterAccess.Open, cancel);
             // Without the second task a client whose silos are gone would keep on trying for minutes.
             await await Task.WhenAny(opening, cluster.Lost);
             cluster._connection = await opening;
@@ -70,7 +70,7 @@ public sealed class LocalCluster : IAsyncDisposable
 
     private SiloProcess StartSilo(string name, int threads, string logDir)
     {
-        var ports = FreePorts.Find(2);
+        int[] ports = FreePorts.Find(2);
         return SiloProcess.Start(
             name,
             [

@@ -34,11 +34,11 @@ public static class SharedCluster
 
     private static async Task<string?> ReadVersionAsync(ClusterAddress address, ClusterAccess access, CancellationToken cancel)
     {
-        var options = access.Options(address);
+        ConfigurationOptions options = access.Options(address);
         (options.ConnectTimeout, options.ConnectRetry) = ((int)RedisTimeout.TotalMilliseconds, 1);
         try
         {
-            await using var redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(2 * RedisTimeout, cancel);
+            await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(2 * RedisTimeout, cancel);
             return await redis.GetDatabase().StringGetAsync(ClusterNames.VersionKey(address.Id)).WaitAsync(RedisTimeout, cancel);
         }
         catch (Exception e) when (e is RedisException or TimeoutException or SocketException)

@@ -14,8 +14,8 @@ public static class SiloProgram
     {
         if (IsPublished(baseDirectory))
             return Published(baseDirectory);
-        var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(baseDirectory));
-        var built = Path.GetFullPath(Path.Combine(baseDirectory, "..", "..", "Silo", configuration, FileName));
+        string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(baseDirectory));
+        string built = Path.GetFullPath(Path.Combine(baseDirectory, "..", "..", "Silo", configuration, FileName));
         return File.Exists(built) ? built
             : throw new ClusterFaultException($"The silo's program is missing: it should be {built}. Build the solution.");
     }

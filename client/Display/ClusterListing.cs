@@ -30,8 +30,8 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
     /// <summary>The facts of one run, and what happened to it other than steps.</summary>
     public async Task ShowAsync(ITrainingRunGrain grain)
     {
-        var run = await grain.OverviewAsync();
-        var events = await NotableAsync(grain, run.Step);
+        RunOverview run = await grain.OverviewAsync();
+        IReadOnlyList<RunEvent> events = await NotableAsync(grain, run.Step);
         if (json)
         {
             WriteJson([run]);
@@ -52,17 +52,17 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
             .. Row("folder", run.SaveDir),
             "",
         ];
-        foreach (var line in facts.Concat(events.Select(EventText.Of)))
+        foreach (string? line in facts.Concat(events.Select(EventText.Of)))
             console.Profile.Out.Writer.WriteLine(line);
     }
 
     /// <summary>Events that have a line of their own, up to where the run is now: a run that trains has always more to tell.</summary>
     private static async Task<IReadOnlyList<RunEvent>> NotableAsync(ITrainingRunGrain grain, long now)
     {
-        var (events, next, step) = (new List<RunEvent>(), 0L, -1L);
+        (List<RunEvent>? events, long next, long step) = (new List<RunEvent>(), 0L, -1L);
         while (true)
         {
-            var progress = await grain.ReadAsync(next);
+            RunProgress progress = await grain.ReadAsync(next);
             next = progress.Next;
             step = progress.Events.OfType<StepCommitted>().LastOrDefault()?.Step ?? step;
             events.AddRange(progress.Events.Where(e => EventText.Of(e) is not null));
@@ -86,9 +86,9 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
         }
 
         var table = new Table { Border = TableBorder.None };
-        foreach (var column in columns)
+        foreach (string column in columns)
             table.AddColumn(new TableColumn(new Text(column, new Style(Color.Grey))) { Padding = new Padding(0, 0, 2, 0) });
-        foreach (var item in items)
+        foreach (T? item in items)
             table.AddRow(row(item).Select(cell => new Text(cell)));
         console.Write(table);
     }
@@ -96,7 +96,7 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
     /// <summary>Each with the properties of <typeparamref name="T"/>, so that events keep their kind.</summary>
     private void WriteJson<T>(IEnumerable<T> items)
     {
-        foreach (var item in items)
+        foreach (T? item in items)
             console.Profile.Out.Writer.WriteLine(JsonSerializer.Serialize(item, ContractsJson.Options));
     }
 

@@ -60,7 +60,7 @@ public static class Failure
     /// </summary>
     public static int Report(int exitCode, IEnumerable<string> messages, bool json)
     {
-        foreach (var message in messages)
+        foreach (string message in messages)
         {
             if (json)
                 Console.Out.WriteLine(JsonLine(message));

@@ -43,14 +43,14 @@ public static class Format
         var shown = values.Skip(values.Count - width).Where(double.IsFinite).ToList();
         if (shown.Count == 0)
             return "";
-        var (least, most) = (shown.Min(), shown.Max());
+        (double least, double most) = (shown.Min(), shown.Max());
         return string.Concat(shown.Select(value =>
             Levels[most > least ? (int)Math.Round((value - least) / (most - least) * (Levels.Length - 1)) : 0]));
     }
 
     public static string Bar(double fraction, int width)
     {
-        var full = (int)Math.Round(Math.Clamp(fraction, 0, 1) * width);
+        int full = (int)Math.Round(Math.Clamp(fraction, 0, 1) * width);
         return new string('━', full) + new string('╌', width - full);
     }
 

@@ -16,15 +16,15 @@ public static class HalfBlocks
     /// <returns>Pixels by line and column, an even number of lines; null between the images.</returns>
     public static Color?[,] Grid(ImageStack images, int width, int height)
     {
-        var stride = (images.Size + width - 1) / Math.Max(1, width);
-        var side = (images.Size + stride - 1) / stride;
-        var columns = Math.Clamp((width + Gap) / (side + Gap), 1, Math.Max(1, images.Count));
-        var rows = Math.Clamp((2 * height + Gap) / (side + Gap), 1, (images.Count + columns - 1) / columns);
-        var lines = rows * (side + Gap) - Gap;
+        int stride = (images.Size + width - 1) / Math.Max(1, width);
+        int side = (images.Size + stride - 1) / stride;
+        int columns = Math.Clamp((width + Gap) / (side + Gap), 1, Math.Max(1, images.Count));
+        int rows = Math.Clamp((2 * height + Gap) / (side + Gap), 1, (images.Count + columns - 1) / columns);
+        int lines = rows * (side + Gap) - Gap;
         var grid = new Color?[lines + lines % 2, columns * (side + Gap) - Gap];
-        for (var image = 0; image < Math.Min(images.Count, rows * columns); image++)
-            for (var y = 0; y < side; y++)
-                for (var x = 0; x < side; x++)
+        for (int image = 0; image < Math.Min(images.Count, rows * columns); image++)
+            for (int y = 0; y < side; y++)
+                for (int x = 0; x < side; x++)
                     grid[image / columns * (side + Gap) + y, image % columns * (side + Gap)
                         + x] = Pixel(images, image, y * stride, x * stride);
         return grid;
@@ -33,11 +33,11 @@ public static class HalfBlocks
     public static Paragraph Render(Color?[,] grid)
     {
         var text = new Paragraph();
-        for (var y = 0; y < grid.GetLength(0); y += 2)
+        for (int y = 0; y < grid.GetLength(0); y += 2)
         {
-            for (var x = 0; x < grid.GetLength(1); x++)
+            for (int x = 0; x < grid.GetLength(1); x++)
             {
-                var (upper, lower) = (grid[y, x], grid[y + 1, x]);
+                (Color? upper, Color? lower) = (grid[y, x], grid[y + 1, x]);
                 text.Append(upper is null && lower is null ? " " : "▀", new Style(upper ?? Color.Black, lower ?? Color.Default));
             }
 

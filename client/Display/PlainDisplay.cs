@@ -29,7 +29,7 @@ public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary
 
     public void End(RunEnded e)
     {
-        foreach (var line in summary.Lines(status))
+        foreach (string line in summary.Lines(status))
             Write(line);
     }
 
@@ -51,7 +51,7 @@ public sealed class PlainDisplay(TextWriter output, RunStatus status, RunSummary
 
     private bool IsDue(StepCommitted step)
     {
-        var due = (int)step.Epoch != _lastEpoch || _lastLine is not { } last || time.GetElapsedTime(last) >= Interval;
+        bool due = (int)step.Epoch != _lastEpoch || _lastLine is not { } last || time.GetElapsedTime(last) >= Interval;
         if (due)
             (_lastLine, _lastEpoch) = (time.GetTimestamp(), (int)step.Epoch);
         return due;

@@ -9,7 +9,7 @@ public sealed class RunSummary(Prompt prompt, string? logDir, string workingDire
 {
     public IEnumerable<string> Lines(RunStatus status)
     {
-        var ended = status.Ended!;
+        RunEnded ended = status.Ended!;
         if (ended.Outcome == RunOutcome.Failed)
             return [];
         return
@@ -62,8 +62,8 @@ public sealed class RunSummary(Prompt prompt, string? logDir, string workingDire
 
     private string Path(string path)
     {
-        var relative = System.IO.Path.GetRelativePath(workingDirectory, path);
-        var shorter = relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
+        string relative = System.IO.Path.GetRelativePath(workingDirectory, path);
+        string shorter = relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
         return Prompt.Quote(shorter);
     }
 }

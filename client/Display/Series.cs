@@ -30,7 +30,7 @@ public sealed class Series(int capacity)
         _points.Add(value);
         if (_points.Count < capacity)
             return;
-        for (var i = 0; 2 * i < _points.Count; i++)
+        for (int i = 0; 2 * i < _points.Count; i++)
             _points[i] = _points[2 * i];
         _points.RemoveRange((_points.Count + 1) / 2, _points.Count / 2);
         _stride *= 2;

@@ -23,7 +23,7 @@ public sealed class StopSignals : IDisposable
 
     public void Dispose()
     {
-        foreach (var registration in _registrations)
+        foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
         _stop.Dispose();
         _abort.Dispose();

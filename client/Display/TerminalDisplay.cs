@@ -49,7 +49,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
     public void End(RunEnded e)
     {
         Dispose();
-        foreach (var line in summary.Lines(status))
+        foreach (string line in summary.Lines(status))
             // Past the console, which would break commands that are to be pasted.
             console.Profile.Out.Writer.WriteLine(line);
     }
@@ -62,7 +62,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
                 var bars = new Dictionary<string, ProgressTask>();
                 return work(new DownloadReporter(report =>
                 {
-                    if (!bars.TryGetValue(report.File, out var bar))
+                    if (!bars.TryGetValue(report.File, out ProgressTask? bar))
                         bars[report.File] = bar = progress.AddTask(Markup.Escape(report.File));
                     bar.IsIndeterminate = report.Total is null;
                     bar.MaxValue = report.Total ?? report.Bytes;
@@ -85,7 +85,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
 
     private Rows Panel(RunStarted started, int width)
     {
-        var figures = new Grid().AddColumns(4);
+        Grid figures = new Grid().AddColumns(4);
         void Row(string left, string leftValue, string right, string rightValue) =>
             figures.AddRow(
                 new Text(left, new Style(Color.Grey)), new Text(leftValue), new Text(right, new Style(Color.Grey)), new Text(rightValue));

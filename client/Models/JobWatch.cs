@@ -26,7 +26,7 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
 
     private async Task ReadAsync(CancellationToken stop)
     {
-        for (var next = 0; ;)
+        for (int next = 0; ;)
         {
             try
             {
@@ -39,7 +39,7 @@ public sealed class JobWatch(IJobGrain grain, Job job, Action<JobEvent> show, Ta
 
                 _timeouts.Renew();
                 next = progress.Next;
-                foreach (var e in progress.Events)
+                foreach (JobEvent e in progress.Events)
                     show(e);
                 if (progress.Events.OfType<JobEnded>().FirstOrDefault() is { } ended)
                 {

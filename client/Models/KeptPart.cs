@@ -19,7 +19,7 @@ public static class KeptPart
     {
         if (part == Left)
             return [.. Enumerable.Range(0, size * size).Select(i => i % size < size / 2)];
-        var isNumber = int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var rows);
+        bool isNumber = int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int rows);
         if (part == Top || isNumber)
         {
             rows = isNumber ? rows : size / 2;
@@ -39,12 +39,12 @@ public static class KeptPart
     {
         var originals = new ImageStack(given.Images, given.Images.Length / model.ImageBytes, model.Channels, model.Size);
         var pixels = new List<byte>();
-        for (var i = 0; i < originals.Count; i++)
+        for (int i = 0; i < originals.Count; i++)
         {
-            var original = originals.Image(i).ToArray();
+            byte[] original = originals.Image(i).ToArray();
             pixels.AddRange(original);
             pixels.AddRange(original.Select((value, at) => given.Mask[at % given.Mask.Length] ? value : Grey));
-            for (var k = 0; k < given.Each; k++)
+            for (int k = 0; k < given.Each; k++)
                 pixels.AddRange(completed.Image((i * given.Each) + k));
         }
 

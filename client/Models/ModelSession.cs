@@ -27,18 +27,18 @@ internal static class ModelSession
         {
             if (request.Cluster is null)
             {
-                var card = ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere()));
-                var planned = plan(card, options);
-                await using var session = await ClusterSession.OpenAsync(null, stop);
+                ModelInfo card = ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere()));
+                TPlan? planned = plan(card, options);
+                await using ClusterSession session = await ClusterSession.OpenAsync(null, stop);
                 await work(session, card, options, planned, stop);
             }
             else
             {
-                await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
-                var model = request.Model
+                await using ClusterSession session = await ClusterSession.OpenAsync(request.Cluster, stop);
+                string model = request.Model
                     ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
                     ?? throw new UserErrorException($"The cluster at {request.Cluster} has no run yet; name a checkpoint with --model.");
-                var card = await session.Grains.Models().FindAsync(model).WaitAsync(stop);
+                ModelInfo card = await session.Grains.Models().FindAsync(model).WaitAsync(stop);
                 await work(session, card, options, plan(card, options), stop);
             }
         });
@@ -49,7 +49,7 @@ internal static class ModelSession
     {
         var mistakes = new List<string>();
         var request = ModelRequest.Read(result, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable), mistakes);
-        var options = read(request, mistakes);
+        TOptions? options = read(request, mistakes);
         if (mistakes.Count > 0)
             return Failure.Report(ExitCode.UserError, mistakes, request.Json);
         return await Failure.GuardAsync(request.Json, request.Cluster, async stop =>

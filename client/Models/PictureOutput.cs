@@ -39,7 +39,7 @@ public sealed record PictureOutput(string Path, string Flag)
             throw new UserErrorException($"{Flag} {Path} is a file; give a name that ends in .png or .npz, or that of a folder.");
         Write(() =>
         {
-            var folder = Directory.CreateDirectory(
+            string folder = Directory.CreateDirectory(
                 IsFile ? System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))! : Path).FullName;
             using var probe = new FileStream(
                 System.IO.Path.Combine(folder, $".{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1,
@@ -61,7 +61,7 @@ public sealed record PictureOutput(string Path, string Flag)
                 NpzFile.Write(Path, images, labels);
                 break;
             default:
-                for (var i = 0; i < images.Count; i++)
+                for (int i = 0; i < images.Count; i++)
                     PictureFile.Write(System.IO.Path.Combine(Path, $"{names(i)}.png"), images.Image(i), images.Channels, images.Size);
                 break;
         }

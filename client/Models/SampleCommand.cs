@@ -23,7 +23,7 @@ public static class SampleCommand
         {
             if (request.Words.Count == 0)
                 mistakes.Add("complete needs images; name PNG or JPEG files.");
-            var options = Options.Read(result, mistakes, "completed", ModelFlags.Completions, 4) with { Paths = request.Words };
+            Options options = Options.Read(result, mistakes, "completed", ModelFlags.Completions, 4) with { Paths = request.Words };
             if (options.Count < 1)
                 mistakes.Add($"--count is {options.Count}; give 1 or more.");
             return options;
@@ -31,7 +31,7 @@ public static class SampleCommand
         (model, options) =>
         {
             byte[] images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, model.Channels, model.Size))];
-            var mask = KeptPart.Read(options.Keep, model.Size);
+            bool[] mask = KeptPart.Read(options.Keep, model.Size);
             return options.Job(
                 model, (int)Math.Min(int.MaxValue, (long)options.Count * options.Paths.Count), new(images, mask, options.Count));
         },
@@ -48,10 +48,10 @@ public static class SampleCommand
                     CultureInfo.InvariantCulture,
                     $"Sampling {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
             await ModelSession.DoAsync(session, job, Show, stop);
-            var grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(model, job.Given, drawn.Images);
+            (ImageStack Images, int?) grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(model, job.Given, drawn.Images);
             int[]? labels = model.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % model.Classes)];
             options.Output.Write(drawn.Images, labels, grid, options.Name);
-            var took = display.Elapsed;
+            TimeSpan took = display.Elapsed;
             display.Dispose();
             display.Preview(grid.Item1);
             Console.WriteLine(options.Json
@@ -91,7 +91,7 @@ public static class SampleCommand
 
         public SampleJob Job(ModelInfo model, int count, GivenPixels? given)
         {
-            var job = new SampleJob(model, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
+            SampleJob job = new SampleJob(model, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
             Output.Check(count);
             return job;
         }

@@ -21,11 +21,11 @@ public sealed class SampledImages
 
     public void Add(RowSampled row)
     {
-        var width = Images.Size;
-        for (var image = row.First; image < row.End; image++)
+        int width = Images.Size;
+        for (int image = row.First; image < row.End; image++)
         {
             _rows[image] = Math.Max(_rows[image], row.Row + 1);
-            for (var channel = 0; channel < Images.Channels; channel++)
+            for (int channel = 0; channel < Images.Channels; channel++)
             {
                 row.Pixels.AsSpan((((image - row.First) * Images.Channels) + channel) * width, width)
                     .CopyTo(Images.Pixels.AsSpan(((((image * Images.Channels) + channel) * width) + row.Row) * width));

@@ -23,7 +23,7 @@ public static class ScoreCommand
         (request, mistakes) =>
         {
             var options = Options.Read(request, result, mistakes);
-            var isDataSet = ModelFlags.DataSet.IsGiven(result);
+            bool isDataSet = ModelFlags.DataSet.IsGiven(result);
             if (isDataSet == options.Paths.Count > 0)
                 mistakes.Add("score needs either images or a data set; name PNG or JPEG files, or give --data-set.");
             Flag[] ofDataSets = [ModelFlags.DataDir, ModelFlags.Train, ModelFlags.Limit];
@@ -43,10 +43,10 @@ public static class ScoreCommand
         async (session, model, options, job, stop) =>
         {
             using var display = new JobDisplay(options.Json, TimeProvider.System);
-            var scores = await RunAsync(session, model, job, display, stop);
+            Scores scores = await RunAsync(session, model, job, display, stop);
             if (options.Map is { } path)
             {
-                var map = scores.Map();
+                (ImageStack Images, int Columns) map = scores.Map();
                 path.WriteGrid(map.Images, map.Columns);
                 display.Preview(map.Images);
             }
@@ -79,7 +79,7 @@ public static class ScoreCommand
         DataSetHalf? half = null;
         if (options.DataSet is { } dataSet)
         {
-            var dataDir = options.DataDir ?? (dataSet == model.Spec.DataSet ? model.Spec.DataDir : DefaultDataDir);
+            string dataDir = options.DataDir ?? (dataSet == model.Spec.DataSet ? model.Spec.DataDir : DefaultDataDir);
             half = new(dataSet, options.IsLocal ? Path.GetFullPath(dataDir) : dataDir, options.Train);
         }
         else
@@ -116,7 +116,7 @@ public static class ScoreCommand
 
     private static void WriteMean(Scores scores, ScoreJob job, bool json, TimeSpan took)
     {
-        var speed = scores.Count / took.TotalSeconds;
+        double speed = scores.Count / took.TotalSeconds;
         if (json)
         {
             Console.WriteLine(JsonSerializer.Serialize(
@@ -137,8 +137,8 @@ public static class ScoreCommand
             return;
         }
 
-        var images = job.DataSet is { } half ? $"{(half.Train ? "training" : "test")} images of {Format.Name(half.DataSet)}" : "images";
-        var error = scores.StandardError is { } deviation ? $" ± {Format.Number(deviation, "0.000")}" : "";
+        string images = job.DataSet is { } half ? $"{(half.Train ? "training" : "test")} images of {Format.Name(half.DataSet)}" : "images";
+        string error = scores.StandardError is { } deviation ? $" ± {Format.Number(deviation, "0.000")}" : "";
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{Format.Bits(scores.MeanBitsPerDim)}{error} bits/dim over {scores.Count:N0} {images}, in {Format.Duration(took)} ({Format.Speed(speed)})"));
@@ -151,7 +151,7 @@ public static class ScoreCommand
     {
         public static Options Read(ModelRequest request, ParseResult result, ICollection<string> mistakes) => new(
             request.Words,
-            ModelFlags.DataSet.TryRead(result, mistakes, out var dataSet) ? dataSet : null,
+            ModelFlags.DataSet.TryRead(result, mistakes, out DataSet dataSet) ? dataSet : null,
             ModelRequest.Text(result, ModelFlags.DataDir, mistakes),
             ModelFlags.Train.IsGiven(result),
             ModelRequest.Number(result, ModelFlags.Limit, mistakes),

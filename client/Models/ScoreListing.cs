@@ -15,7 +15,7 @@ public sealed class ScoreListing(TextWriter output, Scores scores, Func<int, str
     /// <summary>All images for programs.</summary>
     public void WriteJson()
     {
-        for (var i = 0; i < scores.Count; i++)
+        for (int i = 0; i < scores.Count; i++)
             output.WriteLine(
                 JsonSerializer.Serialize(
                     new { Event = "image", Image = name(i), Bits = scores.Bits(i), BitsPerDim = scores.BitsPerDim(i) },
@@ -26,7 +26,7 @@ public sealed class ScoreListing(TextWriter output, Scores scores, Func<int, str
     public void WriteCsv()
     {
         output.WriteLine("image,bits,bits_per_dim");
-        for (var i = 0; i < scores.Count; i++)
+        for (int i = 0; i < scores.Count; i++)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Quoted(name(i))},{scores.Bits(i)},{scores.BitsPerDim(i)}"));
     }
 
@@ -47,9 +47,9 @@ public sealed class ScoreListing(TextWriter output, Scores scores, Func<int, str
 
     private void WriteLines(string heading, IReadOnlyList<int> images)
     {
-        var width = images.Select(name).Append(heading).Max(text => text.Length);
+        int width = images.Select(name).Append(heading).Max(text => text.Length);
         output.WriteLine($"{heading.PadRight(width)}  {"bits",9}  bits/dim");
-        foreach (var i in images)
+        foreach (int i in images)
             output.WriteLine($"{name(i).PadRight(width)}  {Format.Number(scores.Bits(i), "0.0"),9}  {Format.Bits(scores.BitsPerDim(i)),8}");
         output.WriteLine();
     }

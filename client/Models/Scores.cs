@@ -41,7 +41,7 @@ public sealed class Scores(ModelInfo model)
                 scored.Bits.CopyTo(_bits.AsSpan(scored.First));
                 if (scored.Maps is { } maps)
                 {
-                    foreach (var (i, map) in maps.Pixels.Chunk(model.ImageBytes).Zip(maps.Bits.Chunk(model.Size * model.Size)).Index())
+                    foreach ((int i, (byte[] First, float[] Second) map) in maps.Pixels.Chunk(model.ImageBytes).Zip(maps.Bits.Chunk(model.Size * model.Size)).Index())
                         _maps[scored.First + i] = map;
                 }
 
@@ -60,7 +60,7 @@ public sealed class Scores(ModelInfo model)
                     .. HeatMap.Of(map.Bits, BitsOfByte * model.Channels)]),
         ];
         // A pair is twice as wide as it is high.
-        var pairsAcross = Math.Max(1, (int)Math.Ceiling(Math.Sqrt(Count / 2.0)));
+        int pairsAcross = Math.Max(1, (int)Math.Ceiling(Math.Sqrt(Count / 2.0)));
         return (new(pixels, 2 * Count, 3, model.Size), 2 * pairsAcross);
     }
 }

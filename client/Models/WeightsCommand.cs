@@ -18,7 +18,7 @@ public static class WeightsCommand
         (model, options) => PathFor(options.Cluster, options.Output ?? $"{model.Run}.safetensors"),
         async (session, model, options, path, stop) =>
         {
-            var written = await session.Grains.Models().ExportAsync(model, path).WaitAsync(stop);
+            ExportedWeights written = await session.Grains.Models().ExportAsync(model, path).WaitAsync(stop);
             Console.WriteLine(options.Json
                 ? JsonSerializer.Serialize(
                     new { Event = "exported", written.Path, written.Step, written.Tensors, written.Bytes, Model = model.Path },
@@ -38,10 +38,10 @@ public static class WeightsCommand
         },
         async (request, options, stop) =>
         {
-            var file = request.Words[0];
-            var saveDir = options.SaveDir ?? Path.Combine(ModelSession.RunsDir, Path.GetFileNameWithoutExtension(file));
-            await using var session = await ClusterSession.OpenAsync(request.Cluster, stop);
-            var model = await session.Grains.Models().ImportAsync(
+            string file = request.Words[0];
+            string saveDir = options.SaveDir ?? Path.Combine(ModelSession.RunsDir, Path.GetFileNameWithoutExtension(file));
+            await using ClusterSession session = await ClusterSession.OpenAsync(request.Cluster, stop);
+            ModelInfo model = await session.Grains.Models().ImportAsync(
                 PathFor(request.Cluster, file), PathFor(request.Cluster, saveDir), options.Size).WaitAsync(stop);
             if (request.Json)
             {
@@ -52,7 +52,7 @@ public static class WeightsCommand
                 return;
             }
 
-            var (prompt, folder) = (Prompt.For(request.Cluster), Prompt.Quote(Path.GetDirectoryName(model.Path)!));
+            (Prompt? prompt, string? folder) = (Prompt.For(request.Cluster), Prompt.Quote(Path.GetDirectoryName(model.Path)!));
             string[] lines =
             [
                 $"{file} is now {model.Path}: images of {model.Size}x{model.Size} with {model.Channels} channels, " +
@@ -60,7 +60,7 @@ public static class WeightsCommand
                 .. Format.Row("train on", prompt.Command($"train --load-params {folder}")),
                 .. Format.Row("sample", prompt.Command($"sample --model {folder}")),
             ];
-            foreach (var line in lines)
+            foreach (string line in lines)
                 Console.WriteLine(line);
         });
 

@@ -16,7 +16,7 @@ public static class Bf16
         for (; i <= bits.Length - Vector<uint>.Count; i += Vector<uint>.Count)
         {
             var x = new Vector<uint>(bits[i..]);
-            Vector<uint> isFinite = Vector.LessThan(x & new Vector<uint>(0x7FFFFFFF), new(0x7F800000));
+            var isFinite = Vector.LessThan(x & new Vector<uint>(0x7FFFFFFF), new(0x7F800000));
             Vector<uint> rounded = x + new Vector<uint>(0x7FFF) + ((x >>> 16) & Vector<uint>.One);
             // A NaN whose upper half alone would be an infinity gets a bit there.
             Vector<uint> special = x | Vector.ConditionalSelect(

@@ -23,16 +23,16 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     {
         try
         {
-            using var file = File.OpenRead(path);
+            using FileStream file = File.OpenRead(path);
             Span<byte> prefix = stackalloc byte[sizeof(ulong)];
             file.ReadExactly(prefix);
-            var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+            ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
             if (length > Math.Min(MaxBytes, (ulong)file.Length))
                 throw new InvalidDataException("the header is longer than the file");
-            var json = new byte[length];
+            byte[] json = new byte[length];
             file.ReadExactly(json);
             using var document = JsonDocument.Parse(json);
-            var metadata = document.RootElement.GetProperty("__metadata__").Deserialize<Dictionary<string, string>>();
+            Dictionary<string, string>? metadata = document.RootElement.GetProperty("__metadata__").Deserialize<Dictionary<string, string>>();
             var header = new CheckpointHeader(metadata ?? throw new InvalidDataException("it has no metadata"));
             _ = header.Spec;
             return header;
@@ -60,6 +60,6 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
 
     /// <summary>Steps in the name of a checkpoint's file; null when it is named otherwise.</summary>
     public static long? StepOf(string path) =>
-        long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+        long.TryParse(Path.GetFileName(path)[Prefix.Length..^Suffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
             ? step : null;
 }

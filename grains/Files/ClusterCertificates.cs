@@ -39,7 +39,7 @@ public sealed partial class ClusterCertificates
     /// now.</exception>
     public static ClusterCertificates Open(string folder)
     {
-        Material material = Material.Read(folder);
+        var material = Material.Read(folder);
         return material.Refusal() is { } reason
             ? throw new UserErrorException(
                 $"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.")
@@ -111,7 +111,7 @@ public sealed partial class ClusterCertificates
             _readAt = Stopwatch.GetTimestamp();
             try
             {
-                Material renewed = Material.Read(_folder);
+                var renewed = Material.Read(_folder);
                 if (renewed.Refusal() is { } reason && _current.Refusal() is null)
                     LogNotRenewed(Log, $"{_folder}: {reason}");
                 else

@@ -9,7 +9,7 @@ public static class ModelFiles
     /// <exception cref="UserErrorException">The file is missing, unreadable, truncated or no checkpoint of this program.</exception>
     public static ModelInfo Read(string path)
     {
-        CheckpointHeader header = CheckpointHeader.Read(path);
+        var header = CheckpointHeader.Read(path);
         try
         {
             return new(

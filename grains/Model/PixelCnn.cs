@@ -1,5 +1,6 @@
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model;
@@ -41,8 +42,8 @@ public sealed class PixelCnn
     /// </summary>
     public void SampleParameters(Parameters parameters, ulong seed)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         using var generator = new Generator(seed, CPU);
         foreach (Slot slot in Layout.Slots)
         {

@@ -19,7 +19,7 @@ public sealed class Picture : IDisposable
     {
         _name = name;
         // Null when the library knows no such format.
-        SKCodec? found = SKCodec.Create(file);
+        var found = SKCodec.Create(file);
         if (found is not { EncodedFormat: SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg })
             throw Faulty("is no PNG or JPEG image", "take it away or replace it");
         if ((long)found.Info.Width * found.Info.Height > MostPixels)

@@ -31,7 +31,7 @@ public sealed class ImageSampling : IDisposable
         _parts = new Part[Math.Min(threads.Count, _count)];
         threads.ForEach(_parts.Length, (_, part) =>
         {
-            ShardRange share = ShardRange.ShareOf(_count, part, _parts.Length);
+            var share = ShardRange.ShareOf(_count, part, _parts.Length);
             int[] numbers = [.. Enumerable.Range(first + share.First, share.Count)];
             Tensor? labels = _shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray()).MovedTo(threads.Device);
             ulong[] seeds = [.. numbers.Select(i => Seeds.Derive(seed, SeedUse.Samples, (ulong)i))];

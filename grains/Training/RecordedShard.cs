@@ -27,7 +27,7 @@ internal sealed class RecordedShard : IDisposable
         {
             _graph = new(images.device, () =>
             {
-                using var scope = NewDisposeScope();
+                using DisposeScope scope = NewDisposeScope();
                 made = compute(_images, _labels, _keys).detach().DetachFromDisposeScope();
             });
         }
@@ -58,7 +58,7 @@ internal sealed class RecordedShard : IDisposable
         long before = TorchDevice.MemoryOf(images.device).Free;
         for (int i = 0; i < 2; i++)
         {
-            using var scope = NewDisposeScope();
+            using DisposeScope scope = NewDisposeScope();
             _ = compute(images, labels, keys).Value<float>();
         }
 

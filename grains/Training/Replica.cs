@@ -105,8 +105,8 @@ public sealed class Replica : IReplica
     /// <summary>Samples the parameters and lets the first images of the run set the layers' scales and biases.</summary>
     public void Initialise()
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         Network.SampleParameters(_gradients.Of(thread: 0), Seeds.Derive(_spec.Seed, SeedUse.Parameters) >> 1);
         int[] first = new DataOrder(_data.Train.Count, Math.Min(_spec.InitBatchSize, _data.Train.Count), 1, _spec.Seed).ImagesOf(0, 0);
         (Tensor images, Tensor? labels) = Batch(_data.Train, first);
@@ -166,7 +166,7 @@ public sealed class Replica : IReplica
 
         double OnGpu()
         {
-            using var scope = NewDisposeScope();
+            using DisposeScope scope = NewDisposeScope();
             _whole ??= zeros_like(State.Values).DetachFromDisposeScope();
             for (int part = 0; part < gradient.Count; part++)
             {
@@ -193,7 +193,7 @@ public sealed class Replica : IReplica
         double[] losses = new double[endBatch - firstBatch];
         _threads.ForEach(losses.Length, (_, i) =>
         {
-            using var none = no_grad();
+            using IDisposable none = no_grad();
             int first = (firstBatch + i) * _spec.BatchSize;
             (Tensor images, Tensor? labels) = Batch(
                 _data.Test, [.. Enumerable.Range(first, Math.Min(_spec.BatchSize, _data.Test.Count - first))]);
@@ -268,7 +268,7 @@ public sealed class Replica : IReplica
     /// <summary>Images [N, C, H, W] in [-1, 1], and their int64 labels [N] where the network is conditioned on them.</summary>
     private (Tensor Images, Tensor? Labels) Batch(ImageSet set, int[] positions)
     {
-        Tensor images = set.ToTensor(positions, _threads.Device);
+        var images = set.ToTensor(positions, _threads.Device);
         Tensor? labels = Network.Shape.Classes == 0 ? null
             : tensor(positions.Select(p => (long)set.Label(p)).ToArray()).MovedTo(_threads.Device);
         return (images, labels);

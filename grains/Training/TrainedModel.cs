@@ -64,10 +64,10 @@ public sealed class TrainedModel : IDisposable
         float[]? pixelBits = maps ? new float[bits.Length * plane] : null;
         _threads.ForEach((bits.Length + Batch - 1) / Batch, (_, batch) =>
         {
-            using var none = no_grad();
+            using IDisposable none = no_grad();
             int from = batch * Batch;
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
-            Tensor pixels = images.ToTensor(positions, _threads.Device);
+            var pixels = images.ToTensor(positions, _threads.Device);
             Tensor? labels = Card.Classes == 0 ? null
                 : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(_threads.Device);
             Tensor nats = MixtureLikelihood.LogProbability(

@@ -4,6 +4,7 @@ using System.Text.Json;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Training.Devices;
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -54,7 +55,7 @@ internal static class Convolutions
 
     private static void Measure(DeviceThreads threads, int batch, int side, int inputs, int outputs, ImagePadding padding)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         int height = 1 + padding.Top, width = 1 + padding.Left + padding.Right;
         Tensor image = padding.Apply(randn(batch, side, side, inputs)).requires_grad_(true), slope = randn(batch, side, side, outputs);
         Tensor weight = randn(outputs, inputs, height, width).requires_grad_(true), bias = zeros(outputs).requires_grad_(true);
@@ -94,7 +95,7 @@ internal static class Convolutions
 
     private static (double Forward, double Backward) Seconds(Func<Tensor> convolve, Tensor slope, params Tensor[] leaves)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var clock = Stopwatch.StartNew();
         Tensor output = convolve();
         double forward = clock.Elapsed.TotalSeconds;

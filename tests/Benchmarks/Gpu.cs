@@ -175,7 +175,7 @@ internal static class Gpu
     /// <summary>The same parameters and images on the CPU in float32 and on the device.</summary>
     private static Dictionary<string, double> Logits(NetworkShape shape, Precision precision, DeviceThreads threads) => On(threads, () =>
     {
-        using var none = no_grad();
+        using IDisposable none = no_grad();
         var network = new PixelCnn(shape);
         using Parameters onHost = Sample.Initialised(network, CPU), onDevice = new(network.Layout, onHost.Values.to(threads.Device));
         Tensor images = Sample.RandomImages(shape, 4);

@@ -6,8 +6,8 @@ using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
-using PixelCnnCluster.Training.Devices;
 using PixelCnnCluster.Reference;
+using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;
@@ -68,7 +68,7 @@ internal static class Sample
         NetworkShape shape = network.Shape;
         var parameters = new Parameters(network.Layout, zeros(network.Layout.Length, device: device));
         network.SampleParameters(parameters, seed: 1);
-        using var none = no_grad();
+        using IDisposable none = no_grad();
         network.Forward(new ForwardContext(parameters) { Initialising = true }, RandomImages(shape, 16).to(device));
         return parameters;
     }

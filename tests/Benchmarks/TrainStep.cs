@@ -4,10 +4,11 @@ using System.Text.Json;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Reference;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
-using PixelCnnCluster.Reference;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Benchmarks;
@@ -122,7 +123,7 @@ internal static class TrainStep
     /// <summary>The library's own parallel product, with as many threads as the step has.</summary>
     public static double ProductSeconds(int side, Precision precision, DeviceThreads threads)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         set_num_threads(threads.Count);
         ProductRounding.Set(precision, threads.Device);
         ScalarType type = precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;

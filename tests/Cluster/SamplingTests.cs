@@ -61,7 +61,7 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
 
     private (Guid Id, FollowedJob Job) Begin(SampleJob job)
     {
-        Guid id = Guid.NewGuid();
+        var id = Guid.NewGuid();
         return (id, new(Cluster.Fleet.Grains.Job(id), job));
     }
 }

@@ -188,7 +188,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         };
         foreach ((string variable, string value) in environment)
             start.Environment[variable] = value;
-        using var silo = Process.Start(start)!;
+        using Process silo = Process.Start(start)!;
         Task<string> error = silo.StandardError.ReadToEndAsync(), output = silo.StandardOutput.ReadToEndAsync();
         try
         {

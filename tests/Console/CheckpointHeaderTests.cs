@@ -41,10 +41,10 @@ public sealed class CheckpointHeaderTests : IDisposable
     [MemberData(nameof(Garbage))]
     public void Garbage_is_the_users_mistake(string what, byte[] bytes)
     {
-        var path = _folder.File("step-000000001.safetensors");
+        string path = _folder.File("step-000000001.safetensors");
         File.WriteAllBytes(path, bytes);
 
-        var mistake = Assert.Throws<UserErrorException>(() => CheckpointHeader.Read(path));
+        UserErrorException mistake = Assert.Throws<UserErrorException>(() => CheckpointHeader.Read(path));
 
         Assert.True(
             mistake.Message.Contains(path, StringComparison.Ordinal)
@@ -54,7 +54,7 @@ public sealed class CheckpointHeaderTests : IDisposable
     [Fact]
     public void Any_bytes_are_a_header_or_the_users_mistake()
     {
-        var path = _folder.File("any");
+        string path = _folder.File("any");
         Gen.Byte.Array[0, 64].Sample(
             bytes =>
             {
@@ -71,7 +71,7 @@ public sealed class CheckpointHeaderTests : IDisposable
     [Fact]
     public void The_newest_is_the_one_with_the_most_steps()
     {
-        foreach (var name in new[] { "step-000000009.safetensors", "step-1000000010.safetensors", "step-000000100.safetensors",
+        foreach (string? name in new[] { "step-000000009.safetensors", "step-1000000010.safetensors", "step-000000100.safetensors",
             "step-best.safetensors", "step-999999999.safetensors.tmp", "other.safetensors" })
             File.WriteAllBytes(_folder.File(name), []);
 

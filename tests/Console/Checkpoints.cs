@@ -20,7 +20,7 @@ internal static class Checkpoints
             ["size"] = "28",
             ["classes"] = "0",
         };
-        var path = folder.File(string.Create(CultureInfo.InvariantCulture, $"step-{step:000000000}.safetensors"));
+        string path = folder.File(string.Create(CultureInfo.InvariantCulture, $"step-{step:000000000}.safetensors"));
         File.WriteAllBytes(
             path, Bytes(JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { ["__metadata__"] = metadata })));
         return path;
@@ -28,7 +28,7 @@ internal static class Checkpoints
 
     public static byte[] Bytes(byte[] header, ulong? claimedLength = null)
     {
-        var prefix = new byte[sizeof(ulong)];
+        byte[] prefix = new byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, claimedLength ?? (ulong)header.Length);
         return [.. prefix, .. header];
     }

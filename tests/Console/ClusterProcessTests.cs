@@ -20,8 +20,8 @@ public sealed class ClusterProcessTests : IAsyncLifetime
 
     private async Task<string> RunAsync(string line, int expected = 0)
     {
-        using var console = Console(line);
-        var (exitCode, output, error) = await console.EndAsync();
+        using ConsoleProcess console = Console(line);
+        (int exitCode, string? output, string? error) = await console.EndAsync();
         Assert.True(
             (exitCode, error) is var (code, text) && code == expected
                 && (code == 0) == (text.Length == 0), $"{line} ended with {exitCode}: {output}{error}");
@@ -38,16 +38,16 @@ public sealed class ClusterProcessTests : IAsyncLifetime
         Assert.Contains("generation 1: 2 of 3 workers", await RunAsync("runs show mine"), StringComparison.Ordinal);
         Assert.Matches("worker-0 +cpu +idle", await RunAsync("cluster"));
 
-        var stopped = await RunAsync("stop mine");
+        string stopped = await RunAsync("stop mine");
         Assert.StartsWith("\nStopped after step 1,000.", stopped, StringComparison.Ordinal);
         Assert.Contains($"resume mine --cluster {_cluster.Address}", stopped, StringComparison.Ordinal);
 
-        var resumed = await RunAsync("resume mine");
+        string resumed = await RunAsync("resume mine");
         Assert.StartsWith("a-run: ", resumed, StringComparison.Ordinal);
         Assert.Contains("\nFinished after step 1,000.\n", resumed, StringComparison.Ordinal);
 
         Assert.Contains("\nstopped after step 1,000\n", await RunAsync("watch mine"), StringComparison.Ordinal);
-        var history = await RunAsync("watch mine --json");
+        string history = await RunAsync("watch mine --json");
         Assert.Equal(
             ["started", "generation", "step", "ended", "started", "ended"],
             history.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(
@@ -57,12 +57,12 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     [Fact]
     public async Task A_polite_signal_leaves_the_run_to_the_cluster()
     {
-        using var console = Console("train -o runs/mine");
+        using ConsoleProcess console = Console("train -o runs/mine");
         await console.LineAsync("step 1/");
 
         console.Terminate();
 
-        var (exitCode, output, error) = await console.EndAsync();
+        (int exitCode, string? output, string? error) = await console.EndAsync();
         Assert.Equal((0, ""), (exitCode, error));
         Assert.StartsWith("mine is left to the cluster.\n", output, StringComparison.Ordinal);
         Assert.Contains($"watch mine --cluster {_cluster.Address}\n", output, StringComparison.Ordinal);
@@ -73,7 +73,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     [Fact]
     public async Task A_console_outlives_the_silo_that_it_talks_to()
     {
-        using var console = Console("train --json -o runs/mine");
+        using ConsoleProcess console = Console("train --json -o runs/mine");
         await console.EventAsync("step");
 
         await _cluster.StopSiloAsync();
@@ -89,7 +89,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     [Fact]
     public async Task A_cluster_that_is_gone_can_be_left()
     {
-        using var console = Console("train -o runs/mine");
+        using ConsoleProcess console = Console("train -o runs/mine");
         await console.LineAsync("step 1/");
 
         await _cluster.StopSiloAsync();
@@ -111,7 +111,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     {
         using var console = new ConsoleProcess("runs", "--json", "--cluster", $"127.0.0.1:{FreePorts.Find(1)[0]}");
 
-        var (exitCode, output, error) = await console.EndAsync();
+        (int exitCode, string? output, string? error) = await console.EndAsync();
 
         Assert.Equal(2, exitCode);
         Assert.StartsWith("{\"event\":\"error\",\"message\":\"No Redis answers at ", output, StringComparison.Ordinal);

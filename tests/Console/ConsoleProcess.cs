@@ -21,8 +21,8 @@ internal sealed class ConsoleProcess : IDisposable
 
     public ConsoleProcess(string workingDirectory, string[] args)
     {
-        var configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
-        var program = Path.GetFullPath(
+        string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        string program = Path.GetFullPath(
             Path.Combine(AppContext.BaseDirectory, "..", "..", "Console", configuration, "PixelCnnCluster.Client.dll"));
         var start = new ProcessStartInfo("dotnet", [program, .. args])
         {
@@ -61,7 +61,7 @@ internal sealed class ConsoleProcess : IDisposable
     /// <summary>Reads what is left of the output and waits for the end.</summary>
     public async Task<(int ExitCode, string Output, string Error)> EndAsync()
     {
-        var output = await _process.StandardOutput.ReadToEndAsync(_deadline.Token);
+        string output = await _process.StandardOutput.ReadToEndAsync(_deadline.Token);
         await _process.WaitForExitAsync(_deadline.Token);
         return (_process.ExitCode, output, await _error);
     }

@@ -44,7 +44,7 @@ internal sealed class PretendedRun : ITrainingRunGrain
         if (AskedFrom.Count == Answers.Count)
             return new TaskCompletionSource<RunProgress>().Task;
         AskedFrom.Add(from);
-        var events = Answers[AskedFrom.Count - 1]();
+        RunEvent[] events = Answers[AskedFrom.Count - 1]();
         _next += events.Length;
         return Task.FromResult(
             new RunProgress(

@@ -29,7 +29,7 @@ public sealed class RunWatchTests : IDisposable
     {
         _run.Answers = [() => [Events.Started(), Events.Step(1)], () => [], () => [Events.Step(2), Events.Ended()]];
 
-        var ended = await FollowAsync();
+        RunEnded ended = await FollowAsync();
 
         Assert.Equal(Events.Ended(), ended);
         Assert.Equal(["started", "step", "step", "ended"], Kinds);
@@ -68,7 +68,7 @@ public sealed class RunWatchTests : IDisposable
         _run.Answers = [() => [Events.Started(), Events.Ended(RunOutcome.Stopped)],
             () => [Events.Started(), Events.Step(1), Events.Ended()]];
 
-        var ended = await FollowAsync();
+        RunEnded ended = await FollowAsync();
 
         Assert.Equal(RunOutcome.Completed, ended.Outcome);
         Assert.Equal(["started", "ended", "started", "step", "ended"], Kinds);
@@ -100,7 +100,7 @@ public sealed class RunWatchTests : IDisposable
             throw new TimeoutException("nobody is there");
         }];
 
-        var fault = await Assert.ThrowsAsync<ClusterFaultException>(() =>
+        ClusterFaultException fault = await Assert.ThrowsAsync<ClusterFaultException>(() =>
             new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(
                 0, CancellationToken.None, CancellationToken.None).SoonAsync("the end of the watch"));
 
@@ -114,7 +114,7 @@ public sealed class RunWatchTests : IDisposable
         await stop.CancelAsync();
         _run.Answers = [() => [Events.Started()], () => [], () => [Events.Ended(RunOutcome.Stopped)]];
 
-        var ended = await FollowAsync(stop);
+        RunEnded ended = await FollowAsync(stop);
 
         Assert.Equal(RunOutcome.Stopped, ended.Outcome);
         Assert.Equal(1, _run.Stops);
@@ -148,7 +148,7 @@ public sealed class RunWatchTests : IDisposable
     public async Task Nobody_waits_for_a_lost_cluster()
     {
         _run.Answers = [() => [Events.Started()]];
-        var following = FollowAsync();
+        Task<RunEnded> following = FollowAsync();
 
         _lost.SetException(new ClusterFaultException("every worker has ended"));
 
@@ -160,7 +160,7 @@ public sealed class RunWatchTests : IDisposable
     {
         using var abort = new CancellationTokenSource();
         _run.Answers = [() => [Events.Started()]];
-        var following = FollowAsync(abort: abort);
+        Task<RunEnded> following = FollowAsync(abort: abort);
 
         await abort.CancelAsync();
 

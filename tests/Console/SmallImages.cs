@@ -31,8 +31,8 @@ internal static class SmallImages
 
     private static byte[] Header(params int[] numbers)
     {
-        var header = new byte[numbers.Length * sizeof(int)];
-        foreach (var (i, number) in numbers.Index())
+        byte[] header = new byte[numbers.Length * sizeof(int)];
+        foreach ((int i, int number) in numbers.Index())
             BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(i * sizeof(int)), number);
         return header;
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 
 namespace PixelCnnCluster.Console.Tests;
 
@@ -22,16 +23,16 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task A_run_ends_with_a_checkpoint_and_is_continued_from_it()
     {
-        using (var console = Train("--json", "--max-steps", "2"))
+        using (ConsoleProcess console = Train("--json", "--max-steps", "2"))
         {
-            var ended = await console.EventAsync("ended");
+            JsonElement ended = await console.EventAsync("ended");
             Assert.Equal("completed", ended.GetProperty("outcome").GetString());
             Assert.Equal(2, ended.GetProperty("step").GetInt64());
             Assert.True(File.Exists(ended.GetProperty("checkpoint").GetString()), "the checkpoint is where the event says");
             Assert.Equal((0, "", ""), await console.EndAsync());
         }
 
-        using (var console = Train("--json", "--max-steps", "3", "--load-params", "--workers", "1"))
+        using (ConsoleProcess console = Train("--json", "--max-steps", "3", "--load-params", "--workers", "1"))
         {
             Assert.Equal(2, (await console.EventAsync("started")).GetProperty("first_step").GetInt64());
             Assert.Equal(3, (await console.EventAsync("ended")).GetProperty("step").GetInt64());
@@ -41,12 +42,12 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task A_polite_signal_saves_and_ends_well()
     {
-        using var console = Train("--json");
+        using ConsoleProcess console = Train("--json");
         await console.EventAsync("step");
 
         console.Terminate();
 
-        var ended = await console.EventAsync("ended");
+        JsonElement ended = await console.EventAsync("ended");
         Assert.Equal("stopped", ended.GetProperty("outcome").GetString());
         Assert.True(File.Exists(ended.GetProperty("checkpoint").GetString()), "the checkpoint is where the event says");
         Assert.Equal(0, (await console.EndAsync()).ExitCode);
@@ -55,9 +56,9 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task A_killed_console_leaves_no_silo()
     {
-        using var console = Train("--json");
+        using ConsoleProcess console = Train("--json");
         await console.EventAsync("step");
-        var silos = console.Children();
+        IReadOnlyList<Process> silos = console.Children();
         Assert.Equal(2, silos.Count);
 
         console.Kill();
@@ -68,12 +69,12 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task A_second_signal_ends_at_once()
     {
-        using var console = Train();
+        using ConsoleProcess console = Train();
         await console.LineAsync("step 1/");
-        var silos = console.Children();
+        IReadOnlyList<Process> silos = console.Children();
 
         // The workers stand still, so that the step cannot finish.
-        foreach (var silo in silos)
+        foreach (Process silo in silos)
             Process.Start("kill", ["-STOP", $"{silo.Id}"]).WaitForExit();
         console.Terminate();
         await console.LineAsync("Finishing the step");
@@ -89,10 +90,10 @@ public sealed class TrainProcessTests : IDisposable
     {
         string[] flags = ["--json", "--max-steps", "40"];
         string? undisturbed;
-        using (var console = Train([.. flags, "--save-dir", _folder.File("undisturbed"), "--workers", "1"]))
+        using (ConsoleProcess console = Train([.. flags, "--save-dir", _folder.File("undisturbed"), "--workers", "1"]))
             undisturbed = (await console.EventAsync("ended")).GetProperty("state_hash").GetString();
 
-        using (var console = Train(flags))
+        using (ConsoleProcess console = Train(flags))
         {
             await console.EventAsync("step");
             console.Children().Single(silo => File.ReadAllText($"/proc/{silo.Id}/cmdline").Contains("worker-1", StringComparison.Ordinal))
@@ -102,7 +103,7 @@ public sealed class TrainProcessTests : IDisposable
             await console.LineAsync(
                 "{\"event\":\"generation\"", line => line.Contains("worker-1 was lost", StringComparison.Ordinal)
                     || line.Contains("another coordinator took over", StringComparison.Ordinal));
-            var ended = await console.EventAsync("ended");
+            JsonElement ended = await console.EventAsync("ended");
 
             Assert.Equal(
                 ("completed", 40L, undisturbed),
@@ -115,11 +116,11 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task Two_runs_do_not_write_to_one_folder()
     {
-        using var first = Train("--json", "--workers", "1");
+        using ConsoleProcess first = Train("--json", "--workers", "1");
         await first.EventAsync("step");
 
-        using var second = Train("--json");
-        var (exitCode, _, error) = await second.EndAsync();
+        using ConsoleProcess second = Train("--json");
+        (int exitCode, string _, string? error) = await second.EndAsync();
 
         Assert.Equal(
             (2, $"--save-dir {_folder.File("run")} is written to by another console's run; wait until it ends, or name another folder.\n"),
@@ -129,9 +130,9 @@ public sealed class TrainProcessTests : IDisposable
     [Fact]
     public async Task What_only_the_silo_can_see_is_still_the_users_mistake()
     {
-        using var console = Train("--json", "--workers", "1", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));
+        using ConsoleProcess console = Train("--json", "--workers", "1", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));
 
-        var (exitCode, output, error) = await console.EndAsync();
+        (int exitCode, string? output, string? error) = await console.EndAsync();
 
         Assert.Equal(2, exitCode);
         Assert.Contains("\"event\":\"error\"", output, StringComparison.Ordinal);
@@ -142,7 +143,7 @@ public sealed class TrainProcessTests : IDisposable
     private static async Task AssertEndAsync(IReadOnlyList<Process> silos)
     {
         using var deadline = new CancellationTokenSource(Deadline);
-        foreach (var silo in silos)
+        foreach (Process silo in silos)
         {
             try
             {

@@ -29,8 +29,8 @@ public sealed partial class CertificateRecipeTests : IDisposable
         Assert.True(shell.ExitCode == 0, error);
 
         ClusterCertificates.Open(_folder);
-        using var member = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "tls.crt"));
-        using var authority = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "ca.crt"));
+        using X509Certificate2 member = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "tls.crt"));
+        using X509Certificate2 authority = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "ca.crt"));
         Assert.Equal((authority.Subject, authority.Subject), (member.Issuer, authority.Issuer));
         Assert.NotEqual(authority.Subject, member.Subject);
         Assert.DoesNotContain(member.Extensions.OfType<X509BasicConstraintsExtension>(), constraints => constraints.CertificateAuthority);

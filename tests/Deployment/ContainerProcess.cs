@@ -43,7 +43,7 @@ internal sealed class ContainerProcess : IDisposable
     /// <exception cref="TimeoutException">It did not end within its grace.</exception>
     public async Task<int> TerminateAsync(TimeSpan grace)
     {
-        using Process kill = Process.Start("kill", ["-TERM", $"{Id}"]);
+        using var kill = Process.Start("kill", ["-TERM", $"{Id}"]);
         await kill.WaitForExitAsync();
         await _process.WaitForExitAsync().WithinAsync(grace, $"the end of {_name}");
         return _process.ExitCode;

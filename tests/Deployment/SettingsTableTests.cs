@@ -9,7 +9,7 @@ public sealed partial class SettingsTableTests
     [Fact]
     public void Every_setting_is_in_the_table_with_its_default()
     {
-        Dictionary<string, string> table = Row().Matches(Repository.Read("docs/operations.md"))
+        var table = Row().Matches(Repository.Read("docs/operations.md"))
             .ToDictionary(row => row.Groups["name"].Value, row => row.Groups["default"].Value);
         var settings = new SiloSettings();
         Assert.Equal(typeof(SiloSettings).GetProperties().Select(property => property.Name).Order(), table.Keys.Order());

@@ -149,7 +149,7 @@ public sealed class ReductionTreeTests
     /// <summary>Fewest nodes that tile [first, end), by dynamic programming.</summary>
     private static int Smallest(ShardRange[] nodes, int first, int end)
     {
-        var fewest = new int[end + 1];
+        int[] fewest = new int[end + 1];
         for (int to = first + 1; to <= end; to++)
             fewest[to] = 1 + nodes.Where(node => node.End == to && node.First >= first).Min(node => fewest[node.First]);
         return fewest[end];

@@ -98,7 +98,7 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     /// <summary>Sends a signal to the newest process of that name.</summary>
     public void Signal(string name, string signal)
     {
-        using Process kill = Process.Start("kill", [$"-{signal}", $"{Asked(name).Id}"]);
+        using var kill = Process.Start("kill", [$"-{signal}", $"{Asked(name).Id}"]);
         kill.WaitForExit();
     }
 

@@ -1,6 +1,7 @@
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Sampling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Reference;
@@ -21,8 +22,8 @@ internal sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tens
 
     public void Evaluate(int x, ReadOnlySpan<float> noise, Span<float> output)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         _column = x;
         var context = new ForwardContext(parameters) { Labels = labels };
         if (network.Shape.EnergyDistance)
@@ -41,7 +42,7 @@ internal sealed class WholeNetwork(PixelCnn network, Parameters parameters, Tens
 
     public void Write(ReadOnlySpan<float> colours)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         At(_pixels).copy_(tensor(colours.ToArray(), [images, network.Shape.Channels, 1, 1]));
     }
 

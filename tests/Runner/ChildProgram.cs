@@ -38,7 +38,7 @@ public static class ChildProgram
             }
         }
 
-        Task reading = Task.WhenAll(ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
+        var reading = Task.WhenAll(ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
         Task exit = process.WaitForExitAsync(CancellationToken.None);
         bool isSilent = false;
         while (!exit.IsCompleted && !cancellation.IsCancellationRequested && !isSilent)

@@ -38,7 +38,7 @@ command.Subcommands.Add(steady);
 
 string root = TestProject.FindRoot(AppContext.BaseDirectory);
 string results = Path.Combine(root, "tests", "results");
-TextWriter output = TextWriter.Synchronized(Console.Out);
+var output = TextWriter.Synchronized(Console.Out);
 command.Validators.Add(parsed =>
 {
     if (parsed.GetValue(fast) && parsed.GetValue(isLong))

@@ -60,7 +60,7 @@ public sealed partial class RunSupervisor(
                 LogNotTended(log, fault);
             }
 
-            Task interval = Task.Delay(Interval, time, stoppingToken);
+            var interval = Task.Delay(Interval, time, stoppingToken);
             await Task.WhenAny(change, interval);
             if (change.IsCompletedSuccessfully && change.Result)
                 change = changes.MoveNextAsync().AsTask();

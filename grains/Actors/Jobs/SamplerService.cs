@@ -20,7 +20,7 @@ public sealed class SamplerService(IDevice device, TrainedModels models, DeviceM
     {
         lock (_parts)
         {
-            foreach ((var key, SampledPart silent) in _parts.Where(entry => entry.Value.IsForgotten).ToList())
+            foreach (((Guid Job, int First, int End) key, SampledPart silent) in _parts.Where(entry => entry.Value.IsForgotten).ToList())
                 _parts.Remove(key);
             if (!_parts.TryGetValue((request.Job, request.First, request.End), out SampledPart? part))
                 _parts.Add((request.Job, request.First, request.End), part = new(request, device, models, metrics, time));

@@ -135,7 +135,7 @@ internal sealed partial class GenerationStarter(
     /// <param name="mayHold">Workers that may have a state.</param>
     private async Task<PrepareResponse[]> PrepareAsync(Generation generation, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
     {
-        Dictionary<string, Task<PrepareResponse?>> answers = generation.Workers.ToDictionary(
+        var answers = generation.Workers.ToDictionary(
             worker => worker, worker => PrepareAsync(generation, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
         await Task.WhenAll(answers.Where(answer => mayHold.Contains(answer.Key)).Select(answer => answer.Value));
         for (List<Task<PrepareResponse?>> pending = [.. answers.Values]; pending.Count > 0;)
@@ -146,7 +146,7 @@ internal sealed partial class GenerationStarter(
                 break;
         }
 
-        var all = Task.WhenAll(answers.Values);
+        Task<PrepareResponse?[]> all = Task.WhenAll(answers.Values);
         if (!all.IsCompleted)
             await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, time));
         foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))

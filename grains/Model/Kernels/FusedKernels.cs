@@ -163,7 +163,7 @@ internal sealed class FusedConcatElu : autograd.SingleTensorFunction<FusedConcat
             }
 
             Vector512<float> slope = VectorMath.Exp(-Vector512.Abs(x));
-            Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
+            var isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
             return Vector512.ConditionalSelect(isPositive, positive - negative * slope, positive * slope - negative);
         }
 

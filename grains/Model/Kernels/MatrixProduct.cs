@@ -89,7 +89,7 @@ internal static unsafe class MatrixProduct
         for (long k = 0, end = inner * innerStep; k != end; k += innerStep, matrix += matrixStep)
         {
             Vector256<float> left = Vector256.Load(matrix), right = Vector256.Load(matrix + Half);
-            Vector256<float> x = Vector256.Create(x0[k]);
+            var x = Vector256.Create(x0[k]);
             left0 = Vector256.MultiplyAddEstimate(x, left, left0);
             right0 = Vector256.MultiplyAddEstimate(x, right, right0);
             x = Vector256.Create(x1[k]);

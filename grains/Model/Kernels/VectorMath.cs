@@ -35,10 +35,10 @@ internal static class VectorMath
     public static Vector512<float> Exp(Vector512<float> x)
     {
         x = Vector512.MinNative(Vector512.Create(88.37f), Vector512.MaxNative(Vector512.Create(-87.33f), x));
-        Vector512<float> n = Vector512.Round(x * 1.44269504f);
-        Vector512<float> r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-0.693359375f), x);
+        var n = Vector512.Round(x * 1.44269504f);
+        var r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-0.693359375f), x);
         r = Vector512.MultiplyAddEstimate(n, Vector512.Create(2.12194440e-4f), r);
-        Vector512<float> sum = Vector512.Create(1.9875691500e-4f);
+        var sum = Vector512.Create(1.9875691500e-4f);
         sum = Vector512.MultiplyAddEstimate(sum, r, Vector512.Create(1.3981999507e-3f));
         sum = Vector512.MultiplyAddEstimate(sum, r, Vector512.Create(8.3334519073e-3f));
         sum = Vector512.MultiplyAddEstimate(sum, r, Vector512.Create(4.1665795894e-2f));
@@ -53,7 +53,7 @@ internal static class VectorMath
     public static (Vector512<float> Positive, Vector512<float> Negative) ConcatElu(Vector512<float> x)
     {
         Vector512<float> below = Exp(-Vector512.Abs(x)) - Vector512<float>.One;
-        Vector512<float> isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
+        var isPositive = Vector512.GreaterThan(x, Vector512<float>.Zero);
         return (Vector512.ConditionalSelect(isPositive, x, below), Vector512.ConditionalSelect(isPositive, below, -x));
     }
 

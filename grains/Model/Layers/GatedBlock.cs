@@ -1,5 +1,6 @@
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Layers;
@@ -38,7 +39,7 @@ internal sealed class GatedBlock
     public Tensor Forward(ForwardContext context, Tensor input, Tensor? aside = null)
     {
         // What the backward pass needs it holds by itself; the rest is freed at once.
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor hidden = First.ForwardPadded(context, _activation.Apply(context, input, First.Padding));
         if (Shortcut is not null)
             hidden = hidden.Plus(Shortcut.Forward(context, _activation.Apply(context, aside!, ImagePadding.None)));

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Layers;
@@ -51,7 +52,7 @@ public sealed class Parameters : IDisposable
     {
         Values = values;
         Gradient = gradient;
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         _views = [.. layout.Slots.Select(slot => View(slot).DetachFromDisposeScope())];
 
         Tensor View(Slot slot)

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Layers;
@@ -42,7 +43,7 @@ internal sealed class WeightNormalised
     {
         if (context.Initialising)
             Initialise(context.Parameters, input, linear);
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         return linear(input, Weight(context.Parameters, input.dtype), context.Parameters[Bias].As(input.dtype)).MoveToOuterDisposeScope();
     }
 

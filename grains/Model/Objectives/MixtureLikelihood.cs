@@ -30,7 +30,7 @@ public static class MixtureLikelihood
     /// <returns>[N, H, W]</returns>
     public static Tensor LogProbability(Tensor logits, Tensor images)
     {
-        Mixture mixture = Mixture.Of(logits, images.shape[1]);
+        var mixture = Mixture.Of(logits, images.shape[1]);
         Tensor x = images.permute(0, 2, 3, 1).unsqueeze(-1);
         Tensor inverseScale = (-mixture.LogScales).exp();
         Tensor centred = x - mixture.MeansGiven(x);

@@ -1,4 +1,5 @@
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;
@@ -26,7 +27,7 @@ internal sealed class ByteImages
         if (!mask.shape.SequenceEqual([mask.shape[0], 1, size, size]) || (mask.shape[0] != 1 && mask.shape[0] != count)
             || mask.dtype != ScalarType.Bool)
             throw new ArgumentException($"The mask of given pixels must be booleans [{count} or 1, 1, {size}, {size}].", nameof(given));
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Pixels = pixels.cpu().contiguous().bytes.ToArray();
         _isGiven = [.. mask.cpu().expand(count, 1, size, size).contiguous().bytes.ToArray().Select(each => each != 0)];
     }

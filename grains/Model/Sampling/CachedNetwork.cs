@@ -36,8 +36,8 @@ public sealed class CachedNetwork : IPixelNetwork
     /// <param name="kernels">Null computes on the host, with <see cref="RowKernels"/> and <see cref="MatrixProduct"/>.</param>
     internal CachedNetwork(PixelCnn network, Parameters parameters, Tensor? labels, int images, KernelLibrary? kernels)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         _device = parameters.Values.device;
         _makesTensors = kernels is not null;
         _shape = network.Shape;
@@ -51,8 +51,8 @@ public sealed class CachedNetwork : IPixelNetwork
 
     public void BeginRow(int y)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         ProductRounding.Set(Precision.Float32, _device);
         _row = y;
 
@@ -67,8 +67,8 @@ public sealed class CachedNetwork : IPixelNetwork
 
     public void Evaluate(int x, ReadOnlySpan<float> noise, Span<float> output)
     {
-        using var scope = _makesTensors ? NewDisposeScope() : null;
-        using var none = no_grad();
+        using DisposeScope? scope = _makesTensors ? NewDisposeScope() : null;
+        using IDisposable none = no_grad();
         _column = x;
         foreach ((int stage, ICachedLayer layer) in Due(_layers.Horizontal, _row | x))
             layer.Advance(x >> stage, 1);
@@ -86,7 +86,7 @@ public sealed class CachedNetwork : IPixelNetwork
                 (target[^2], target[^1]) = (PixelCnn.Coordinate(_column, _shape.Size), PixelCnn.Coordinate(_row, _shape.Size));
         }
 
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         _image.Write(_column, _pixel);
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Model.Sampling;
@@ -38,7 +39,7 @@ internal sealed class PixelNoise
 
     private float[] SampleImage(ulong seed)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator(seed >> 1, CPU);
         float[] noise = MemoryMarshal.Cast<byte, float>(rand([_shape.Size, _shape.Size, Length], generator: generator).bytes).ToArray();
         for (int i = 0; i < noise.Length; i++)

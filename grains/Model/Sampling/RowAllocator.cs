@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Kernels.Gpu;
 using PixelCnnCluster.Model.Layers;
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -35,7 +36,7 @@ internal sealed class RowAllocator(Parameters parameters, int images, Activation
     /// <summary>Effective weights [out, in, width], in the network's order of channels, as a matrix [width x in, out].</summary>
     public Matrix Matrix(Tensor weights, int inputGroups = 1, int outputGroups = 1)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         long outputs = weights.shape[0] / outputGroups, inputs = weights.shape[1] / inputGroups, width = weights.shape[2];
         Tensor grouped = weights.permute(2, 1, 0).reshape(width, inputGroups, inputs, outputGroups, outputs);
         Tensor matrix = F.pad(grouped, [0, Padded((int)outputs) - outputs, 0, 0, 0, Padded((int)inputs) - inputs])
@@ -49,7 +50,7 @@ internal sealed class RowAllocator(Parameters parameters, int images, Activation
     /// <summary>A bias [out] or one for each image [N, out], as a row one column wide.</summary>
     public RowCache Start(Tensor bias, int groups = 1)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         long channels = bias.shape[^1] / groups;
         RowCache start = Rows(1, (int)channels, groups);
         Tensor padded = F.pad(bias.view(-1, groups, channels), [0, Padded((int)channels) - channels]).flatten(1);

@@ -19,7 +19,7 @@ internal static unsafe class RowKernels
         {
             for (int i = 0; i < channels * count; i += VectorMath.Count)
             {
-                Vector512<float> x = Vector512.Load(input + i);
+                var x = Vector512.Load(input + i);
                 (nonlinearity == Nonlinearity.Elu ? VectorMath.ConcatElu(x).Positive
                     : Vector512.Max(x, Vector512<float>.Zero)).Store(output + i);
             }

@@ -52,7 +52,7 @@ internal static class CifarBatches
             string beside = Path.Combine(folder, name);
             if (!Path.Exists(beside))
                 throw DataFile.Faulty(folder, $"lacks {name}", "unpack the whole of CIFAR-10 there");
-            using DataFile file = DataFile.Open(beside);
+            using var file = DataFile.Open(beside);
             read(file);
             return;
         }

@@ -32,12 +32,12 @@ internal static class IdxFiles
 
     private static ImageSet Read(string imagesPath, string labelsPath)
     {
-        using DataFile labelsFile = DataFile.Open(labelsPath);
+        using var labelsFile = DataFile.Open(labelsPath);
         byte[] labels = new byte[ReadHeader(labelsFile, Labels)[0]];
         labelsFile.ReadExactly(labels);
         labelsFile.ExpectEnd();
 
-        using DataFile images = DataFile.Open(imagesPath);
+        using var images = DataFile.Open(imagesPath);
         int[] shape = ReadHeader(images, Images);
         if (shape[1] != shape[2] || !ImageSetBuilder.IsSupported(shape[1]))
             throw images.Fault(

@@ -39,7 +39,7 @@ internal static class SmallImageNet
         var builder = new ImageSetBuilder(3, size, Classes);
         foreach (string path in paths)
         {
-            using DataFile file = DataFile.Open(path);
+            using var file = DataFile.Open(path);
             using ZipArchive zip = DataFile.Parse(path, () => new ZipArchive(file.Stream, ZipArchiveMode.Read));
             ReadBatch(path, zip, builder);
         }
@@ -49,13 +49,13 @@ internal static class SmallImageNet
     private static void ReadBatch(string path, ZipArchive zip, ImageSetBuilder builder)
     {
         int size = builder.Size;
-        using NpyMember labels = NpyMember.Open(path, zip, "labels.npy");
+        using var labels = NpyMember.Open(path, zip, "labels.npy");
         if (labels.Shape is not [>= 1 and <= MostImages])
             throw labels.File.Fault($"has shape ({string.Join(", ", labels.Shape)}) where one row of labels should be");
         long[] classes = labels.ReadIntegers();
         labels.ExpectEnd();
 
-        using NpyMember data = NpyMember.Open(path, zip, "data.npy");
+        using var data = NpyMember.Open(path, zip, "data.npy");
         if (data is not { Type: "|u1", Shape: [_, var bytes] } || bytes != 3 * size * size)
             throw data.File.Fault(
                 $"holds {data.Type} of shape ({string.Join(", ", data.Shape)}), not the bytes of {size}x{size} images",

@@ -9,7 +9,7 @@ internal static class TarFiles
     /// <param name="mostBytes">What one file of the archive may hold; a larger one is refused unread.</param>
     public static IEnumerable<(string Name, DataFile File)> Read(string path, long mostBytes)
     {
-        using DataFile archive = DataFile.Open(path);
+        using var archive = DataFile.Open(path);
         using TarReader reader = new(archive.Stream);
         while (DataFile.Parse(path, () => reader.GetNextEntry()) is { } entry)
         {

@@ -101,7 +101,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
         // The order is done when its tensors are freed.
         static T Scoped(Func<T> work)
         {
-            using var scope = NewDisposeScope();
+            using DisposeScope scope = NewDisposeScope();
             return work();
         }
     }
@@ -135,7 +135,7 @@ public sealed partial class DeviceThreads : IDevice, IDisposable
             {
                 for (int item; (item = Interlocked.Increment(ref next)) < items;)
                 {
-                    using var scope = NewDisposeScope();
+                    using DisposeScope scope = NewDisposeScope();
                     action(thread, item);
                 }
             }

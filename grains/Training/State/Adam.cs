@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Devices;
+using TorchSharp;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -32,8 +33,8 @@ internal sealed class Adam
     /// <param name="gradient">[Length].</param>
     public void Apply(Tensor gradient)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         _state.FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
         _state.SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
         Tensor deviation = (_state.SecondMoment / Number(_secondScale)).Plus(Epsilon).sqrt();

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Training.Devices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training.State;
@@ -22,7 +23,7 @@ public sealed class TrainingState : IDisposable
     public TrainingState(ParameterLayout layout, RunSpec spec, Device? device = null)
     {
         _spec = spec;
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Layout = layout;
         Values = New();
         FirstMoment = New();

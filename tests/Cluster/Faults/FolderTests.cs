@@ -17,7 +17,7 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
         await run.NextAsync<StepCommitted>(_ => true, "a step");
         string history = Path.Combine(run.Spec.SaveDir, "history.msgpack");
         File.Delete(history);
-        using (Process made = Process.Start("mkfifo", [history]))
+        using (var made = Process.Start("mkfifo", [history]))
             await made.WaitForExitAsync(TestContext.Current.CancellationToken);
         await run.StepAsync(run.NewestStep + 20);
 

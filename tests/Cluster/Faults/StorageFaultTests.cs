@@ -175,7 +175,7 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
 
     private static void Run(string program, params string[] arguments)
     {
-        using Process process = Process.Start(program, arguments);
+        using var process = Process.Start(program, arguments);
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} failed");
     }

@@ -51,7 +51,7 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
 
         string[] panels = [.. Directory.GetFiles(Path.Combine(Monitoring, "dashboards"), "*.json").SelectMany(Queries)];
         Assert.InRange(panels.Length, 30, 1000);
-        var rules = await prometheus.RulesAsync();
+        IReadOnlyList<(string Name, bool IsAlert, string Query, string Health)> rules = await prometheus.RulesAsync();
         // An alert is about figures that must be there for it to tell anything; its own query gives nothing as long as all is well.
         string[] figures = [.. rules.Where(rule => rule.IsAlert).SelectMany(
             rule => FigureName().Matches(rule.Query).Select(match => match.Value))];
@@ -87,7 +87,7 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
     /// <summary>Queries as Grafana would send them.</summary>
     private static IEnumerable<string> Queries(string dashboard)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(dashboard));
+        using var document = JsonDocument.Parse(File.ReadAllText(dashboard));
         return
         [
             .. document.RootElement.GetProperty("panels").EnumerateArray().SelectMany(
@@ -111,7 +111,7 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
 
     private static async Task ToolAsync(params string[] arguments)
     {
-        using var tool = Process.Start(
+        using Process tool = Process.Start(
             new ProcessStartInfo("promtool", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> error = tool.StandardError.ReadToEndAsync();
         string output = await tool.StandardOutput.ReadToEndAsync();

@@ -29,7 +29,7 @@ public sealed class PrometheusServer : IAsyncDisposable
                 static_configs: [{targets: [{{string.Join(", ", targets.Select(target => $"'{target}'"))}}]}]
             """);
         int port = FreePorts.Find(1)[0];
-        var process = Process.Start(new ProcessStartInfo(
+        Process process = Process.Start(new ProcessStartInfo(
             "prometheus",
             [$"--config.file={config}", $"--storage.tsdb.path={folder}", $"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]))!;
         var server = new PrometheusServer(new() { BaseAddress = new($"http://127.0.0.1:{port}") }, process);

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Console.Tests.Arguments;
@@ -11,7 +12,7 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void A_named_data_set_brings_the_published_programs_defaults()
     {
-        var spec = Reading.Good("--data-set", "cifar").Spec;
+        RunSpec spec = Reading.Good("--data-set", "cifar").Spec;
 
         var published = new RunSpec
         {
@@ -44,7 +45,7 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void Nothing_asked_for_is_the_quick_preset()
     {
-        var spec = Reading.Good().Spec;
+        RunSpec spec = Reading.Good().Spec;
 
         Assert.Equal(Presets.Quick with { DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 }, spec);
         Assert.Equal(Path.GetFullPath("runs/20260102-030405-digits"), spec.SaveDir);
@@ -54,7 +55,7 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void Flags_change_the_preset()
     {
-        var spec = Reading.Good("--preset", "quick", "-d", "mnist", "-n", "32").Spec;
+        RunSpec spec = Reading.Good("--preset", "quick", "-d", "mnist", "-n", "32").Spec;
 
         Assert.Equal(
             Presets.Quick with { DataSet = DataSet.Mnist, Filters = 32, DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 },
@@ -70,7 +71,7 @@ public sealed class DefaultsTests : IDisposable
     [InlineData(new[] { "--workers", "2", "--threads", "5" }, 2, 5)]
     public void The_cores_are_shared_out(string[] flags, int workers, int threads)
     {
-        var request = Reading.Good(flags);
+        TrainRequest request = Reading.Good(flags);
 
         Assert.Equal((workers, threads), (request.Spec.Workers, request.Threads));
     }
@@ -78,7 +79,7 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void The_run_is_named_after_its_folder()
     {
-        var request = Reading.Good("-o", _folder.File("mine/"));
+        TrainRequest request = Reading.Good("-o", _folder.File("mine/"));
 
         Assert.Equal("mine", request.Run);
         Assert.Equal(_folder.File("mine/logs"), request.LogDir);
@@ -87,11 +88,11 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void A_checkpoints_settings_are_the_defaults_of_what_continues_it()
     {
-        var saved =
+        RunSpec saved =
             Presets.Quick with { Filters = 24, Seed = 5, SaveDir = "/where/it/was", DataDir = "/sets", Workers = 3, LoadParams = "/older" };
-        var path = Checkpoints.Write(_folder, 10, saved);
+        string path = Checkpoints.Write(_folder, 10, saved);
 
-        var spec = Reading.Good("--load_params", path, "-x", "9").Spec;
+        RunSpec spec = Reading.Good("--load_params", path, "-x", "9").Spec;
 
         Assert.Equal(saved with { MaxEpochs = 9, SaveDir = _folder.Path, Workers = 4, LoadParams = path }, spec);
     }
@@ -100,7 +101,7 @@ public sealed class DefaultsTests : IDisposable
     public void A_folder_stands_for_its_newest_checkpoint()
     {
         Checkpoints.Write(_folder, 10, Presets.Quick);
-        var newest = Checkpoints.Write(_folder, 20, Presets.Quick);
+        string newest = Checkpoints.Write(_folder, 20, Presets.Quick);
 
         Assert.Equal(newest, Reading.Good("-r", _folder.Path).Spec.LoadParams);
         Assert.Equal(newest, Reading.Good("-r", "-o", _folder.Path).Spec.LoadParams);
@@ -110,7 +111,7 @@ public sealed class DefaultsTests : IDisposable
     [Fact]
     public void A_named_data_set_starts_from_its_own_defaults_in_its_own_folder()
     {
-        var spec = Reading.Good("-r", Checkpoints.Write(_folder, 10, Presets.Quick), "-d", "mnist").Spec;
+        RunSpec spec = Reading.Good("-r", Checkpoints.Write(_folder, 10, Presets.Quick), "-d", "mnist").Spec;
 
         Assert.Equal(160, spec.Filters);
         Assert.EndsWith("20260102-030405-mnist", spec.SaveDir, StringComparison.Ordinal);

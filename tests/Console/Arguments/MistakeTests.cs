@@ -83,7 +83,7 @@ public sealed class MistakeTests : IDisposable
     {
         File.WriteAllText(_folder.File("x"), "not a checkpoint at all");
 
-        var mistake = Assert.Single(Reading.Mistakes("-r", _folder.File("x")));
+        string mistake = Assert.Single(Reading.Mistakes("-r", _folder.File("x")));
 
         Assert.StartsWith($"{_folder.File("x")} is not a whole checkpoint of this program", mistake, StringComparison.Ordinal);
     }
@@ -109,7 +109,7 @@ public sealed class MistakeTests : IDisposable
     [Fact]
     public void The_gamma_of_a_continued_focal_run_may_change()
     {
-        var path = Checkpoints.Write(_folder, 10, Presets.Quick with { Objective = Objective.Focal });
+        string path = Checkpoints.Write(_folder, 10, Presets.Quick with { Objective = Objective.Focal });
 
         Assert.Equal(1.5, Reading.Good("-r", path, "--focal-gamma", "1.5").Spec.FocalGamma);
     }

@@ -8,7 +8,7 @@ internal static class Reading
 {
     public static TrainRequest Good(params string[] flags)
     {
-        var (request, mistakes) = Read(flags);
+        (TrainRequest? request, IReadOnlyList<string>? mistakes) = Read(flags);
         Assert.Empty(mistakes);
         return request;
     }
@@ -19,7 +19,7 @@ internal static class Reading
     public static (TrainRequest Request, IReadOnlyList<string> Mistakes) Read(string[] flags, string? cluster = null)
     {
         var reader = new TrainRequestReader(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero), cores: 4, cluster);
-        var request = reader.Read(Commands.Parse(["train", .. flags]));
+        TrainRequest request = reader.Read(Commands.Parse(["train", .. flags]));
         return (request, reader.Mistakes);
     }
 }

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
 
@@ -13,7 +14,7 @@ public sealed class SharedTrainTests : IDisposable
     [Fact]
     public void Paths_are_the_silos_own_and_the_run_takes_as_many_workers_as_there_are()
     {
-        var request = Reading.Good("--cluster", "a:1", "-o", "runs/mine", "-i", "sets", "--shards", "16");
+        TrainRequest request = Reading.Good("--cluster", "a:1", "-o", "runs/mine", "-i", "sets", "--shards", "16");
 
         Assert.Equal((new ClusterAddress("a:1"), "mine", false), (request.Cluster, request.Run, request.Detach));
         Assert.Equal(("runs/mine", "sets", 16), (request.Spec.SaveDir, request.Spec.DataDir, request.Spec.Workers));
@@ -47,9 +48,9 @@ public sealed class SharedTrainTests : IDisposable
     [Fact]
     public void A_checkpoint_that_this_machine_sees_brings_its_settings()
     {
-        var path = Checkpoints.Write(_folder, 10, Presets.Quick with { Filters = 24 });
+        string path = Checkpoints.Write(_folder, 10, Presets.Quick with { Filters = 24 });
 
-        var spec = Reading.Good("--cluster", "a:1", "-r", path).Spec;
+        RunSpec spec = Reading.Good("--cluster", "a:1", "-r", path).Spec;
         Assert.Equal((24, path, "runs/20260102-030405-digits"), (spec.Filters, spec.LoadParams, spec.SaveDir));
         Assert.Equal(path, Reading.Good("--cluster", "a:1", "-r", _folder.Path).Spec.LoadParams);
     }
@@ -57,7 +58,7 @@ public sealed class SharedTrainTests : IDisposable
     [Fact]
     public void A_checkpoint_that_it_does_not_see_is_loaded_with_settings_from_flags()
     {
-        var spec = Reading.Good("--cluster", "a:1", "-r", "runs/mine/step-000000010.safetensors", "-d", "mnist").Spec;
+        RunSpec spec = Reading.Good("--cluster", "a:1", "-r", "runs/mine/step-000000010.safetensors", "-d", "mnist").Spec;
 
         Assert.Equal(("runs/mine/step-000000010.safetensors", DataSet.Mnist), (spec.LoadParams, spec.DataSet));
     }

@@ -51,7 +51,7 @@ public sealed class SpellingTests
     [MemberData(nameof(Spellings))]
     public void Every_spelling_sets_its_property_alone(string spelling, string? value, RunSpec expected)
     {
-        var spec = Reading.Good(["--preset", "cifar", spelling, .. value is null ? [] : new[] { value }]).Spec;
+        RunSpec spec = Reading.Good(["--preset", "cifar", spelling, .. value is null ? [] : new[] { value }]).Spec;
 
         // The folder is named after the data set unless it is given.
         Assert.Equal(expected with { SaveDir = spec.SaveDir }, spec);
@@ -67,7 +67,7 @@ public sealed class SpellingTests
     [Fact]
     public void Short_forms_of_one_and_two_letters_stand_side_by_side()
     {
-        var spec = Reading.Good("-d", "cifar", "-e", "0.9", "-ed", "-s", "4", "-ns", "5", "-n", "10", "-nl").Spec;
+        RunSpec spec = Reading.Good("-d", "cifar", "-e", "0.9", "-ed", "-s", "4", "-ns", "5", "-n", "10", "-nl").Spec;
 
         Assert.Equal(
             (0.9, Objective.EnergyDistance, 4UL, 5, 10, true),

@@ -13,7 +13,7 @@ public sealed class AbsentRedisTests
     [Fact]
     public async Task Nobody_listens()
     {
-        var address = $"127.0.0.1:{FreePorts.Find(1)[0]}";
+        string address = $"127.0.0.1:{FreePorts.Find(1)[0]}";
 
         Assert.Equal(
             $"No Redis answers at {address}; see that it runs there, or give the right host:port with --cluster.",

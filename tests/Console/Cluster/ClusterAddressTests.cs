@@ -11,7 +11,7 @@ public sealed class ClusterAddressTests
     [InlineData("[::1]:6379/blue", "[::1]:6379", "blue")]
     public void An_address_is_host_and_port_with_an_id_behind(string text, string redis, string id)
     {
-        Assert.True(ClusterAddress.TryParse(text, out var address), text);
+        Assert.True(ClusterAddress.TryParse(text, out ClusterAddress? address), text);
         Assert.Equal(new ClusterAddress(redis, id), address);
         Assert.Equal(text, address!.ToString());
     }

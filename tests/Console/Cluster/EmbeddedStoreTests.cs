@@ -10,11 +10,11 @@ public sealed class EmbeddedStoreTests
     public async Task Redis_clients_can_set_get_and_run_scripts()
     {
         using var store = new EmbeddedStore();
-        await using var redis = await ConnectionMultiplexer.ConnectAsync(store.Address);
-        var database = redis.GetDatabase();
+        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(store.Address);
+        IDatabase database = redis.GetDatabase();
 
         await database.StringSetAsync("key", "value");
-        var script = await database.ScriptEvaluateAsync("return redis.call('GET', KEYS[1]) .. ARGV[1]", ["key"], ["!"]);
+        RedisResult script = await database.ScriptEvaluateAsync("return redis.call('GET', KEYS[1]) .. ARGV[1]", ["key"], ["!"]);
 
         Assert.Equal("value", await database.StringGetAsync("key"));
         Assert.Equal("value!", script.ToString());
@@ -25,8 +25,8 @@ public sealed class EmbeddedStoreTests
     {
         using var first = new EmbeddedStore();
         using var second = new EmbeddedStore();
-        await using var toFirst = await ConnectionMultiplexer.ConnectAsync(first.Address);
-        await using var toSecond = await ConnectionMultiplexer.ConnectAsync(second.Address);
+        await using ConnectionMultiplexer toFirst = await ConnectionMultiplexer.ConnectAsync(first.Address);
+        await using ConnectionMultiplexer toSecond = await ConnectionMultiplexer.ConnectAsync(second.Address);
 
         await toFirst.GetDatabase().StringSetAsync("key", "value");
 

@@ -14,10 +14,10 @@ public sealed class FolderLockTests : IDisposable
     [Fact]
     public void A_folder_is_one_runs_at_a_time()
     {
-        var run = _folder.File("new/run");
+        string run = _folder.File("new/run");
         using (Take(run))
         {
-            var mistake = Assert.Throws<UserErrorException>(() => Take(run));
+            UserErrorException mistake = Assert.Throws<UserErrorException>(() => Take(run));
             Assert.Equal(
                 $"--save-dir {run} is written to by another console's run; wait until it ends, or name another folder.", mistake.Message);
         }
@@ -41,7 +41,7 @@ public sealed class FolderLockTests : IDisposable
 
         File.WriteAllText(_folder.File("logs"), "");
 
-        foreach (var run in new[] { _folder.File("file/run"), _folder.Path })
+        foreach (string? run in new[] { _folder.File("file/run"), _folder.Path })
             Assert.StartsWith(
                 "--save-dir cannot be written: ", Assert.Throws<UserErrorException>(() => Take(run)).Message, StringComparison.Ordinal);
     }

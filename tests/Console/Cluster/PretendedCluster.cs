@@ -28,7 +28,7 @@ internal sealed class PretendedCluster : IAsyncDisposable
     {
         var cluster = new PretendedCluster();
         await cluster.StartSiloAsync();
-        await using var redis = await ConnectionMultiplexer.ConnectAsync(cluster.Address);
+        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(cluster.Address);
         await redis.GetDatabase().StringSetAsync(ClusterNames.VersionKey(ClusterNames.DefaultClusterId), ClusterNames.Version);
         return cluster;
     }
@@ -36,8 +36,8 @@ internal sealed class PretendedCluster : IAsyncDisposable
     /// <summary>Starts a silo on ports that no earlier one had.</summary>
     public async Task StartSiloAsync()
     {
-        var ports = FreePorts.Find(2);
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        int[] ports = FreePorts.Find(2);
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.AddSingleton(Runs);
         builder.UseOrleans(silo => silo
             .UseRedisClustering(_store.Address)
@@ -72,7 +72,7 @@ internal sealed class PretendedRuns
     public ConcurrentDictionary<string, (RunSpec Spec, List<RunEvent> Events)> All { get; } = new();
 
     public (RunSpec Spec, List<RunEvent> Events) this[string run] =>
-        All.TryGetValue(run, out var known) ? known : throw new UserErrorException($"There is no run {run}; the command runs lists them.");
+        All.TryGetValue(run, out (RunSpec Spec, List<RunEvent> Events) known) ? known : throw new UserErrorException($"There is no run {run}; the command runs lists them.");
 }
 
 internal sealed class PretendedClusterGrain(PretendedRuns runs) : Grain, IClusterGrain
@@ -84,8 +84,8 @@ internal sealed class PretendedClusterGrain(PretendedRuns runs) : Grain, ICluste
 
     public Task<long> ResumeAsync(string run)
     {
-        var events = runs[run].Events;
-        var from = events.Count;
+        List<RunEvent> events = runs[run].Events;
+        int from = events.Count;
         events.AddRange([Events.Started(), Events.Ended()]);
         return Task.FromResult((long)from);
     }
@@ -123,7 +123,7 @@ internal sealed class PretendedRunGrain(PretendedRuns runs) : Grain, ITrainingRu
 
     public async Task<RunProgress> ReadAsync(long from)
     {
-        var events = runs[Run].Events;
+        List<RunEvent> events = runs[Run].Events;
         if (from >= events.Count)
             await Task.Delay(TimeSpan.FromMilliseconds(20));
         return new([.. events.Skip((int)from)], events.Count, Over: events[^1] is RunEnded);

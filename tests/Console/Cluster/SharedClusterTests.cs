@@ -9,7 +9,7 @@ public sealed class SharedClusterTests
 {
     private static async Task WriteVersionAsync(EmbeddedStore store, string version)
     {
-        await using var redis = await ConnectionMultiplexer.ConnectAsync(store.Address);
+        await using ConnectionMultiplexer redis = await ConnectionMultiplexer.ConnectAsync(store.Address);
         await redis.GetDatabase().StringSetAsync(ClusterNames.VersionKey(ClusterNames.DefaultClusterId), version);
     }
 

@@ -14,7 +14,7 @@ public sealed class SiloProcessTests : IDisposable
     [Fact]
     public async Task A_silo_is_ready_when_it_says_so_and_ends_with_its_input()
     {
-        await using (var silo = Shell("echo starting; echo ready; cat > /dev/null; echo bye >&2"))
+        await using (SiloProcess silo = Shell("echo starting; echo ready; cat > /dev/null; echo bye >&2"))
         {
             await silo.Ready.SoonAsync("the silo to be ready");
             Assert.False(silo.Exited.IsCompleted);
@@ -27,9 +27,9 @@ public sealed class SiloProcessTests : IDisposable
     [Fact]
     public async Task A_silo_that_ends_early_shows_the_end_of_its_log()
     {
-        await using var silo = Shell("echo no device >&2; exit 3");
+        await using SiloProcess silo = Shell("echo no device >&2; exit 3");
 
-        var fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.SoonAsync("the silo's failure"));
+        ClusterFaultException fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.SoonAsync("the silo's failure"));
 
         Assert.Equal(
             $"worker-0 ended before it was ready. Its log is {_folder.File("worker-0.log")} and ends with:\n  no device", fault.Message);
@@ -38,10 +38,10 @@ public sealed class SiloProcessTests : IDisposable
     [Fact]
     public async Task What_happened_is_shown_however_deep_it_did()
     {
-        await using var silo = Shell(
+        await using SiloProcess silo = Shell(
             "echo 'Unhandled exception. IOException: taken' >&2; for i in $(seq 20); do echo '   at Some.Method()' >&2; done");
 
-        var fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.SoonAsync("the silo's failure"));
+        ClusterFaultException fault = await Assert.ThrowsAsync<ClusterFaultException>(() => silo.Ready.SoonAsync("the silo's failure"));
 
         Assert.EndsWith("ends with:\n  Unhandled exception. IOException: taken", fault.Message, StringComparison.Ordinal);
         Assert.Equal(21, (await File.ReadAllLinesAsync(silo.LogPath, TestContext.Current.CancellationToken)).Length);
@@ -50,7 +50,7 @@ public sealed class SiloProcessTests : IDisposable
     [Fact]
     public async Task A_killed_silo_is_noticed()
     {
-        await using var silo = Shell("echo ready; cat > /dev/null");
+        await using SiloProcess silo = Shell("echo ready; cat > /dev/null");
         await silo.Ready.SoonAsync("the silo to be ready");
 
         silo.Kill();

@@ -11,7 +11,7 @@ public sealed class SiloProgramTests : IDisposable
     [Fact]
     public void A_program_that_is_not_there_is_a_fault()
     {
-        var fault = Assert.Throws<ClusterFaultException>(() => SiloProcess.Start("worker-0", ["/no/such/program"], _folder.File("log")));
+        ClusterFaultException fault = Assert.Throws<ClusterFaultException>(() => SiloProcess.Start("worker-0", ["/no/such/program"], _folder.File("log")));
 
         Assert.StartsWith("worker-0 cannot be started", fault.Message, StringComparison.Ordinal);
     }
@@ -19,8 +19,8 @@ public sealed class SiloProgramTests : IDisposable
     [Fact]
     public void The_silo_is_found_beside_the_console_as_built_and_below_it_as_published()
     {
-        var built = Directory.CreateDirectory(_folder.File("bin/Silo/release")).FullName;
-        var console = Directory.CreateDirectory(_folder.File("bin/Console/release")).FullName;
+        string built = Directory.CreateDirectory(_folder.File("bin/Silo/release")).FullName;
+        string console = Directory.CreateDirectory(_folder.File("bin/Console/release")).FullName;
         Assert.Throws<ClusterFaultException>(() => SiloProgram.Find(console));
 
         File.WriteAllText(Path.Combine(built, "PixelCnnCluster.Silo.dll"), "");

@@ -40,7 +40,7 @@ public sealed class SiloSupervisorTests : IDisposable
     private async Task<SiloProcess> NextAsync(string awaited)
     {
         await _starts.WaitAsync(TestContext.Current.CancellationToken).SoonAsync(awaited);
-        var silo = _started[^1];
+        SiloProcess silo = _started[^1];
         await silo.Ready.SoonAsync($"{awaited} to be ready");
         return silo;
     }
@@ -48,9 +48,9 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_silo_that_is_killed_is_started_again_with_the_same_log()
     {
-        await using (var supervisor = Supervise(Healthy, Healthy))
+        await using (SiloSupervisor supervisor = Supervise(Healthy, Healthy))
         {
-            var first = await NextAsync("the first start");
+            SiloProcess first = await NextAsync("the first start");
             first.Kill();
             await NextAsync("the second start");
             Assert.False(supervisor.Ended.IsCompleted, "the silo lives");
@@ -62,7 +62,7 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_silo_that_ends_by_itself_is_started_again()
     {
-        await using var supervisor = Supervise("echo ready; exit 134", Healthy);
+        await using SiloSupervisor supervisor = Supervise("echo ready; exit 134", Healthy);
 
         await NextAsync("the first start");
         await NextAsync("the second start");
@@ -71,7 +71,7 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_silo_that_fails_at_the_very_start_is_not_started_again()
     {
-        await using var supervisor = Supervise(Broken);
+        await using SiloSupervisor supervisor = Supervise(Broken);
 
         await Assert.ThrowsAsync<ClusterFaultException>(() => supervisor.Ready.SoonAsync("the failure"));
         await supervisor.Ended.SoonAsync("the end");
@@ -81,7 +81,7 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_silo_that_fails_three_times_in_a_row_is_given_up()
     {
-        await using var supervisor = Supervise("echo ready", Broken, Broken, Broken, Healthy);
+        await using SiloSupervisor supervisor = Supervise("echo ready", Broken, Broken, Broken, Healthy);
 
         await supervisor.Ended.SoonAsync("the silo to be given up");
 
@@ -92,7 +92,7 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_start_that_succeeds_forgives_those_that_failed()
     {
-        await using var supervisor = Supervise(
+        await using SiloSupervisor supervisor = Supervise(
             "echo ready", Broken, Broken, "echo ready", Broken, Broken, "echo ready", Broken, Broken, Broken, Healthy);
 
         await supervisor.Ended.SoonAsync("the silo to be given up");
@@ -113,7 +113,7 @@ public sealed class SiloSupervisorTests : IDisposable
             },
             _time);
 
-        for (var i = 0; i < 5; i++)
+        for (int i = 0; i < 5; i++)
             await _starts.WaitAsync(TestContext.Current.CancellationToken).SoonAsync($"start {i}");
 
         await NextAsync("the start that succeeds");
@@ -122,13 +122,13 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_silo_whose_end_is_wanted_is_not_started_again()
     {
-        var killed = Supervise(Healthy);
+        SiloSupervisor killed = Supervise(Healthy);
         await NextAsync("the start");
         killed.Kill();
         await killed.Ended.SoonAsync("the killed silo's end");
         await killed.DisposeAsync();
 
-        var disposed = Supervise(Healthy);
+        SiloSupervisor disposed = Supervise(Healthy);
         await NextAsync("the start");
         await disposed.DisposeAsync().AsTask().SoonAsync("the silo to end with its input");
 

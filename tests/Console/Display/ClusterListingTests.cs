@@ -17,7 +17,7 @@ public sealed class ClusterListingTests : IDisposable
 
     private ClusterListing Listing(bool json = false)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(_output) });
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(_output) });
         console.Profile.Width = 200;
         return new(
             console, json, new Prompt("console", new ClusterAddress("redis:6379")), new DateTimeOffset(2026, 1, 2, 4, 5, 0, TimeSpan.Zero));
@@ -88,7 +88,7 @@ public sealed class ClusterListingTests : IDisposable
     [Fact]
     public async Task One_run_is_its_facts_and_what_happened_to_it()
     {
-        var run = Run();
+        PretendedRun run = Run();
 
         await Listing().ShowAsync(run);
 
@@ -124,7 +124,7 @@ public sealed class ClusterListingTests : IDisposable
     [Fact]
     public async Task A_failed_run_says_why()
     {
-        var run = Run();
+        PretendedRun run = Run();
         run.Overview = Events.Overview(RunState.Failed) with { Error = "the disk is full" };
 
         await Listing().ShowAsync(run);

@@ -22,7 +22,7 @@ public sealed class DisplayTests : IDisposable
 
     private void Show(IRunDisplay display, params RunEvent[] events)
     {
-        foreach (var e in events)
+        foreach (RunEvent e in events)
         {
             _status.Add(e);
             display.Show(e);
@@ -34,7 +34,7 @@ public sealed class DisplayTests : IDisposable
     {
         using var display = new PlainDisplay(_output, _status, _summary, _time);
         Show(display, Events.Started());
-        for (var step = 1; step <= 124; step++)
+        for (int step = 1; step <= 124; step++)
         {
             Show(display, Events.Step(step));
             _time.Pass(TimeSpan.FromSeconds(0.2));
@@ -195,7 +195,7 @@ public sealed class DisplayTests : IDisposable
     [Fact]
     public void The_terminal_shows_a_panel_pictures_and_commands_that_can_be_pasted()
     {
-        var console = AnsiConsole.Create(
+        IAnsiConsole console = AnsiConsole.Create(
             new AnsiConsoleSettings
             {
                 Ansi = AnsiSupport.Yes,
@@ -211,7 +211,7 @@ public sealed class DisplayTests : IDisposable
         _status.Add(Events.Ended());
         display.End(Events.Ended());
 
-        var text = _output.ToString();
+        string text = _output.ToString();
         Assert.Contains("waiting for one", text, StringComparison.Ordinal);
         Assert.Contains("2 of 3, generation 3", text, StringComparison.Ordinal);
         Assert.Contains("generation 3: 2 of 3 workers (worker-1 was lost), 1.4 s", text, StringComparison.Ordinal);

@@ -14,7 +14,7 @@ public sealed class HalfBlocksTests
     [Fact]
     public void Images_stand_side_by_side_with_a_gap()
     {
-        var grid = HalfBlocks.Grid(Grey(count: 2, size: 2), width: 5, height: 10);
+        Color?[,] grid = HalfBlocks.Grid(Grey(count: 2, size: 2), width: 5, height: 10);
 
         Assert.Equal(
             new Color?[,] { { Level(0), Level(1), null, Level(4), Level(5) }, { Level(2), Level(3), null, Level(6), Level(7) } }, grid);
@@ -23,7 +23,7 @@ public sealed class HalfBlocksTests
     [Fact]
     public void What_does_not_fit_the_width_goes_to_the_next_row_and_lines_are_even()
     {
-        var grid = HalfBlocks.Grid(Grey(count: 2, size: 2), width: 4, height: 10);
+        Color?[,] grid = HalfBlocks.Grid(Grey(count: 2, size: 2), width: 4, height: 10);
 
         Assert.Equal(new Color?[,]
         {
@@ -47,7 +47,7 @@ public sealed class HalfBlocksTests
     [Fact]
     public void Three_channels_are_red_green_and_blue()
     {
-        var grid = HalfBlocks.Grid(new ImageStack([10, 20, 30], Count: 1, Channels: 3, Size: 1), width: 5, height: 5);
+        Color?[,] grid = HalfBlocks.Grid(new ImageStack([10, 20, 30], Count: 1, Channels: 3, Size: 1), width: 5, height: 5);
 
         Assert.Equal(new Color?[,] { { new Color(10, 20, 30) }, { null } }, grid);
     }
@@ -56,7 +56,7 @@ public sealed class HalfBlocksTests
     public void One_character_is_two_pixels()
     {
         using var text = new StringWriter();
-        var console = AnsiConsole.Create(
+        IAnsiConsole console = AnsiConsole.Create(
             new AnsiConsoleSettings
             {
                 Ansi = AnsiSupport.Yes,

@@ -110,7 +110,7 @@ public sealed class RunStatusTests
     public void A_long_history_keeps_its_shape_in_few_points()
     {
         var series = new Series(capacity: 8);
-        for (var i = 0; i < 1000; i++)
+        for (int i = 0; i < 1000; i++)
             series.Add(i);
 
         Assert.InRange(series.Points.Count, 4, 8);

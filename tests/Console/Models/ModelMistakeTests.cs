@@ -51,7 +51,7 @@ public sealed class ModelMistakeTests : IDisposable
     [InlineData("import", "import takes one file of weights and was given 0; name a .safetensors or .pth file.")]
     public async Task A_wrong_input_gets_its_sentence(string command, string sentence)
     {
-        var checkpoint = Checkpoints.Write(_folder, 2, Presets.Quick);
+        string checkpoint = Checkpoints.Write(_folder, 2, Presets.Quick);
         Directory.CreateDirectory(_folder.File("folder.png"));
         await File.WriteAllTextAsync(_folder.File("text.png"), "no image", TestContext.Current.CancellationToken);
         PictureFile.Write(_folder.File("grey.png"), new byte[28 * 28], 1, 28);
@@ -59,7 +59,7 @@ public sealed class ModelMistakeTests : IDisposable
         PictureFile.Write(_folder.File("colour.png"), [.. Enumerable.Range(0, 3 * 28 * 28).Select(i => (byte)i)], 3, 28);
         string[] model = command.StartsWith("import", StringComparison.Ordinal) ? [] : ["--model", _folder.Path];
 
-        var told = await MistakeAsync([.. command.Split(' ').Select(InFolder), .. model]);
+        string told = await MistakeAsync([.. command.Split(' ').Select(InFolder), .. model]);
 
         Assert.Contains(InFolder(sentence).Replace("MODEL", checkpoint, StringComparison.Ordinal), told, StringComparison.Ordinal);
     }
@@ -83,7 +83,7 @@ public sealed class ModelMistakeTests : IDisposable
 
     private static async Task<string> MistakeAsync(params string[] args)
     {
-        var (exitCode, output, error) = await CapturedConsole.RunAsync(args);
+        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync(args);
         Assert.Equal(2, exitCode);
         if (args.Contains("--json"))
             Assert.StartsWith("{\"event\":\"error\"", output, StringComparison.Ordinal);

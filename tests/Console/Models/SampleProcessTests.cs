@@ -14,7 +14,7 @@ public sealed class SampleProcessTests(TrainedRun run)
     {
         string folder = run.File("drawn"), npz = run.File("sampled.npz"), other = run.File("other");
         await run.DoAsync("sample", "--model", run.Run, "--count", "3", "--seed", "5", "--output", folder);
-        var told = JsonDocument.Parse(
+        JsonElement told = JsonDocument.Parse(
             (await run.DoAsync(
                 "sample", "--model", run.Model.Path, "-n", "3", "-s", "5", "--batch", "1", "-o", npz,
                 "--json")).Split('\n')[^2]).RootElement;
@@ -32,8 +32,8 @@ public sealed class SampleProcessTests(TrainedRun run)
     [Fact]
     public async Task A_console_alone_starts_a_silo_and_writes_one_picture_of_all()
     {
-        var path = run.File("deep/all.png");
-        var told = await TrainedRun.DoAloneAsync(
+        string path = run.File("deep/all.png");
+        string told = await TrainedRun.DoAloneAsync(
             "sample", "--model", run.Run, "--count", "2", "--mixture-temperature", "0", "--logistic-temperature", "0", "-o", path);
 
         Assert.Contains(path, told, StringComparison.Ordinal);
@@ -46,10 +46,10 @@ public sealed class SampleProcessTests(TrainedRun run)
     [Fact]
     public async Task Completions_keep_the_given_pixels_and_differ_below_them()
     {
-        var digits = run.File("digits");
+        string digits = run.File("digits");
         await run.DoAsync("sample", "--model", run.Run, "--count", "2", "--seed", "9", "-o", digits);
         string[] files = [Path.Combine(digits, "000000.png"), Path.Combine(digits, "000001.png")];
-        var completed = run.File("completed");
+        string completed = run.File("completed");
         await run.DoAsync(["complete", .. files, "--model", run.Run, "--keep", "3", "--count", "2", "-o", completed]);
 
         byte[][] all = [Complete(0, 0), Complete(0, 1), Complete(1, 0), Complete(1, 1)];
@@ -66,14 +66,14 @@ public sealed class SampleProcessTests(TrainedRun run)
     public async Task A_mask_says_which_pixels_stay()
     {
         string mask = run.File("mask.png"), given = run.File("given.png"), completed = run.File("by-mask.npz");
-        var kept = Enumerable.Range(0, SmallImages.Pixels).Select(i => i / SmallImages.Size > 5 || i % SmallImages.Size < 2).ToArray();
+        bool[] kept = Enumerable.Range(0, SmallImages.Pixels).Select(i => i / SmallImages.Size > 5 || i % SmallImages.Size < 2).ToArray();
         PictureFile.Write(mask, [.. kept.Select(stays => stays ? (byte)255 : (byte)0)], 1, SmallImages.Size);
-        var image = SmallImages.Image(factor: 7);
+        byte[] image = SmallImages.Image(factor: 7);
         PictureFile.Write(given, image, 1, SmallImages.Size);
 
         await run.DoAsync("complete", given, "--model", run.Run, "--keep", mask, "--count", "1", "-o", completed);
 
-        var drawn = await NpyAsync(completed, images: 1);
+        byte[] drawn = await NpyAsync(completed, images: 1);
         Assert.All(kept.Index().Where(pixel => pixel.Item), pixel => Assert.Equal(image[pixel.Index], drawn[pixel.Index]));
         Assert.NotEqual(image, drawn);
     }
@@ -83,8 +83,8 @@ public sealed class SampleProcessTests(TrainedRun run)
     /// <summary>The elements of arr_0, which fill the file's end.</summary>
     private static async Task<byte[]> NpyAsync(string path, int images)
     {
-        await using var zip = await ZipFile.OpenReadAsync(path);
-        await using var member = await zip.GetEntry("arr_0.npy")!.OpenAsync();
+        await using ZipArchive zip = await ZipFile.OpenReadAsync(path);
+        await using Stream member = await zip.GetEntry("arr_0.npy")!.OpenAsync();
         using var bytes = new MemoryStream();
         await member.CopyToAsync(bytes);
         return bytes.ToArray()[^(images * SmallImages.Pixels)..];

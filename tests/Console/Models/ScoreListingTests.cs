@@ -34,7 +34,7 @@ public sealed class ScoreListingTests
     [Fact]
     public void One_score_tells_no_error()
     {
-        var scores = Of(5);
+        Scores scores = Of(5);
         Assert.Null(scores.StandardError);
         Assert.Equal(1.25, scores.MeanBitsPerDim);
     }
@@ -47,7 +47,7 @@ public sealed class ScoreListingTests
         scores.Add(new ImagesScored(1, [8], new([0, 8, 0, 0], [5, 6, 7, 8])));
         scores.Add(new ImagesScored(0, [0], new([0, 0, 0, 0], [1, 2, 3, 4])));
 
-        var (images, columns) = scores.Map();
+        (ImageStack? images, int columns) = scores.Map();
 
         Assert.Equal((4, 3, 2, 2), (images.Count, images.Channels, images.Size, columns));
         Assert.Equal([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4], images.Image(0).ToArray());
@@ -59,7 +59,7 @@ public sealed class ScoreListingTests
     [Fact]
     public void Csv_quotes_names_that_need_it()
     {
-        var text = List(Of(2, 4, 6), listing => listing.WriteCsv(), i => new[] { "plain.png", "a,b.png", "\"c\".png" }[i]);
+        string text = List(Of(2, 4, 6), listing => listing.WriteCsv(), i => new[] { "plain.png", "a,b.png", "\"c\".png" }[i]);
         Assert.Equal(["image,bits,bits_per_dim", "plain.png,2,0.5", "\"a,b.png\",4,1", "\"\"\"c\"\".png\",6,1.5", ""], text.Split('\n'));
     }
 
@@ -79,7 +79,7 @@ public sealed class ScoreListingTests
             ["image       bits  bits/dim", "0            2.0     0.500", "1            4.0     1.000", "", ""],
             List(Of(2, 4), listing => listing.WriteLines()).Split('\n'));
 
-        var many = List(Of([.. Enumerable.Range(1, 50).Select(i => (double)i)]), listing => listing.WriteLines()).Split('\n');
+        string[] many = List(Of([.. Enumerable.Range(1, 50).Select(i => (double)i)]), listing => listing.WriteLines()).Split('\n');
         Assert.Equal(24, many.Length - 1);
         Assert.StartsWith("49 ", many[1], StringComparison.Ordinal);
         Assert.StartsWith("40 ", many[10], StringComparison.Ordinal);

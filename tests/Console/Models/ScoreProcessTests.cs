@@ -14,11 +14,11 @@ public sealed class ScoreProcessTests(TrainedRun run)
     [Fact]
     public async Task Scores_sum_to_the_test_score_of_training()
     {
-        var lines =
+        string[] lines =
             (await run.DoAsync(
                 "score", "--data-set", "mnist", "--data-dir", run.File("data"), "--model", run.Run, "--batch", "5", "--csv")).TrimEnd()
                     .Split('\n');
-        var mean = await EvaluateAsync(run.Run, run.File("data"));
+        JsonElement mean = await EvaluateAsync(run.Run, run.File("data"));
 
         Assert.Equal((SmallImages.Test + 1, "image,bits,bits_per_dim"), (lines.Length, lines[0]));
         double[][] rows = [.. lines.Skip(1).Select(
@@ -39,13 +39,13 @@ public sealed class ScoreProcessTests(TrainedRun run)
         PictureFile.Write(first, SmallImages.Image(factor: 0), 1, SmallImages.Size);
         PictureFile.Write(second, SmallImages.Image(factor: 37), 1, SmallImages.Size);
 
-        var table = (await TrainedRun.DoAloneAsync("score", first, second, "--model", run.Run, "--map", map)).Split('\n');
+        string[] table = (await TrainedRun.DoAloneAsync("score", first, second, "--model", run.Run, "--map", map)).Split('\n');
         var events = (await run.DoAsync("score", second, first, "--model", run.Run, "--json")).TrimEnd().Split('\n')
             .Select(line => JsonDocument.Parse(line).RootElement).ToList();
 
         Assert.StartsWith(first, table[1], StringComparison.Ordinal);
         Assert.StartsWith(second, table[2], StringComparison.Ordinal);
-        var images = events.FindAll(e => e.GetProperty("event").GetString() == "image");
+        List<JsonElement> images = events.FindAll(e => e.GetProperty("event").GetString() == "image");
         Assert.Equal([second, first], images.Select(e => e.GetProperty("image").GetString()));
         Assert.Equal(
             images.Average(e => e.GetProperty("bits_per_dim").GetDouble()), events[^1].GetProperty("bits_per_dim").GetDouble(), Tolerance);
@@ -76,8 +76,8 @@ public sealed class ScoreProcessTests(TrainedRun run)
             (await EvaluateAsync(trained, data)).GetProperty("bits_per_dim").GetDouble(),
             (await EvaluateAsync(imported, data)).GetProperty("bits_per_dim").GetDouble(), 1e-4);
 
-        var told = await run.DoAsync([.. oneStep, run.File($"on-{ending}"), "--load-params", imported]);
-        var ended = JsonDocument.Parse(told.TrimEnd().Split('\n')[^1]).RootElement;
+        string told = await run.DoAsync([.. oneStep, run.File($"on-{ending}"), "--load-params", imported]);
+        JsonElement ended = JsonDocument.Parse(told.TrimEnd().Split('\n')[^1]).RootElement;
         Assert.Equal(("ended", 1), (ended.GetProperty("event").GetString(), ended.GetProperty("step").GetInt64()));
     }
 
@@ -105,8 +105,8 @@ public sealed class ScoreProcessTests(TrainedRun run)
     [Fact]
     public async Task A_damaged_checkpoint_is_refused_by_the_silo()
     {
-        var damaged = run.File("damaged.safetensors");
-        var bytes = await File.ReadAllBytesAsync(run.Model.Path, TestContext.Current.CancellationToken);
+        string damaged = run.File("damaged.safetensors");
+        byte[] bytes = await File.ReadAllBytesAsync(run.Model.Path, TestContext.Current.CancellationToken);
         bytes[^20] ^= 1;
         await File.WriteAllBytesAsync(damaged, bytes, TestContext.Current.CancellationToken);
 
@@ -117,7 +117,7 @@ public sealed class ScoreProcessTests(TrainedRun run)
 
     private async Task<JsonElement> EvaluateAsync(string model, string data)
     {
-        var output = await run.DoAsync("evaluate", "--json", "--model", model, "--data-set", "mnist", "--data-dir", data);
+        string output = await run.DoAsync("evaluate", "--json", "--model", model, "--data-set", "mnist", "--data-dir", data);
         return JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]).RootElement;
     }
 }

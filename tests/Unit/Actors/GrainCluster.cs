@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.GrainDirectory;
+using Orleans.Runtime.Hosting;
 using Orleans.TestingHost;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Actors.Cluster;
@@ -14,7 +15,6 @@ using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Devices;
 using PixelCnnCluster.Unit.Tests.Simulation;
-using Orleans.Runtime.Hosting;
 
 namespace PixelCnnCluster.Unit.Tests.Actors;
 

@@ -14,7 +14,7 @@ public sealed class ScoringTests
     [InlineData(2, 3)]
     public async Task The_bits_of_the_test_images_are_the_nats_of_training(int threads, int channels)
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small, channels: channels);
+        using var run = TinyRun.Start(TinyRun.Small, channels: channels);
         run.Steps(2);
         using JobDevice device = new(run, threads);
         ImageSet test = TinyRun.Images(channels).Test;
@@ -39,7 +39,7 @@ public sealed class ScoringTests
     public async Task A_data_set_is_scored_with_its_labels_and_single_images_with_a_class()
     {
         ImageData digits = ImageDataSets.Load(DataSet.Digits, "", 0);
-        using TinyRun run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, digits);
+        using var run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, digits);
         run.Steps(2);
         using JobDevice device = new(run);
         Assert.Equal(digits.Test.Count, await device.Sampler.CountAsync(DigitsTest, device.Model));
@@ -58,13 +58,13 @@ public sealed class ScoringTests
     [Fact]
     public async Task A_data_set_of_other_images_or_classes_is_refused()
     {
-        using TinyRun tiny = TinyRun.Start(TinyRun.Small);
+        using var tiny = TinyRun.Start(TinyRun.Small);
         using JobDevice small = new(tiny);
         await AssertMistakeAsync(
             () => small.Sampler.CountAsync(DigitsTest, small.Model), "has images of 28x28 pixels with 1 channels", "models 8x8 with 1");
 
         // Of two classes, where the data set has ten.
-        using TinyRun run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, TinyRun.Images(channels: 1, size: 28));
+        using var run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, TinyRun.Images(channels: 1, size: 28));
         using JobDevice device = new(run);
         await AssertMistakeAsync(() => device.Sampler.CountAsync(DigitsTest, device.Model), "labels of 10 classes", "is conditioned on 2");
     }
@@ -72,7 +72,7 @@ public sealed class ScoringTests
     [Fact]
     public async Task A_checkpoint_that_is_not_what_it_was_is_refused()
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var run = TinyRun.Start(TinyRun.Small);
         using JobDevice device = new(run);
         string path = device.Model.Path;
 

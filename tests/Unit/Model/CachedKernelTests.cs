@@ -1,4 +1,5 @@
 using PixelCnnCluster.Model.Sampling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -17,7 +18,7 @@ public sealed class CachedKernelTests
     [Fact]
     public void An_images_logits_are_the_same_bits_in_any_batch()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var model = new SamplingNetwork(SamplingNetwork.Plain);
         using CachedNetwork alone = Cached(1), among = Cached(19);
         int outputs = model.Network.Shape.Logits, size = model.Network.Shape.Size;

@@ -1,9 +1,10 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Kernels.Gpu;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
-using PixelCnnCluster.Model;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -56,8 +57,8 @@ public sealed class CachedNetworkTests
     [InlineData(64)]
     public void AgreesWithTheLogitsOfWholeImagesOfAnySize(int size)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         using var model = new SamplingNetwork(SamplingNetwork.Plain with { Size = size, NonLocal = true, CoordinateChannels = true });
         using var cached = new CachedNetwork(model.Network, model.Parameters, labels: null, images: 1);
         using var generator = new Generator(2, CPU);
@@ -92,8 +93,8 @@ public sealed class CachedNetworkTests
     /// <inheritdoc cref="AssertAgrees(string, KernelLibrary?)"/>
     internal static void AssertAgrees(SamplingNetwork model, KernelLibrary? kernels)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         NetworkShape shape = model.Network.Shape;
         using var generator = new Generator(1, CPU);
         Tensor images = SampleImages(shape.Channels), noise = SampleImages(EnergyHead.NoiseChannels);

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -37,7 +38,7 @@ public sealed class CausalityTests
     public void A_pixel_changes_only_what_comes_after_it(
         int channels, Nonlinearity nonlinearity, bool classes, bool coordinates, bool nonLocal, bool energyDistance)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(new(
             channels, Size, classes ? 3
                 : 0, Blocks: 1, Filters: 4, Mixtures: 1, nonlinearity, Dropout: 0, coordinates, nonLocal, energyDistance));
@@ -53,7 +54,7 @@ public sealed class CausalityTests
     [Fact]
     public void A_pixel_counts_in_its_neighbours_to_the_right_and_below()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { NonLocal = true });
         foreach ((int raster, float[] changes) in ChangesOfPixels(tiny, [.. Enumerable.Range(0, (Size * Size) - 1)], labels: null))
         {
@@ -68,7 +69,7 @@ public sealed class CausalityTests
     [Fact]
     public void Labels_reach_every_pixel()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Classes = 3 });
         Tensor images = tiny.Images(1);
         float[] changes = Assert.Single(
@@ -81,7 +82,7 @@ public sealed class CausalityTests
     [InlineData(true, true, true)]
     public void Rows_below_do_not_matter(bool coordinates, bool nonLocal, bool classes)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with
         {
             Channels = 3,

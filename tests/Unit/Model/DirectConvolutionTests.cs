@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics.X86;
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -22,7 +23,7 @@ public sealed class DirectConvolutionTests
     [InlineData(4, 6, 16, 16, 2, 2, 2)]
     public void Output_and_gradients_equal_the_librarys(int height, int width, int inputs, int outputs, int top, int left, int right)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(height + width + inputs), CPU);
         Tensor Leaf(params long[] shape) => randn(shape, generator: generator).requires_grad_(true);
         Tensor input = Leaf(2, height, width, inputs), weight = Leaf(outputs, inputs, 1 + top, 1 + left + right), bias = Leaf(outputs);
@@ -44,7 +45,7 @@ public sealed class DirectConvolutionTests
     [Fact]
     public void Tensors_need_not_be_contiguous()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor input = randn(2, 16, 5, 4).requires_grad_(true), other = input.detach().clone().requires_grad_(true);
         Tensor weight = randn(16, 3, 2, 16).requires_grad_(true), otherWeight = weight.detach().clone().requires_grad_(true),
             bias = randn(16);
@@ -61,7 +62,7 @@ public sealed class DirectConvolutionTests
     [Fact]
     public void Only_whole_blocks_of_channels_in_float32_are_taken()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor image = zeros(1, 2, 2, 16);
         Assert.False(DirectConvolution.Takes(image, outputs: 8));
         Assert.False(DirectConvolution.Takes(zeros(1, 2, 2, 8), outputs: 16));

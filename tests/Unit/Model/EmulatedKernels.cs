@@ -39,7 +39,7 @@ internal sealed unsafe partial class EmulatedKernels : KernelLibrary
                 .Replace(
                     "/* table */", string.Concat(names.Select(name => $"{{\"{name}\", call<{name}>, parameters({name})}},\n")),
                     StringComparison.Ordinal));
-            using var compiler = Process.Start(
+            using Process compiler = Process.Start(
                 new ProcessStartInfo(
                     "g++", ["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-shared", "-fPIC", "-o", library,
                         file])

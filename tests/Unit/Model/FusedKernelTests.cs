@@ -3,6 +3,7 @@ using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -31,7 +32,7 @@ public sealed class FusedKernelTests
     [MemberData(nameof(ChannelsAndPaddings))]
     public void Concat_elu_with_padding_equals_the_composition(int channels, int top, int left, int right)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var padding = new ImagePadding(top, left, right);
         Tensor fused = Input(channels), composed = fused.detach().clone().requires_grad_(true);
         Tensor actual = FusedConcatElu.Apply(fused, padding, 0, null);
@@ -43,7 +44,7 @@ public sealed class FusedKernelTests
     [Fact]
     public void Concat_elu_takes_a_permuted_input()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor fused = randn(2, 19, 3, 4).requires_grad_(true), composed = fused.detach().clone().requires_grad_(true);
         Tensor actual = FusedConcatElu.Apply(fused.permute(0, 2, 3, 1), new(1, 1, 1), 0, null);
         Tensor rows = composed.permute(0, 2, 3, 1);
@@ -57,7 +58,7 @@ public sealed class FusedKernelTests
     [InlineData(40)]
     public void Gate_equals_the_composition(int channels)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor x = Input(channels), gated = Input(2 * channels);
         Tensor otherX = x.detach().clone().requires_grad_(true), otherGated = gated.detach().clone().requires_grad_(true);
         Tensor actual = FusedGate.Apply(x, gated);
@@ -73,7 +74,7 @@ public sealed class FusedKernelTests
     [InlineData(32, 64, 2, 2)]
     public void Normalised_weights_equal_the_composition(int outputs, int inputs, int height, int width)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator(3, CPU);
         // Not near zero, where a gradient's rounding grows without end.
         long[] shape = [outputs, inputs, height, width];
@@ -95,7 +96,7 @@ public sealed class FusedKernelTests
     [InlineData(-1e30f)]
     public void Large_and_zero_activations_are_right(float value)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor input = full([1, 1, 1, 17], value).requires_grad_(true);
         Tensor output = FusedConcatElu.Apply(input, ImagePadding.None, 0, null);
         output.sum().backward();
@@ -129,7 +130,7 @@ public sealed class FusedKernelTests
     [InlineData(40, 0.9)]
     public void Dropout_zeroes_at_its_rate_scales_what_it_keeps_and_drops_the_same_on_the_way_back(int channels, double rate)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var padding = new ImagePadding(1, 1, 0);
         Tensor fused = Input(channels), composed = fused.detach().clone().requires_grad_(true);
         Tensor actual = FusedConcatElu.Apply(fused, padding, rate, TensorMath.Number(11, CPU));
@@ -144,7 +145,7 @@ public sealed class FusedKernelTests
     [Fact]
     public void Dropout_is_the_same_for_the_same_seed_only()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         ulong[] seeds = [0, 1, 2, 3, 5UL << 32, 9UL << 33, 0x123456789ABCDEF0];
         float[][] masks = [.. seeds.Select(seed => Mask(seed).Floats())];
         for (int i = 0; i < seeds.Length; i++)
@@ -172,7 +173,7 @@ public sealed class FusedKernelTests
     [Fact]
     public void Dropout_of_neighbours_is_not_correlated()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor mask = Mask(42); // [4, 16, 16, 64]
         for (int dimension = 0; dimension < 4; dimension++)
         {
@@ -194,7 +195,7 @@ public sealed class FusedKernelTests
     [InlineData(Nonlinearity.Relu)]
     public void Every_nonlinearity_drops_only_where_it_may(Nonlinearity nonlinearity)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var parameters = new Parameters(new ParameterLayout(), zeros(0));
         var activation = new Activation(nonlinearity, 0.25);
         Tensor input = full([4, 16, 16, 20], 2f);

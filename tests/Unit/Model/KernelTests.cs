@@ -1,6 +1,7 @@
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Kernels.Gpu;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -20,7 +21,7 @@ public sealed class KernelTests
     [MemberData(nameof(Activations))]
     public void Concatenated_elu_is_the_cpus(bool bf16, int channels, double dropout)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var padding = new ImagePadding(2, 1, 3);
         Tensor input = Input(bf16, 2, 3, 4, channels).requires_grad_(true), key = TensorMath.Number(11, CPU);
         Tensor expected = FusedConcatElu.Apply(input, padding, dropout, key), slope = Input(bf16, expected.shape);
@@ -41,7 +42,7 @@ public sealed class KernelTests
     [InlineData(true)]
     public void Gate_is_the_cpus(bool bf16)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor x = Input(bf16, 2, 3, 4, 20).requires_grad_(true), gated = Input(bf16, 2, 3, 4, 40).requires_grad_(true);
         Tensor expected = FusedGate.Apply(x, gated), slope = Input(bf16, expected.shape);
         expected.backward([slope]);
@@ -62,7 +63,7 @@ public sealed class KernelTests
     [InlineData(true, 1)]
     public void Normalised_weights_are_the_composition(bool bf16, int outputDimension)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         long[] shape = [6, 7, 5, 9];
         int filters = (int)shape[outputDimension];
         Tensor direction = Input(false, shape).requires_grad_(true), scale = Input(false, filters).requires_grad_(true);

@@ -1,6 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -22,7 +23,7 @@ public sealed class LikelihoodTests
     [InlineData(1e4, FarFromMean)]
     public void Probabilities_of_all_grey_values_sum_to_one(double size, double tolerance)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator(5, CPU);
         Tensor logits = randn([200, 3 * 4, 1, 1], generator: generator).Times(size).expand(200, 12, 1, 256);
         float[] sums = MixtureLikelihood.LogProbability(logits, AllValues().expand(200, 1, 1, 256)).to_type(ScalarType.Float64).exp()
@@ -42,8 +43,8 @@ public sealed class LikelihoodTests
 
     private static void AssertColoursAreDistributed(int redsApart)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         // One component: weight, then mean, log-scale and coefficient for red, green and blue.
         float[] red = [-0.3f, -2f], green = [0.2f, -1.5f], blue = [0.1f, -1f];
         const float GreenOnRed = 0.8f, BlueOnRed = -0.7f, BlueOnGreen = 1.1f;
@@ -55,7 +56,7 @@ public sealed class LikelihoodTests
         double total = 0, expected = 0;
         for (int r = 0; r < 256; r += redsApart)
         {
-            using var plane = NewDisposeScope();
+            using DisposeScope plane = NewDisposeScope();
             Tensor reds = values.narrow(3, r, 1).expand(1, 1, 256, 256);
             Tensor overBlue = MixtureLikelihood.LogProbability(logits, cat([reds, greens, blues], 1)).exp().sum(-1).flatten();
             float sum = overBlue.sum().Value<float>();
@@ -75,7 +76,7 @@ public sealed class LikelihoodTests
     [Fact]
     public void Interior_and_edge_values_follow_the_definition()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         (double Weight, double Mean, double LogScale)[] components = [(0.5, -0.4, -1.5), (-0.3, 0.6, -2.5)];
         Tensor logits = tensor(new[] { 0.5f, -0.3f, -0.4f, 0.6f, -1.5f, -2.5f }, [1, 6, 1, 1]).expand(1, 6, 1, 256);
         float[] found = MixtureLikelihood.LogProbability(logits, AllValues()).exp().Floats();
@@ -102,7 +103,7 @@ public sealed class LikelihoodTests
     [InlineData(3, Objective.Focal, 0.5)]
     public void Loss_and_gradient_are_finite_at_extreme_logits(int channels, Objective objective, double gamma)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         // Log-scales count as no less than -7 and no more than 70; besides far beyond them, those just within have to do.
         float[] extremes = [-1e4f, -50, 0, 50, 1e4f], logScales = [.. extremes, -7.1f, -6.9f, 69, 72, 85, 95, 99.5f, 110];
         Tensor values = ImageScaling.FromBytes(tensor(new byte[] { 0, 1, 128, 254, 255 }, [1, 1, 1, 5]));
@@ -113,7 +114,7 @@ public sealed class LikelihoodTests
             {
                 foreach (float weight in extremes)
                 {
-                    using var one = NewDisposeScope();
+                    using DisposeScope one = NewDisposeScope();
                     foreach (float other in new[] { 0f, -1f })
                     {
                         float[] component = [mean, other * mean, logScale, other * logScale];

@@ -4,6 +4,7 @@ using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Reference;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -14,8 +15,8 @@ public sealed class NetworkTests
     [Fact]
     public void A_non_local_block_added_to_a_trained_network_is_an_identity()
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         using var trained = new TinyNetwork(TinyNetwork.Shape with { Channels = 3 });
         var network = new PixelCnn(trained.Network.Shape with { NonLocal = true });
         using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
@@ -31,8 +32,8 @@ public sealed class NetworkTests
     [Fact]
     public void A_pass_drops_by_given_keys_what_it_drops_by_the_seed_that_they_are_of()
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         using var network = new TinyNetwork(TinyNetwork.Shape with { Dropout = 0.5, Blocks = 2 });
         Tensor images = network.Images(2);
         float[] Forward(ulong seed, Tensor? keys) =>
@@ -51,8 +52,8 @@ public sealed class NetworkTests
     [InlineData(Nonlinearity.ConcatElu, true)]
     public void A_pass_with_keys_samples_nothing_else(Nonlinearity nonlinearity, bool energyDistance)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         using var network = new TinyNetwork(
             TinyNetwork.Shape with { Dropout = 0.5, Nonlinearity = nonlinearity, EnergyDistance = energyDistance });
         var context = new ForwardContext(network.Parameters)
@@ -72,7 +73,7 @@ public sealed class NetworkTests
     public void Planes_beside_an_image_are_ones_and_the_positions_bit_for_bit(int size)
     {
         const int Height = 8;
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var network = new PixelCnn(TinyNetwork.Shape with { Size = size, CoordinateChannels = true });
         IEnumerable<float> expected = from image in Enumerable.Range(0, 2)
                                       from row in Enumerable.Range(0, Height)
@@ -89,8 +90,8 @@ public sealed class NetworkTests
     [InlineData(Nonlinearity.Elu)]
     public void Bf16_is_near_float32_and_its_output_is_not_rounded(Nonlinearity nonlinearity)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         using var network = new TinyNetwork(
             TinyNetwork.Shape with { Channels = 3, Filters = 8, NonLocal = true, CoordinateChannels = true, Nonlinearity = nonlinearity });
         Tensor images = network.Images(2);
@@ -130,7 +131,7 @@ public sealed class NetworkTests
     [Fact]
     public void Parameters_sampled_from_one_seed_are_the_same()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var network = new PixelCnn(TinyNetwork.Shape with { Classes = 2 });
         float[] Sampled(ulong seed)
         {
@@ -148,7 +149,7 @@ public sealed class NetworkTests
     [Fact]
     public void Gradients_of_the_whole_network_agree_with_differences()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = 3, NonLocal = true, Classes = 2, CoordinateChannels = true });
         Tensor images = tiny.Images(1), labels = tensor(new long[] { 1 }), gradient = zeros(tiny.Network.Layout.Length);
         using var leaves = new Parameters(tiny.Network.Layout, tiny.Parameters.Values, gradient);

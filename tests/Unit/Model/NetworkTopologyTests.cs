@@ -1,7 +1,8 @@
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
-using PixelCnnCluster.Reference;
 using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Reference;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -30,7 +31,7 @@ public sealed class NetworkTopologyTests
     {
         using var model = new SamplingNetwork(SamplingNetwork.Plain, new WiderTopology());
         Tensor gradient = zeros(model.Network.Layout.Length);
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var leaves = new Parameters(model.Network.Layout, model.Parameters.Values, gradient);
         Tensor images = zeros(1, 1, SamplingNetwork.Plain.Size, SamplingNetwork.Plain.Size);
         model.Network.Forward(new ForwardContext(leaves), images).sum().backward();

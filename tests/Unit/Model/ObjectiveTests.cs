@@ -1,6 +1,7 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -13,7 +14,7 @@ public sealed class ObjectiveTests
     [InlineData(3)]
     public void Focal_loss_with_gamma_zero_is_the_likelihood(int channels)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = channels });
         Tensor images = tiny.Images(2), output = tiny.Forward(images);
         Assert.Equal(
@@ -27,7 +28,7 @@ public sealed class ObjectiveTests
     [InlineData(5)]
     public void Focal_loss_weighs_each_pixel_by_what_it_lacks_of_certainty(double gamma)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         // One logistic of mean 0.1: at the mean, beside it and far from it.
         (double mean, double logScale) = (0.1, -4);
         byte[] bytes = [140, 143, 170];
@@ -45,7 +46,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void Losses_are_sums_over_the_batch()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = 3 });
         Tensor images = tiny.Images(3), output = tiny.Forward(images);
         foreach (Objective objective in new[] { Objective.Likelihood, Objective.Focal })
@@ -66,7 +67,7 @@ public sealed class ObjectiveTests
     [InlineData(3, new[] { 0.3f, 0.4f, 0, -0.3f, -0.4f, 0.1f, 0.7f, 0.2f, -0.9f }, new[] { 0.3f, 0.4f, 1 })]
     public void Energy_distance_is_the_originals_in_its_unbiased_form(int channels, float[] samples, float[] pixel)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         float[][] each = [.. samples.Chunk(channels)];
         double toPixel = each.Average(sample => Distance(sample, pixel)), between = 0;
         for (int i = 0; i < each.Length; i++)
@@ -83,7 +84,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void Energy_distance_is_lower_for_samples_near_the_image()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor images = TinyNetwork.RandomImages(1, 2, 3, 8, 8), noise = randn([10, 2, 3, 8, 8]).Times(0.1);
         float[] losses = [.. new[] { 0, 0.3, 1 }.Select(shift =>
             Losses.Sum(Objective.EnergyDistance, images.unsqueeze(0).Plus(noise).Plus(shift), images, 0).Value<float>())];
@@ -93,7 +94,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void Energy_distance_has_finite_gradients_where_samples_agree()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor samples = zeros([10, 1, 3, 4, 4]).requires_grad_(true);
         Losses.Sum(Objective.EnergyDistance, samples, zeros(1, 3, 4, 4), 0).backward();
         Assert.True(samples.grad!.isfinite().all().Value<bool>());

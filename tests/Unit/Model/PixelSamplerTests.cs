@@ -3,8 +3,8 @@ using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
-using TorchSharp;
 using PixelCnnCluster.Reference;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -19,7 +19,7 @@ public sealed class PixelSamplerTests
     [MemberData(nameof(EnergyDistance))]
     public void SamplesWhatTheWholeNetworkSamples(bool energyDistance)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour with { EnergyDistance = energyDistance });
         using var whole = new WholeNetwork(model.Network, model.Parameters, model.Labels(0, 2), images: 2);
         byte[] expected = new PixelSampler(whole, model.Network.Shape, SamplingNetwork.Seeds(2)).SampleAll();
@@ -41,7 +41,7 @@ public sealed class PixelSamplerTests
     [Fact]
     public void KeepsGivenPixels()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour);
         Tensor pixels = randint(0, 256, [3, 3, 8, 8]).to_type(ScalarType.Byte);
         Tensor mask = rand(3, 1, 8, 8).IsBelow(0.5);
@@ -56,7 +56,7 @@ public sealed class PixelSamplerTests
     [Fact]
     public void CompletesItsOwnImageAsItDrewIt()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour);
         byte[] drawn = model.SampleImages(0, 2);
         Tensor mask = zeros([1, 1, 8, 8], ScalarType.Bool);
@@ -113,7 +113,7 @@ public sealed class PixelSamplerTests
 
     internal static void AssertLeavesNoTensorBehind(KernelLibrary? kernels)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var model = new SamplingNetwork(Colour);
         Tensor? labels = model.Labels(0, 2);
         SampleImages();

@@ -2,6 +2,7 @@ using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -13,7 +14,7 @@ public sealed class ReferenceVectorTests
     [MemberData(nameof(ReferenceVector.Paths), MemberType = typeof(ReferenceVector))]
     public void LogitsAgree(string path)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var vector = ReferenceVector.Load(path);
         Tensor logits = vector.Network.Forward(new ForwardContext(vector.Parameters), vector.Images);
         Assert.InRange((logits - vector["logits"]).abs().max().Value<float>(), 0, 1e-4f);
@@ -23,7 +24,7 @@ public sealed class ReferenceVectorTests
     [MemberData(nameof(ReferenceVector.Paths), MemberType = typeof(ReferenceVector))]
     public void LikelihoodAndItsGradientAgree(string path)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var vector = ReferenceVector.Load(path);
         foreach (string prefix in new[] { "", "wide." })
         {

@@ -13,7 +13,7 @@ public sealed class SamplerTests
     [InlineData(3)]
     public void The_same_seed_gives_the_same_image_in_any_batch(int channels)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Channels = channels });
         byte[] together = SampleImages(tiny, null, 11, 12, 13);
         int image = together.Length / 3;
@@ -26,7 +26,7 @@ public sealed class SamplerTests
     [Fact]
     public void The_same_seed_gives_the_same_image_also_by_energy_distance()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { EnergyDistance = true });
         byte[] together = SampleImages(tiny, null, 11, 12, 13);
         Assert.Equal(together[..64], SampleImages(tiny, null, 11));
@@ -37,7 +37,7 @@ public sealed class SamplerTests
     [Fact]
     public void Labels_change_the_image()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyNetwork(TinyNetwork.Shape with { Classes = 3 });
         byte[] images = SampleImages(tiny, tensor(new long[] { 0, 2, 0 }), 11, 11, 11);
         Assert.NotEqual(images[..64], images[64..128]);
@@ -47,7 +47,7 @@ public sealed class SamplerTests
     [Fact]
     public void Grey_samples_follow_the_mixture()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         // Three components: broad, sharp, and one that spills over the upper edge.
         Tensor logits = tensor(new[] { 0.2f, -0.5f, 0.1f, -0.4f, 0.2f, 0.95f, -1.8f, -4f, -2f }, [1, 9, 1, 1]);
         AssertFollows(Probabilities(logits), Sampled(logits, channels: 1, seed: 3).Select(pixel => pixel[0]));
@@ -56,7 +56,7 @@ public sealed class SamplerTests
     [Fact]
     public void Each_colour_follows_its_conditional()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         // Red hardly varies, so green's and blue's conditional means are known.
         const float Red = (90 - 127.5f) / 127.5f, GreenOnRed = 0.9f, BlueOnRed = -0.4f, BlueOnGreen = 1.2f;
         Tensor logits = tensor(new[] { 0, Red, -9, GreenOnRed, 0.1f, -2.5f, BlueOnRed, -0.2f, -3, BlueOnGreen }, [1, 10, 1, 1]);
@@ -72,7 +72,7 @@ public sealed class SamplerTests
     [Fact]
     public void A_colour_follows_the_byte_of_the_colour_before_it()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         // Red is broad, and green so sharp that half a byte of red would move it.
         Tensor logits = tensor(new[] { 0, 0, -1, 9f, 0, -7, 0, 0, -2, 0 }, [1, 10, 1, 1]);
         foreach (IGrouping<int, int[]> red in Sampled(logits, channels: 3, seed: 5).GroupBy(pixel => pixel[0])

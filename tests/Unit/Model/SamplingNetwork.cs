@@ -4,6 +4,7 @@ using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -24,7 +25,7 @@ public sealed class SamplingNetwork : IDisposable
 
     internal SamplingNetwork(NetworkShape shape, INetworkTopology topology)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
 
         // As on a worker: threads of the kernels' own, waiting for one another on busy cores, would take most of the time.
         set_num_threads(1);
@@ -47,7 +48,7 @@ public sealed class SamplingNetwork : IDisposable
 
     public byte[] SampleImages(int first, int count, (Tensor, Tensor)? given = null, Temperatures? temperatures = null)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         return PixelSampler.Sample(Network, Parameters, Labels(first, count), Seeds(first + count).AsSpan(first), given, temperatures);
     }
 

@@ -44,7 +44,7 @@ internal sealed class TinyNetwork : IDisposable
 
     public Tensor Forward(Tensor images, Tensor? labels = null)
     {
-        using var none = no_grad();
+        using IDisposable none = no_grad();
         return Network.Forward(new ForwardContext(Parameters) { Labels = labels, Seed = 3 }, images);
     }
 

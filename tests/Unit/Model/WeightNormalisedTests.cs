@@ -1,6 +1,7 @@
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -21,8 +22,8 @@ public sealed class WeightNormalisedTests
     [MemberData(nameof(Layers))]
     public void First_batch_sets_mean_zero_and_the_deviation_for_each_filter(string kind, double deviation)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         var layout = new ParameterLayout();
         Func<ForwardContext, Tensor, Tensor> layer = Layer(layout, kind);
         using Parameters parameters = Random(layout);
@@ -43,8 +44,8 @@ public sealed class WeightNormalisedTests
     [MemberData(nameof(Layers))]
     public void Scale_is_the_norm_of_each_filter_whatever_the_length_of_v(string kind, double deviation)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         Assert.InRange(deviation, 0, 1);
         var layout = new ParameterLayout();
         Func<ForwardContext, Tensor, Tensor> layer = Layer(layout, kind);
@@ -71,8 +72,8 @@ public sealed class WeightNormalisedTests
     [InlineData(true)]
     public void First_batch_sets_every_layer_of_the_network(bool energyDistance)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
         var network = new PixelCnn(TinyNetwork.Shape with { Channels = 3, NonLocal = true, Classes = 2, EnergyDistance = energyDistance });
         using var parameters = new Parameters(network.Layout, zeros(network.Layout.Length));
         network.SampleParameters(parameters, 1);

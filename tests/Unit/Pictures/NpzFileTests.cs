@@ -22,7 +22,7 @@ public sealed class NpzFileTests : IDisposable
 
         using ZipArchive zip = ZipFile.OpenRead(File1);
         Assert.Equal(["arr_0.npy"], zip.Entries.Select(entry => entry.FullName));
-        using NpyMember images = NpyMember.Open(File1, zip, "arr_0.npy");
+        using var images = NpyMember.Open(File1, zip, "arr_0.npy");
         Assert.Equal("|u1", images.Type);
         Assert.Equal([2, 2, 2, 3], images.Shape);
         byte[] pixels = new byte[24];
@@ -39,12 +39,12 @@ public sealed class NpzFileTests : IDisposable
 
         using ZipArchive zip = ZipFile.OpenRead(File1);
         Assert.Equal(["arr_0.npy", "arr_1.npy"], zip.Entries.Select(entry => entry.FullName));
-        using NpyMember labels = NpyMember.Open(File1, zip, "arr_1.npy");
+        using var labels = NpyMember.Open(File1, zip, "arr_1.npy");
         Assert.Equal("<i8", labels.Type);
         Assert.Equal([3], labels.Shape);
         Assert.Equal([0, 999, int.MaxValue], labels.ReadIntegers());
         labels.ExpectEnd();
-        using NpyMember images = NpyMember.Open(File1, zip, "arr_0.npy");
+        using var images = NpyMember.Open(File1, zip, "arr_0.npy");
         Assert.Equal([3, 1, 1, 1], images.Shape);
     }
 

@@ -53,7 +53,7 @@ internal sealed class World : SynchronizationContext
             Task<T> task = work();
             while (!task.IsCompleted)
             {
-                if (_ready.TryDequeue(out var next))
+                if (_ready.TryDequeue(out (SendOrPostCallback Callback, object? State) next))
                     next.Callback(next.State);
                 else if (_alarms.TryDequeue(out Alarm? alarm, out (long At, long Number) due) && due.At <= deadline.Ticks)
                     Ring(alarm, due.At);

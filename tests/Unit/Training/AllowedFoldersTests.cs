@@ -59,7 +59,7 @@ public sealed class AllowedFoldersTests : IDisposable
     [InlineData("data/new/../../other")]
     public void Others_are_not(string path)
     {
-        var mistake = Assert.Throws<UserErrorException>(() => _allowed.Check(Path.Combine(_folder, path), "--data-dir"));
+        UserErrorException mistake = Assert.Throws<UserErrorException>(() => _allowed.Check(Path.Combine(_folder, path), "--data-dir"));
         Assert.StartsWith($"--data-dir {Path.Combine(_folder, path)} is outside of the folders", mistake.Message, StringComparison.Ordinal);
     }
 

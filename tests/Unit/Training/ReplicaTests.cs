@@ -19,7 +19,7 @@ public sealed class ReplicaTests
 
     private static readonly Lazy<string> HashOfOneWorker = new(() =>
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var run = TinyRun.Start(TinyRun.Small);
         run.Steps(Steps);
         return run.Hash;
     });
@@ -28,7 +28,7 @@ public sealed class ReplicaTests
     public void Bits_per_dim_of_the_digits_fall()
     {
         const int Size = 16;
-        using TinyRun run = TinyRun.Start(
+        using var run = TinyRun.Start(
             TinyRun.Small with { Dropout = 0, BatchSize = 8, Shards = 1, InitBatchSize = 16, LearningRate = 0.02 }, TinyRun.Digits(Size));
         double BitsPerDim()
         {
@@ -59,7 +59,7 @@ public sealed class ReplicaTests
                 NonLocal = nonLocal,
                 Shards = 2
             };
-        using TinyRun run = TinyRun.Start(spec, threads: 2, channels);
+        using var run = TinyRun.Start(spec, threads: 2, channels);
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.All(
             run.On(() => run.Replica.Evaluate(
@@ -68,7 +68,7 @@ public sealed class ReplicaTests
         byte[] images = run.On(() => run.Replica.Sample(0, 2));
         Assert.Equal(2 * channels * 64, images.Length);
         Assert.Equal(images[(channels * 64)..], run.On(() => run.Replica.Sample(1, 2)));
-        using TinyRun same = TinyRun.Start(spec, threads: 1, channels);
+        using var same = TinyRun.Start(spec, threads: 1, channels);
         same.Steps(2);
         Assert.Equal(run.Hash, same.Hash);
     }
@@ -109,13 +109,13 @@ public sealed class ReplicaTests
     {
         using var folder = new TempFolder();
         string path = Path.Combine(folder.Path, "given.safetensors");
-        using TinyRun given = TinyRun.Start(TinyRun.Small);
+        using var given = TinyRun.Start(TinyRun.Small);
         given.Steps(3);
         given.Checkpoint().Write(path);
         if (isOfAnOlderVersion)
             RemoveImages(path);
 
-        using TinyRun wider = TinyRun.Start(TinyRun.Small with { BatchSize = 3, Shards = 5, LoadParams = path, SaveDir = folder.Path });
+        using var wider = TinyRun.Start(TinyRun.Small with { BatchSize = 3, Shards = 5, LoadParams = path, SaveDir = folder.Path });
         wider.On(() => wider.Replica.Start(newerThan: null, mustLoad: false));
         Assert.Equal((3L, 24L), (wider.Replica.Step, wider.Replica.Images));
 
@@ -161,7 +161,7 @@ public sealed class ReplicaTests
         (double BitsPerDim, string Hash) After(Precision precision)
         {
             int batches = 100 / spec.BatchSize;
-            using TinyRun run = TinyRun.Start(spec with { Precision = precision }, digits);
+            using var run = TinyRun.Start(spec with { Precision = precision }, digits);
             run.Steps(steps);
             return (run.On(() => run.Replica.Evaluate(0, batches))
                 .Sum() / (batches * spec.BatchSize * digits.Test.Size * digits.Test.Size * Math.Log(2)), run.Hash);
@@ -189,7 +189,7 @@ public sealed class ReplicaTests
                 Precision = Precision.Bf16,
                 Shards = 2
             };
-        using TinyRun run = TinyRun.Start(spec, threads: 2, channels: 3);
+        using var run = TinyRun.Start(spec, threads: 2, channels: 3);
         float[] Values() => run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values));
         float[] before = Values();
         Assert.All(run.Steps(3), loss => Assert.True(double.IsFinite(loss)));
@@ -200,7 +200,7 @@ public sealed class ReplicaTests
         Assert.InRange(
             after.Count(value => (BitConverter.SingleToUInt32Bits(value) & 0xFFFF) != 0), run.Replica.Network.Layout.Count * 9 / 10,
             int.MaxValue);
-        using TinyRun same = TinyRun.Start(spec, threads: 1, channels: 3);
+        using var same = TinyRun.Start(spec, threads: 1, channels: 3);
         same.Steps(3);
         Assert.Equal(run.Hash, same.Hash);
     }
@@ -210,7 +210,7 @@ public sealed class ReplicaTests
     {
         string[] hashes = [.. new[] { TinyRun.Small, TinyRun.Small with { Dropout = 0 }, TinyRun.Small with { Seed = 9 } }.Select(spec =>
         {
-            using TinyRun run = TinyRun.Start(spec);
+            using var run = TinyRun.Start(spec);
             run.Steps(2);
             return run.Hash;
         })];
@@ -247,7 +247,7 @@ public sealed class ReplicaTests
     [Fact]
     public void A_round_that_is_over_begins_no_more_shards()
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var run = TinyRun.Start(TinyRun.Small);
         using var over = new CancellationTokenSource();
         int vectors = 0;
         var exchange = new GradientExchange(
@@ -269,7 +269,7 @@ public sealed class ReplicaTests
     [InlineData(float.PositiveInfinity)]
     public void A_gradient_that_is_not_finite_is_skipped_and_counted(float bad)
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var run = TinyRun.Start(TinyRun.Small);
         run.Steps(1);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         gradient[^20] = bad;
@@ -285,7 +285,7 @@ public sealed class ReplicaTests
     [Fact]
     public void A_gradient_whose_squares_have_no_sum_in_float32_is_applied()
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var run = TinyRun.Start(TinyRun.Small);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         Array.Fill(gradient, 1e18f);
         Assert.Equal(1e18 * Math.Sqrt(gradient.Length), run.Apply(gradient).Norm, 1e13);
@@ -295,7 +295,7 @@ public sealed class ReplicaTests
     [Fact]
     public void The_norm_is_that_of_the_whole_gradient_and_measuring_changes_nothing()
     {
-        using TinyRun run = TinyRun.Start(TinyRun.Small);
+        using var run = TinyRun.Start(TinyRun.Small);
         float[] gradient = new float[run.Replica.Network.Layout.Length];
         (gradient[0], gradient[33]) = (3, -4);
         string before = run.Hash;

@@ -3,6 +3,7 @@ using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Training.Devices;
 using PixelCnnCluster.Training.State;
 using PixelCnnCluster.Unit.Tests.Model;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Training;
@@ -23,7 +24,7 @@ public sealed class TrainingStateTests
     [InlineData(2)]
     public void Steps_follow_adam_with_epsilon_inside_the_root_and_the_polyak_average(int threads)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using TrainingState state = New(out int length);
         using var device = new DeviceThreads(Math.Max(1, threads));
         var random = new Random(1);
@@ -59,7 +60,7 @@ public sealed class TrainingStateTests
     [Fact]
     public void Neither_parts_nor_blocks_nor_threads_change_the_state()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using TrainingState one = New(out int length, filters: 2000), other = New(out _, filters: 2000);
         using DeviceThreads alone = new(1), two = new(2);
         var random = new Random(1);
@@ -75,7 +76,7 @@ public sealed class TrainingStateTests
     [Fact]
     public void A_gradient_that_is_not_finite_leaves_the_vectors_and_counts()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using TrainingState state = New(out int length);
         state.Apply(ones([length]), Finite);
         float[][] before = [.. state.Vectors.Select(v => v.Vector.Floats())];
@@ -97,7 +98,7 @@ public sealed class TrainingStateTests
     [Fact]
     public void The_hash_changes_with_every_element_and_the_step()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using TrainingState state = New(out int length);
         state.Apply(ones([length]), Finite);
         var hashes = new HashSet<string> { state.Hash() };

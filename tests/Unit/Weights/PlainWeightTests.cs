@@ -2,10 +2,12 @@ using System.Runtime.InteropServices;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Files;
 using PixelCnnCluster.Model.Tensors;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
 using PixelCnnCluster.Unit.Tests.Model;
 using PixelCnnCluster.Unit.Tests.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Weights;
@@ -43,7 +45,7 @@ public sealed class PlainWeightTests : IDisposable
         string checkpoint = WeightFiles.Import(Stored.Write(In("in.safetensors"), weights), In("run"), size);
         ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (model.Channels, model.Size, model.Spec.DataSet, model.Spec.SaveDir));
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var reference = ReferenceVector.Load(vector);
         Stored.AssertClose(reference["logits"].Floats(), Stored.Outputs(checkpoint, reference.Images), 1e-4f);
         Stored.AssertSame(weights, Stored.Tensors(Stored.Export(checkpoint, In("out.safetensors")).Path));
@@ -64,7 +66,7 @@ public sealed class PlainWeightTests : IDisposable
             new ModelInfo(
                 to, "out", 0, model.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null),
                 model);
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, 12);
         float[] outputs = Stored.Outputs(to, images);
         Stored.AssertClose(Stored.Outputs(from, images), outputs, 1e-4f);
@@ -79,13 +81,13 @@ public sealed class PlainWeightTests : IDisposable
         spec = spec.Nonlinearity == Nonlinearity.Relu ? spec with { Nonlinearity = Nonlinearity.Elu } : spec;
         int size = channels == 1 ? 28 : 12;
         string from = Stored.Checkpoint(In("from"), spec, channels, size);
-        var tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
+        IReadOnlyDictionary<string, SafeTensor> tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
         ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
             (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder),
             (model.Channels, model.Size, model.Classes, model.Spec.DataSet));
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, size);
         Stored.AssertClose(Stored.Outputs(from, images), Stored.Outputs(to, images), 1e-4f);
     }
@@ -103,7 +105,7 @@ public sealed class PlainWeightTests : IDisposable
         Assert.All(Stored.Tensors(exported)["non_local.1.project.weight"].Floats(), weight => Assert.Equal(0, weight));
         string to = WeightFiles.Import(exported, In("to"), null);
         Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
-        using TinyRun run = TinyRun.Start(
+        using var run = TinyRun.Start(
             ModelFiles.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null, mustLoad: false));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));

@@ -7,6 +7,7 @@ using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
 using PixelCnnCluster.Unit.Tests.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Weights;
@@ -22,7 +23,7 @@ public sealed class PortWeightTests : IDisposable
     public void The_ports_logits_agree()
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), imageSize: null);
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor images = ImageScaling.FromBytes(
             tensor(Stored.Npz<byte>(Stored.Vector("port-grey.npz"), "pixels"), [2, 1, 28, 28], ScalarType.Byte));
         Stored.AssertClose(Stored.Npz<float>(Stored.Vector("port-grey.npz"), "logits"), Stored.Outputs(checkpoint, images), 1e-4f);
@@ -47,7 +48,7 @@ public sealed class PortWeightTests : IDisposable
 
         string again = Stored.Export(WeightFiles.Import(export.Path, In("again"), null), In("again.pth")).Path;
         Assert.Equal(File.ReadAllBytes(export.Path), File.ReadAllBytes(again));
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor images = Stored.Images(1, 28);
         Stored.AssertClose(
             Stored.Outputs(CheckpointHeader.Newest(In("run"))!, images), Stored.Outputs(CheckpointHeader.Newest(In("again"))!, images),
@@ -59,7 +60,7 @@ public sealed class PortWeightTests : IDisposable
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
         RunSpec spec = ModelFiles.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
-        using TinyRun run = TinyRun.Start(spec, TinyRun.Images(1, 28));
+        using var run = TinyRun.Start(spec, TinyRun.Images(1, 28));
         Assert.Empty(run.On(() => run.Replica.Start(null, mustLoad: false)));
         Assert.Equal(ModelFiles.Read(checkpoint).StateHash, run.Hash);
         Assert.True(run.On(() => run.Replica.State.Values.Equals(run.Replica.State.Average)));

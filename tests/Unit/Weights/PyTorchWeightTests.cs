@@ -6,6 +6,7 @@ using PixelCnnCluster.Files;
 using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Data;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Weights;
@@ -49,7 +50,7 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
 
     private static float[] Logits(string checkpoint, int channels, int size)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         byte[] bytes = [.. Enumerable.Range(0, 2 * channels * size * size).Select(i => (byte)(i * 37))];
         return Stored.Outputs(checkpoint, ImageScaling.FromBytes(tensor(bytes, [2, channels, size, size], ScalarType.Byte)));
     }

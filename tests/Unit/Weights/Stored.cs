@@ -9,6 +9,7 @@ using PixelCnnCluster.Training.State;
 using PixelCnnCluster.Training.Weights;
 using PixelCnnCluster.Unit.Tests.Model;
 using PixelCnnCluster.Unit.Tests.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Weights;
@@ -24,7 +25,7 @@ internal static class Stored
     public static string Checkpoint(
         string folder, RunSpec spec, int channels = 1, int size = 28, Action<Parameters, ParameterLayout>? change = null)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var shape = NetworkShape.From(spec, channels, size, classes: 10);
         using var network = new TinyNetwork(shape);
         change?.Invoke(network.Parameters, network.Network.Layout);
@@ -41,9 +42,9 @@ internal static class Stored
     /// <summary>What the checkpoint's average gives for images; the labels are 0, 1, ...</summary>
     public static float[] Outputs(string checkpoint, Tensor images)
     {
-        using var scope = NewDisposeScope();
-        using var none = no_grad();
-        var model = ModelFiles.Read(checkpoint);
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable none = no_grad();
+        ModelInfo model = ModelFiles.Read(checkpoint);
         var shape = NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes);
         var network = new PixelCnn(shape);
         using var state = new TrainingState(network.Layout, model.Spec);

@@ -33,15 +33,15 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     [Fact]
     public void A_round_trip_gives_the_same_state()
     {
-        using TinyRun other = TinyRun.Start(Spec with { Seed = 2 });
+        using var other = TinyRun.Start(Spec with { Seed = 2 });
         Assert.NotEqual(_run.Hash, other.Hash);
         long bytes = _run.Checkpoint(3.25).Write(File1);
         Assert.Equal(new FileInfo(File1).Length, bytes);
-        Checkpoint read = Checkpoint.Read(File1);
+        var read = Checkpoint.Read(File1);
         other.On(() => read.Fill(other.Replica.State, File1));
         Assert.Equal(
             (_run.Hash, _run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
-        CheckpointHeader header = CheckpointHeader.Read(File1);
+        var header = CheckpointHeader.Read(File1);
         Assert.Equal(
             ("3.25", $"{Trained.Steps}", "run", Spec),
             (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
@@ -113,7 +113,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     public void Another_networks_file_is_refused_with_what_differs()
     {
         Written();
-        Checkpoint stored = Checkpoint.Read(File1);
+        var stored = Checkpoint.Read(File1);
         (RunSpec Spec, string[] Parts)[] others =
         [
             (Spec with { Filters = 4 }, ["u_init.v", "[2, 2, 2, 3]", "[4, 2, 2, 3]", "more"]),
@@ -142,7 +142,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     public void A_checkpoint_without_the_non_local_block_loads_into_a_network_with_one_and_scores_the_same()
     {
         _run.Checkpoint().Write(File1);
-        using TinyRun grown = TinyRun.Start(Spec with { NonLocal = true });
+        using var grown = TinyRun.Start(Spec with { NonLocal = true });
         grown.On(() => Checkpoint.Read(File1).Fill(grown.Replica.State, File1));
         int batches = ((_run.Replica.Facts.TestImages + Spec.BatchSize - 1) / Spec.BatchSize);
         Assert.Equal(_run.On(() => _run.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
@@ -196,14 +196,14 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
 
         foreach (string empty in new[] { missing, mountPoint })
         {
-            using TinyRun other = TinyRun.Start(TinyRun.Small with { SaveDir = empty });
+            using var other = TinyRun.Start(TinyRun.Small with { SaveDir = empty });
             Func<CheckpointResponse> write = other.On(() => other.Replica.Snapshot("run", null));
             Assert.Contains("mounted", Assert.ThrowsAny<IOException>(write).Message, StringComparison.Ordinal);
             Assert.ThrowsAny<IOException>(() => new HistoryFile(empty).Append([new(0, new WorkersAwaited(0))]));
         }
 
         Assert.Equal([mounted], Directory.GetFileSystemEntries(_folder.Path));
-        using TinyRun there = TinyRun.Start(TinyRun.Small with { SaveDir = mounted });
+        using var there = TinyRun.Start(TinyRun.Small with { SaveDir = mounted });
         Assert.True(File.Exists(there.On(() => there.Replica.Snapshot("run", null))().Path));
         new HistoryFile(mounted).Append([new(0, new WorkersAwaited(0))]);
         // A checkpoint marks the folder as well, as where somebody has put the checkpoints alone into a new one.

@@ -19,7 +19,7 @@ public sealed partial class MemoryTests
         ImageData images = TinyRun.Images(channels: 3);
         RunSpec spec =
             TinyRun.Small with { Objective = objective, Filters = 8, BatchSize = 4, Shards = 1, ClassConditional = true, NonLocal = true };
-        using TinyRun run = TinyRun.Start(spec, images);
+        using var run = TinyRun.Start(spec, images);
         Work(run, 15);
         Collect();
         long tensors = Tensor.TotalCount, resident = Environment.WorkingSet;

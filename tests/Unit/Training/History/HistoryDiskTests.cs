@@ -98,7 +98,7 @@ public sealed class HistoryDiskTests : IDisposable
 
     private static bool Done(string command, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
         process.WaitForExit();
         return process.ExitCode == 0;
     }
