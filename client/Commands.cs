@@ -12,9 +12,8 @@ public static class Commands
 {
     private static readonly IReadOnlyList<ConsoleCommand> All =
     [
-        new("train", "Train a PixelCNN++: on a shared cluster, or without --cluster on this machine, with one process per worker, stopped "
-            +
-            "when the run ends.",
+        new("train", "Train a PixelCNN++: on a shared cluster, or without --cluster on this machine, with one process per worker, " +
+            "stopped when the run ends.",
             [.. TrainFlags.All], TrainCommand.RunAsync,
             """
               train                                        digits appear within minutes
@@ -69,7 +68,8 @@ public static class Commands
 
             What is written is the Polyak average, which is what is scored and sampled.
             """),
-        new("import", "Make a checkpoint of a file of weights; it trains on, samples and scores.", ModelFlags.OfImport, WeightsCommand.ImportAsync,
+        new("import", "Make a checkpoint of a file of weights; it trains on, samples and " +
+            "scores.", ModelFlags.OfImport, WeightsCommand.ImportAsync,
             """
               import pcnn_lr.pth                           of the common PyTorch port; nothing in the file is executed
               import mine.safetensors --save-dir runs/mine as export writes it

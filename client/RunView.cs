@@ -1,3 +1,4 @@
+using System.Globalization;
 using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Contracts;
 using Spectre.Console;
@@ -42,8 +43,10 @@ public sealed class RunView : IDisposable
     }
 
     /// <summary>What failed, and where in the run.</summary>
-    public string Describe(string fault) => FormattableString.Invariant(
-        $"Run {_run} failed at step {_status.Step}{(_status.FaultyWorker is { } worker ? $" on {worker}" : "")}: {fault}{(_logDir is null ? "" : $"\nLogs: {_logDir}")}");
+    public string Describe(string fault) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"Run {_run} failed at step {_status.Step}{(_status.FaultyWorker is { } worker ? $" on {worker}" : "")}: {fault}" +
+        $"{(_logDir is null ? "" : $"\nLogs: {_logDir}")}");
 
     public void Dispose() => Display.Dispose();
 }

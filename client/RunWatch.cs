@@ -19,7 +19,8 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     public async Task<RunEnded> FollowAsync(long from, CancellationToken stop, CancellationToken leave)
     {
         // At once, even while the cluster does not answer.
-        using CancellationTokenRegistration notice = stop.Register(() => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
+        using CancellationTokenRegistration notice = stop.Register(
+            () => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
         (long next, bool asked) = (from, false);
         _timeouts.Renew();
         RunEnded? ended = null;

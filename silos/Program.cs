@@ -101,9 +101,8 @@ static IEnumerable<string> TakenPorts(SiloSettings settings)
         }
 
         if (reason is not null)
-            yield return $"Silo:{name}Port {port} cannot be listened on at {address} ({reason}); see what has it, or give another port or "
-                +
-                $"address.";
+            yield return $"Silo:{name}Port {port} cannot be listened on at {address} ({reason}); see what has it, or give another port " +
+                $"or address.";
     }
 }
 

@@ -105,8 +105,7 @@ internal sealed partial class StoreMirror(
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "Redis has lost the cluster; its {Count} keys are written again as they were a second ago. See that Redis keeps what it "
-            +
-            "acknowledges (appendfsync always)")]
+        Message = "Redis has lost the cluster; its {Count} keys are written again as they were a second ago. See that Redis keeps what " +
+            "it acknowledges (appendfsync always)")]
     private static partial void LogEmpty(ILogger log, int count);
 }

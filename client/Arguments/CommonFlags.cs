@@ -15,7 +15,9 @@ public static class CommonFlags
 
     public static readonly Valued<ClusterAddress> Cluster = new("--cluster", Address,
         $"The cluster: host:port of its Redis, and /ID behind it if its id is not {ClusterNames.DefaultClusterId}. Default: " +
-        $"${ClusterVariable}. What the cluster asks for is taken from ${ClusterAccess.PasswordVariable} and ${ClusterAccess.TlsVariable}, a folder with tls.crt, tls.key and ca.crt. Commands that train or use a model do without: they start a cluster of this machine's own.");
+        $"${ClusterVariable}. What the cluster asks for is taken from ${ClusterAccess.PasswordVariable} and " +
+        $"${ClusterAccess.TlsVariable}, a folder with tls.crt, tls.key and ca.crt. Commands that train or use a model do without: " +
+                $"they start a cluster of this machine's own.");
 
     public static readonly Switch Detach = new("--detach", "Return at once and leave the run to the cluster.");
 

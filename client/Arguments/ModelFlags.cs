@@ -46,9 +46,8 @@ public static class ModelFlags
 
     public static readonly Valued<string> Keep = new(
         "--keep", Text("part"),
-        "What stays of each image: top (half), left (half), a number of rows from the top, or a picture of the model's size that is white "
-            +
-        "where pixels stay. Default: top.", "-k");
+        "What stays of each image: top (half), left (half), a number of rows from the top, or a picture of the model's size that is " +
+        "white where pixels stay. Default: top.", "-k");
 
     public static readonly Argument<string[]> Weights = new("file")
     {

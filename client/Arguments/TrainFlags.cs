@@ -11,9 +11,8 @@ public static class TrainFlags
 {
     public static readonly Valued<RunSpec> Preset = new("--preset",
         new(string.Join('|', Presets.All.Keys), Presets.All.TryGetValue, $"give one of {string.Join(", ", Presets.All.Keys)}"),
-        "Starting point that the other flags change: quick (digits in a few minutes; the default when no data set is named) or cifar (the "
-            +
-        "published model).");
+        "Starting point that the other flags change: quick (digits in a few minutes; the default when no data set is named) or cifar " +
+        "(the published model).");
 
     public static readonly Valued<DataSet> DataSet = new("--data-set",
         Choice<DataSet>("cifar", "imagenet", "mnist", "fashion-mnist", "digits", "folder"),
@@ -26,9 +25,9 @@ public static class TrainFlags
 
     public static readonly Valued<string> SaveDir = new(
         "--save-dir", Text("folder"),
-        "Folder for checkpoints, pictures and logs. Default: runs/<time>-<data set>, so that no run overwrites another; without --cluster "
-            +
-        "a continued run stays in its folder. Its name is the run's. With --cluster, this and the other paths are the silos'.", "-o");
+        "Folder for checkpoints, pictures and logs. Default: runs/<time>-<data set>, so that no run overwrites another; without " +
+        "--cluster a continued run stays in its folder. Its name is the run's. With --cluster, this and the other paths " +
+        "are the silos'.", "-o");
 
     public static readonly Valued<string> LoadParams = new(
         "--load-params", Text("checkpoint"),

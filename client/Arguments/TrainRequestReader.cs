@@ -50,9 +50,8 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
         Check(request.Run is not ("" or "." or ".."), $"--save-dir is {spec.SaveDir}, which does not name the run; name a folder.");
         if (shared)
         {
-            Check(!TrainFlags.Threads.IsGiven(result), "--threads is for a cluster of this machine's own, and the silos of --cluster have "
-                +
-                "theirs; leave it out.");
+            Check(!TrainFlags.Threads.IsGiven(result), "--threads is for a cluster of this machine's own, and the silos of --cluster " +
+                "have theirs; leave it out.");
         }
         else
         {

@@ -25,10 +25,13 @@ public static class SharedCluster
             when (!cancel.IsCancellationRequested && e is OrleansException or OperationCanceledException or TimeoutException
                 or SocketException)
         {
+            string certificates = access.Certificates is null
+                ? $"; if the silos have certificates, name the folder of this console's with {ClusterAccess.TlsVariable}"
+                : $" and that they are of the same authority as {ClusterAccess.TlsVariable}";
             throw new UserErrorException(
-                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that its "
-                    +
-                $"gateway port can be reached from here{(access.Certificates is null ? $"; if the silos have certificates, name the folder of this console's with {ClusterAccess.TlsVariable}" : $" and that they are of the same authority as {ClusterAccess.TlsVariable}")}.", e);
+                $"No silo of cluster {address.Id} answers, though some have registered at {address.Redis}; see that one runs and that " +
+                $"its gateway port can be reached from here{certificates}.",
+                e);
         }
     }
 
@@ -63,9 +66,8 @@ public static class SharedCluster
         if (version != ClusterNames.Version)
         {
             throw new UserErrorException(
-                $"The silos of {address} are of version {version} and this console is of version {ClusterNames.Version}; take the console "
-                    +
-                $"of version {version}, or start the silos anew with version {ClusterNames.Version}.");
+                $"The silos of {address} are of version {version} and this console is of version {ClusterNames.Version}; take the " +
+                $"console of version {version}, or start the silos anew with version {ClusterNames.Version}.");
         }
     }
 }

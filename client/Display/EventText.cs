@@ -8,8 +8,10 @@ namespace PixelCnnCluster.Client.Display;
 /// <summary>One line for each event that people want to keep.</summary>
 public static class EventText
 {
-    public static string Downloading(DownloadProgress e) => FormattableString.Invariant(
-        $"downloading {e.File}: {e.Bytes / 1e6:0.0}{(e.Total is { } total ? FormattableString.Invariant($" of {total / 1e6:0.0}") : "")} MB");
+    public static string Downloading(DownloadProgress e) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"downloading {e.File}: {e.Bytes / 1e6:0.0}" +
+        $"{(e.Total is { } total ? FormattableString.Invariant($" of {total / 1e6:0.0}") : "")} MB");
 
     public static string Started(RunStarted e) => string.Create(
         CultureInfo.InvariantCulture,
@@ -18,14 +20,21 @@ public static class EventText
 
     public static string Awaited(WorkersAwaited e) => FormattableString.Invariant($"waiting for a worker after step {e.Step:N0}");
 
-    public static string Opened(GenerationOpened e) => FormattableString.Invariant(
-        $"generation {e.Generation}: {e.Workers.Count} of {e.WorkersWanted} workers ({e.Cause}){(e.StepsRedone > 0 ? FormattableString.Invariant($", {e.StepsRedone:N0} step{(e.StepsRedone == 1 ? "" : "s")} redone") : "")}, {e.Seconds:0.0} s");
+    public static string Opened(GenerationOpened e) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"generation {e.Generation}: {e.Workers.Count} of {e.WorkersWanted} workers ({e.Cause}){Redone(e.StepsRedone)}, " +
+        $"{e.Seconds:0.0} s");
 
-    public static string Step(RunStatus status) => FormattableString.Invariant(
-        $"step {status.Step:N0}/{status.Started?.TotalSteps:N0}  epoch {status.Last?.Epoch:0.00}  {status.ObjectiveName} {Bits(status.Objective)}  {Speed(status.ImagesPerS)}  {Duration(status.TimeLeft)} left");
+    public static string Step(RunStatus status) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"step {status.Step:N0}/{status.Started?.TotalSteps:N0}  epoch {status.Last?.Epoch:0.00}  {status.ObjectiveName} " +
+        $"{Bits(status.Objective)}  {Speed(status.ImagesPerS)}  {Duration(status.TimeLeft)} left");
 
-    public static string Evaluated(Evaluated e) => FormattableString.Invariant(
-        $"test after step {e.Step:N0}, epoch {e.Epoch:0.00}: {(e.TestBitsPerDim is { } bits ? $"{Bits(bits)} bits/dim" : $"energy distance {Bits(e.TestLoss)}")} on {e.Images:N0} images ({e.Seconds:0.0} s)");
+    public static string Evaluated(Evaluated e) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"test after step {e.Step:N0}, epoch {e.Epoch:0.00}: " +
+        $"{(e.TestBitsPerDim is { } bits ? $"{Bits(bits)} bits/dim" : $"energy distance {Bits(e.TestLoss)}")} on {e.Images:N0} images " +
+        $"({e.Seconds:0.0} s)");
 
     public static string Saved(CheckpointSaved e) => FormattableString.Invariant($"checkpoint {e.Path} ({e.Bytes / 1e6:0.0} MB)");
 
@@ -50,4 +59,7 @@ public static class EventText
         RunEnded ended => Ended(ended),
         _ => null,
     };
+
+    private static string Redone(long steps) =>
+        steps == 0 ? "" : FormattableString.Invariant($", {steps:N0} step{(steps == 1 ? "" : "s")} redone");
 }

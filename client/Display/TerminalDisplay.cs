@@ -102,7 +102,8 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
             new Text(started.Run, new Style(decoration: Decoration.Bold)),
             new Text(Summary(started.Spec), new Style(Color.Grey)).Ellipsis(),
             new Markup(
-                $"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, {Duration(status.TimeLeft)} left"),
+                $"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, " +
+                $"{Duration(status.TimeLeft)} left"),
             figures,
         });
     }

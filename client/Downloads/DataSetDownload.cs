@@ -36,7 +36,8 @@ public sealed class DataSetDownload(HttpClient http)
         {
             PublishedFile[] still = [.. missing.Where(file => file.Find(dataDir) is null)];
             throw new UserErrorException(
-                $"The download of {still[0].Name} failed ({e.Message.TrimEnd('.')}); try again, or {DataSetCatalog.Advice(still, dataDir)}.", e);
+                $"The download of {still[0].Name} failed ({e.Message.TrimEnd('.')}); try again, or " +
+                $"{DataSetCatalog.Advice(still, dataDir)}.", e);
         }
     }
 

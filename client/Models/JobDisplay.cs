@@ -6,7 +6,9 @@ using Spectre.Console.Rendering;
 
 namespace PixelCnnCluster.Client.Models;
 
-/// <summary>How far a job is: a bar and what is sampled so far in a terminal, lines on standard error in a log, JSON for programs.</summary>
+/// <summary>
+/// How far a job is: a bar and what is sampled so far in a terminal, lines on standard error in a log, JSON for programs.
+/// </summary>
 internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
 {
     /// <summary>Lines of the terminal that a picture leaves free.</summary>
@@ -69,7 +71,8 @@ internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
         HalfBlocks.Render(HalfBlocks.Grid(images, AnsiConsole.Profile.Width - 1, AnsiConsole.Profile.Height - LinesForBar));
 
     private static Markup Bar(string what, double done, TimeSpan? left) =>
-        new($"{Markup.Escape(what)} [green]{Format.Bar(done, Math.Clamp(AnsiConsole.Profile.Width - 40, 10, 60))}[/] {Format.Number(100 * done, "0")} %, {Format.Duration(left)} left");
+        new($"{Markup.Escape(what)} [green]{Format.Bar(done, Math.Clamp(AnsiConsole.Profile.Width - 40, 10, 60))}[/] " +
+            $"{Format.Number(100 * done, "0")} %, {Format.Duration(left)} left");
 
     private void Update(IRenderable panel)
     {

@@ -56,8 +56,20 @@ public static class SampleCommand
             display.Preview(grid.Item1);
             Console.WriteLine(options.Json
                 ? JsonSerializer.Serialize(
-                    new { Event = "drawn", options.Output.Path, job.Count, job.Seed, Model = model.Path, model.Step, Seconds = took.TotalSeconds, ImagesPerS = job.Count / took.TotalSeconds }, ContractsJson.Options)
-                : $"{job.Count} images in {Format.Duration(took)} ({Format.Speed(job.Count / took.TotalSeconds)}), seed {job.Seed}: {options.Output.Path}");
+                    new
+                    {
+                        Event = "drawn",
+                        options.Output.Path,
+                        job.Count,
+                        job.Seed,
+                        Model = model.Path,
+                        model.Step,
+                        Seconds = took.TotalSeconds,
+                        ImagesPerS = job.Count / took.TotalSeconds,
+                    },
+                    ContractsJson.Options)
+                : $"{job.Count} images in {Format.Duration(took)} ({Format.Speed(job.Count / took.TotalSeconds)}), seed {job.Seed}: " +
+                    $"{options.Output.Path}");
 
             void Show(JobEvent e)
             {

@@ -141,7 +141,8 @@ public static class ScoreCommand
         string error = scores.StandardError is { } deviation ? $" ± {Format.Number(deviation, "0.000")}" : "";
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Format.Bits(scores.MeanBitsPerDim)}{error} bits/dim over {scores.Count:N0} {images}, in {Format.Duration(took)} ({Format.Speed(speed)})"));
+            $"{Format.Bits(scores.MeanBitsPerDim)}{error} bits/dim over {scores.Count:N0} {images}, in {Format.Duration(took)} " +
+            $"({Format.Speed(speed)})"));
     }
 
     /// <param name="Count">At most so many images of the data set; null for all.</param>

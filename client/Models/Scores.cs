@@ -41,7 +41,8 @@ public sealed class Scores(ModelInfo model)
                 scored.Bits.CopyTo(_bits.AsSpan(scored.First));
                 if (scored.Maps is { } maps)
                 {
-                    foreach ((int i, (byte[] First, float[] Second) map) in maps.Pixels.Chunk(model.ImageBytes).Zip(maps.Bits.Chunk(model.Size * model.Size)).Index())
+                    foreach ((int i, (byte[] First, float[] Second) map) in maps.Pixels.Chunk(model.ImageBytes)
+                        .Zip(maps.Bits.Chunk(model.Size * model.Size)).Index())
                         _maps[scored.First + i] = map;
                 }
 

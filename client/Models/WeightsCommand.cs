@@ -25,7 +25,8 @@ public static class WeightsCommand
                     ContractsJson.Options)
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{written.Tensors:N0} tensors of {model.Path}, step {written.Step:N0}, are in {written.Path} ({written.Bytes / 1e6:0.0} MB)."));
+                    $"{written.Tensors:N0} tensors of {model.Path}, step {written.Step:N0}, are in {written.Path} " +
+                    $"({written.Bytes / 1e6:0.0} MB)."));
         });
 
     public static Task<int> ImportAsync(ParseResult result) => ModelSession.RunAsync(
@@ -34,7 +35,11 @@ public static class WeightsCommand
         {
             if (request.Words.Count != 1)
                 mistakes.Add($"import takes one file of weights and was given {request.Words.Count}; name a .safetensors or .pth file.");
-            return new { SaveDir = ModelRequest.Text(result, ModelFlags.SaveDir, mistakes), Size = ModelRequest.Number(result, ModelFlags.ImageSize, mistakes) };
+            return new
+            {
+                SaveDir = ModelRequest.Text(result, ModelFlags.SaveDir, mistakes),
+                Size = ModelRequest.Number(result, ModelFlags.ImageSize, mistakes),
+            };
         },
         async (request, options, stop) =>
         {

@@ -68,7 +68,8 @@ public static class DataSetCatalog
 
     /// <summary>How to get files of one data set by hand, as the second half of a sentence.</summary>
     public static string Advice(IReadOnlyList<PublishedFile> files, string dataDir) =>
-        $"put {string.Join(", ", files.Select(file => file.Name))} from {new Uri(files[0].Addresses[0], ".")} into {Path.GetDirectoryName(files[0].Target(dataDir))}";
+        $"put {string.Join(", ", files.Select(file => file.Name))} from {new Uri(files[0].Addresses[0], ".")} into " +
+        $"{Path.GetDirectoryName(files[0].Target(dataDir))}";
 
     private static PublishedFile Idx(string name, string md5, string[] mirrors, string[] folders) => new(
         $"{name}.gz", md5, [.. mirrors.Select(mirror => new Uri($"{mirror}{name}.gz"))],

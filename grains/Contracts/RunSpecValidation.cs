@@ -60,9 +60,8 @@ public static class RunSpecValidation
             && spec.ImageSize % 4 == 0, $"--image-size is {spec.ImageSize}; give a multiple of 4 from 8 to 64.");
         Check(spec.DataSet != DataSet.ImageNet || spec.ImageSize is 32
             or 64, $"--image-size is {spec.ImageSize}; the small ImageNet data sets are published at 32 and 64.");
-        Check(spec.Workers <= spec.Shards, $"--workers is {spec.Workers}, more than the {spec.Shards} shards of a step; raise --shards or "
-            +
-            $"lower --workers.");
+        Check(spec.Workers <= spec.Shards, $"--workers is {spec.Workers}, more than the {spec.Shards} shards of a step; raise --shards " +
+            $"or lower --workers.");
         return mistakes;
     }
 }

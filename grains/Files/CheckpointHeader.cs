@@ -32,7 +32,8 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
             byte[] json = new byte[length];
             file.ReadExactly(json);
             using var document = JsonDocument.Parse(json);
-            Dictionary<string, string>? metadata = document.RootElement.GetProperty("__metadata__").Deserialize<Dictionary<string, string>>();
+            Dictionary<string, string>? metadata = document.RootElement.GetProperty("__metadata__")
+                .Deserialize<Dictionary<string, string>>();
             var header = new CheckpointHeader(metadata ?? throw new InvalidDataException("it has no metadata"));
             _ = header.Spec;
             return header;

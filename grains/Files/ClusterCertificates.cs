@@ -188,7 +188,8 @@ public sealed partial class ClusterCertificates
             string what = $"the certificate of {certificate.Subject}";
             return chain.ChainStatus[0].Status switch
             {
-                X509ChainStatusFlags.NotTimeValid => $"{what} is good from {certificate.NotBefore.ToUniversalTime():u} to {certificate.NotAfter.ToUniversalTime():u}, and it is {DateTime.UtcNow:u}",
+                X509ChainStatusFlags.NotTimeValid => $"{what} is good from {certificate.NotBefore.ToUniversalTime():u} to " +
+                    $"{certificate.NotAfter.ToUniversalTime():u}, and it is {DateTime.UtcNow:u}",
                 X509ChainStatusFlags.PartialChain or X509ChainStatusFlags.UntrustedRoot => $"{what} is not of the cluster's authority",
                 _ => $"{what}: {chain.ChainStatus[0].StatusInformation}",
             };

@@ -63,7 +63,8 @@ internal sealed class NetworkLayers : INetworkOperations<NetworkLayers.ChannelCo
     public ChannelCount Upsample(string name, NetworkStream stream, ChannelCount input) =>
         Plan(Group.Upsampling, name, () => new ShiftedUpsampling(Layout, name, input.Count, stream.Kernel));
 
-    public ChannelCount Block(string name, NetworkStream stream, ChannelCount input, ChannelCount? vertical = null, ChannelCount? across = null)
+    public ChannelCount Block(
+        string name, NetworkStream stream, ChannelCount input, ChannelCount? vertical = null, ChannelCount? across = null)
     {
         int shortcut = (vertical?.Count ?? 0) + (across?.Count ?? 0);
         return Plan(

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// Images of a series while a device samples them, its threads sharing them out. Image number i is a function of the parameters, the seed, i
-/// and what the order says, not of the range it is sampled in. Its methods are called on the device.
+/// Images of a series while a device samples them, its threads sharing them out. Image number i is a function of the parameters, the seed,
+/// i and what the order says, not of the range it is sampled in. Its methods are called on the device.
 /// </summary>
 public sealed class ImageSampling : IDisposable
 {

@@ -122,9 +122,8 @@ public sealed record SiloSettings
             yield return $"Silo:HttpToken is short or holds what a header cannot; give {LeastToken} or more letters, digits and signs of " +
                 $"ASCII, without spaces, with the environment's Silo__HttpToken.";
         if (HttpPort > 0 && IsBeyondLoopback(HttpAddress) && string.IsNullOrEmpty(HttpToken))
-            yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with the "
-                +
-                $"environment's Silo__HttpToken.";
+            yield return $"Silo:HttpAddress is {HttpAddress}, where others than this machine could read the pages; give a secret with " +
+                $"the environment's Silo__HttpToken.";
     }
 
     /// <summary>Long enough, and of the characters that headers and cookies carry as they are.</summary>

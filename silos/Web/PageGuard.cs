@@ -17,7 +17,11 @@ internal static class PageGuard
     {
         // A page elsewhere whose name resolves to this machine must not read these through somebody's browser.
         if (IsLoopback(settings))
-            builder.Configuration["AllowedHosts"] = $"localhost;127.0.0.1;[::1];{(settings.HttpAddress.Contains(':', StringComparison.Ordinal) ? $"[{settings.HttpAddress}]" : settings.HttpAddress)}";
+        {
+            string own = settings.HttpAddress.Contains(':', StringComparison.Ordinal) ? $"[{settings.HttpAddress}]" : settings.HttpAddress;
+            builder.Configuration["AllowedHosts"] = $"localhost;127.0.0.1;[::1];{own}";
+        }
+
         // It tells the address of each request, and the token is in some.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
     }

@@ -87,8 +87,9 @@ internal static class Gpu
         {
             Dictionary<string, double> figures = measure();
             Console.WriteLine(JsonSerializer.Serialize(new { what, figures }));
-            rows.Add(
-                $"| {what} | {string.Join(", ", figures.Select(figure => $"{figure.Key} {figure.Value.ToString("G4", CultureInfo.InvariantCulture)}"))} |");
+            IEnumerable<string> told = figures.Select(
+                figure => $"{figure.Key} {figure.Value.ToString("G4", CultureInfo.InvariantCulture)}");
+            rows.Add($"| {what} | {string.Join(", ", told)} |");
         }
         catch (Exception fault) when (fault is ExternalException or InvalidOperationException)
         {
@@ -197,7 +198,10 @@ internal static class Gpu
         var network = new PixelCnn(shape with { Dropout = 0.5 });
         using Parameters start = Sample.Initialised(network, CPU);
         Tensor expected = GradientOn(CPU, record: false), found = GradientOn(threads.Device, record: false);
-        Dictionary<string, double> figures = new() { ["relative_difference"] = ((found - expected).norm() / expected.norm()).Value<float>() };
+        Dictionary<string, double> figures = new()
+        {
+            ["relative_difference"] = ((found - expected).norm() / expected.norm()).Value<float>(),
+        };
         if (threads.Device.type != TorchSharp.DeviceType.CPU)
             figures["recorded_differs_by"] = (GradientOn(threads.Device, record: true) - found).abs().max().Value<float>();
         return figures;

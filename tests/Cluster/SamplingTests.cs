@@ -3,7 +3,9 @@ using PixelCnnCluster.Faults;
 
 namespace PixelCnnCluster.Cluster.Tests;
 
-/// <summary>Jobs on real silos give the same pixels whoever samples them and whatever becomes of those, and leave runs as they are.</summary>
+/// <summary>
+/// Jobs on real silos give the same pixels whoever samples them and whatever becomes of those, and leave runs as they are.
+/// </summary>
 [Collection(nameof(FaultCluster))]
 public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
 {

@@ -40,9 +40,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
             "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's " +
             "Silo__RedisPassword.",
             "Silo:Folders has /nowhere, which does not exist; mount or make it, or leave it out.",
-            $"Silo:Tls: {_folder}/tls.crt cannot be used (Could not find file '{_folder}/tls.crt'); tls.crt, tls.key and ca.crt are to be "
-                +
-            $"there as PEM, the key that of the certificate.",
+            $"Silo:Tls: {_folder}/tls.crt cannot be used (Could not find file '{_folder}/tls.crt'); tls.crt, tls.key and ca.crt are to " +
+            $"be there as PEM, the key that of the certificate.",
             "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.",
         ];
         Assert.Equal(sentences, told);
@@ -79,9 +78,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("correct horse battery staple")]
     [InlineData("correct-horse-bättery-staple")]
     public async Task A_token_that_is_easily_guessed_or_cannot_be_shown(string token) => Assert.Equal(
-        ["Silo:HttpToken is short or holds what a header cannot; give 16 or more letters, digits and signs of ASCII, without spaces, with "
-            +
-            "the environment's Silo__HttpToken."],
+        ["Silo:HttpToken is short or holds what a header cannot; give 16 or more letters, digits and signs of ASCII, without spaces, " +
+            "with the environment's Silo__HttpToken."],
         await RefusedAsync(new() { ["Silo__HttpToken"] = token }));
 
     [Fact]

@@ -55,7 +55,8 @@ public sealed class ProgramTests
     [InlineData("", "Commands:")]
     public async Task Help_is_no_mistake(string args, string part)
     {
-        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync(args.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync(
+            args.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
         Assert.Equal((0, ""), (exitCode, error));
         Assert.Contains(part, output, StringComparison.Ordinal);

@@ -16,8 +16,10 @@ public sealed partial class ReadmeTests : IDisposable
         string readme = Repository.Read("README.md");
         string[] examples =
         [
-            "train --max-steps 1 --nr-filters 2 --nr-logistic-mix 1 --batch-size 16 --shards 1 --init-batch-size 2 --num-samples 0 --save-dir runs/digits",
-            .. Command().Matches(readme[readme.IndexOf("## Three examples", StringComparison.Ordinal)..]).Select(match => match.Groups["arguments"].Value),
+            "train --max-steps 1 --nr-filters 2 --nr-logistic-mix 1 --batch-size 16 --shards 1 --init-batch-size 2 --num-samples 0 " +
+            "--save-dir runs/digits",
+            .. Command().Matches(readme[readme.IndexOf("## Three examples", StringComparison.Ordinal)..])
+                .Select(match => match.Groups["arguments"].Value),
         ];
         Assert.Equal(4, examples.Length);
 
@@ -29,7 +31,8 @@ public sealed partial class ReadmeTests : IDisposable
         }
 
         Assert.Equal(4, Directory.GetFiles(_folder.File("digits"), "*.png").Length);
-        Assert.True(File.Exists(_folder.File("completed.png")) && File.Exists(_folder.File("bits.png")), "the pictures are where the examples say");
+        Assert.True(
+            File.Exists(_folder.File("completed.png")) && File.Exists(_folder.File("bits.png")), "the pictures are where the examples say");
     }
 
     [GeneratedRegex(@"^    dotnet run -c Release --project client -- (?<arguments>.+)$", RegexOptions.Multiline)]

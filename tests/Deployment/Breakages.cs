@@ -54,9 +54,8 @@ public static class Breakages
         { "limits:\n            cpu: \"2\"\n            memory: 4Gi", "limits:\n            cpu: \"2\"",
             "pixelcnn has no limit of memory" },
         { "readinessProbe", "livenessProbe", "livenessProbe" },
-        { "        startupProbe:\n          exec:\n            command:\n            - redis-cli\n            - -e\n            - ping\n  "
-            +
-            "        failureThreshold: 60\n          periodSeconds: 2\n", "", "pixelcnn-redis lacks a probe" },
+        { "        startupProbe:\n          exec:\n            command:\n            - redis-cli\n            - -e\n            - " +
+            "ping\n          failureThreshold: 60\n          periodSeconds: 2\n", "", "pixelcnn-redis lacks a probe" },
         { "redis:7.4.6-bookworm", "redis:latest", "has the image redis:latest" },
         { "pixelcnn:1.0.0-cpu", "pixelcnn", "has the image pixelcnn," },
         { "- name: REDISCLI_AUTH\n          valueFrom:\n            secretKeyRef:\n              key: password\n              name: " +

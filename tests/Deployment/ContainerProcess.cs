@@ -34,7 +34,8 @@ internal sealed class ContainerProcess : IDisposable
         {
             if (deadline.IsCancellationRequested || _process.HasExited)
                 throw new TimeoutException(
-                    $"{_name} was not ready within {Deadline.Generous.TotalSeconds} s: {string.Join('\n', File.ReadLines(_log).TakeLast(5))}");
+                    $"{_name} was not ready within {Deadline.Generous.TotalSeconds} s: " +
+                    $"{string.Join('\n', File.ReadLines(_log).TakeLast(5))}");
             await Task.Delay(Poll);
         }
     }

@@ -36,8 +36,8 @@ internal static class SiloChecks
             .. environment.Keys.Where(name => name.StartsWith("PIXELCNN_", StringComparison.Ordinal)).Except(ConsoleVariables)
                 .Select(name => $"the console reads no variable {name}"),
             .. Ports.Where(
-                pair => container.Ports.Single(port =>
-                    port.Name == pair.Port).ContainerPort.ToString(CultureInfo.InvariantCulture) != environment.GetValueOrDefault(pair.Setting))
+                pair => container.Ports.Single(port => port.Name == pair.Port).ContainerPort.ToString(CultureInfo.InvariantCulture)
+                    != environment.GetValueOrDefault(pair.Setting))
                 .Select(pair => $"{pair.Setting} is not the port named {pair.Port}"),
             .. environment.GetValueOrDefault("Silo__Folders", "").Split(':').Where(
                 folder => VolumeAt(pod, folder)?.PersistentVolumeClaim is null).Select(
@@ -50,7 +50,8 @@ internal static class SiloChecks
     private static IEnumerable<string> OfTimes(V1StatefulSet silos)
     {
         if (!(silos.Pod().TerminationGracePeriodSeconds > SiloProgramSettings.ShutdownTimeout.TotalSeconds))
-            yield return $"silos are killed after {silos.Pod().TerminationGracePeriodSeconds} s, and may need {SiloProgramSettings.ShutdownTimeout.TotalSeconds} s to stop";
+            yield return $"silos are killed after {silos.Pod().TerminationGracePeriodSeconds} s, and may need " +
+                $"{SiloProgramSettings.ShutdownTimeout.TotalSeconds} s to stop";
         if (silos.Spec is not { UpdateStrategy.Type: "RollingUpdate", PodManagementPolicy: "Parallel" })
             yield return "silos are not updated one by one, or not started at once";
         V1Container container = silos.Pod().Containers.Single();

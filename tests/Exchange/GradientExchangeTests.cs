@@ -205,7 +205,13 @@ public sealed class GradientExchangeTests
         uint[] expected = Vectors.Bits(Vectors.AlongTheTree(vectors));
         var mesh = new Mesh(Shards, Workers, [Length], WireFormat.Float32, seed: 1);
         using var over = new CancellationTokenSource();
-        Task[] links = [.. from sender in Enumerable.Range(0, Workers) from receiver in Enumerable.Range(0, Workers) where sender != receiver select Task.Run(() => CarryAsync(sender, receiver))];
+        Task[] links =
+        [
+            .. from sender in Enumerable.Range(0, Workers)
+               from receiver in Enumerable.Range(0, Workers)
+               where sender != receiver
+               select Task.Run(() => CarryAsync(sender, receiver)),
+        ];
         for (long step = 0; step < 300; step++)
         {
             IReadOnlyList<ReadOnlyMemory<float>>[] results = await Task.WhenAll(

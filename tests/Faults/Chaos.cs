@@ -17,9 +17,10 @@ public sealed record ChaosReport(
     public override string ToString()
     {
         double[] sorted = [.. Recoveries.Order()];
+        IEnumerable<string> kinds = Faults.CountBy(fault => fault).Select(pair => $"{pair.Value} x {pair.Key}");
         return string.Create(CultureInfo.InvariantCulture, $"""
             seed             {Seed}
-            faults survived  {Faults.Count}: {string.Join(", ", Faults.CountBy(fault => fault).Select(pair => $"{pair.Value} x {pair.Key}"))}
+            faults survived  {Faults.Count}: {string.Join(", ", kinds)}
             steps            {Steps}, of which {StepsRedone} were done again
             time to recover  {(sorted.Length == 0 ? "-" : $"{sorted[sorted.Length / 2]:F1} s median, {sorted[^1]:F1} s worst")}
             state            {StateHash}, {(IsSame ? "as undisturbed" : $"but undisturbed {UndisturbedHash}")}

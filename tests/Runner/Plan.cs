@@ -45,7 +45,8 @@ public static class Plan
             test => (selection.IsLong || !test.IsExplicit) && !(selection.IsFast && test.NeedsProcesses))];
         return [.. from kind in new[] { WithProcesses, Fast }
                    from project in selected.Where(kind.Has).Select(test => test.Project).Distinct()
-                   select new PlannedRun(project, kind.Name, LaneOf(kind, project), IsNice(kind, project), [.. kind.Flags, .. selection.Flags])];
+                   select new PlannedRun(
+                       project, kind.Name, LaneOf(kind, project), IsNice(kind, project), [.. kind.Flags, .. selection.Flags])];
     }
 
     private static Lane LaneOf(Kind kind, TestProject project) =>

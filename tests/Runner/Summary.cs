@@ -20,7 +20,9 @@ public static class Summary
     [
         "Time by project:  programs   tests",
         .. reports.GroupBy(report => report.Run.Project.Name).Select(group => string.Create(CultureInfo.InvariantCulture,
-            $"{group.Key,-16}{Seconds(Sum(group.Select(report => report.Time)))}{Seconds(Sum(group.SelectMany(report => report.Tests).Select(test => test.Time)))}  {group.Sum(report => report.Tests.Count)} tests")),
+            $"{group.Key,-16}{Seconds(Sum(group.Select(report => report.Time)))}" +
+            $"{Seconds(Sum(group.SelectMany(report => report.Tests).Select(test => test.Time)))}  " +
+            $"{group.Sum(report => report.Tests.Count)} tests")),
         "",
     ];
 

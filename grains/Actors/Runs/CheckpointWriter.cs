@@ -6,7 +6,8 @@ using PixelCnnCluster.Training.History;
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>Saves the run's state: one worker copies it, which all have alike, and writes it while training goes on.</summary>
-internal sealed class CheckpointWriter(string run, RunSpec spec, RunHistory history, RunLease lease, Evaluator evaluator, TimeProvider time) : IBetweenSteps
+internal sealed class CheckpointWriter(
+    string run, RunSpec spec, RunHistory history, RunLease lease, Evaluator evaluator, TimeProvider time) : IBetweenSteps
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2), PollInterval = TimeSpan.FromSeconds(1);
 
@@ -15,7 +16,9 @@ internal sealed class CheckpointWriter(string run, RunSpec spec, RunHistory hist
     private int _failedWrites;
     private CheckpointSaved? _saved;
 
-    /// <summary>For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.</summary>
+    /// <summary>
+    /// For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.
+    /// </summary>
     public TimeSpan LastWriteTimeout => _longestWrite * 3 > Timeouts.LastWrite ? _longestWrite * 3 : Timeouts.LastWrite;
 
     /// <summary>A checkpoint is due at the end of every <see cref="RunSpec.SaveInterval"/>th epoch.</summary>
@@ -24,7 +27,8 @@ internal sealed class CheckpointWriter(string run, RunSpec spec, RunHistory hist
 
     public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step);
 
-    public Task RunAsync(Generation generation, long step) => generation.IsEnding ? Task.CompletedTask : SaveAsync(generation, step, () => generation.IsEnding);
+    public Task RunAsync(Generation generation, long step) =>
+        generation.IsEnding ? Task.CompletedTask : SaveAsync(generation, step, () => generation.IsEnding);
 
     /// <summary>Begins to save. The checkpoint before is awaited first.</summary>
     /// <param name="isLeftOut">Whether this one need not be written any more, where the one before takes long.</param>
@@ -50,7 +54,9 @@ internal sealed class CheckpointWriter(string run, RunSpec spec, RunHistory hist
         _writing = WriteAsync(generation, writer, request);
     }
 
-    /// <summary>The checkpoint of a step for which <see cref="SaveAsync"/> was called, once it is written; null if it could not be.</summary>
+    /// <summary>
+    /// The checkpoint of a step for which <see cref="SaveAsync"/> was called, once it is written; null if it could not be.
+    /// </summary>
     public async Task<CheckpointSaved?> WrittenAsync(long step)
     {
         await _writing;
@@ -69,7 +75,8 @@ internal sealed class CheckpointWriter(string run, RunSpec spec, RunHistory hist
         catch (TimeoutException late)
         {
             isOver = true;
-            throw new IOException($"The checkpoint of step {step} could not be written to {spec.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
+            throw new IOException(
+                $"The checkpoint of step {step} could not be written to {spec.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
         }
 
         async Task<CheckpointSaved> TryAsync()
@@ -104,7 +111,8 @@ internal sealed class CheckpointWriter(string run, RunSpec spec, RunHistory hist
         {
             // All have the same state, and another's folder may answer.
             _failedWrites++;
-            history.Add(new FaultNoticed(request.Step, fault.Worker, $"The checkpoint of step {request.Step} was not written: {fault.Message}"));
+            history.Add(
+                new FaultNoticed(request.Step, fault.Worker, $"The checkpoint of step {request.Step} was not written: {fault.Message}"));
         }
     }
 }

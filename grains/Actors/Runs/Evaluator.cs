@@ -4,7 +4,9 @@ using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
-/// <summary>Evaluates the Polyak average on the test images, at the end of each epoch. A score that is in the history is not made again.</summary>
+/// <summary>
+/// Evaluates the Polyak average on the test images, at the end of each epoch. A score that is in the history is not made again.
+/// </summary>
 internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, TimeProvider time) : IBetweenSteps
 {
     /// <summary>Test batches that a worker evaluates before it is asked again.</summary>
@@ -21,8 +23,8 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
     public Task RunAsync(Generation generation, long step) => EvaluateAsync(generation, step, () => generation.IsEnding);
 
     /// <summary>
-    /// Test batches are shared out like shards and their losses summed in order, so that the score does not depend on the workers. Workers are
-    /// asked for a few at a time, because a run that is told to stop leaves the evaluation out.
+    /// Test batches are shared out like shards and their losses summed in order, so that the score does not depend on the workers. Workers
+    /// are asked for a few at a time, because a run that is told to stop leaves the evaluation out.
     /// </summary>
     /// <returns>False if it was left out.</returns>
     public async Task<bool> EvaluateAsync(Generation generation, long step, Func<bool> isLeftOut)
@@ -47,7 +49,8 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
 
         double perImage = total / facts.TestImages;
         Score = new(
-            step, generation.Order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages, time.GetElapsedTime(begun).TotalSeconds);
+            step, generation.Order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages,
+            time.GetElapsedTime(begun).TotalSeconds);
         history.Add(Score);
         return true;
     }

@@ -29,7 +29,9 @@ internal sealed class Generation(
     /// <summary>Another generation, or the run's end, is to follow: what can wait is left to it.</summary>
     public bool IsEnding => isRunEnding() || !IsComplete;
 
-    /// <summary>Where the generation begins, and what the run's data and network look like. All workers have joined before anybody asks.</summary>
+    /// <summary>
+    /// Where the generation begins, and what the run's data and network look like. All workers have joined before anybody asks.
+    /// </summary>
     public JoinResponse Facts => _facts ?? throw new InvalidOperationException("The workers are yet to join.");
 
     /// <summary>Which images the steps use. All workers have joined before anybody asks.</summary>

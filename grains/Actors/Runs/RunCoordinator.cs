@@ -9,8 +9,8 @@ using PixelCnnCluster.Training.State;
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
-/// Trains one run, whoever comes and goes: generation after generation, step after step. When a worker is lost, or another is to be had, the next
-/// generation goes on with the uncommitted step. Called from one scheduler's turns only.
+/// Trains one run, whoever comes and goes: generation after generation, step after step. When a worker is lost, or another is to be had,
+/// the next generation goes on with the uncommitted step. Called from one scheduler's turns only.
 /// </summary>
 internal sealed partial class RunCoordinator
 {
@@ -63,7 +63,8 @@ internal sealed partial class RunCoordinator
     /// <summary>Workers that the run does without, because their work failed. They may serve others.</summary>
     public IReadOnlyList<string> Unfit => _pool.Unfit;
 
-    private bool IsFinished => _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.MaxMinutes;
+    private bool IsFinished =>
+        _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.MaxMinutes;
 
     private bool IsDiverged => _progress.SkippedInARow >= _spec.MaxSkipped;
 
@@ -152,7 +153,8 @@ internal sealed partial class RunCoordinator
         {
             long begun = _time.GetTimestamp();
             if (await _starter.StartAsync(_progress.Step) is not { } generation)
-                return _isLeaving ? new GenerationOutcome.Left() : new GenerationOutcome.Finished(EndOf(RunOutcome.Stopped, saved: null, error: null));
+                return _isLeaving ? new GenerationOutcome.Left()
+                    : new GenerationOutcome.Finished(EndOf(RunOutcome.Stopped, saved: null, error: null));
             Announce(generation, cause, _time.GetElapsedTime(begun));
             return await TrainAsync(generation);
         }
@@ -167,7 +169,8 @@ internal sealed partial class RunCoordinator
         catch (Exception fault) when (fault is not LeaseLostException)
         {
             LogFailed(_log, fault, _run, _progress.Step);
-            return new GenerationOutcome.Finished(EndOf(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException });
+            return new GenerationOutcome.Finished(
+                EndOf(RunOutcome.Failed, saved: null, fault.Message) with { UserError = fault is UserErrorException });
         }
         finally
         {
@@ -190,7 +193,8 @@ internal sealed partial class RunCoordinator
         }
 
         _history.Add(new GenerationOpened(
-            facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _steps.Regroup(_progress.Step, facts.Step), took.TotalSeconds, cause.Cause));
+            facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _steps.Regroup(_progress.Step, facts.Step),
+            took.TotalSeconds, cause.Cause));
         _progress.Start(facts, totalSteps);
     }
 
@@ -234,7 +238,8 @@ internal sealed partial class RunCoordinator
         int skippedInARow = responses[0].SkippedInARow;
         _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
         _history.Add(new StepCommitted(
-            step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm, TrainingState.LearningRate(_spec, step),
+            step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm,
+            TrainingState.LearningRate(_spec, step),
             _spec.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: skippedInARow > 0));
     }
 
@@ -251,8 +256,8 @@ internal sealed partial class RunCoordinator
         _evaluator.Score?.TestBitsPerDim, _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
 
     /// <summary>
-    /// A worker that leaves is released when the next generation has the state. If no worker that has it stays, it must be saved first: who comes
-    /// may have data to read.
+    /// A worker that leaves is released when the next generation has the state. If no worker that has it stays, it must be saved first: who
+    /// comes may have data to read.
     /// </summary>
     private async Task HandOverAsync(Generation generation)
     {
@@ -282,21 +287,26 @@ internal sealed partial class RunCoordinator
         }
     }
 
-    /// <summary>Evaluates, saves and samples for the last time, and compares the workers' states. A run that is told to stop only saves.</summary>
+    /// <summary>
+    /// Evaluates, saves and samples for the last time, and compares the workers' states. A run that is told to stop only saves.
+    /// </summary>
     private async Task<GenerationOutcome> FinishAsync(Generation generation)
     {
         long step = _progress.Step;
         bool isStopping = _isStopping;
         if (!isStopping && !await _evaluator.EvaluateAsync(generation, step, isLeftOut: () => !generation.IsComplete))
             return new GenerationOutcome.Regroup(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
-        CheckpointSaved saved = await _checkpoints.SaveWholeAsync(generation, step, isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
+        CheckpointSaved saved = await _checkpoints.SaveWholeAsync(
+            generation, step, isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
         if (!isStopping)
             await _samples.WriteAsync(generation, step);
         string[] hashes = await generation.AskAllAsync((_, worker) => worker.HashAsync(new(_run, generation.Id, step)));
         if (hashes.Any(hash => hash != saved.StateHash))
-            throw new InvalidOperationException($"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {saved.StateHash}.");
+            throw new InvalidOperationException(
+                $"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {saved.StateHash}.");
         return new GenerationOutcome.Finished(IsDiverged
-            ? EndOf(RunOutcome.Failed, saved, $"The gradient was not finite in {_progress.SkippedInARow} steps in a row; the state of the last good step is saved. Lower --learning-rate.")
+            ? EndOf(RunOutcome.Failed, saved, $"The gradient was not finite in {_progress.SkippedInARow} steps in a row; the state of " +
+                $"the last good step is saved. Lower --learning-rate.")
             : EndOf(_isStopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null));
     }
 
@@ -307,7 +317,12 @@ internal sealed partial class RunCoordinator
         {
             Workers = [],
             Error = end.Error,
-            State = end.Outcome switch { RunOutcome.Completed => RunState.Completed, RunOutcome.Stopped => RunState.Stopped, _ => RunState.Failed },
+            State = end.Outcome switch
+            {
+                RunOutcome.Completed => RunState.Completed,
+                RunOutcome.Stopped => RunState.Stopped,
+                _ => RunState.Failed
+            },
         });
         _pool.ReleaseAllBut(_run, _lease.Record.Generation, []);
         LogEnded(_log, _run, _progress.Step, end.Outcome, end.StateHash);
@@ -353,11 +368,16 @@ internal sealed partial class RunCoordinator
         }
     }
 
-    private RunRecord Note(RunRecord record) => _progress.Note(record) with { TestBitsPerDim = _evaluator.Score?.TestBitsPerDim ?? record.TestBitsPerDim };
+    private RunRecord Note(RunRecord record) =>
+        _progress.Note(record) with { TestBitsPerDim = _evaluator.Score?.TestBitsPerDim ?? record.TestBitsPerDim };
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, {TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, " +
+            "{TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
     private static partial void LogEpoch(
-        ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS, int workers);
+        ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS,
+        int workers);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
     private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);

@@ -5,7 +5,10 @@ using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
-/// <summary>Samples images and writes their picture to the run's folder, with each regular checkpoint. A picture that is in the history is not made again.</summary>
+/// <summary>
+/// Samples images and writes their picture to the run's folder, with each regular checkpoint. A picture that is in the history is not made
+/// again.
+/// </summary>
 internal sealed class SampleWriter(string run, RunSpec spec, RunHistory history) : IBetweenSteps
 {
     public bool IsDue(DataOrder order, long step) => spec.Samples > 0 && CheckpointWriter.IsRegular(spec, order, step);

@@ -18,7 +18,8 @@ internal static class StragglerDetector
         {
             try
             {
-                WorkerStatus status = await generation.AskAsync(worker, grain => grain.StatusAsync(), StatusTimeout).WaitAsync(StatusTimeout, time);
+                WorkerStatus status = await generation.AskAsync(worker, grain => grain.StatusAsync(), StatusTimeout)
+                    .WaitAsync(StatusTimeout, time);
                 if (status.BusySeconds < timeout.TotalSeconds / 2)
                     continue;
             }

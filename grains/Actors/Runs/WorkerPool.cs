@@ -75,7 +75,8 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     public void NoteGone(string worker) => _gone[worker] = (cluster.ProcessOf(worker), time.GetTimestamp());
 
     private bool IsGone(string worker) =>
-        _gone.TryGetValue(worker, out (string? Process, long At) known) && cluster.ProcessOf(worker) == known.Process && time.GetElapsedTime(known.At) < GoneFor;
+        _gone.TryGetValue(worker, out (string? Process, long At) known) && cluster.ProcessOf(worker) == known.Process
+            && time.GetElapsedTime(known.At) < GoneFor;
 
     public bool IsAssigned(string worker) => _assigned.Contains(worker);
 

@@ -46,7 +46,9 @@ public sealed class RunMetrics
 
         void Gauge(string name, string? unit, string description, Func<Newest, double?> value) => meter.CreateObservableGauge(
             name,
-            () => from run in _runs where value(run.Value) is not null select new Measurement<double>(value(run.Value)!.Value, Label(run.Key)),
+            () => from run in _runs
+                  where value(run.Value) is not null
+                  select new Measurement<double>(value(run.Value)!.Value, Label(run.Key)),
             unit,
             description);
     }

@@ -9,7 +9,8 @@ using PixelCnnCluster.Training.State;
 namespace PixelCnnCluster.Actors.Workers;
 
 /// <summary>A worker's steps in one generation. Each goes through five stages: compute, exchange, measure, apply, prefetch.</summary>
-/// <param name="check">Throws if the worker has left the generation, or its state has not applied so many steps. Called on the device.</param>
+/// <param name="check">Throws if the worker has left the generation, or its state has not applied so many steps. Called on the
+/// device.</param>
 /// <param name="enter">Told what the worker is at.</param>
 internal sealed class StepPipeline(
     GenerationMember member, IDevice device, Action<long> check, Action<WorkerPhase> enter, DeviceMetrics metrics, TimeProvider time)
@@ -45,8 +46,8 @@ internal sealed class StepPipeline(
     }
 
     /// <summary>
-    /// Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the request comes first or the
-    /// step before prefetches it.
+    /// Has the device compute this worker's shards of a step, after what it was asked for before; once, whether the request comes first or
+    /// the step before prefetches it.
     /// </summary>
     private Computation Compute(long step)
     {
@@ -93,7 +94,9 @@ internal sealed class StepPipeline(
         return gradient;
     }
 
-    /// <summary>Measures the gradient on the device. The coordinator commits while the device applies it and begins the next step.</summary>
+    /// <summary>
+    /// Measures the gradient on the device. The coordinator commits while the device applies it and begins the next step.
+    /// </summary>
     private async Task<GradientMeasure> MeasureAsync(StepRequest request, IReadOnlyList<ReadOnlyMemory<float>> gradient)
     {
         var measured = new TaskCompletionSource<GradientMeasure>(TaskCreationOptions.RunContinuationsAsynchronously);

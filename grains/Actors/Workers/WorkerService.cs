@@ -196,7 +196,8 @@ public sealed class WorkerService(
                 if (!mine.IsIn(request.Generation))
                     throw Left(request.Run);
                 GradientExchange exchange = new(
-                    new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector, mine.Over);
+                    new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector,
+                    mine.Over);
                 GenerationMember member = new(mine, request, exchange, response);
                 member.Pipeline = new(member, device, step => Check(member, step), phase => _phase = phase, metrics, time);
                 mine.Join(member);

@@ -8,7 +8,9 @@ public sealed record Slot(int Index, string Name, long[] Shape, long Offset)
 {
     public long Length { get; } = Shape.Aggregate(1L, (product, side) => product * side);
 
-    /// <summary>The dimension that counts a layer's output filters: a transposed convolution's is 1, that of [in, out, height, width].</summary>
+    /// <summary>
+    /// The dimension that counts a layer's output filters: a transposed convolution's is 1, that of [in, out, height, width].
+    /// </summary>
     public int FilterDimension { get; init; }
 }
 

@@ -30,7 +30,8 @@ internal sealed class CachedLayers(PixelCnn network, RowAllocator space, RowCach
 
     public RowCache RowsAboveAndPixelToTheLeft(string above, string left, RowCache image) => Add(
         NetworkStream.Horizontal, image.Width,
-        output => new CachedFirstLeft(ShiftDown(above, image, output), Convolution(left, image, space.Rows(image.Width, _shape.Filters)), output));
+        output => new CachedFirstLeft(
+            ShiftDown(above, image, output), Convolution(left, image, space.Rows(image.Width, _shape.Filters)), output));
 
     public RowCache Downsample(string name, NetworkStream stream, RowCache input) =>
         Add(stream, input.Width / 2, output => Convolution(name, input, output, activate: true));

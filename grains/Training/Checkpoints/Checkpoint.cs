@@ -171,7 +171,8 @@ public sealed class Checkpoint : IDisposable
                 else if (tensor.Type != "F32" || !tensor.Shape.SequenceEqual(slot.Shape))
                 {
                     wrong.Add(
-                        $"{slot.Name} is {tensor.Type} [{string.Join(", ", tensor.Shape)}] in place of F32 [{string.Join(", ", slot.Shape)}]");
+                        $"{slot.Name} is {tensor.Type} [{string.Join(", ", tensor.Shape)}] in place of F32 " +
+                        $"[{string.Join(", ", slot.Shape)}]");
                 }
                 else
                 {

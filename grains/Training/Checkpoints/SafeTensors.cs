@@ -74,7 +74,8 @@ public static class SafeTensors
     }
 
     /// <exception cref="InvalidDataException">The bytes are not a whole safetensors file.</exception>
-    public static (IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Parse(ReadOnlyMemory<byte> file)
+    public static (IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Parse(
+        ReadOnlyMemory<byte> file)
     {
         if (file.Length < 8 || BinaryPrimitives.ReadInt64LittleEndian(file.Span) is var length
             && (length < 2 || length > Math.Min(LongestHeader, file.Length - 8)))

@@ -56,7 +56,9 @@ internal sealed class Adam
             threads.ForEach((part.Length + Block - 1) / Block, (_, block) =>
             {
                 int first = block * Block, length = Math.Min(Block, part.Length - first);
-                Apply(part.Span.Slice(first, length), Of(_state.FirstMoment), Of(_state.SecondMoment), Of(_state.Values), Of(_state.Average));
+                Apply(
+                    part.Span.Slice(first, length), Of(_state.FirstMoment), Of(_state.SecondMoment), Of(_state.Values),
+                    Of(_state.Average));
 
                 Span<float> Of(Tensor vector) => MemoryMarshal.Cast<byte, float>(vector.bytes).Slice(offset + first, length);
             });

@@ -109,8 +109,8 @@ internal sealed class PickleReader
     private static object Call(Known callee, object?[] arguments) => (callee, arguments) switch
     {
         (Known.Dictionary, []) => new PickledDictionary(),
-        (Known.Tensor, [
-            PickledStorage storage, long offset, object?[] shape, object?[] strides, ..]) => new PickledTensor(storage, offset, Whole(shape), Whole(strides)),
+        (Known.Tensor, [PickledStorage storage, long offset, object?[] shape, object?[] strides, ..]) =>
+            new PickledTensor(storage, offset, Whole(shape), Whole(strides)),
         (Known.Parameter, [PickledTensor tensor, ..]) => tensor,
         _ => throw Garbled(),
     };

@@ -52,7 +52,8 @@ internal static class WeightImport
         }
     }
 
-    private static (WeightFormat Format, IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Open(string path)
+    private static (WeightFormat, IReadOnlyDictionary<string, SafeTensor>, IReadOnlyDictionary<string, string> Metadata) Open(
+        string path)
     {
         try
         {
@@ -73,7 +74,8 @@ internal static class WeightImport
         catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new WeightFileException(
-                $"cannot be read ({fault.Message.Split(". ")[0].TrimEnd('.')}); give a whole file of weights, {WeightFiles.SafeTensorsEnd} or {WeightFiles.TorchEnd}");
+                $"cannot be read ({fault.Message.Split(". ")[0].TrimEnd('.')}); give a whole file of weights, " +
+                $"{WeightFiles.SafeTensorsEnd} or {WeightFiles.TorchEnd}");
         }
     }
 

@@ -49,7 +49,8 @@ public sealed class SoakTests(TestCluster cluster) : ClusterTests(cluster)
             double slope = slopes.Order().ElementAt(slopes.Length / 2);
             Assert.True(
                 slope < mostGrowth,
-                $"worker-{silo} gained {slope:F0} bytes a step: {string.Join(", ", measured.Select(point => $"{point.Bytes[silo] / (1 << 20):F1} MB at step {point.Step}"))}");
+                $"worker-{silo} gained {slope:F0} bytes a step: " +
+                $"{string.Join(", ", measured.Select(point => $"{point.Bytes[silo] / (1 << 20):F1} MB at step {point.Step}"))}");
         }
     }
 

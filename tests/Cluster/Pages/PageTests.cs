@@ -37,9 +37,8 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
         const string Name = "a <b>bold<b> run";
         FollowedRun run = await Cluster.SubmitAsync(Name, UndisturbedRun.Endless with { Workers = 3, Samples = 4 });
         await page.SeesAsync(
-            $"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent === "
-                +
-            $"'{Name}'", "the run's name as it is");
+            $"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent " +
+            $"=== '{Name}'", "the run's name as it is");
         await page.SeesAsync("document.querySelector('#score-chart').dataset.points >= 5", "five steps of the curve");
         int points = await page.AskAsync<int>("Number(document.querySelector('#score-chart').dataset.points)");
         await page.SeesAsync($"document.querySelector('#score-chart').dataset.points > {points}", $"more than {points} steps of the curve");

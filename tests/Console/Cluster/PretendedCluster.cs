@@ -72,7 +72,8 @@ internal sealed class PretendedRuns
     public ConcurrentDictionary<string, (RunSpec Spec, List<RunEvent> Events)> All { get; } = new();
 
     public (RunSpec Spec, List<RunEvent> Events) this[string run] =>
-        All.TryGetValue(run, out (RunSpec Spec, List<RunEvent> Events) known) ? known : throw new UserErrorException($"There is no run {run}; the command runs lists them.");
+        All.TryGetValue(run, out (RunSpec Spec, List<RunEvent> Events) known) ? known
+            : throw new UserErrorException($"There is no run {run}; the command runs lists them.");
 }
 
 internal sealed class PretendedClusterGrain(PretendedRuns runs) : Grain, IClusterGrain

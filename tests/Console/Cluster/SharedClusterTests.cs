@@ -43,9 +43,8 @@ public sealed class SharedClusterTests
         await WriteVersionAsync(store, ClusterNames.Version);
 
         Assert.Equal(
-            $"No silo of cluster pixelcnn answers, though some have registered at {store.Address}; see that one runs and that its gateway "
-                +
-            $"port can be reached from here; if the silos have certificates, name the folder of this console's with PIXELCNN_TLS.",
+            $"No silo of cluster pixelcnn answers, though some have registered at {store.Address}; see that one runs and that its " +
+            $"gateway port can be reached from here; if the silos have certificates, name the folder of this console's with PIXELCNN_TLS.",
             await AbsentRedisTests.MistakeAsync(new(store.Address)));
     }
 }

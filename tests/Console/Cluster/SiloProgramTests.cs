@@ -11,7 +11,8 @@ public sealed class SiloProgramTests : IDisposable
     [Fact]
     public void A_program_that_is_not_there_is_a_fault()
     {
-        ClusterFaultException fault = Assert.Throws<ClusterFaultException>(() => SiloProcess.Start("worker-0", ["/no/such/program"], _folder.File("log")));
+        ClusterFaultException fault = Assert.Throws<ClusterFaultException>(
+            () => SiloProcess.Start("worker-0", ["/no/such/program"], _folder.File("log")));
 
         Assert.StartsWith("worker-0 cannot be started", fault.Message, StringComparison.Ordinal);
     }

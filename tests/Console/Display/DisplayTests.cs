@@ -61,9 +61,8 @@ public sealed class DisplayTests : IDisposable
 
         Assert.Equal(
             [
-                "a-run: digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004; 12,345 parameters, 4,000 training "
-                    +
-                "and 1,000 test images of 28x28, steps 0 to 1,000",
+                "a-run: digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004; 12,345 parameters, 4,000 " +
+                "training and 1,000 test images of 28x28, steps 0 to 1,000",
                 "test after step 125, epoch 1.00: 3.210 bits/dim on 1,000 images (1.5 s)",
                 "test after step 125, epoch 1.00: energy distance 7.500 on 1,000 images (1.5 s)",
                 "checkpoint /runs/a-run/step.safetensors (5.2 MB)",
@@ -154,7 +153,8 @@ public sealed class DisplayTests : IDisposable
     [InlineData(5000L, 1000, "--load-params a-run --max-epochs 6")]
     public void A_run_that_used_up_its_steps_is_continued_with_more(long? maxSteps, long step, string flags)
     {
-        Show(new JsonLinesDisplay(TextWriter.Null), Events.Started(Presets.Quick with { MaxSteps = maxSteps }), Events.Step(step), Events.Ended());
+        RunEvent started = Events.Started(Presets.Quick with { MaxSteps = maxSteps });
+        Show(new JsonLinesDisplay(TextWriter.Null), started, Events.Step(step), Events.Ended());
 
         Assert.Contains($"  continue        console train {flags}", _summary.Lines(_status));
     }
@@ -207,7 +207,9 @@ public sealed class DisplayTests : IDisposable
         console.Profile.Height = 30;
         using var display = new TerminalDisplay(console, _status, _summary);
         Show(display, Events.Started(), Events.Step(500), new SamplesWritten(500, "p.png", 1, 1, 2, [1, 2, 3, 4]));
-        Show(display, new WorkersAwaited(500), Events.Generation(3, 500, "worker-1 was lost"), new FaultNoticed(500, "worker-1", "it is gone"));
+        Show(
+            display, new WorkersAwaited(500), Events.Generation(3, 500, "worker-1 was lost"),
+            new FaultNoticed(500, "worker-1", "it is gone"));
         _status.Add(Events.Ended());
         display.End(Events.Ended());
 

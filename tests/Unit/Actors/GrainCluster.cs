@@ -119,7 +119,8 @@ public sealed class GrainCluster : IAsyncLifetime
     {
         private readonly ConcurrentDictionary<GrainId, GrainAddress> _addresses = new();
 
-        public Task<GrainAddress?> Register(GrainAddress address) => Task.FromResult<GrainAddress?>(_addresses.GetOrAdd(address.GrainId, address));
+        public Task<GrainAddress?> Register(GrainAddress address) =>
+            Task.FromResult<GrainAddress?>(_addresses.GetOrAdd(address.GrainId, address));
 
         public Task<GrainAddress?> Register(GrainAddress address, GrainAddress? previousAddress)
         {

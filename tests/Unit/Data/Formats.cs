@@ -58,7 +58,9 @@ internal static class Formats
         Text($"eU\u0004datac{module}\n_reconstruct\ncnumpy\nndarray\nK\0\u0085U\u0001b\u0087R(K\u0001");
         Int('J', count ?? labels.Length);
         Int('J', 3072);
-        Text($"\u0086cnumpy\ndtype\nU{(char)type.Length}{type}K\0K\u0001\u0087R(K\u0003U\u0001|NNNJ\u00ff\u00ff\u00ff\u00ffJ\u00ff\u00ff\u00ff\u00ffK\0tb\u0089");
+        Text(
+            $"\u0086cnumpy\ndtype\nU{(char)type.Length}{type}K\0K\u0001\u0087R(K\u0003U\u0001|NNN" +
+            $"J\u00ff\u00ff\u00ff\u00ffJ\u00ff\u00ff\u00ff\u00ffK\0tb\u0089");
         Int(asBytes ? 'B' : 'T', pixels.Length);
         pickle.Write(pixels);
         Text($"tb{extra}u.");

@@ -13,7 +13,8 @@ public sealed partial class DocumentTests
         [
             .. from document in Repository.Documents
                from Match link in Links().Matches(Repository.Read(document))
-               let target = link.Groups["path"].Value is { Length: > 0 } path ? Path.Combine(Path.GetDirectoryName(document)!, path) : document
+               let target = link.Groups["path"].Value is { Length: > 0 } path ? Path.Combine(Path.GetDirectoryName(document)!, path)
+                   : document
                where !Exists(target, link.Groups["heading"].Value)
                select $"{document}: {link.Value}",
         ];
@@ -23,18 +24,22 @@ public sealed partial class DocumentTests
 
     [Fact]
     public void The_README_is_short() =>
-        Assert.InRange(Repository.Read("README.md").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length, 1, MostWordsOfReadme);
+        Assert.InRange(
+            Repository.Read("README.md").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length, 1, MostWordsOfReadme);
 
     private static bool Exists(string target, string heading)
     {
         string full = Path.Combine(Repository.Root, target);
         return Directory.Exists(full)
-            || (File.Exists(full) && (heading.Length == 0 || Headings().Matches(Repository.Read(target)).Any(line => Anchor(line.Groups["text"].Value) == heading)));
+            || (File.Exists(full)
+                && (heading.Length == 0
+                    || Headings().Matches(Repository.Read(target)).Any(line => Anchor(line.Groups["text"].Value) == heading)));
     }
 
     /// <summary>As the usual viewers name a heading.</summary>
     private static string Anchor(string heading) =>
-        string.Concat(heading.Trim().ToLowerInvariant().Where(letter => char.IsLetterOrDigit(letter) || letter is ' ' or '-' or '_')).Replace(' ', '-');
+        string.Concat(heading.Trim().ToLowerInvariant().Where(letter => char.IsLetterOrDigit(letter) || letter is ' ' or '-' or '_'))
+            .Replace(' ', '-');
 
     [GeneratedRegex(@"\]\((?!https?:)(?<path>[^)#\s]*)(#(?<heading>[^)\s]+))?\)")]
     private static partial Regex Links();

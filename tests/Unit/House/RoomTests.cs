@@ -1,11 +1,12 @@
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace PixelCnnCluster.Unit.Tests.House;
 
 /// <summary>Projects use those below them only, and folders do not use one another in a circle.</summary>
-public sealed class RoomTests
+public sealed partial class RoomTests
 {
-    private const int MostLines = 400, MostFiles = 20;
+    private const int MostLines = 400, MostFiles = 20, MostColumns = 140;
 
     public static TheoryData<string, string[]> Projects => new()
     {
@@ -65,6 +66,14 @@ public sealed class RoomTests
     public void No_file_is_too_long_to_read() =>
         Assert.All(SourceTree.Files("*.cs"), path => Assert.InRange(Repository.Read(path).Count(letter => letter == '\n'), 0, MostLines));
 
+    /// <summary>Texts in raw strings are as wide as they are.</summary>
+    [Fact]
+    public void No_line_is_too_wide() => Assert.Empty(
+        from path in SourceTree.Files("*.cs")
+        from line in RawStrings().Replace(Repository.Read(path), "").Split('\n').Index()
+        where line.Item.Length > MostColumns
+        select $"{path} has a line of {line.Item.Length} columns: {line.Item.Trim()}");
+
     [Fact]
     public void No_folder_has_too_many_files() =>
         Assert.All(
@@ -93,4 +102,7 @@ public sealed class RoomTests
     }
 
     private static XDocument Load(string project) => XDocument.Parse(Repository.Read(project));
+
+    [GeneratedRegex("\"{3}.*?\"{3}", RegexOptions.Singleline)]
+    private static partial Regex RawStrings();
 }

@@ -24,9 +24,11 @@ public sealed partial class WordTests
 
     [GeneratedRegex(
         @"\b([Cc]rew|[Rr]oster|GenerationOpening|[Ee]nrol\w*|Holdings?|Upkeep|StepClock|Accuse\w*|Blame\w*|[Aa]llot\w*|Tend(Async)?|" +
-        @"Retire\w*|RunKeeper|\w*Ledger\w*|BeatAsync|HeldAsync|[Tt]enancy|WorkerDevice|SamplerDevice|ShardWork|[Gg]oesOn|\w*Patience|patience|" +
-        @"Silence|Grace|(Enrol|Generation|Step|State|Evaluation|Checkpoint|Sample|Draw|Score)Order|(Join|Step|Evaluation|Checkpoint|Sample)Report|" +
-        @"Draw\w*|\w+Drawn\w*|Drawn\w*|Drawing\w*|[Ww]ay (up|down)|[Ww]ay(Up|Down)\w*|GradientRound|Outbox\w*|Lanes|Products|Reach|Milestone|" +
+        @"Retire\w*|RunKeeper|\w*Ledger\w*|BeatAsync|HeldAsync|[Tt]enancy|WorkerDevice|SamplerDevice|ShardWork|[Gg]oesOn|" +
+        @"\w*Patience|patience|Silence|Grace|(Join|Step|Evaluation|Checkpoint|Sample)Report|" +
+        @"(Enrol|Generation|Step|State|Evaluation|Checkpoint|Sample|Draw|Score)Order|" +
+        @"Draw\w*|\w+Drawn\w*|Drawn\w*|Drawing\w*|" +
+        @"[Ww]ay (up|down)|[Ww]ay(Up|Down)\w*|GradientRound|Outbox\w*|Lanes|Products|Reach|Milestone|" +
         @"RowSpace|ModelCard)\b")]
     private static partial Regex Gone();
 }

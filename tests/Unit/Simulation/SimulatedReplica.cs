@@ -90,7 +90,8 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         return [.. Enumerable.Repeat(1.0, range.Count)];
     }
 
-    public GradientMeasure Measure(IReadOnlyList<ReadOnlyMemory<float>> gradient) => GradientMeasure.Of(Whole(gradient).Sum(), SkippedInARow);
+    public GradientMeasure Measure(IReadOnlyList<ReadOnlyMemory<float>> gradient) =>
+        GradientMeasure.Of(Whole(gradient).Sum(), SkippedInARow);
 
     public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure)
     {

@@ -82,9 +82,8 @@ public sealed class ReplicaTests
         string message = Assert.Throws<UserErrorException>(
             () => replicas.Load(TinyRun.Small with { Filters = 1 << 20, Shards = 0 })).Message;
         Assert.Equal(
-            "--shards is 0; give 1 or more. --nr-filters is 1048576; give 4096 or less. --workers is 1, more than the 0 shards of a step; "
-                +
-            "raise --shards or lower --workers.", message);
+            "--shards is 0; give 1 or more. --nr-filters is 1048576; give 4096 or less. --workers is 1, more than the 0 shards of a " +
+            "step; raise --shards or lower --workers.", message);
     }
 
     [Fact]

@@ -34,7 +34,8 @@ public sealed class RefusedWeightTests : IDisposable
     public void One_wrong_tensor_does_not_put_the_others_in_the_wrong()
     {
         RunSpec spec = Stored.Spec with { Blocks = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true };
-        IReadOnlyDictionary<string, SafeTensor> tensors = Stored.Tensors(Stored.Export(Stored.Checkpoint(In("from"), spec), In("out.safetensors")).Path);
+        IReadOnlyDictionary<string, SafeTensor> tensors = Stored.Tensors(
+            Stored.Export(Stored.Checkpoint(In("from"), spec), In("out.safetensors")).Path);
         // Only the last layer tells the number of mixtures.
         foreach ((string name, SafeTensor tensor) in tensors.Where(pair => pair.Key != "out.weight"))
         {

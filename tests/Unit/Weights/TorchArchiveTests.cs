@@ -227,7 +227,8 @@ public sealed class TorchArchiveTests : IDisposable
     private static string Numbers(int[] numbers) => $"({string.Concat(numbers.Select(number => "J" + Int(number)))}t";
 
     private static string Tensor(string storage, int offset, int[] shape, int[] strides) =>
-        $"ctorch._utils\n_rebuild_tensor_v2\n(({Text("storage")}ctorch\nFloatStorage\n{Text(storage)}{Text("cpu")}K\u0004tQJ{Int(offset)}{Numbers(shape)}{Numbers(strides)}\u0089{Dictionary}tR";
+        $"ctorch._utils\n_rebuild_tensor_v2\n(({Text("storage")}ctorch\nFloatStorage\n{Text(storage)}{Text("cpu")}K\u0004tQJ" +
+        $"{Int(offset)}{Numbers(shape)}{Numbers(strides)}\u0089{Dictionary}tR";
 
     private static string One(string tensor) => Start + Dictionary + Text("weight") + tensor + "s" + End;
 
