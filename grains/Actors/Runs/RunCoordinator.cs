@@ -29,7 +29,6 @@ internal sealed partial class RunCoordinator
     private readonly Evaluator _evaluator;
     private readonly CheckpointWriter _checkpoints;
     private readonly SampleWriter _samples;
-    private readonly IReadOnlyList<IBetweenSteps> _betweenSteps;
     private readonly SaveRequest _saveRequest = new();
     private bool _isStopping, _isLeaving;
 
@@ -49,7 +48,7 @@ internal sealed partial class RunCoordinator
         _evaluator = new(run, _spec, history, time);
         _checkpoints = new(run, _spec, history, _lease, _evaluator, time);
         _samples = new(run, _spec, history);
-        _betweenSteps = [_evaluator, _checkpoints, _samples];
+        BetweenSteps = [_evaluator, _checkpoints, _samples];
         if (store.Record.IsStopping)
             Stop();
 
@@ -62,6 +61,9 @@ internal sealed partial class RunCoordinator
 
     /// <summary>Workers that the run does without, because their work failed. They may serve others.</summary>
     public IReadOnlyList<string> Unfit => _pool.Unfit;
+
+    /// <summary>What is done between steps, in this order.</summary>
+    public IList<IBetweenSteps> BetweenSteps { get; }
 
     private bool IsFinished =>
         _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.MaxMinutes;
@@ -230,7 +232,7 @@ internal sealed partial class RunCoordinator
     {
         long step = _progress.Step;
         using Activity? span = Traces.Begin("step", ("run", _run), ("generation", generation.Number), ("step", step + 1));
-        bool prefetchNext = step + 1 < _progress.TotalSteps && !_betweenSteps.Any(work => work.IsDue(generation.Order, step + 1));
+        bool prefetchNext = step + 1 < _progress.TotalSteps && !BetweenSteps.Any(work => work.IsDue(generation.Order, step + 1));
         StepResponse[] responses = await _steps.RunAsync(generation, step, prefetchNext);
         // Whoever has taken over meanwhile commits in this one's place.
         await ConfirmLeaseAsync();
@@ -247,7 +249,7 @@ internal sealed partial class RunCoordinator
     private async Task BetweenStepsAsync(Generation generation)
     {
         long step = _progress.Step;
-        foreach (IBetweenSteps work in _betweenSteps.Where(work => work.IsDue(generation.Order, step)))
+        foreach (IBetweenSteps work in BetweenSteps.Where(work => work.IsDue(generation.Order, step)))
             await work.RunAsync(generation, step);
     }
 

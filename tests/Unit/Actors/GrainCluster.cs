@@ -14,6 +14,7 @@ using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Unit.Tests.Data;
 using PixelCnnCluster.Unit.Tests.Simulation;
 
 namespace PixelCnnCluster.Unit.Tests.Actors;
@@ -22,6 +23,7 @@ namespace PixelCnnCluster.Unit.Tests.Actors;
 public sealed class GrainCluster : IAsyncLifetime
 {
     private readonly InProcessTestCluster _cluster;
+    private readonly TempFolder _root = new();
 
     public GrainCluster()
     {
@@ -37,6 +39,9 @@ public sealed class GrainCluster : IAsyncLifetime
 
     public IModelsGrain Models => _cluster.Client.GetGrain<IModelsGrain>(0);
 
+    /// <summary>A run's folder; it goes with the cluster, which may write to it until then.</summary>
+    public string NewFolder() => Path.Combine(_root.Path, Guid.NewGuid().ToString("N"));
+
     public ITrainingRunGrain Run(string run) => _cluster.Client.GetGrain<ITrainingRunGrain>(run);
 
     public async ValueTask InitializeAsync() => await _cluster.DeployAsync();
@@ -46,6 +51,7 @@ public sealed class GrainCluster : IAsyncLifetime
         Folders.Answer();
         await _cluster.DisposeAsync();
         Folders.Dispose();
+        _root.Dispose();
     }
 
     private void Configure(string name, ISiloBuilder silo)

@@ -1,5 +1,4 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Unit.Tests.Data;
 using PixelCnnCluster.Unit.Tests.Simulation;
 
 namespace PixelCnnCluster.Unit.Tests.Actors;
@@ -10,8 +9,7 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     [Fact]
     public async Task A_run_trains_to_its_last_step_and_its_record_and_history_say_so()
     {
-        using var folder = new TempFolder();
-        RunSpec spec = Spec(folder) with { MaxSteps = 12 };
+        RunSpec spec = Spec() with { MaxSteps = 12, Samples = 3 };
 
         long position = await cluster.Cluster.SubmitAsync("whole", spec).SoonAsync("answer to the submission");
         IReadOnlyList<RunEvent> events = await EventsAsync("whole", position);
@@ -20,13 +18,15 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
         Assert.Equal(Enumerable.Range(1, 12).Select(step => (long)step), events.OfType<StepCommitted>().Select(step => step.Step));
         RunOverview overview = await cluster.Run("whole").OverviewAsync();
         Assert.Equal((RunState.Completed, 12L), (overview.State, overview.Step));
+        SamplesWritten samples = events.OfType<SamplesWritten>().Last();
+        Assert.Equal((12L, 3, Path.Combine(spec.SaveDir, "samples-000000012.png")), (samples.Step, samples.Count, samples.Path));
+        Assert.True(File.Exists(samples.Path));
     }
 
     [Fact]
     public async Task A_run_that_is_stopped_goes_on_when_it_is_resumed()
     {
-        using var folder = new TempFolder();
-        long position = await cluster.Cluster.SubmitAsync("stopped", Spec(folder) with { MaxSteps = 100_000 }).SoonAsync("submission");
+        long position = await cluster.Cluster.SubmitAsync("stopped", Spec() with { MaxSteps = 100_000 }).SoonAsync("submission");
 
         await cluster.Run("stopped").StopAsync().SoonAsync("answer to the stop");
         RunEnded ended = Assert.IsType<RunEnded>((await EventsAsync("stopped", position))[^1]);
@@ -39,10 +39,9 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     [Fact]
     public async Task The_clusters_grain_answers_while_the_folder_of_a_submission_hangs()
     {
-        using var folder = new TempFolder();
         cluster.Folders.Hang();
 
-        Task<long> submitted = cluster.Cluster.SubmitAsync("hanging", Spec(folder));
+        Task<long> submitted = cluster.Cluster.SubmitAsync("hanging", Spec());
         await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
         await cluster.Cluster.RunsAsync().SoonAsync("list of runs");
 
@@ -53,8 +52,7 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     [Fact]
     public async Task A_runs_grain_answers_while_its_folder_hangs()
     {
-        using var folder = new TempFolder();
-        await cluster.Cluster.SubmitAsync("resumed", Spec(folder) with { MaxSteps = 100_000 }).SoonAsync("submission");
+        await cluster.Cluster.SubmitAsync("resumed", Spec() with { MaxSteps = 100_000 }).SoonAsync("submission");
         await cluster.Run("resumed").StopAsync().SoonAsync("stop");
         await EventsAsync("resumed", 0);
         cluster.Folders.Hang();
@@ -71,10 +69,9 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     [Fact]
     public async Task The_models_grain_answers_while_a_models_folder_hangs()
     {
-        using var folder = new TempFolder();
         cluster.Folders.Hang();
 
-        Task<ModelInfo> found = cluster.Models.FindAsync(folder.Path + "/");
+        Task<ModelInfo> found = cluster.Models.FindAsync(cluster.NewFolder() + "/");
         await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
 
         await Assert.ThrowsAsync<UserErrorException>(() => cluster.Models.FindAsync("nobody")).SoonAsync("answer about another model");
@@ -82,7 +79,7 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
         await Assert.ThrowsAsync<UserErrorException>(() => found);
     }
 
-    private static RunSpec Spec(TempFolder folder) => Schedule.Spec with { SaveDir = folder.Path, Workers = 1 };
+    private RunSpec Spec() => Schedule.Spec with { SaveDir = cluster.NewFolder(), Workers = 1 };
 
     /// <summary>Until the run has ended.</summary>
     private async Task<IReadOnlyList<RunEvent>> EventsAsync(string run, long position)

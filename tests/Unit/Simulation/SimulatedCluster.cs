@@ -40,6 +40,9 @@ internal sealed class SimulatedCluster
 
     public Trouble Trouble { get; set; } = Trouble.None;
 
+    /// <summary>Given each coordinator before it begins.</summary>
+    public Action<RunCoordinator> Began { get; init; } = _ => { };
+
     /// <summary>The work of all workers may have failed; the run goes on when it is resumed.</summary>
     public bool MayFail { get; set; }
 
@@ -149,6 +152,7 @@ internal sealed class SimulatedCluster
         RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();
         var cluster = new RunCluster(name => new SimulatedLink(this, node, name), ProcessOf, () => World.Post(_ => Tell(), null));
         var coordinator = new RunCoordinator("run", new SimulatedRunStore(this, node), history, cluster, node.Clock, NullLogger.Instance);
+        Began(coordinator);
         _coordinators.Add((coordinator, node));
         World.Note($"a coordinator begins on {node.Name}");
         coordinator.AssignWorkers(Assigned([]), []);
