@@ -1,6 +1,8 @@
-using System.Buffers.Binary;
 using System.Globalization;
+using System.IO.Hashing;
+using System.Text;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Files;
@@ -10,37 +12,39 @@ namespace PixelCnnCluster.Files;
 /// <c>test_bits_per_dim</c> and <c>checksum</c>.</param>
 public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metadata)
 {
-    /// <summary>Far above any real header, far below what could not be held.</summary>
-    private const ulong MaxBytes = 100_000_000;
+    /// <summary>The score's name in the metadata.</summary>
+    public const string ScoreKey = "test_bits_per_dim";
+
+    /// <summary>Checks the score, which the file's checksum does not cover, because it is added when the file is there.</summary>
+    public const string ScoreCheckKey = "test_bits_per_dim_check";
 
     private const string Prefix = "step-", Suffix = ".safetensors";
 
     /// <summary>Settings of the run that wrote the checkpoint.</summary>
     public RunSpec Spec => RunSpec.FromJson(Metadata["spec"]);
 
+    /// <summary>Null where the checkpoint was not scored, or the score was damaged.</summary>
+    public double? TestBitsPerDim =>
+        Metadata.TryGetValue(ScoreKey, out string? text)
+        && (!Metadata.TryGetValue(ScoreCheckKey, out string? check) || check == ScoreCheck(text))
+        && double.TryParse(text, CultureInfo.InvariantCulture, out double score) ? score : null;
+
+    /// <summary>What stands beside a score.</summary>
+    public static string ScoreCheck(string score) => Convert.ToHexStringLower(XxHash32.Hash(Encoding.ASCII.GetBytes(score)));
+
     /// <exception cref="UserErrorException">The file is missing, unreadable, truncated or no checkpoint of this program.</exception>
     public static CheckpointHeader Read(string path)
     {
         try
         {
-            using FileStream file = File.OpenRead(path);
-            Span<byte> prefix = stackalloc byte[sizeof(ulong)];
-            file.ReadExactly(prefix);
-            ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-            if (length > Math.Min(MaxBytes, (ulong)file.Length))
-                throw new InvalidDataException("the header is longer than the file");
-            byte[] json = new byte[length];
-            file.ReadExactly(json);
-            using var document = JsonDocument.Parse(json);
-            Dictionary<string, string>? metadata = document.RootElement.GetProperty("__metadata__")
-                .Deserialize<Dictionary<string, string>>();
-            var header = new CheckpointHeader(metadata ?? throw new InvalidDataException("it has no metadata"));
+            using SafeFileHandle file = File.OpenHandle(path);
+            var header = new CheckpointHeader(SafeTensorsHeader.Read(file).Metadata);
             _ = header.Spec;
             return header;
         }
         catch (Exception e)
-            when (e is IOException or UnauthorizedAccessException or InvalidDataException or InvalidOperationException or JsonException
-                or KeyNotFoundException or ArgumentException)
+            when (e is IOException or UnauthorizedAccessException or InvalidDataException or JsonException or KeyNotFoundException
+                or ArgumentException)
         {
             throw new UserErrorException($"{path} is not a whole checkpoint of this program ({e.Message.TrimEnd('.')}); name another.", e);
         }

@@ -14,9 +14,7 @@ public static class ModelFiles
         {
             return new(
                 path, header.Metadata["run"], Whole("step"), header.Metadata["state_hash"], (int)Whole("channels"), (int)Whole("size"),
-                (int)Whole("classes"), header.Spec,
-                header.Metadata.TryGetValue("test_bits_per_dim", out string? score) ? double.Parse(score, CultureInfo.InvariantCulture)
-                    : null);
+                (int)Whole("classes"), header.Spec, header.TestBitsPerDim);
         }
         catch (Exception fault) when (fault is KeyNotFoundException or FormatException or OverflowException)
         {

@@ -217,7 +217,8 @@ public sealed class Replica : IReplica
 
     private void Load(string path)
     {
-        Checkpoint.Read(path).Fill(State, path);
+        using var checkpoint = Checkpoint.Read(path);
+        checkpoint.Fill(State, path);
         // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
         if (_spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
             State.StartAt(Step, skippedInARow: 0, State.Images);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
 using PixelCnnCluster.Files;
@@ -20,7 +21,11 @@ public sealed class Checkpoint : IDisposable
 {
     private const string Format = "pixelcnn-checkpoint-1";
     private const string ChecksumKey = "checksum";
-    private static readonly string NoChecksum = new('0', 32);
+
+    private const int ScoreCheckLength = 8;
+
+    /// <summary>As long as any number, so that a score can be written when the file is there.</summary>
+    private static readonly string NoScore = new(' ', 24), NoChecksum = new('0', 32);
 
     private readonly List<(string Name, SafeTensor Tensor)> _tensors;
     private readonly Dictionary<string, string> _metadata;
@@ -80,10 +85,10 @@ public sealed class Checkpoint : IDisposable
             ["channels"] = shape.Channels.ToString(CultureInfo.InvariantCulture),
             ["size"] = shape.Size.ToString(CultureInfo.InvariantCulture),
             ["classes"] = shape.Classes.ToString(CultureInfo.InvariantCulture),
+            [CheckpointHeader.ScoreKey] = Text(testBitsPerDim),
+            [CheckpointHeader.ScoreCheckKey] = CheckpointHeader.ScoreCheck(Text(testBitsPerDim)),
             [ChecksumKey] = NoChecksum,
         };
-        if (testBitsPerDim is { } score)
-            metadata["test_bits_per_dim"] = score.ToString("R", CultureInfo.InvariantCulture);
         if (epochs is { } trained)
             metadata["epochs"] = trained.ToString("R", CultureInfo.InvariantCulture);
         (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
@@ -100,30 +105,47 @@ public sealed class Checkpoint : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         byte[] header = SafeTensors.Header(_tensors, new Dictionary<string, string>(_metadata) { ["state_hash"] = StateHash });
-        Encoding.ASCII.GetBytes(Checksum(header, _tensors.Select(entry => entry.Tensor.Data))).CopyTo(header, ChecksumPosition(header));
+        string checksum = Checksum(header, hash => _tensors.ForEach(entry => hash.Append(entry.Tensor.Data.Span)));
+        Encoding.ASCII.GetBytes(checksum).CopyTo(header, Position(header, ChecksumKey)!.Value);
         return WholeFile.Write(path, file => SafeTensors.Write(file, header, _tensors));
+    }
+
+    /// <summary>Adds the test score of a checkpoint that is there already. The checksum does not cover it.</summary>
+    /// <exception cref="IOException">The disk refused.</exception>
+    public static void AddScore(string path, double testBitsPerDim)
+    {
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        byte[] header = SafeTensorsHeader.Read(file).Bytes;
+        int check = Position(header, CheckpointHeader.ScoreCheckKey) ?? throw new InvalidDataException($"{path} has no room for a score");
+        string score = Text(testBitsPerDim);
+        RandomAccess.Write(file, Encoding.ASCII.GetBytes(score), Position(header, CheckpointHeader.ScoreKey)!.Value);
+        RandomAccess.Write(file, Encoding.ASCII.GetBytes(CheckpointHeader.ScoreCheck(score)), check);
+        RandomAccess.FlushToDisk(file);
     }
 
     /// <exception cref="UserErrorException">The file is missing, damaged or no checkpoint.</exception>
     public static Checkpoint Read(string path)
     {
+        SafeFileHandle? file = null;
         try
         {
-            byte[] file = File.ReadAllBytes(path);
-            (IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(file);
-            if (metadata.GetValueOrDefault("format") != Format)
+            file = File.OpenHandle(path, options: FileOptions.SequentialScan);
+            (IReadOnlyDictionary<string, SafeTensor> tensors, SafeTensorsHeader header) = SafeTensors.Open(file);
+            if (header.Metadata.GetValueOrDefault("format") != Format)
                 throw new InvalidDataException($"it is not of format {Format}");
-            int position = ChecksumPosition(file);
-            string stored = Encoding.ASCII.GetString(file, position, NoChecksum.Length);
-            Encoding.ASCII.GetBytes(NoChecksum).CopyTo(file, position);
-            if (Checksum(file, []) != stored)
+            int position = Position(header.Bytes, ChecksumKey) ?? throw new InvalidDataException("it has no checksum");
+            string stored = Encoding.ASCII.GetString(header.Bytes, position, NoChecksum.Length);
+            if (Checksum(header.Bytes, hash => AppendData(hash, file, header.Bytes.Length)) != stored)
                 throw new InvalidDataException("its checksum does not fit its content");
-            return new([.. tensors.Select(pair => (pair.Key, pair.Value))], new(metadata), () => metadata["state_hash"]);
+            return new(
+                [.. tensors.Select(pair => (pair.Key, pair.Value))], new(header.Metadata), () => header.Metadata["state_hash"],
+                free: file.Dispose);
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
         {
+            file?.Dispose();
             throw new UserErrorException(
-                $"{path} cannot be used: {fault.Message}; take an earlier checkpoint from the same folder.", fault);
+                $"{path} cannot be used: {fault.Message.TrimEnd('.')}; take an earlier checkpoint from the same folder.", fault);
         }
     }
 
@@ -134,8 +156,9 @@ public sealed class Checkpoint : IDisposable
     public void Fill(TrainingState state, string path)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        Fill(_tensors, state.Vectors, state.Layout, path, "use the flags and the data set it was trained with, or give --load-params " +
-            "alone to take its own");
+        Fill(
+            _tensors, state.Vectors, state.Layout, path,
+            "use the flags and the data set it was trained with, or give --load-params alone to take its own");
         state.StartAt(Step, SkippedInARow, Images);
     }
 
@@ -144,7 +167,7 @@ public sealed class Checkpoint : IDisposable
     /// its settings say.</exception>
     public static void ReadAverage(ModelInfo model, Tensor average, ParameterLayout layout)
     {
-        Checkpoint checkpoint = Read(model.Path);
+        using Checkpoint checkpoint = Read(model.Path);
         if (checkpoint.StateHash != model.StateHash)
             throw new UserErrorException($"{model.Path} was overwritten while it was in use; start again with what it is now.");
         Fill(
@@ -199,21 +222,42 @@ public sealed class Checkpoint : IDisposable
         _free?.Invoke();
     }
 
-    /// <summary>Over the header, with zeros for the checksum itself, and the data.</summary>
-    private static string Checksum(byte[] header, IEnumerable<ReadOnlyMemory<byte>> data)
+    /// <summary>Over the header, with nothing for the checksum itself and the score, and the data.</summary>
+    private static string Checksum(byte[] header, Action<XxHash128> appendData)
     {
+        byte[] bare = [.. header];
+        Encoding.ASCII.GetBytes(NoChecksum).CopyTo(bare, Position(bare, ChecksumKey)!.Value);
+        // Older files have neither a check nor a score of a fixed length.
+        if (Position(bare, CheckpointHeader.ScoreCheckKey) is { } check && Position(bare, CheckpointHeader.ScoreKey) is { } score)
+        {
+            bare.AsSpan(score, NoScore.Length).Clear();
+            bare.AsSpan(check, ScoreCheckLength).Clear();
+        }
+
         var hash = new XxHash128();
-        hash.Append(header);
-        foreach (ReadOnlyMemory<byte> bytes in data)
-            hash.Append(bytes.Span);
+        hash.Append(bare);
+        appendData(hash);
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
-    private static int ChecksumPosition(byte[] file)
+    private static void AppendData(XxHash128 hash, SafeFileHandle file, long offset)
     {
-        byte[] key = Encoding.ASCII.GetBytes($"\"{ChecksumKey}\":\"");
-        int headerLength = (int)Math.Min(file.Length - 8, BitConverter.ToInt64(file));
-        int position = file.AsSpan(8, headerLength).LastIndexOf(key);
-        return position < 0 ? throw new InvalidDataException("it has no checksum") : 8 + position + key.Length;
+        byte[] buffer = new byte[1 << 20];
+        while (RandomAccess.Read(file, buffer, offset) is > 0 and var read)
+        {
+            hash.Append(buffer.AsSpan(0, read));
+            offset += read;
+        }
+    }
+
+    private static string Text(double? score) =>
+        score is { } told ? told.ToString("R", CultureInfo.InvariantCulture).PadRight(NoScore.Length) : NoScore;
+
+    /// <summary>Where a text of the metadata begins; null if there is none of that name.</summary>
+    private static int? Position(byte[] header, string key)
+    {
+        byte[] sought = Encoding.ASCII.GetBytes($"\"{key}\":\"");
+        int position = header.AsSpan().LastIndexOf(sought), end = position + sought.Length;
+        return position < 0 || end + NoChecksum.Length > header.Length ? null : end;
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Files;
 
@@ -46,13 +45,18 @@ public static class CheckpointFolder
     public static void Prune(string folder, int keep, long step)
     {
         string[] newestFirst = [.. CheckpointHeader.NewestFirst(folder).Where(path => CheckpointHeader.StepOf(path) <= step)];
-        string? best = newestFirst.MinBy(path => TestScore(path) is { } score && !double.IsNaN(score) ? score : double.PositiveInfinity);
+        string? best = BestOf(newestFirst);
         ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
             .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
         foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix))
             .Concat(touched[false]))
             Quietly(() => File.Delete(path));
     }
+
+    /// <summary>The one with the least test score, the oldest of several; null if none has a finite score.</summary>
+    public static string? BestOf(IEnumerable<string> paths) => paths.Select(path => (Path: path, Score: TestScore(path)))
+        .Where(scored => double.IsFinite(scored.Score)).OrderBy(scored => scored.Score)
+        .ThenBy(scored => CheckpointHeader.StepOf(scored.Path)).Select(scored => scored.Path).FirstOrDefault();
 
     /// <summary>What the disk refuses is tried again with the next checkpoint, or does without.</summary>
     private static void Quietly(Action work)
@@ -66,17 +70,16 @@ public static class CheckpointFolder
         }
     }
 
-    private static double? TestScore(string path)
+    /// <returns>Infinity where there is none, or none that is finite: those never win.</returns>
+    private static double TestScore(string path)
     {
         try
         {
-            return CheckpointHeader.Read(path).Metadata.TryGetValue("test_bits_per_dim", out string? score)
-                ? double.Parse(score, CultureInfo.InvariantCulture)
-                : null;
+            return CheckpointHeader.Read(path).TestBitsPerDim is { } score && double.IsFinite(score) ? score : double.PositiveInfinity;
         }
         catch (UserErrorException)
         {
-            return null;
+            return double.PositiveInfinity;
         }
     }
 }

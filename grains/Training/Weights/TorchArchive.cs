@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.IO.Hashing;
 using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Training.Weights;
 
@@ -90,7 +91,7 @@ internal sealed class TorchArchive
         if (!_storages.TryGetValue(storage.Key, out byte[]? content))
             _storages[storage.Key] = content = Content(
                 Find("data/" + storage.Key) ?? throw new InvalidDataException($"the storage of {name} is missing"));
-        int width = SafeTensors.WidthOf(storage.Type);
+        int width = SafeTensorsHeader.WidthOf(storage.Type);
         long elements = Elements(name, tensor, content.Length / width);
         _unclaimed -= elements * width;
         if (_unclaimed < 0)

@@ -22,13 +22,13 @@ internal static class WeightImport
                 $"{saveDir} holds a checkpoint already ({Path.GetFileName(taken)}); give a folder without any with --save-dir.");
         try
         {
-            (WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors,
-                IReadOnlyDictionary<string, string> metadata) = Open(weightsPath);
-            (NetworkShape shape, RunSpec spec) = Describe(format, tensors, metadata, imageSize);
+            using OpenedWeights weights = Open(weightsPath);
+            (NetworkShape shape, RunSpec spec) = Describe(weights.Format, weights.Tensors, weights.Metadata, imageSize);
             spec = spec with { SaveDir = saveDir, LoadParams = null };
             if (spec.Validate() is [var mistake, ..])
                 throw new WeightFileException($"holds a network that cannot be trained here, for {mistake.TrimEnd('.')}");
-            Checkpoint checkpoint = Begin(new PixelCnn(shape), spec, format, tensors, run: Path.GetFileNameWithoutExtension(weightsPath));
+            Checkpoint checkpoint = Begin(
+                new PixelCnn(shape), spec, weights.Format, weights.Tensors, run: Path.GetFileNameWithoutExtension(weightsPath));
             return Save(checkpoint, spec);
         }
         catch (WeightFileException fault)
@@ -52,27 +52,32 @@ internal static class WeightImport
         }
     }
 
-    private static (WeightFormat, IReadOnlyDictionary<string, SafeTensor>, IReadOnlyDictionary<string, string> Metadata) Open(
-        string path)
+    private static OpenedWeights Open(string path)
     {
+        FileStream? file = null;
         try
         {
-            using FileStream file = File.OpenRead(path);
+            file = File.OpenRead(path);
             byte[] start = new byte[4];
             int length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
             file.Position = 0;
             if (TorchArchive.IsOne(start.AsSpan(0, length)))
-                return (new PortFormat(), TorchArchive.Read(file), new Dictionary<string, string>());
+                return new(new PortFormat(), TorchArchive.Read(file), new Dictionary<string, string>(), file);
             if (Path.GetExtension(path) != WeightFiles.SafeTensorsEnd)
                 throw new WeightFileException(
                     "is no zip archive as PyTorch writes since 1.6; load it in PyTorch and save it again with torch.save of that version " +
                     "or a newer one");
-            (IReadOnlyDictionary<string, SafeTensor> tensors,
-                IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
-            return (new PlainFormat(), tensors, metadata);
+            (IReadOnlyDictionary<string, SafeTensor> tensors, SafeTensorsHeader header) = SafeTensors.Open(file.SafeFileHandle);
+            return new(new PlainFormat(), tensors, header.Metadata, file);
+        }
+        catch (WeightFileException)
+        {
+            file?.Dispose();
+            throw;
         }
         catch (Exception fault) when (fault is IOException or InvalidDataException or UnauthorizedAccessException or NotSupportedException)
         {
+            file?.Dispose();
             throw new WeightFileException(
                 $"cannot be read ({fault.Message.Split(". ")[0].TrimEnd('.')}); give a whole file of weights, " +
                 $"{WeightFiles.SafeTensorsEnd} or {WeightFiles.TorchEnd}");
@@ -139,5 +144,13 @@ internal static class WeightImport
         HostBytes.Write(state.Average, parameters);
         HostBytes.Write(state.Values, parameters);
         return Checkpoint.Of(state, network.Shape, run, spec, testBitsPerDim: null);
+    }
+
+    /// <param name="File">Tensors are read from it when they are used.</param>
+    private sealed record OpenedWeights(
+        WeightFormat Format, IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata,
+        FileStream File) : IDisposable
+    {
+        public void Dispose() => File.Dispose();
     }
 }

@@ -5,6 +5,7 @@ using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Unit.Tests.Weights;
 using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Unit.Tests.Model;
@@ -16,7 +17,7 @@ public sealed class ReferenceVector : IDisposable
 
     private ReferenceVector(string path)
     {
-        (_tensors, IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(path));
+        (_tensors, IReadOnlyDictionary<string, string> metadata) = Stored.Parse(File.ReadAllBytes(path));
         int Number(string key) => int.Parse(metadata[key], CultureInfo.InvariantCulture);
         Network = new(new NetworkShape(
             Number("channels"), Number("height"), Classes: 0, Number("resnets"), Number("filters"), Number("mixtures"),

@@ -123,7 +123,7 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string exported = Stored.Export(Stored.Checkpoint(In("from"), Stored.Spec), In("out.safetensors")).Path;
         (IReadOnlyDictionary<string, SafeTensor> tensors,
-            IReadOnlyDictionary<string, string> metadata) = SafeTensors.Parse(File.ReadAllBytes(exported));
+            IReadOnlyDictionary<string, string> metadata) = Stored.Parse(File.ReadAllBytes(exported));
         using (FileStream file = File.Create(In("in.safetensors")))
             SafeTensors.Write(
                 file, [("x.weight", tensors["u_init.weight"]), ("x.bias", tensors["u_init.bias"])],

@@ -48,7 +48,8 @@ internal static class Stored
         var shape = NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes);
         var network = new PixelCnn(shape);
         using var state = new TrainingState(network.Layout, model.Spec);
-        PixelCnnCluster.Training.Checkpoints.Checkpoint.Read(checkpoint).Fill(state, checkpoint);
+        using var read = PixelCnnCluster.Training.Checkpoints.Checkpoint.Read(checkpoint);
+        read.Fill(state, checkpoint);
         Tensor? labels = shape.Classes == 0 ? null : arange(images.shape[0], ScalarType.Int64);
         return network.Forward(new ForwardContext(state.AverageParameters) { Labels = labels, Seed = 3 }, images).Floats();
     }
@@ -64,9 +65,17 @@ internal static class Stored
     public static IReadOnlyDictionary<string, SafeTensor> Tensors(string path)
     {
         if (!path.EndsWith(".pth", StringComparison.Ordinal))
-            return SafeTensors.Parse(File.ReadAllBytes(path)).Tensors;
+            return Parse(File.ReadAllBytes(path)).Tensors;
         using FileStream file = File.OpenRead(path);
         return TorchArchive.Read(file);
+    }
+
+    /// <inheritdoc cref="SafeTensors.Parse"/>
+    public static (IReadOnlyDictionary<string, SafeTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Parse(byte[] file)
+    {
+        (IReadOnlyDictionary<string, SafeTensor> tensors, SafeTensorsHeader header) = SafeTensors.Parse(
+            file.Length, (offset, length) => file[(int)offset..((int)offset + length)]);
+        return (tensors, header.Metadata);
     }
 
     public static string Write(string path, IReadOnlyDictionary<string, SafeTensor> tensors)

@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Files;
 using PixelCnnCluster.Model;
@@ -37,14 +39,14 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         Assert.NotEqual(_run.Hash, other.Hash);
         long bytes = _run.Checkpoint(3.25).Write(File1);
         Assert.Equal(new FileInfo(File1).Length, bytes);
-        var read = Checkpoint.Read(File1);
+        using var read = Checkpoint.Read(File1);
         other.On(() => read.Fill(other.Replica.State, File1));
         Assert.Equal(
             (_run.Hash, _run.Hash, Trained.Steps, Trained.Steps), (other.Hash, read.StateHash, read.Step, other.Replica.State.Step));
         var header = CheckpointHeader.Read(File1);
         Assert.Equal(
-            ("3.25", $"{Trained.Steps}", "run", Spec),
-            (header.Metadata["test_bits_per_dim"], header.Metadata["step"], header.Metadata["run"], header.Spec));
+            (3.25, $"{Trained.Steps}", "run", Spec),
+            (header.TestBitsPerDim, header.Metadata["step"], header.Metadata["run"], header.Spec));
         ReplicaFacts facts = _run.Replica.Facts;
         Assert.Equal(
             new ModelInfo(File1, "run", Trained.Steps, _run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25),
@@ -60,7 +62,11 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         _run.Steps(1);
         Assert.NotEqual(hash, _run.Hash);
         copy.Write(File1);
-        _run.On(() => Checkpoint.Read(File1).Fill(_run.Replica.State, File1));
+        _run.On(() =>
+        {
+            using var stored = Checkpoint.Read(File1);
+            stored.Fill(_run.Replica.State, File1);
+        });
         Assert.Equal(hash, _run.Hash);
     }
 
@@ -69,13 +75,16 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     {
         byte[] valid = Written();
         int header = 8 + (int)BitConverter.ToInt64(valid);
+        int score = valid.AsSpan().IndexOf("\"test_bits_per_dim\":"u8);
         var random = new Random(1);
         int[] positions = [0, 1, 3, 7, 8, header - 1, header, valid.Length - 1, .. Few(200, 8, header), .. Few(100, header, valid.Length)];
         foreach (int position in positions)
         {
             byte[] damaged = [.. valid];
             damaged[position] ^= (byte)(1 << random.Next(8));
-            AssertRefused(damaged);
+            // A damaged score counts as none.
+            if (position < score || position > score + 100)
+                AssertRefused(damaged);
         }
 
         // Every bit of the checksum and of its name.
@@ -88,6 +97,71 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         }
 
         IEnumerable<int> Few(int count, int first, int end) => Enumerable.Range(0, count).Select(_ => random.Next(first, end));
+    }
+
+    [Fact]
+    public void A_score_is_added_to_a_file_that_is_there()
+    {
+        Written();
+        Assert.Null(CheckpointHeader.Read(File1).TestBitsPerDim);
+
+        Checkpoint.AddScore(File1, 1.9911506317654797);
+        Assert.Equal(1.9911506317654797, CheckpointHeader.Read(File1).TestBitsPerDim);
+        Checkpoint.AddScore(File1, -double.Epsilon);
+        Assert.Equal(-double.Epsilon, CheckpointHeader.Read(File1).TestBitsPerDim);
+        using (var stored = Checkpoint.Read(File1))
+            Assert.Equal(_run.Hash, stored.StateHash);
+        Checkpoint.AddScore(File1, double.NaN);
+        Assert.Equal(double.NaN, CheckpointHeader.Read(File1).TestBitsPerDim);
+    }
+
+    [Fact]
+    public void A_damaged_score_counts_as_none()
+    {
+        Written();
+        Checkpoint.AddScore(File1, 2.5);
+        byte[] valid = File.ReadAllBytes(File1);
+        int score = valid.AsSpan().IndexOf("2.5 "u8);
+
+        valid[score] = (byte)'1';
+        File.WriteAllBytes(File1, valid);
+
+        Assert.Null(CheckpointHeader.Read(File1).TestBitsPerDim);
+    }
+
+    /// <summary>Sparse: only its header takes room on the disk.</summary>
+    [Fact]
+    public void A_checkpoint_of_three_gigabytes_is_read_with_flat_memory()
+    {
+        const int Tensors = 48;
+        const long Each = 1 << 26, Floats = Each / sizeof(float);
+        byte[] header = SafeTensors.Header(
+            Enumerable.Range(0, Tensors).Select(
+                i => ($"value/t{i}", new SafeTensor("F32", [Floats], () => throw new NotSupportedException()))),
+            new Dictionary<string, string>
+            {
+                ["format"] = "pixelcnn-checkpoint-1",
+                ["step"] = "7",
+                ["state_hash"] = "hash",
+                ["checksum"] = new('0', 32),
+            });
+        var hash = new XxHash128();
+        hash.Append(header);
+        byte[] zeros = new byte[1 << 20];
+        for (long done = 0; done < Tensors * Each; done += zeros.Length)
+            hash.Append(zeros);
+        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(hash.GetCurrentHash()))
+            .CopyTo(header, header.AsSpan().IndexOf("\"checksum\":\""u8) + "\"checksum\":\"".Length);
+        using (FileStream file = File.Create(File1))
+        {
+            file.Write(header);
+            file.SetLength(header.Length + (Tensors * Each));
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        using var read = Checkpoint.Read(File1);
+        Assert.Equal((7, "hash"), (read.Step, read.StateHash));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 24);
     }
 
     [Fact]
@@ -113,7 +187,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     public void Another_networks_file_is_refused_with_what_differs()
     {
         Written();
-        var stored = Checkpoint.Read(File1);
+        using var stored = Checkpoint.Read(File1);
         (RunSpec Spec, string[] Parts)[] others =
         [
             (Spec with { Filters = 4 }, ["u_init.v", "[2, 2, 2, 3]", "[4, 2, 2, 3]", "more"]),

@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Unit.Tests.Weights;
 
 namespace PixelCnnCluster.Unit.Tests.Training.Checkpoints;
 
@@ -18,12 +19,12 @@ public sealed class SafeTensorsTests
         (string, SafeTensor)[] tensors =
         [
             ("a", new("F32", [2, 1], new byte[] { 1, 2, 3, 4, 5, 6, 7, 8 })), ("scalar", new("U8", [], new byte[] { 9 })),
-            ("none", new("F32", [0, 3], default)),
+            ("none", new("F32", [0, 3], ReadOnlyMemory<byte>.Empty)),
         ];
         byte[] header = SafeTensors.Header(tensors, new Dictionary<string, string> { ["key"] = "a \"value\" \u00e9" });
         Assert.Equal(0, header.Length % 8);
         (IReadOnlyDictionary<string, SafeTensor> found, IReadOnlyDictionary<string, string> metadata) =
-            SafeTensors.Parse((byte[])[.. header, .. tensors.SelectMany(entry => entry.Item2.Data.ToArray())]);
+            Stored.Parse((byte[])[.. header, .. tensors.SelectMany(entry => entry.Item2.Data.ToArray())]);
         Assert.Equal("a \"value\" \u00e9", Assert.Single(metadata).Value);
         Assert.Equal(3, found.Count);
         Assert.All(tensors, entry =>
@@ -77,7 +78,7 @@ public sealed class SafeTensorsTests
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""")]
     public void Headers_that_do_not_fit_the_file_are_refused(string header) =>
-        Assert.Throws<InvalidDataException>(() => SafeTensors.Parse(File(header, new byte[8])));
+        Assert.Throws<InvalidDataException>(() => Stored.Parse(File(header, new byte[8])));
 
     [Theory]
     [InlineData(0)]
@@ -92,12 +93,12 @@ public sealed class SafeTensorsTests
     {
         byte[] file = File(One, new byte[8]);
         BitConverter.TryWriteBytes(file, length);
-        Assert.Throws<InvalidDataException>(() => SafeTensors.Parse(file));
+        Assert.Throws<InvalidDataException>(() => Stored.Parse(file));
     }
 
     [Fact]
     public void Deep_nesting_is_refused() =>
-        Assert.Throws<InvalidDataException>(() => SafeTensors.Parse(File(new string('[', 100_000), [])));
+        Assert.Throws<InvalidDataException>(() => Stored.Parse(File(new string('[', 100_000), [])));
 
     [Fact]
     public void Any_bytes_are_read_or_refused() =>
@@ -115,7 +116,7 @@ public sealed class SafeTensorsTests
     {
         byte[] valid = File(
             """{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}""", new byte[11]);
-        Assert.Equal(2, SafeTensors.Parse(valid).Tensors.Count);
+        Assert.Equal(2, Stored.Parse(valid).Tensors.Count);
         Gen<(int Position, byte Value)> change = Gen.Select(
             Gen.Int[0, valid.Length - 1], Gen.OneOf(Gen.Byte, Gen.Int[0, Telling.Length - 1].Select(i => (byte)Telling[i])));
         change.Array[1, 4].Select(Gen.Int[0, valid.Length]).Sample(
@@ -139,7 +140,7 @@ public sealed class SafeTensorsTests
         long before = GC.GetAllocatedBytesForCurrentThread();
         try
         {
-            foreach ((_, SafeTensor tensor) in SafeTensors.Parse(file).Tensors)
+            foreach ((_, SafeTensor tensor) in Stored.Parse(file).Tensors)
             {
                 Assert.True(tensor.Data.Length <= file.Length);
                 Assert.True(tensor.Shape.All(side => side >= 0) && (tensor.Data.Length > 0 || tensor.Shape.Contains(0)));
