@@ -23,6 +23,16 @@ public static class ClusterCommands
     public static Task<int> WatchAsync(ParseResult result) =>
         ReadAsync(result, request => FollowAsync(request, _ => Task.FromResult(0L)));
 
+    public static Task<int> CheckpointAsync(ParseResult result) => ReadAsync(
+        result,
+        request => ConnectedAsync(request, async (grains, leave) =>
+        {
+            string path = await grains.Run(request.Run).CheckpointAsync().WaitAsync(leave);
+            Console.WriteLine(
+                request.Json ? JsonSerializer.Serialize(new { Event = "checkpoint", Path = path }, ContractsJson.Options) : path);
+            return ExitCode.Success;
+        }));
+
     public static Task<int> ResumeAsync(ParseResult result) =>
         ReadAsync(result, request => FollowAsync(request, grains => grains.Cluster.ResumeAsync(request.Run)));
 

@@ -98,6 +98,11 @@ public static class Commands
               stop mine                                    save and stop
               stop mine --detach                           the same, without waiting
             """, ClusterRequest.RunArgument),
+        new("checkpoint", "Save a run as it is now, and print the checkpoint's path; of a run that does not train, that of its newest.",
+            [CommonFlags.Cluster, CommonFlags.Json], ClusterCommands.CheckpointAsync,
+            """
+              checkpoint mine                              while it trains on
+            """, ClusterRequest.RunArgument),
         new("resume", "Let a run that was stopped or has failed go on from its newest checkpoint, and follow it.", [CommonFlags.Cluster,
             CommonFlags.Detach, CommonFlags.Json], ClusterCommands.ResumeAsync,
             """

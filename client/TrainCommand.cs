@@ -4,6 +4,7 @@ using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Client.Downloads;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Client.Shell;
 
 namespace PixelCnnCluster.Client;
 
@@ -27,6 +28,7 @@ public static class TrainCommand
     private static async Task<int> RunLocallyAsync(TrainRequest request)
     {
         using var signals = new StopSignals();
+        GuardedOutputStream.Install(closed: signals.AskToStop);
         var view = new RunView(request.Run, request.Json, request.LogDir, Prompt.For(cluster: null));
         return await Failure.GuardAsync(
             request.Json,
@@ -49,6 +51,19 @@ public static class TrainCommand
             fault => view.Describe(fault.Message));
     }
 
+    /// <summary>Saves in the middle of training; the checkpoint is an event that the display shows.</summary>
+    private static async Task SaveAsync(ITrainingRunGrain run, IRunDisplay display)
+    {
+        try
+        {
+            await run.CheckpointAsync();
+        }
+        catch (Exception fault)
+        {
+            display.Note($"No checkpoint was written: {fault.Message}");
+        }
+    }
+
     private static async Task<int> TrainAsync(TrainRequest request, RunView view, StopSignals signals)
     {
         (RunSpec? spec, IRunDisplay? display) = (request.Spec, view.Display);
@@ -60,6 +75,7 @@ public static class TrainCommand
         display.Note($"Other consoles reach this cluster with --cluster {cluster.Address}.");
         try
         {
+            signals.SaveAsked = () => _ = SaveAsync(cluster.Grains.Run(request.Run), display);
             Task<long> submission = cluster.Grains.Cluster.SubmitAsync(request.Run, spec);
             await await Task.WhenAny(submission, cluster.Lost).WaitAsync(signals.Abort);
             return await view.FollowAsync(cluster.Grains.Run(request.Run), await submission, cluster.Lost, signals.Stop, signals.Abort);

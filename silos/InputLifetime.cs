@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace PixelCnnCluster.Silo;
 
 /// <summary>
-/// Ends the silo when its standard input ends or on SIGTERM. Ctrl+C, which the terminal sends to every process in front of it, is
-/// left to the console, which has a step to finish first.
+/// Ends the silo when its standard input ends or on SIGTERM. Ctrl+C and a closed terminal, which every process in front of it hears of,
+/// are left to the console, which has a step to finish first.
 /// </summary>
 internal sealed class InputLifetime(IHostApplicationLifetime application) : IHostLifetime, IDisposable
 {
@@ -17,6 +17,7 @@ internal sealed class InputLifetime(IHostApplicationLifetime application) : IHos
     public Task WaitForStartAsync(CancellationToken cancellationToken)
     {
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true));
+        _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => context.Cancel = true));
         _signals.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
         {
             context.Cancel = true;

@@ -49,6 +49,25 @@ public sealed class Valued<T>(string name, ValueKind<T> kind, string help, param
         return false;
     }
 
+    /// <summary>All values of a flag that may be given several times; a sentence is added for each that cannot be read.</summary>
+    public IReadOnlyList<T> ReadAll(ParseResult result, ICollection<string> mistakes)
+    {
+        if (!IsGiven(result))
+            return [];
+        List<T> values = [];
+        foreach (string text in result.GetResult(Option)!.Tokens.Select(token => token.Value))
+        {
+            if (Kind.Read(text, out T? value))
+                values.Add(value!);
+            else
+                mistakes.Add($"{Name} is \"{text}\"; {Kind.Remedy}.");
+        }
+
+        if (IsBare(result))
+            mistakes.Add($"{Name} has no value; {Kind.Remedy}.");
+        return values;
+    }
+
     /// <summary>Whether the flag stands without a value, which only some flags may.</summary>
     public bool IsBare(ParseResult result) => IsGiven(result) && result.GetResult(Option)!.Tokens.Count == 0;
 }

@@ -64,6 +64,11 @@ public static class TrainFlags
         SpecFlag.Of(
             new Valued<int>("--save-interval", Whole<int>(), "Epochs between checkpoints and pictures. Default: 20.", "-t"),
             (s, v) => s with { SaveInterval = v }),
+        SpecFlag.OfEach(
+            new Valued<SaveRule>(
+                "--save-every", SaveRule.Kind,
+                "When checkpoints are written besides, as 500steps, 10min or 1epoch; may be given several times. Default: 10min."),
+            (s, v) => v.Apply(s)),
         SpecFlag.Of(
             new Valued<int>(
                 "--keep", Whole<int>(),

@@ -82,7 +82,8 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
 
     private void CheckFolders(RunSpec spec)
     {
-        string? newest = CheckpointHeader.Newest(spec.SaveDir);
+        string? newest = CheckpointHeader.Newest(spec.SaveDir)
+            ?? (CheckpointHeader.NewestFirst(spec.SaveDir) is [var diverged, ..] ? diverged : null);
         Check(newest is null || newest == spec.LoadParams, spec.LoadParams is null
             ? $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder."
             : $"--save-dir {spec.SaveDir} holds {Path.GetFileName(newest)}, which --load-params would not continue; name another folder.");

@@ -10,7 +10,11 @@ internal sealed class ClusterTimeouts(Task lost, TimeProvider time)
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
 
-    private long _heardAt = time.GetTimestamp();
+    /// <summary>No try takes longer; a process that was stopped for a while has not waited for anybody.</summary>
+    private static readonly TimeSpan LongestTry = TimeSpan.FromSeconds(15);
+
+    private TimeSpan _silence;
+    private long _triedAt = time.GetTimestamp();
 
     /// <summary>Waits for a call's answer.</summary>
     public async Task UnlessLostAsync(Task call, CancellationToken leave) => await await Task.WhenAny(call, lost).WaitAsync(leave);
@@ -23,14 +27,21 @@ internal sealed class ClusterTimeouts(Task lost, TimeProvider time)
     }
 
     /// <summary>The cluster has answered.</summary>
-    public void Renew() => _heardAt = time.GetTimestamp();
+    public void Renew() => (_silence, _triedAt) = (TimeSpan.Zero, time.GetTimestamp());
 
     /// <summary>Whether a failure may pass; a user's mistake and a lost cluster do not.</summary>
     public static bool MayPass(Exception fault) => fault is not (UserErrorException or ClusterFaultException);
 
     /// <summary>Waits a moment before the next try.</summary>
     /// <exception cref="ClusterFaultException">The cluster has been silent for too long.</exception>
-    public Task BearAsync(Exception fault, CancellationToken leave) => time.GetElapsedTime(_heardAt) > Timeout
-        ? throw new ClusterFaultException($"The cluster has not answered for {Timeout.TotalSeconds} s: {fault.Message}", fault)
-        : Task.Delay(RetryDelay, time, leave);
+    public Task BearAsync(Exception fault, CancellationToken leave)
+    {
+        long now = time.GetTimestamp();
+        TimeSpan took = time.GetElapsedTime(_triedAt, now);
+        _silence += took < LongestTry ? took : LongestTry;
+        _triedAt = now;
+        return _silence > Timeout
+            ? throw new ClusterFaultException($"The cluster has not answered for {Timeout.TotalSeconds} s: {fault.Message}", fault)
+            : Task.Delay(RetryDelay, time, leave);
+    }
 }

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Client.Shell;
 
 namespace PixelCnnCluster.Client.Display;
 

@@ -117,6 +117,10 @@ public interface IWorkerGrain : IGrainWithStringKey
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request);
 
+    /// <summary>Adds a score to a checkpoint that is written.</summary>
+    [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
+    Task AddScoreAsync(AddScoreRequest request);
+
     /// <summary>Samples images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
     Task<SampleResponse> SampleAsync(SampleRequest request);

@@ -96,7 +96,12 @@ public sealed record RunEnded(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StateHash,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] double? TestBitsPerDim,
     double ImagesPerS,
-    string? Checkpoint, string? Samples, string? Error, bool UserError) : RunEvent;
+    string? Checkpoint, string? Samples, string? Error, bool UserError) : RunEvent
+{
+    /// <summary>Steps that faults took, and that were done again.</summary>
+    [Id(0)]
+    public long StepsRedone { get; init; }
+}
 
 /// <summary>Events from the asked-for position on, and the position to ask for next.</summary>
 /// <param name="Over">The run has ended, and nothing comes after these events unless it is resumed.</param>

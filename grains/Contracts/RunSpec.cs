@@ -128,6 +128,12 @@ public sealed record RunSpec
     /// <summary>Epochs between checkpoints and sample pictures.</summary>
     public int SaveInterval { get; init; } = 20;
 
+    /// <summary>Steps between checkpoints besides; null for none.</summary>
+    public long? SaveSteps { get; init; }
+
+    /// <summary>Minutes of training after which a checkpoint is written at the latest.</summary>
+    public double SaveMinutes { get; init; } = 10;
+
     /// <summary>Newest checkpoints that stay on disk; the one with the best test score stays besides.</summary>
     public int KeepCheckpoints { get; init; } = 3;
 

@@ -36,6 +36,8 @@ public static class RunSpecValidation
         AtLeast(spec.MaxEpochs, 1, "--max-epochs");
         AtLeast(spec.MaxSteps ?? 1, 1, "--max-steps");
         AtLeast(spec.SaveInterval, 1, "--save-interval");
+        AtLeast(spec.SaveSteps ?? 1, 1, "--save-every in steps");
+        Check(spec.SaveMinutes is > 0 and < double.PositiveInfinity, $"--save-every is {spec.SaveMinutes} minutes; give more than 0.");
         AtLeast(spec.KeepCheckpoints, 1, "--keep");
         AtLeast(spec.Samples, 0, "--num-samples");
         AtLeast(spec.MaxSkipped, 1, "--max-skipped");

@@ -93,7 +93,16 @@ public sealed record EvaluateResponse(IReadOnlyList<double> BatchLosses);
 public sealed record CheckpointRequest(string Run, GenerationId Generation, long Step, double? TestBitsPerDim);
 
 [GenerateSerializer, Immutable]
-public sealed record CheckpointResponse(string Path, long Bytes, string StateHash);
+public sealed record CheckpointResponse(string Path, long Bytes, string StateHash)
+{
+    /// <summary>The state had run out of the numbers: nobody goes on from it.</summary>
+    [Id(0)]
+    public bool IsDiverged { get; init; }
+}
+
+/// <summary>Add a test score to a checkpoint that is written.</summary>
+[GenerateSerializer, Immutable]
+public sealed record AddScoreRequest(string Run, GenerationId Generation, long Step, string Checkpoint, double TestBitsPerDim);
 
 /// <summary>Sample images number [<paramref name="First"/>, <paramref name="End"/>) of the run's sample picture.</summary>
 [GenerateSerializer, Immutable]

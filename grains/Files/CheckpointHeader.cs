@@ -29,6 +29,14 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
         && (!Metadata.TryGetValue(ScoreCheckKey, out string? check) || check == ScoreCheck(text))
         && double.TryParse(text, CultureInfo.InvariantCulture, out double score) ? score : null;
 
+    /// <summary>
+    /// The run had run out of the numbers: its score is not finite, or its last gradients were not. Nobody wants to go on from it.
+    /// </summary>
+    public bool IsDiverged =>
+        (TestBitsPerDim is { } score && !double.IsFinite(score))
+        || (int.TryParse(Metadata.GetValueOrDefault("skipped_in_a_row"), CultureInfo.InvariantCulture, out int skipped)
+            && skipped >= Spec.MaxSkipped);
+
     /// <summary>What stands beside a score.</summary>
     public static string ScoreCheck(string score) => Convert.ToHexStringLower(XxHash32.Hash(Encoding.ASCII.GetBytes(score)));
 
@@ -60,8 +68,23 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
         ? []
         : [.. Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(path => StepOf(path) is not null).OrderByDescending(StepOf)];
 
-    /// <summary>Path of the checkpoint with the most steps in its name, or null when the folder has none.</summary>
-    public static string? Newest(string folder) => NewestFirst(folder) is [var newest, ..] ? newest : null;
+    /// <summary>
+    /// Path of the checkpoint with the most steps in its name that has not diverged, or null when the folder has none.
+    /// </summary>
+    public static string? Newest(string folder) => NewestFirst(folder).FirstOrDefault(path => !HasDiverged(path));
+
+    /// <summary>Whether a file is a checkpoint that has diverged; one that cannot be read is not known to be.</summary>
+    public static bool HasDiverged(string path)
+    {
+        try
+        {
+            return Read(path).IsDiverged;
+        }
+        catch (UserErrorException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Steps in the name of a checkpoint's file; null when it is named otherwise.</summary>
     public static long? StepOf(string path) =>

@@ -86,6 +86,10 @@ public interface IReplicaSource
     /// <summary>Step of the newest checkpoint in the run's folder; null when it has none.</summary>
     long? NewestCheckpoint(RunSpec spec);
 
+    /// <summary>Adds a test score to a checkpoint. It does not touch the device.</summary>
+    /// <exception cref="IOException">The disk refused.</exception>
+    void AddScore(string checkpoint, double testBitsPerDim);
+
     /// <summary>How the device rounds what a run like this computes; the same for all workers whose gradients have the same bits.</summary>
     string Arithmetic(RunSpec spec);
 

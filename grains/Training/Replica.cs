@@ -80,6 +80,12 @@ public sealed class Replica : IReplica
         foreach (string path in CheckpointHeader.NewestFirst(_spec.SaveDir).TakeWhile(
             path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
         {
+            if (CheckpointHeader.HasDiverged(path))
+            {
+                refused.Add($"{path} has diverged, so an earlier checkpoint is taken.");
+                continue;
+            }
+
             try
             {
                 Load(path);

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Files;
+using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
 
@@ -24,6 +25,12 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
     {
         folders.Check(spec);
         return CheckpointHeader.Newest(spec.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
+    }
+
+    public void AddScore(string checkpoint, double testBitsPerDim)
+    {
+        folders.Check(checkpoint, "--save-dir");
+        Checkpoint.AddScore(checkpoint, testBitsPerDim);
     }
 
     public IReplica Build(RunSpec spec) => new Replica(spec, DataOf(spec), threads);

@@ -51,6 +51,8 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
 
     public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => Task.FromResult(new CheckpointResponse("", 0, Hash));
 
+    public Task AddScoreAsync(AddScoreRequest request) => Task.CompletedTask;
+
     public Task<SampleResponse> SampleAsync(SampleRequest request) => throw new NotSupportedException();
 
     public Task<string> HashAsync(StepRequest request) => Task.FromResult(Hash);

@@ -94,17 +94,35 @@ public sealed class RunWatchTests : IDisposable
     public async Task A_cluster_that_is_silent_for_a_minute_is_lost()
     {
         var time = new ManualTime();
-        _run.Answers = [() => [Events.Started()], () =>
+        Func<RunEvent[]> silent = () =>
         {
-            time.Pass(TimeSpan.FromSeconds(61));
+            time.Pass(TimeSpan.FromSeconds(13));
             throw new TimeoutException("nobody is there");
-        }];
+        };
+        _run.Answers = [() => [Events.Started()], silent, silent, silent, silent, silent];
 
         ClusterFaultException fault = await Assert.ThrowsAsync<ClusterFaultException>(() =>
             new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(
                 0, CancellationToken.None, CancellationToken.None).SoonAsync("the end of the watch"));
 
         Assert.Equal("The cluster has not answered for 60 s: nobody is there", fault.Message);
+    }
+
+    /// <summary>Ctrl+Z for an hour: it is the console that was away.</summary>
+    [Fact]
+    public async Task A_console_that_slept_goes_on()
+    {
+        var time = new ManualTime();
+        _run.Answers = [() => [Events.Started()], () =>
+        {
+            time.Pass(TimeSpan.FromHours(1));
+            throw new TimeoutException("nobody was heard");
+        }, () => [Events.Ended()]];
+
+        RunEnded ended = await new RunWatch(_run, _status, new JsonLinesDisplay(_output), _lost.Task, time).FollowAsync(
+            0, CancellationToken.None, CancellationToken.None).SoonAsync("the end of the watch");
+
+        Assert.Equal(RunOutcome.Completed, ended.Outcome);
     }
 
     [Fact]

@@ -149,7 +149,7 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     private bool HoldsCheckpoint(RunSpec spec)
     {
         _folders.Check(spec);
-        return CheckpointHeader.Newest(spec.SaveDir) is not null;
+        return CheckpointHeader.NewestFirst(spec.SaveDir) is [_, ..];
     }
 
     /// <summary>Sees before the run is taken in that it will be able to save.</summary>

@@ -14,7 +14,10 @@ internal sealed class CheckpointWriter(
     private Task _writing = Task.CompletedTask;
     private TimeSpan _longestWrite;
     private int _failedWrites;
+    private readonly HashSet<long> _diverged = [];
     private CheckpointSaved? _saved;
+    private string? _writer;
+    private long _newestAt = time.GetTimestamp();
 
     /// <summary>
     /// For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.
@@ -25,7 +28,10 @@ internal sealed class CheckpointWriter(
     public static bool IsRegular(RunSpec spec, DataOrder order, long step) =>
         order.WholeEpochsAfter(step) / spec.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.SaveInterval;
 
-    public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step);
+    /// <summary>So long ago that a checkpoint is due, whatever the epochs. One that is being written is not disturbed.</summary>
+    public bool IsLate => _writing.IsCompleted && time.GetElapsedTime(_newestAt).TotalMinutes >= spec.SaveMinutes;
+
+    public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step) || step % spec.SaveSteps == 0;
 
     public Task RunAsync(Generation generation, long step) =>
         generation.IsEnding ? Task.CompletedTask : SaveAsync(generation, step, () => generation.IsEnding);
@@ -51,7 +57,29 @@ internal sealed class CheckpointWriter(
             await worker.SnapshotAsync(request);
             return true;
         });
+        _newestAt = time.GetTimestamp();
         _writing = WriteAsync(generation, writer, request);
+    }
+
+    /// <summary>Adds a score to the checkpoint of its step, if there is one, as soon as that is written.</summary>
+    public void AddScore(Generation generation, Evaluated score)
+    {
+        if (score.TestBitsPerDim is { } bitsPerDim)
+            _writing = AddScoreAsync(_writing, generation, score.Step, bitsPerDim);
+    }
+
+    /// <summary>
+    /// The checkpoint with the most steps from which one can go on: one whose score is finite, as far as it has one. Null if there is none.
+    /// </summary>
+    public CheckpointSaved? NewestGood()
+    {
+        HashSet<long> diverged =
+        [
+            .. history.All<Evaluated>().Where(score => score.TestBitsPerDim is { } bits && !double.IsFinite(bits))
+                .Select(score => score.Step),
+            .. _diverged,
+        ];
+        return history.All<CheckpointSaved>().Where(saved => !diverged.Contains(saved.Step)).MaxBy(saved => saved.Step);
     }
 
     /// <summary>
@@ -102,10 +130,12 @@ internal sealed class CheckpointWriter(
                 writer, worker => worker.WriteSnapshotAsync(request), Timeouts.Write, outlives: true);
             TimeSpan took = time.GetElapsedTime(begun);
             _longestWrite = took > _longestWrite ? took : _longestWrite;
-            _saved = new(request.Step, written.Path, written.Bytes, written.StateHash);
+            (_saved, _writer) = (new(request.Step, written.Path, written.Bytes, written.StateHash), writer);
             history.Add(_saved);
-            // A store that is away must not make the file count as missing.
-            _ = lease.WriteAsync(record => record with { SavedStep = Math.Max(request.Step, record.SavedStep ?? 0) });
+            if (written.IsDiverged)
+                _diverged.Add(request.Step);
+            else
+                _ = lease.WriteAsync(record => record with { SavedStep = Math.Max(request.Step, record.SavedStep ?? 0) });
         }
         catch (WorkerFaultException fault)
         {
@@ -114,5 +144,32 @@ internal sealed class CheckpointWriter(
             history.Add(
                 new FaultNoticed(request.Step, fault.Worker, $"The checkpoint of step {request.Step} was not written: {fault.Message}"));
         }
+    }
+
+    private async Task AddScoreAsync(Task written, Generation generation, long step, double bitsPerDim)
+    {
+        await written;
+        if (_saved is not { } saved || saved.Step != step)
+            return;
+        try
+        {
+            await generation.AskAsync(
+                _writer!,
+                async worker =>
+                {
+                    await worker.AddScoreAsync(new(run, generation.Id, step, saved.Path, bitsPerDim));
+                    return true;
+                },
+                Timeouts.Write,
+                outlives: true);
+        }
+        catch (WorkerFaultException fault)
+        {
+            history.Add(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} has no score: {fault.Message}"));
+        }
+
+        // The run would not go on from this one, so nobody waits for it.
+        if (!double.IsFinite(bitsPerDim))
+            _ = lease.WriteAsync(record => record with { SavedStep = NewestGood()?.Step });
     }
 }

@@ -12,6 +12,9 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
     /// <summary>Test batches that a worker evaluates before it is asked again.</summary>
     private const int BatchesAtOnce = 16;
 
+    /// <summary>Told of each new score.</summary>
+    public Action<Generation, Evaluated> Scored { get; set; } = (_, _) => { };
+
     /// <summary>The newest test score.</summary>
     public Evaluated? Score { get; private set; } = history.Last<Evaluated>();
 
@@ -52,6 +55,7 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
             step, generation.Order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages,
             time.GetElapsedTime(begun).TotalSeconds);
         history.Add(Score);
+        Scored(generation, Score);
         return true;
     }
 

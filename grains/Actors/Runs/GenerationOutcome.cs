@@ -22,3 +22,9 @@ internal abstract record GenerationOutcome
     /// <summary>This coordinator ends: one on another silo goes on.</summary>
     public sealed record Left : GenerationOutcome;
 }
+
+/// <summary>Another generation should take the place of this one; the message says why.</summary>
+internal sealed class RegroupException(GenerationCause cause, string message) : Exception(message)
+{
+    public GenerationCause Cause => cause;
+}

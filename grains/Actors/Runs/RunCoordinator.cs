@@ -30,7 +30,7 @@ internal sealed partial class RunCoordinator
     private readonly CheckpointWriter _checkpoints;
     private readonly SampleWriter _samples;
     private readonly SaveRequest _saveRequest = new();
-    private bool _isStopping, _isLeaving;
+    private bool _isStopping, _isLeaving, _isSaveDue;
 
     public RunCoordinator(string run, IRunStore store, RunHistory history, RunCluster cluster, TimeProvider time, ILogger log)
     {
@@ -48,7 +48,9 @@ internal sealed partial class RunCoordinator
         _evaluator = new(run, _spec, history, time);
         _checkpoints = new(run, _spec, history, _lease, _evaluator, time);
         _samples = new(run, _spec, history);
-        BetweenSteps = [_evaluator, _checkpoints, _samples];
+        // The state is saved before anything that takes long; its score is added.
+        BetweenSteps = [_checkpoints, _evaluator, _samples];
+        _evaluator.Scored = _checkpoints.AddScore;
         if (store.Record.IsStopping)
             Stop();
 
@@ -232,7 +234,9 @@ internal sealed partial class RunCoordinator
     {
         long step = _progress.Step;
         using Activity? span = Traces.Begin("step", ("run", _run), ("generation", generation.Number), ("step", step + 1));
-        bool prefetchNext = step + 1 < _progress.TotalSteps && !BetweenSteps.Any(work => work.IsDue(generation.Order, step + 1));
+        _isSaveDue = _checkpoints.IsLate;
+        bool prefetchNext = step + 1 < _progress.TotalSteps && !_isSaveDue
+            && !BetweenSteps.Any(work => work.IsDue(generation.Order, step + 1));
         StepResponse[] responses = await _steps.RunAsync(generation, step, prefetchNext);
         // Whoever has taken over meanwhile commits in this one's place.
         await ConfirmLeaseAsync();
@@ -275,8 +279,9 @@ internal sealed partial class RunCoordinator
     private async Task AnswerSaveRequestAsync(Generation generation)
     {
         long step = _progress.Step;
-        if (!_saveRequest.IsPending || step == 0)
+        if (!(_saveRequest.IsPending || _isSaveDue) || step == 0)
             return;
+        _isSaveDue = false;
         _steps.Interrupt();
         Task saving = _checkpoints.SaveAsync(generation, step, () => generation.IsEnding);
         _ = _saveRequest.AnswerAsync(WrittenAsync());
@@ -290,26 +295,39 @@ internal sealed partial class RunCoordinator
     }
 
     /// <summary>
-    /// Evaluates, saves and samples for the last time, and compares the workers' states. A run that is told to stop only saves.
+    /// Saves, evaluates and samples for the last time, and compares the workers' states. A run that is told to stop, or has diverged, only
+    /// saves.
     /// </summary>
     private async Task<GenerationOutcome> FinishAsync(Generation generation)
     {
         long step = _progress.Step;
-        bool isStopping = _isStopping;
-        if (!isStopping && !await _evaluator.EvaluateAsync(generation, step, isLeftOut: () => !generation.IsComplete))
-            return new GenerationOutcome.Regroup(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
+        bool onlySaves = _isStopping || IsDiverged;
         CheckpointSaved saved = await _checkpoints.SaveWholeAsync(
-            generation, step, isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
-        if (!isStopping)
+            generation, step, _isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
+        if (!onlySaves && !await _evaluator.EvaluateAsync(generation, step, isLeftOut: () => !generation.IsComplete))
+            return new GenerationOutcome.Regroup(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
+        if (!onlySaves)
             await _samples.WriteAsync(generation, step);
         string[] hashes = await generation.AskAllAsync((_, worker) => worker.HashAsync(new(_run, generation.Id, step)));
         if (hashes.Any(hash => hash != saved.StateHash))
+        {
             throw new InvalidOperationException(
                 $"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {saved.StateHash}.");
+        }
+
+        // With its score.
+        await _checkpoints.WrittenAsync(step);
         return new GenerationOutcome.Finished(IsDiverged
-            ? EndOf(RunOutcome.Failed, saved, $"The gradient was not finite in {_progress.SkippedInARow} steps in a row; the state of " +
-                $"the last good step is saved. Lower --learning-rate.")
+            ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood()?.Path }
             : EndOf(_isStopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null));
+    }
+
+    private string DivergenceText()
+    {
+        string what = $"The run has diverged: the gradient was not finite in {_progress.SkippedInARow} steps in a row.";
+        return _checkpoints.NewestGood() is { } good
+            ? $"{what} Go on from {good.Path} with --load-params {good.Path} and a lower --learning-rate."
+            : $"{what} It has no earlier checkpoint, so begin again with a lower --learning-rate.";
     }
 
     private async Task<RunEnded> EndAsync(RunEnded end)
@@ -333,7 +351,10 @@ internal sealed partial class RunCoordinator
 
     private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
         outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step), _steps.StepsPerSecond * _spec.ImagesPerStep,
-        (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false);
+        (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false)
+    {
+        StepsRedone = _history.All<GenerationOpened>().Sum(opened => opened.StepsRedone),
+    };
 
     /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
     private void Stop()
@@ -372,24 +393,4 @@ internal sealed partial class RunCoordinator
 
     private RunRecord Note(RunRecord record) =>
         _progress.Note(record) with { TestBitsPerDim = _evaluator.Score?.TestBitsPerDim ?? record.TestBitsPerDim };
-
-    [LoggerMessage(
-        Level = LogLevel.Information,
-        Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, " +
-            "{TestBitsPerDim:F4} in test, {ImagesPerS:F0} images/s on {Workers} workers")]
-    private static partial void LogEpoch(
-        ILogger log, string run, int generation, long step, long epoch, double? bitsPerDim, double? testBitsPerDim, double imagesPerS,
-        int workers);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Run {Run} ended after step {Step}: {Outcome}, state {StateHash}")]
-    private static partial void LogEnded(ILogger log, string run, long step, RunOutcome outcome, string? stateHash);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}, step {Step}: {Worker} failed")]
-    private static partial void LogFault(ILogger log, Exception fault, string run, long step, string worker);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "Run {Run} failed at step {Step}")]
-    private static partial void LogFailed(ILogger log, Exception fault, string run, long step);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {Run}: another coordinator took over; this one ends at step {Step}")]
-    private static partial void LogSuperseded(ILogger log, string run, long step);
 }

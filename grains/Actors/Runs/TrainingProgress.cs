@@ -49,6 +49,9 @@ internal sealed class TrainingProgress
     /// <summary>A generation begins to train.</summary>
     public void Start(JoinResponse facts, long totalSteps)
     {
+        // What a fault has taken does not count as trained.
+        if (facts.Step < Step)
+            _seconds *= Math.Max(0, facts.Step - FirstStep) / (double)(Step - FirstStep);
         Step = facts.Step;
         SkippedInARow = facts.SkippedInARow;
         TotalSteps = totalSteps;

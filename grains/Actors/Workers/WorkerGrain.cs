@@ -26,6 +26,8 @@ public sealed class WorkerGrain(WorkerService device, IDataEndpoint endpoint) : 
 
     public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => device.WriteSnapshotAsync(request);
 
+    public Task AddScoreAsync(AddScoreRequest request) => device.AddScoreAsync(request);
+
     public Task<SampleResponse> SampleAsync(SampleRequest request) => device.SampleAsync(request);
 
     public Task<string> HashAsync(StepRequest request) => device.HashAsync(request);

@@ -151,6 +151,14 @@ public sealed class WorkerService(
         return written;
     });
 
+    public Task AddScoreAsync(AddScoreRequest request) => _writes.Once(
+        request,
+        () => device.RunAsideAsync(() =>
+        {
+            replicas.AddScore(request.Checkpoint, request.TestBitsPerDim);
+            return true;
+        }));
+
     public Task LeaveAsync(string run, int generation)
     {
         lock (_gate)

@@ -43,6 +43,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
     public int SkippedInARow => int.Parse(_metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
 
+    /// <summary>See <see cref="CheckpointHeader.IsDiverged"/>.</summary>
+    public bool IsDiverged => new CheckpointHeader(_metadata).IsDiverged;
+
     /// <summary>See <see cref="TrainingState.Images"/>. Files of older versions do not say it, and had batches of one size.</summary>
     public long Images => _metadata.TryGetValue("images", out string? images)
         ? long.Parse(images, CultureInfo.InvariantCulture)

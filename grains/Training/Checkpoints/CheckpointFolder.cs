@@ -32,7 +32,7 @@ public static class CheckpointFolder
     public static CheckpointResponse Save(Checkpoint checkpoint, string folder, int keep)
     {
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
-        var response = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash);
+        var response = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash) { IsDiverged = checkpoint.IsDiverged };
         Prune(folder, keep, checkpoint.Step);
         return response;
     }
@@ -45,10 +45,13 @@ public static class CheckpointFolder
     public static void Prune(string folder, int keep, long step)
     {
         string[] newestFirst = [.. CheckpointHeader.NewestFirst(folder).Where(path => CheckpointHeader.StepOf(path) <= step)];
+        ILookup<bool, string> byDivergence = newestFirst.ToLookup(CheckpointHeader.HasDiverged);
         string? best = BestOf(newestFirst);
         ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
             .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
-        foreach (string path in newestFirst.Skip(keep).Where(path => path != best && !touched[true].Contains(path + HeldSuffix))
+        // Those that have diverged push out no other; the newest of them stays, for whoever wants to see what happened.
+        IEnumerable<string> old = byDivergence[false].Skip(keep).Concat(byDivergence[true].Skip(1));
+        foreach (string path in old.Where(path => path != best && !touched[true].Contains(path + HeldSuffix))
             .Concat(touched[false]))
             Quietly(() => File.Delete(path));
     }

@@ -20,7 +20,7 @@ public static class RunFolder
     /// <exception cref="DirectoryNotFoundException">The run's folder is not there.</exception>
     public static void Require(string folder)
     {
-        if (!File.Exists(HistoryIn(folder)) && CheckpointHeader.Newest(folder) is null)
+        if (!File.Exists(HistoryIn(folder)) && CheckpointHeader.NewestFirst(folder) is [])
         {
             throw new DirectoryNotFoundException(
                 $"{HistoryIn(folder)} is not there; see that its volume is mounted, or make an empty file of that name if it was deleted");

@@ -77,6 +77,10 @@ public sealed class RunHistory
     public T? Last<T>()
         where T : RunEvent => _events.FindLast(entry => entry.Event is T).Event as T;
 
+    /// <summary>Events of a kind, the oldest first. Of very many steps some are missing.</summary>
+    public IEnumerable<T> All<T>()
+        where T : RunEvent => _events.Select(entry => entry.Event).OfType<T>();
+
     /// <summary>Position of the next event.</summary>
     public long Next => _next;
 

@@ -17,7 +17,7 @@ internal static class WeightImport
 
     public static string Read(string weightsPath, string saveDir, int? imageSize)
     {
-        if (CheckpointHeader.Newest(saveDir) is { } taken)
+        if (CheckpointHeader.NewestFirst(saveDir) is [var taken, ..])
             throw new UserErrorException(
                 $"{saveDir} holds a checkpoint already ({Path.GetFileName(taken)}); give a folder without any with --save-dir.");
         try

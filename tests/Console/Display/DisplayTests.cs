@@ -110,7 +110,7 @@ public sealed class DisplayTests : IDisposable
         Assert.Equal(events[1], JsonSerializer.Deserialize<RunEvent>(Lines[1], ContractsJson.Options));
         Assert.DoesNotContain("pixels", Lines[2], StringComparison.Ordinal);
         Assert.Equal(
-            """{"event":"ended","outcome":"completed","step":1000,"state_hash":"0123abcd","test_bits_per_dim":2.345,"images_per_s":63.7,"checkpoint":"/runs/a-run/step-000001000.safetensors","samples":"/runs/a-run/samples.png","user_error":false}""",
+            """{"event":"ended","outcome":"completed","step":1000,"state_hash":"0123abcd","test_bits_per_dim":2.345,"images_per_s":63.7,"checkpoint":"/runs/a-run/step-000001000.safetensors","samples":"/runs/a-run/samples.png","user_error":false,"steps_redone":0}""",
             Lines[3]);
     }
 

@@ -114,6 +114,10 @@ public sealed class GrainCluster : IAsyncLifetime
 
         public IReplica Build(RunSpec spec) => new SimulatedReplica(DiskOf(spec), _ => { });
 
+        public void AddScore(string checkpoint, double testBitsPerDim)
+        {
+        }
+
         public long? NewestCheckpoint(RunSpec spec) => DiskOf(spec).Newest;
 
         public string Arithmetic(RunSpec spec) => "";

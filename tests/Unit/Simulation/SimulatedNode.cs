@@ -146,6 +146,10 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     public string Arithmetic(RunSpec spec) => RoundsDifferently ? "another kind" : "the usual kind";
 
+    public void AddScore(string checkpoint, double testBitsPerDim)
+    {
+    }
+
     public long? NewestCheckpoint(RunSpec spec) => _cluster.Disk.Newest;
 
     public IReplica Build(RunSpec spec)

@@ -174,6 +174,10 @@ public sealed class WorkerServiceTests : IDisposable
 
         public string Arithmetic(RunSpec spec) => "";
 
+        public void AddScore(string checkpoint, double testBitsPerDim)
+        {
+        }
+
         public long? NewestCheckpoint(RunSpec spec) => null;
 
         public SimulatedReplica? Newest { get; private set; }

@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using PixelCnnCluster.Contracts;
+
+namespace PixelCnnCluster.Client.Arguments;
+
+/// <summary>When checkpoints are written: after so many steps, minutes or epochs.</summary>
+public sealed partial record SaveRule(double Count, string Unit)
+{
+    public static ValueKind<SaveRule> Kind { get; } = new(
+        "rule",
+        (string text, out SaveRule? value) => (value = Read(text)) is not null,
+        "give a number with its unit, as 500steps, 10min or 1epoch");
+
+    public RunSpec Apply(RunSpec spec) => Unit switch
+    {
+        "step" => spec with { SaveSteps = (long)Count },
+        "epoch" => spec with { SaveInterval = (int)Count },
+        "s" => spec with { SaveMinutes = Count / 60 },
+        "h" => spec with { SaveMinutes = Count * 60 },
+        _ => spec with { SaveMinutes = Count },
+    };
+
+    private static SaveRule? Read(string text)
+    {
+        Match match = Form().Match(text);
+        if (!match.Success)
+            return null;
+        double count = double.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture);
+        string unit = match.Groups["unit"].Value;
+        return unit is "step" or "epoch" && count is not (>= 1 and <= int.MaxValue) || (unit is "step" or "epoch" && count % 1 != 0)
+            ? null
+            : new(count, unit);
+    }
+
+    [GeneratedRegex(@"^(?<count>\d{1,12}(\.\d{1,6})?) ?((?<unit>step|epoch)s?|(?<unit>min|s|h))$")]
+    private static partial Regex Form();
+}
