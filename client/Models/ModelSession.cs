@@ -27,7 +27,7 @@ internal static class ModelSession
         {
             if (request.Cluster is null)
             {
-                ModelInfo card = ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere()));
+                ModelInfo card = Sound(ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere())));
                 TPlan? planned = plan(card, options);
                 await using ClusterSession session = await ClusterSession.OpenAsync(null, stop);
                 await work(session, card, options, planned, stop);
@@ -38,7 +38,7 @@ internal static class ModelSession
                 string model = request.Model
                     ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
                     ?? throw new UserErrorException($"The cluster at {request.Cluster} has no run yet; name a checkpoint with --model.");
-                ModelInfo card = await session.Grains.Models().FindAsync(model).WaitAsync(stop);
+                ModelInfo card = Sound(await session.Grains.Models().FindAsync(model).WaitAsync(stop));
                 await work(session, card, options, plan(card, options), stop);
             }
         });
@@ -67,6 +67,12 @@ internal static class ModelSession
     /// <exception cref="UserErrorException">The job has mistakes.</exception>
     public static T Checked<T>(this T job)
         where T : Job => job.Validate() is [_, ..] mistakes ? throw new UserErrorException(string.Join('\n', mistakes)) : job;
+
+    /// <exception cref="InvalidDataException">The model has diverged.</exception>
+    private static ModelInfo Sound(ModelInfo model) => model.IsDiverged
+        ? throw new InvalidDataException(
+            $"{model.Path} has diverged: its numbers are not finite. Name an earlier checkpoint with --model.")
+        : model;
 
     private static string NewestHere() =>
         (Directory.Exists(RunsDir)

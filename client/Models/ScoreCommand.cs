@@ -114,8 +114,15 @@ public static class ScoreCommand
         }
     }
 
+    /// <exception cref="InvalidDataException">The model has diverged.</exception>
     private static void WriteMean(Scores scores, ScoreJob job, bool json, TimeSpan took)
     {
+        if (!double.IsFinite(scores.MeanBitsPerDim))
+        {
+            throw new InvalidDataException(
+                $"{job.Model.Path} has diverged: its score is not finite. Name an earlier checkpoint with --model.");
+        }
+
         double speed = scores.Count / took.TotalSeconds;
         if (json)
         {

@@ -13,6 +13,10 @@ namespace PixelCnnCluster.Contracts;
 public sealed record ModelInfo(
     string Path, string Run, long Step, string StateHash, int Channels, int Size, int Classes, RunSpec Spec, double? TestBitsPerDim)
 {
+    /// <summary>Its run had run out of the numbers: it samples and scores nothing of use.</summary>
+    [Id(0)]
+    public bool IsDiverged { get; init; }
+
     /// <summary>Bytes of one image.</summary>
     public int ImageBytes => Channels * Size * Size;
 

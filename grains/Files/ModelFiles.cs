@@ -14,7 +14,10 @@ public static class ModelFiles
         {
             return new(
                 path, header.Metadata["run"], Whole("step"), header.Metadata["state_hash"], (int)Whole("channels"), (int)Whole("size"),
-                (int)Whole("classes"), header.Spec, header.TestBitsPerDim);
+                (int)Whole("classes"), header.Spec, header.TestBitsPerDim)
+            {
+                IsDiverged = header.IsDiverged,
+            };
         }
         catch (Exception fault) when (fault is KeyNotFoundException or FormatException or OverflowException)
         {

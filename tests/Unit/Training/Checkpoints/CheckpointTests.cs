@@ -244,6 +244,28 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         Assert.Equal([File1], Directory.GetFileSystemEntries(_folder.Path));
     }
 
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    [InlineData(double.NegativeInfinity)]
+    public void A_score_that_is_not_finite_never_wins_and_is_never_the_newest(double diverged)
+    {
+        double?[] scores = [2.5, 3, diverged, diverged];
+        string[] paths = [.. scores.Select((score, i) =>
+        {
+            string path = Path.Combine(_folder.Path, CheckpointHeader.FileName(i));
+            _run.Checkpoint(score).Write(path);
+            return path;
+        })];
+        Assert.Equal(paths[1], CheckpointHeader.Newest(_folder.Path));
+        Assert.Equal(paths[0], CheckpointFolder.BestOf(paths));
+
+        CheckpointFolder.Prune(_folder.Path, 1, step: 3);
+
+        // The newest good one, the best, and the newest that has diverged.
+        Assert.Equal([paths[0], paths[1], paths[3]], Directory.GetFiles(_folder.Path).Order());
+    }
+
     [Fact]
     public void Pruning_keeps_the_newest_and_the_best()
     {
