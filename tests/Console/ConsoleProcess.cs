@@ -85,10 +85,21 @@ internal sealed class ConsoleProcess : IDisposable
         }
     }
 
-    public void Terminate()
+    public void Terminate() => Signal("TERM");
+
+    /// <param name="name">Of the signal, without SIG.</param>
+    public void Signal(string name)
     {
-        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();
+    }
+
+    /// <summary>Reads no more of the output, as a program that has seen enough, and waits for the end.</summary>
+    public async Task<int> EndUnreadAsync()
+    {
+        _process.StandardOutput.Close();
+        await _process.WaitForExitAsync(_deadline.Token);
+        return _process.ExitCode;
     }
 
     public void Kill() => _process.Kill();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Console.Tests;
 
@@ -40,17 +41,36 @@ public sealed class TrainProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_polite_signal_saves_and_ends_well()
+    public async Task A_checkpoint_is_written_on_request_and_a_closed_terminal_or_polite_kills_save_and_end_well()
     {
         using ConsoleProcess console = Train("--json");
         await console.EventAsync("step");
 
+        console.Signal("USR1");
+        JsonElement saved = await console.EventAsync("checkpoint");
+        Assert.True(File.Exists(saved.GetProperty("path").GetString()), "the checkpoint is where the event says");
+
+        // A kill may come twice, as `timeout` sends it to a process and to its group.
+        console.Signal("HUP");
+        console.Terminate();
         console.Terminate();
 
         JsonElement ended = await console.EventAsync("ended");
         Assert.Equal("stopped", ended.GetProperty("outcome").GetString());
         Assert.True(File.Exists(ended.GetProperty("checkpoint").GetString()), "the checkpoint is where the event says");
         Assert.Equal(0, (await console.EndAsync()).ExitCode);
+    }
+
+    /// <summary>As in `train --json | head -1`.</summary>
+    [Fact]
+    public async Task A_reader_that_has_seen_enough_ends_the_run_with_a_checkpoint()
+    {
+        using ConsoleProcess console = Train("--json");
+        await console.EventAsync("step");
+
+        Assert.Equal(0, await console.EndUnreadAsync());
+
+        Assert.NotNull(CheckpointHeader.Newest(_folder.File("run")));
     }
 
     [Fact]
@@ -76,9 +96,9 @@ public sealed class TrainProcessTests : IDisposable
         // The workers stand still, so that the step cannot finish.
         foreach (Process silo in silos)
             Process.Start("kill", ["-STOP", $"{silo.Id}"]).WaitForExit();
-        console.Terminate();
+        console.Signal("INT");
         await console.LineAsync("Finishing the step");
-        console.Terminate();
+        console.Signal("INT");
 
         // A silo that is asked to end has a minute.
         Assert.Equal(130, (await console.EndAsync().WaitAsync(TimeSpan.FromSeconds(45), TestContext.Current.CancellationToken)).ExitCode);
