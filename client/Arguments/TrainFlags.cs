@@ -98,7 +98,28 @@ public static class TrainFlags
             (s, v) => s with { LearningRate = v }),
         SpecFlag.Of(
             new Valued<double>("--lr-decay", Number, "Factor on the learning rate at each step. Default: 0.999995.", "-e"),
-            (s, v) => s with { LearningRateDecay = v }),
+            (s, v) => s with { LearningRateDecay = v, Schedule = LearningRateSchedule.Exponential }),
+        SpecFlag.Of(
+            new Valued<LearningRateSchedule>(
+                "--lr-schedule", Choice<LearningRateSchedule>("exponential", "constant", "linear", "cosine"),
+                "How the learning rate changes: exponential by --lr-decay, or linear or cosine to --final-lr at the end of the run. " +
+                "Default: exponential; with preset quick cosine."),
+            (s, v) => s with { Schedule = v }),
+        SpecFlag.Of(
+            new Valued<long>("--warmup", Whole<long>(), "Steps in which the learning rate rises from near 0. Default: 0."),
+            (s, v) => s with { WarmupSteps = v }),
+        SpecFlag.Of(
+            new Valued<double>(
+                "--final-lr", Number, "Learning rate at the end of a linear or cosine schedule. Default: a twentieth of --learning-rate."),
+            (s, v) => s with { FinalLearningRate = v }),
+        SpecFlag.Of(
+            new Valued<double>(
+                "--clip-norm", Number,
+                "Scale a gradient down to this norm when it is longer; the norm is that of the mean loss per pixel and channel. Default: " +
+                "no limit."),
+            (s, v) => s with { ClipNorm = v }),
+        SpecFlag.Of(
+            new Valued<double>("--weight-decay", Number, "AdamW's weight decay. Default: 0."), (s, v) => s with { WeightDecay = v }),
         SpecFlag.Of(
             new Valued<double>(
                 "--polyak-decay", Number, "Decay of the average of the parameters that is scored, sampled and saved. Default: 0.9995."),
@@ -126,6 +147,11 @@ public static class TrainFlags
                 "--mixed-workers",
                 "Let workers train together that round differently: other processors, cards or libtorch. Another run like this then ends " +
                 "with other bits."), s => s with { MixedWorkers = true }),
+        SpecFlag.Of(
+            new Switch(
+                "--accept-data-change",
+                "Go on from a checkpoint although the data set is not the one that it was trained on."),
+            s => s with { AcceptDataChange = true }),
         SpecFlag.Of(
             new Valued<WireFormat>(
                 "--wire", Choice<WireFormat>("float32", "bf16"),

@@ -12,7 +12,7 @@ public static class Presets
         Mixtures = 5,
         Dropout = 0,
         LearningRate = 0.005,
-        LearningRateDecay = 0.9985,
+        Schedule = LearningRateSchedule.Cosine,
         PolyakDecay = 0.99,
         BatchSize = 4,
         InitBatchSize = 64,

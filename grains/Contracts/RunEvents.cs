@@ -58,7 +58,12 @@ public sealed record GenerationOpened(
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
 public sealed record StepCommitted(
     long Step, double Epoch, double? BitsPerDim, double Loss, double GradientNorm, double LearningRate,
-    double ImagesPerS, int Workers, int Generation, bool Skipped) : RunEvent;
+    double ImagesPerS, int Workers, int Generation, bool Skipped) : RunEvent
+{
+    /// <summary>Norm of the gradient of the mean over all pixels' channels, which is what other trainers tell.</summary>
+    [Id(0)]
+    public double GradientNormPerDim { get; init; }
+}
 
 /// <summary>The Polyak average was scored on the test images.</summary>
 /// <param name="TestBitsPerDim">Plain likelihood in bits/dim; null for energy distance.</param>

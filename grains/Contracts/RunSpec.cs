@@ -39,6 +39,21 @@ public enum Precision
     Bf16,
 }
 
+/// <summary>How the learning rate changes with the steps.</summary>
+public enum LearningRateSchedule
+{
+    /// <summary>By a constant factor with each step, as in the published program.</summary>
+    Exponential,
+
+    Constant,
+
+    /// <summary>In a straight line to the final rate at the end of the run.</summary>
+    Linear,
+
+    /// <summary>As half a cosine to the final rate at the end of the run (arXiv 1608.03983).</summary>
+    Cosine,
+}
+
 /// <summary>How gradients travel between workers.</summary>
 public enum WireFormat
 {
@@ -95,8 +110,24 @@ public sealed record RunSpec
 
     public double LearningRate { get; init; } = 0.001;
 
-    /// <summary>Factor on the learning rate at each step.</summary>
+    /// <summary>Factor on the learning rate at each step of <see cref="LearningRateSchedule.Exponential"/>.</summary>
     public double LearningRateDecay { get; init; } = 0.999995;
+
+    public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Exponential;
+
+    /// <summary>Steps at the beginning in which the learning rate rises from near 0.</summary>
+    public long WarmupSteps { get; init; }
+
+    /// <summary>Learning rate at the end of a linear or cosine schedule; null for a twentieth of the first.</summary>
+    public double? FinalLearningRate { get; init; }
+
+    /// <summary>
+    /// Greatest norm of a step's gradient, of the mean over all pixels' channels; a longer gradient is scaled down to it. Null for none.
+    /// </summary>
+    public double? ClipNorm { get; init; }
+
+    /// <summary>AdamW's weight decay; 0 for none.</summary>
+    public double WeightDecay { get; init; }
 
     /// <summary>Upper bound of the Polyak average's decay, which warms up as (1 + t) / (10 + t).</summary>
     public double PolyakDecay { get; init; } = 0.9995;
@@ -152,12 +183,18 @@ public sealed record RunSpec
     /// <summary>Workers that round differently may train together: the parameters then depend on who did what.</summary>
     public bool MixedWorkers { get; init; }
 
+    /// <summary>The run goes on although its images are not those that it has trained on so far.</summary>
+    public bool AcceptDataChange { get; init; }
+
     /// <summary>Checkpoint file that the run continues; null to start afresh.</summary>
     public string? LoadParams { get; init; }
 
     /// <summary>Images of one step.</summary>
     [JsonIgnore, IgnoreMember]
     public int ImagesPerStep => BatchSize * Shards;
+
+    /// <summary>Channels of all pixels of the images of one step.</summary>
+    public double DimensionsPerStep(int channels, int size) => (double)ImagesPerStep * channels * size * size;
 
     public string ToJson() => JsonSerializer.Serialize(this, ContractsJson.Options);
 

@@ -54,6 +54,13 @@ public static class RunSpecValidation
         Check(spec.Dropout is >= 0 and < 1, $"--dropout is {spec.Dropout}; give a probability from 0 up to, not including, 1.");
         Check(spec.LearningRate is > 0 and < double.PositiveInfinity, $"--learning-rate is {spec.LearningRate}; give a number above 0.");
         Check(spec.LearningRateDecay is > 0 and <= 1, $"--lr-decay is {spec.LearningRateDecay}; give a factor above 0 and up to 1.");
+        AtLeast(spec.WarmupSteps, 0, "--warmup");
+        Check(spec.FinalLearningRate is null or (>= 0 and < double.PositiveInfinity),
+            $"--final-lr is {spec.FinalLearningRate}; give 0 or more.");
+        Check(spec.FinalLearningRate is null || spec.Schedule is LearningRateSchedule.Linear or LearningRateSchedule.Cosine,
+            "--final-lr is for --lr-schedule linear and cosine; give one of these or leave it out.");
+        Check(spec.ClipNorm is null or (> 0 and < double.PositiveInfinity), $"--clip-norm is {spec.ClipNorm}; give a number above 0.");
+        Check(spec.WeightDecay is >= 0 and < 1, $"--weight-decay is {spec.WeightDecay}; give a number from 0 up to, not including, 1.");
         Check(spec.PolyakDecay is >= 0 and < 1, $"--polyak-decay is {spec.PolyakDecay}; give a factor from 0 up to, not including, 1.");
         Check(spec.FocalGamma is >= 0 and < double.PositiveInfinity, $"--focal-gamma is {spec.FocalGamma}; give 0 or more.");
         Check(spec.MaxMinutes is null

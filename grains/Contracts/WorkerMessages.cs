@@ -29,6 +29,10 @@ public sealed record PrepareResponse(string Worker, long? Step, long? Checkpoint
     /// <summary>How the worker rounds: those whose gradients have the same bits say the same.</summary>
     [Id(0)]
     public string Arithmetic { get; init; } = "";
+
+    /// <summary>What images the worker has; the same for all that train a run.</summary>
+    [Id(1)]
+    public string Data { get; init; } = "";
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Tensors;
 
 namespace PixelCnnCluster.Training;
@@ -26,6 +27,9 @@ public sealed class DataOrder(int images, int batchSize, int shards, ulong seed,
     /// <summary>Steps that complete <paramref name="epochs"/> epochs.</summary>
     public long StepsFor(int epochs) =>
         firstStep + ((Math.Max(0, ((long)epochs * images) - firstImage) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards));
+
+    /// <summary>Steps after which a run ends, but for its minutes.</summary>
+    public long TotalSteps(RunSpec spec) => Math.Min(spec.MaxSteps ?? long.MaxValue, StepsFor(spec.MaxEpochs));
 
     /// <summary>Images used when <paramref name="steps"/> steps are done, in epochs.</summary>
     public double EpochsAfter(long steps) => (double)UsedAfter(steps) / images;

@@ -5,7 +5,11 @@ using PixelCnnCluster.Training.State;
 namespace PixelCnnCluster.Training;
 
 /// <summary>What the images and the network of a run look like.</summary>
-public sealed record ReplicaFacts(long Parameters, int TrainImages, int TestImages, int Channels, int Size);
+public sealed record ReplicaFacts(long Parameters, int TrainImages, int TestImages, int Channels, int Size)
+{
+    /// <summary>Tells the images from all others.</summary>
+    public string Data { get; init; } = "";
+}
 
 /// <summary>
 /// A run's model on one device, as the step protocol sees it. <see cref="Replica"/> is the real one; a simulation of the protocol

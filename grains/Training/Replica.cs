@@ -54,7 +54,10 @@ public sealed class Replica : IReplica
 
     public TrainingState State { get; }
 
-    public ReplicaFacts Facts => new(Network.Layout.Count, _data.Train.Count, _data.Test.Count, _data.Train.Channels, _data.Train.Size);
+    public ReplicaFacts Facts => new(Network.Layout.Count, _data.Train.Count, _data.Test.Count, _data.Train.Channels, _data.Train.Size)
+    {
+        Data = _data.Fingerprint,
+    };
 
     public IReadOnlyList<int> GradientBuckets { get; }
 
@@ -187,10 +190,12 @@ public sealed class Replica : IReplica
     /// <remarks>A GPU has the gradient since it was measured.</remarks>
     public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure)
     {
+        var step = OptimiserStep.Of(
+            _spec, Step, _order.TotalSteps(_spec), measure.Norm / _spec.DimensionsPerStep(_data.Train.Channels, _data.Train.Size));
         if (_isOnGpu)
-            State.Apply(_whole!, measure);
+            State.Apply(_whole!, measure, step);
         else
-            State.Apply(gradient, measure, _threads);
+            State.Apply(gradient, measure, step, _threads);
     }
 
     public double[] Evaluate(int firstBatch, int endBatch)
@@ -224,6 +229,14 @@ public sealed class Replica : IReplica
     private void Load(string path)
     {
         using var checkpoint = Checkpoint.Read(path);
+        if (checkpoint.DataFingerprint is { } before && before != _data.Fingerprint && checkpoint.Spec.DataSet == _spec.DataSet
+            && !_spec.AcceptDataChange)
+        {
+            throw new UserErrorException(
+                $"--data-dir {_spec.DataDir} is not what {path} was trained on: {_data.Fingerprint} in place of {before}. Give the same " +
+                $"images, or --accept-data-change to train on with these.");
+        }
+
         checkpoint.Fill(State, path);
         // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
         if (_spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
@@ -247,7 +260,8 @@ public sealed class Replica : IReplica
 
     public Func<CheckpointResponse> Snapshot(string run, double? testBitsPerDim)
     {
-        var copy = Checkpoint.Of(State, Network.Shape, run, _spec, testBitsPerDim, (double)State.Images / _data.Train.Count, _snapshots);
+        var copy = Checkpoint.Of(
+            State, Network.Shape, run, _spec, new(testBitsPerDim, (double)State.Images / _data.Train.Count, _data.Fingerprint), _snapshots);
         return () =>
         {
             using (copy)

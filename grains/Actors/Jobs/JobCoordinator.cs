@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using PixelCnnCluster.Actors.Runs;
 using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;

@@ -27,8 +27,7 @@ internal sealed partial class GenerationStarter(
     /// <summary>The newest generation that workers had heard of; a store that has lost writes may know of older ones only.</summary>
     private int _newestHeard;
 
-    /// <summary>How the workers round that train the run.</summary>
-    private string? _arithmetic = lease.Record.Arithmetic;
+    private readonly WorkerAdmission _admission = new(spec, lease, pool, history);
 
     /// <summary>Since when no worker has answered.</summary>
     private long? _silentSince;
@@ -45,7 +44,8 @@ internal sealed partial class GenerationStarter(
         while (true)
         {
             IReadOnlyList<string> candidates = await pool.CandidatesAsync(
-                onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0);
+                onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0,
+                mayWait: lease.Record.State == RunState.Training && step > 0);
             if (isLeaving() || (candidates.Count == 0 && _holders.Length == 0))
                 return null;
             int number = pool.Generation = Math.Max(lease.Record.Generation, _newestHeard) + 1;
@@ -65,7 +65,7 @@ internal sealed partial class GenerationStarter(
                 continue;
             }
 
-            responses = Admit(responses, step);
+            responses = _admission.Admit(responses, step);
             if (responses.Length == 0)
             {
                 _silentSince ??= time.GetTimestamp();
@@ -103,7 +103,8 @@ internal sealed partial class GenerationStarter(
                         Workers = [.. generation.Workers],
                         Holders = [.. generation.Workers.Union(_holders)],
                         State = RunState.Training,
-                        Arithmetic = _arithmetic
+                        Arithmetic = _admission.Arithmetic,
+                        Data = _admission.Data,
                     });
             _holders = [.. generation.Workers];
             LogOpened(log, run, number, string.Join(", ", generation.Workers), generation.Facts.Step, generation.Facts.StateHash);
@@ -182,34 +183,6 @@ internal sealed partial class GenerationStarter(
         }
 
         return null;
-    }
-
-    /// <summary>
-    /// Leaves out workers that round differently from those that have trained the run since it began or was resumed, or from most of those
-    /// that begin it: a step would not be the same whoever did it.
-    /// </summary>
-    private PrepareResponse[] Admit(PrepareResponse[] responses, long step)
-    {
-        if (spec.MixedWorkers || responses.Length == 0)
-            return responses;
-        string most = responses.CountBy(response => response.Arithmetic).MaxBy(pair => pair.Value).Key;
-        if (lease.Record.State != RunState.Training && _arithmetic is not null && _arithmetic != most)
-        {
-            history.Add(new FaultNoticed(
-                step, null,
-                "The workers round differently from those that have trained the run so far; from here on it has the bits of their kind."));
-        }
-
-        if (lease.Record.State != RunState.Training || _arithmetic is null)
-            _arithmetic = most;
-        foreach (string other in responses.Where(response => response.Arithmetic != _arithmetic).Select(response => response.Worker))
-        {
-            pool.DeclareUnfit(other, new UserErrorException(
-                $"{other} rounds differently from the run's other workers: its processor, card or libtorch is of another kind. Train on " +
-                $"one kind, or give --mixed-workers, and the run's bits depend on who did what."));
-        }
-
-        return [.. responses.Where(response => response.Arithmetic == _arithmetic)];
     }
 
     /// <summary>

@@ -187,7 +187,7 @@ internal sealed partial class RunCoordinator
     {
         _pool.ReleaseAllBut(_run, generation.Number, generation.Workers);
         JoinResponse facts = generation.Facts;
-        long totalSteps = Math.Min(_spec.MaxSteps ?? long.MaxValue, generation.Order.StepsFor(_spec.MaxEpochs));
+        long totalSteps = generation.Order.TotalSteps(_spec);
         if (!_progress.HasBegun)
         {
             _history.Add(new RunStarted(
@@ -242,11 +242,15 @@ internal sealed partial class RunCoordinator
         await ConfirmLeaseAsync();
         double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.ImagesPerStep;
         int skippedInARow = responses[0].SkippedInARow;
+        JoinResponse facts = generation.Facts;
         _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
         _history.Add(new StepCommitted(
             step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm,
-            TrainingState.LearningRate(_spec, step),
-            _spec.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: skippedInARow > 0));
+            OptimiserStep.LearningRateOf(_spec, step, _progress.TotalSteps!.Value),
+            _spec.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: skippedInARow > 0)
+        {
+            GradientNormPerDim = responses[0].GradientNorm / _spec.DimensionsPerStep(facts.Channels, facts.Size),
+        });
     }
 
     /// <summary>Does what is due when so many steps are committed.</summary>

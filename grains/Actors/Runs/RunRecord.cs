@@ -39,6 +39,9 @@ public sealed record RunRecord
     /// <summary>How the workers round that train the run; null before the first have begun.</summary>
     public string? Arithmetic { get; init; }
 
+    /// <summary>What the run's images are; null before the first workers have begun.</summary>
+    public string? Data { get; init; }
+
     public long? TotalSteps { get; init; }
 
     public double? BitsPerDim { get; init; }

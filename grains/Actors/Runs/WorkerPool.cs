@@ -100,9 +100,10 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     /// </summary>
     /// <param name="onWait">Called if there is none for a while.</param>
     /// <param name="mayGiveUp">End the wait then.</param>
+    /// <param name="mayWait">The run has trained, so what a worker lacks, such as its data, is awaited until it is there again.</param>
     /// <exception cref="Exception">A worker's fault, when all that there are were declared unfit and the wait must not end
     /// otherwise.</exception>
-    public async Task<IReadOnlyList<string>> CandidatesAsync(Action onWait, bool mayGiveUp)
+    public async Task<IReadOnlyList<string>> CandidatesAsync(Action onWait, bool mayGiveUp, bool mayWait)
     {
         long begun = time.GetTimestamp();
         for (bool told = false; ;)
@@ -110,8 +111,10 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
             string[] fit = [.. Fit], ready = [.. fit.Where(worker => _loading.GetValueOrDefault(worker) is not { IsCompleted: false })];
             if (fit.Length > 0)
                 return ready.Length > 0 ? ready : fit;
-            if (IsHopeless)
-                return mayGiveUp ? [] : throw _unfit.Fault;
+            if (IsHopeless && mayGiveUp)
+                return [];
+            if (IsHopeless && !(mayWait && _unfit.Fault is UserErrorException))
+                throw _unfit.Fault;
             if (time.GetElapsedTime(begun) >= _waitTimeout)
                 return [];
             // A coordinator that has just come back is told its workers at once.

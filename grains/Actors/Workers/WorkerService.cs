@@ -70,10 +70,11 @@ public sealed class WorkerService(
                     metrics.AddLoad(request.Run, time.GetElapsedTime(begun));
                 }
 
-                return new PrepareResponse(
-                    name, mine.HasState ? mine.Replica.Step
-                        : null, replicas.NewestCheckpoint(request.Spec))
-                { Arithmetic = replicas.Arithmetic(request.Spec) };
+                return new PrepareResponse(name, mine.HasState ? mine.Replica.Step : null, replicas.NewestCheckpoint(request.Spec))
+                {
+                    Arithmetic = replicas.Arithmetic(request.Spec),
+                    Data = mine.Replica.Facts.Data,
+                };
             }));
         }
     }

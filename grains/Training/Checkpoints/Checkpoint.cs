@@ -13,6 +13,12 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training.Checkpoints;
 
+/// <summary>What a checkpoint says besides the state.</summary>
+/// <param name="TestBitsPerDim">Null where it was not scored yet.</param>
+/// <param name="Epochs">Trained; null where nobody knows the training set.</param>
+/// <param name="Data">What images the run had; null where nobody knows.</param>
+public sealed record CheckpointFacts(double? TestBitsPerDim = null, double? Epochs = null, string? Data = null);
+
 /// <summary>
 /// A run's whole state as a safetensors file: for each parameter its value, average and both moments, and in the metadata the
 /// specification, the step and a checksum.
@@ -43,6 +49,12 @@ public sealed class Checkpoint : IDisposable
     /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
     public int SkippedInARow => int.Parse(_metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
 
+    /// <summary>What images the run had, see <see cref="Data.ImageData.Fingerprint"/>; null where the file does not say it.</summary>
+    public string? DataFingerprint => _metadata.GetValueOrDefault("data");
+
+    /// <summary>Settings of the run that wrote the checkpoint.</summary>
+    public RunSpec Spec => new CheckpointHeader(_metadata).Spec;
+
     /// <summary>See <see cref="CheckpointHeader.IsDiverged"/>.</summary>
     public bool IsDiverged => new CheckpointHeader(_metadata).IsDiverged;
 
@@ -57,11 +69,9 @@ public sealed class Checkpoint : IDisposable
     public string StateHash => _stateHash.Value;
 
     /// <summary>Copies the state, so that training may go on while it is written.</summary>
-    /// <param name="epochs">Trained; null where nobody knows the training set.</param>
     /// <param name="pool">Vectors [Length] for the copy, until this object is disposed; null for new ones.</param>
     public static Checkpoint Of(
-        TrainingState state, NetworkShape shape, string run, RunSpec spec, double? testBitsPerDim, double? epochs = null,
-        VectorPool? pool = null)
+        TrainingState state, NetworkShape shape, string run, RunSpec spec, CheckpointFacts facts, VectorPool? pool = null)
     {
         List<(string Name, SafeTensor Tensor)> tensors = [];
         List<Memory<float>> copies = [];
@@ -88,12 +98,14 @@ public sealed class Checkpoint : IDisposable
             ["channels"] = shape.Channels.ToString(CultureInfo.InvariantCulture),
             ["size"] = shape.Size.ToString(CultureInfo.InvariantCulture),
             ["classes"] = shape.Classes.ToString(CultureInfo.InvariantCulture),
-            [CheckpointHeader.ScoreKey] = Text(testBitsPerDim),
-            [CheckpointHeader.ScoreCheckKey] = CheckpointHeader.ScoreCheck(Text(testBitsPerDim)),
+            [CheckpointHeader.ScoreKey] = Text(facts.TestBitsPerDim),
+            [CheckpointHeader.ScoreCheckKey] = CheckpointHeader.ScoreCheck(Text(facts.TestBitsPerDim)),
             [ChecksumKey] = NoChecksum,
         };
-        if (epochs is { } trained)
+        if (facts.Epochs is { } trained)
             metadata["epochs"] = trained.ToString("R", CultureInfo.InvariantCulture);
+        if (facts.Data is { } data)
+            metadata["data"] = data;
         (long step, int skippedInARow) = (state.Step, state.SkippedInARow);
         return new(
             tensors, metadata,

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.IO.Hashing;
+
 namespace PixelCnnCluster.Training.Data;
 
 /// <summary>
@@ -37,9 +40,39 @@ public sealed class ImageSet
         return _blocks[index / ImageSetBuilder.ImagesPerBlock].AsSpan(index % ImageSetBuilder.ImagesPerBlock * bytes, bytes);
     }
 
+    /// <summary>Appends all pixels and labels.</summary>
+    internal void AppendTo(XxHash128 hash)
+    {
+        for (int first = 0; first < Count; first += ImageSetBuilder.ImagesPerBlock)
+        {
+            int images = Math.Min(ImageSetBuilder.ImagesPerBlock, Count - first);
+            hash.Append(_blocks[first / ImageSetBuilder.ImagesPerBlock].AsSpan(0, images * Channels * Size * Size));
+        }
+
+        foreach (int label in _labels)
+            hash.Append(BitConverter.GetBytes(label));
+    }
+
     /// <summary>The class of one image; 0 when the images have none.</summary>
     public int Label(int index) => _labels[index];
 }
 
 /// <summary>The two halves of a data set; they agree in channels, size and classes.</summary>
-public sealed record ImageData(ImageSet Train, ImageSet Test);
+public sealed record ImageData(ImageSet Train, ImageSet Test)
+{
+    private string? _fingerprint;
+
+    /// <summary>What the images are, for people and to compare: counts, sizes, and a hash of all pixels and labels.</summary>
+    public string Fingerprint => _fingerprint ??= MakeFingerprint();
+
+    private string MakeFingerprint()
+    {
+        var hash = new XxHash128();
+        Train.AppendTo(hash);
+        Test.AppendTo(hash);
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Train.Count} + {Test.Count} images of {Train.Size}x{Train.Size}x{Train.Channels}, " +
+            $"{Convert.ToHexStringLower(hash.GetCurrentHash())[..16]}");
+    }
+}

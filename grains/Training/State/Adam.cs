@@ -17,15 +17,17 @@ internal sealed class Adam
     private const int Block = 4096;
 
     private readonly TrainingState _state;
-    private readonly float _secondScale, _rate, _averageWeight;
+    private readonly float _secondScale, _rate, _averageWeight, _gradientScale, _kept;
 
     /// <param name="state">Before the step.</param>
-    public Adam(TrainingState state, RunSpec spec)
+    public Adam(TrainingState state, RunSpec spec, OptimiserStep step)
     {
         _state = state;
+        _gradientScale = (float)step.GradientScale;
+        _kept = (float)(1 - (step.LearningRate * step.WeightDecay));
         double t = state.Step + 1;
         _secondScale = (float)(1 - Math.Pow(SecondDecay, t));
-        _rate = (float)(-TrainingState.LearningRate(spec, state.Step) / (1 - Math.Pow(FirstDecay, t)));
+        _rate = (float)(-step.LearningRate / (1 - Math.Pow(FirstDecay, t)));
         _averageWeight = (float)(1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
     }
 
@@ -35,6 +37,10 @@ internal sealed class Adam
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable none = no_grad();
+        if (_gradientScale != 1)
+            gradient *= Number(_gradientScale);
+        if (_kept != 1)
+            _state.Values.mul_(Number(_kept));
         _state.FirstMoment.TimesInPlace(FirstDecay).AddInPlace(gradient, 1 - FirstDecay);
         _state.SecondMoment.TimesInPlace(SecondDecay).AddProductInPlace(gradient, gradient, 1 - SecondDecay);
         Tensor deviation = (_state.SecondMoment / Number(_secondScale)).Plus(Epsilon).sqrt();
@@ -71,9 +77,19 @@ internal sealed class Adam
     {
         Span<float> x = stackalloc float[Block];
         x = x[..gradient.Length];
+        Span<float> scaled = stackalloc float[_gradientScale == 1 ? 0 : gradient.Length];
+        scoped ReadOnlySpan<float> g = gradient;
+        if (_gradientScale != 1)
+        {
+            TensorPrimitives.Multiply(gradient, _gradientScale, scaled);
+            g = scaled;
+        }
+
+        if (_kept != 1)
+            TensorPrimitives.Multiply(values, _kept, values);
         TensorPrimitives.Multiply(firstMoment, (float)FirstDecay, firstMoment);
-        TensorPrimitives.FusedMultiplyAdd(gradient, (float)(1 - FirstDecay), firstMoment, firstMoment);
-        TensorPrimitives.Multiply(gradient, gradient, x);
+        TensorPrimitives.FusedMultiplyAdd(g, (float)(1 - FirstDecay), firstMoment, firstMoment);
+        TensorPrimitives.Multiply(g, g, x);
         TensorPrimitives.Multiply(secondMoment, (float)SecondDecay, secondMoment);
         TensorPrimitives.FusedMultiplyAdd(x, (float)(1 - SecondDecay), secondMoment, secondMoment);
         TensorPrimitives.Divide(secondMoment, _secondScale, x);

@@ -63,24 +63,22 @@ public sealed class TrainingState : IDisposable
     public IEnumerable<(string Name, Tensor Vector)> Vectors =>
         [("parameters", Values), (AverageName, Average), ("moment1", FirstMoment), ("moment2", SecondMoment)];
 
-    /// <summary>Learning rate of step number <paramref name="step"/>, counted from 0.</summary>
-    public static double LearningRate(RunSpec spec, long step) => spec.LearningRate * Math.Pow(spec.LearningRateDecay, step + 1);
-
     /// <summary>Applies the gradient of a step, by whole-vector operations on the device.</summary>
     /// <param name="gradient">Sum over all images of the step [Length].</param>
-    public void Apply(Tensor gradient, GradientMeasure measure)
+    public void Apply(Tensor gradient, GradientMeasure measure, OptimiserStep step)
     {
         if (!measure.IsSkipped)
-            new Adam(this, _spec).Apply(gradient);
+            new Adam(this, _spec, step).Apply(gradient);
         Count(measure);
     }
 
     /// <summary>The same on the CPU, by all threads.</summary>
     /// <param name="buckets">The gradient, one bucket after another.</param>
-    public void Apply(IReadOnlyList<ReadOnlyMemory<float>> buckets, GradientMeasure measure, DeviceThreads threads)
+    public void Apply(
+        IReadOnlyList<ReadOnlyMemory<float>> buckets, GradientMeasure measure, OptimiserStep step, DeviceThreads threads)
     {
         if (!measure.IsSkipped)
-            new Adam(this, _spec).Apply(buckets, threads);
+            new Adam(this, _spec, step).Apply(buckets, threads);
         Count(measure);
     }
 

@@ -143,7 +143,7 @@ internal static class WeightImport
                 $"has weights that are not finite in {WeightFileException.List(lost)}; take weights from before they were lost");
         HostBytes.Write(state.Average, parameters);
         HostBytes.Write(state.Values, parameters);
-        return Checkpoint.Of(state, network.Shape, run, spec, testBitsPerDim: null);
+        return Checkpoint.Of(state, network.Shape, run, spec, new());
     }
 
     /// <param name="File">Tensors are read from it when they are used.</param>

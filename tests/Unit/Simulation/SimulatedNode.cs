@@ -138,6 +138,9 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
             throw Mistake;
     }
 
+    /// <summary>What the images in its data folder are.</summary>
+    public string Data { get; set; } = "the usual images";
+
     /// <summary>Its gradients differ from others' in their last bits.</summary>
     public bool RoundsDifferently { get; set; }
 
@@ -155,7 +158,12 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
     public IReplica Build(RunSpec spec)
     {
         Load(spec);
-        return Replica = new(_cluster.Disk, _cluster.Check) { Computing = () => ThrowIf(Fault), RoundsDifferently = RoundsDifferently };
+        return Replica = new(_cluster.Disk, _cluster.Check) 
+        {
+            Computing = () => ThrowIf(Fault),
+            RoundsDifferently = RoundsDifferently,
+            Data = Data,
+        };
     }
 
     private static void ThrowIf(Exception? fault)

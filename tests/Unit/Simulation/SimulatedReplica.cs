@@ -17,7 +17,10 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     private readonly ulong[] _state = new ulong[Words];
 
-    public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8);
+    public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8) { Data = Data };
+
+    /// <summary>What its images are.</summary>
+    public string Data { get; init; } = "the usual images";
 
     public IReadOnlyList<int> GradientBuckets { get; } = [2, 3];
 

@@ -96,6 +96,35 @@ public sealed class UnfitWorkerTests
         await cluster.DrainAsync(fit);
     });
 
+    /// <summary>A run that has trained waits for its data as it waits for workers.</summary>
+    [Fact]
+    public void A_run_whose_data_is_away_for_a_while_goes_on() => Schedule.Run(seed: 1, workers: 1, async (cluster, _) =>
+    {
+        SimulatedNode only = cluster.Nodes[0];
+        while (only.Replica is not { Step: >= 23 })
+            await cluster.World.Delay(TimeSpan.FromMilliseconds(10));
+        await cluster.KillAsync(only);
+        SimulatedNode again = cluster.StartNode(only.Name);
+        again.Mistake = NoData;
+        cluster.StartCoordinator();
+        await cluster.World.Delay(TimeSpan.FromSeconds(20));
+        Assert.Contains(cluster.Events, e => e is FaultNoticed fault && fault.Message == NoData.Message);
+        again.Mistake = null;
+    });
+
+    [Fact]
+    public void A_worker_with_other_images_is_left_out_by_name() => Schedule.Run(seed: 1, workers: 2, async (cluster, _) =>
+    {
+        await cluster.ReachAsync(10);
+        SimulatedNode other = cluster.StartNode();
+        other.Data = "other images";
+        while (!cluster.Events.OfType<FaultNoticed>().Any(fault => fault.Worker == other.Name))
+            await cluster.World.Delay(TimeSpan.FromMilliseconds(10));
+        string message = cluster.Events.OfType<FaultNoticed>().First(fault => fault.Worker == other.Name).Message;
+        Assert.Contains($"{other.Name} has other images", message, StringComparison.Ordinal);
+        Assert.Contains("--accept-data-change", message, StringComparison.Ordinal);
+    });
+
     [Fact]
     public void A_run_that_no_worker_can_serve_fails_with_the_users_mistake()
     {

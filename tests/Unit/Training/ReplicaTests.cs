@@ -101,6 +101,27 @@ public sealed class ReplicaTests
         Assert.NotEqual(half.Hash, resumed.Hash);
     }
 
+    [Fact]
+    public void Going_on_with_other_images_is_refused_unless_it_is_accepted()
+    {
+        using var folder = new TempFolder();
+        string path = Path.Combine(folder.Path, "given.safetensors");
+        using var given = TinyRun.Start(TinyRun.Small);
+        PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(
+            given.Replica.State, given.Replica.Network.Shape, "run", TinyRun.Small, new(Data: "18 + 2 images of 8x8x1, abc")).Write(path);
+        RunSpec spec = TinyRun.Small with { LoadParams = path, SaveDir = folder.Path };
+
+        using var refused = TinyRun.Start(spec);
+        string message = Assert.Throws<UserErrorException>(
+            () => refused.On(() => refused.Replica.Start(newerThan: null, mustLoad: false))).Message;
+        Assert.Contains("in place of 18 + 2 images of 8x8x1, abc", message, StringComparison.Ordinal);
+        Assert.Contains("--accept-data-change", message, StringComparison.Ordinal);
+
+        using var accepted = TinyRun.Start(spec with { AcceptDataChange = true });
+        accepted.On(() => accepted.Replica.Start(newerThan: null, mustLoad: false));
+        Assert.Equal(given.Replica.Step, accepted.Replica.Step);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -124,7 +124,7 @@ internal sealed class TinyRun : IDisposable
             (length, part) => (ReadOnlyMemory<float>)gradient.AsMemory(Replica.GradientBuckets.Take(part).Sum(), length))];
 
     public Checkpoint Checkpoint(double? score = null) =>
-        On(() => PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, score));
+        On(() => PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(Replica.State, Replica.Network.Shape, "run", Spec, new(score)));
 
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Layers;
+using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training.Devices;
 using PixelCnnCluster.Training.State;
 using PixelCnnCluster.Unit.Tests.Model;
@@ -36,9 +37,9 @@ public sealed class TrainingStateTests
             float[] gradient = [.. Enumerable.Range(0, length).Select(
                 i => (float)((random.NextDouble() - 0.5) * Math.Pow(10, (i % 9) - 6)))];
             if (threads > 0)
-                state.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], Finite, device);
+                state.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], Finite, Next(state), device);
             else
-                state.Apply(tensor(gradient), Finite);
+                state.Apply(tensor(gradient), Finite, Next(state));
             double rate = 0.01 * Math.Pow(0.9, t + 1), decay = Math.Min(0.6, (1.0 + t) / (10 + t));
             for (int i = 0; i < length; i++)
             {
@@ -67,8 +68,8 @@ public sealed class TrainingStateTests
         for (int t = 0; t < 3; t++)
         {
             float[] gradient = [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() - 0.5f)];
-            one.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], Finite, alone);
-            other.Apply([gradient.AsMemory(0, 9000), gradient.AsMemory(9000)], Finite, two);
+            one.Apply([gradient.AsMemory(0, 30), gradient.AsMemory(30)], Finite, Next(one), alone);
+            other.Apply([gradient.AsMemory(0, 9000), gradient.AsMemory(9000)], Finite, Next(other), two);
             Assert.Equal(one.Hash(), other.Hash());
         }
     }
@@ -78,10 +79,10 @@ public sealed class TrainingStateTests
     {
         using DisposeScope scope = NewDisposeScope();
         using TrainingState state = New(out int length);
-        state.Apply(ones([length]), Finite);
+        state.Apply(ones([length]), Finite, Next(state));
         float[][] before = [.. state.Vectors.Select(v => v.Vector.Floats())];
         string hash = state.Hash();
-        state.Apply(ones([length]), GradientMeasure.Of(double.NaN, skippedBefore: 0));
+        state.Apply(ones([length]), GradientMeasure.Of(double.NaN, skippedBefore: 0), Next(state));
         Assert.Equal(1, state.SkippedInARow);
         Assert.Equal(2, state.Step);
         Assert.Equal(before, state.Vectors.Select(v => v.Vector.Floats()));
@@ -91,8 +92,62 @@ public sealed class TrainingStateTests
     [Fact]
     public void The_learning_rate_decays_from_the_first_step()
     {
-        Assert.Equal(0.01 * 0.9, TrainingState.LearningRate(Spec, 0), 1e-15);
-        Assert.Equal(0.01 * Math.Pow(0.9, 11), TrainingState.LearningRate(Spec, 10), 1e-15);
+        Assert.Equal(0.01 * 0.9, OptimiserStep.LearningRateOf(Spec, 0, totalSteps: 100), 1e-15);
+        Assert.Equal(0.01 * Math.Pow(0.9, 11), OptimiserStep.LearningRateOf(Spec, 10, totalSteps: 100), 1e-15);
+    }
+
+    [Theory]
+    [InlineData(LearningRateSchedule.Constant, 0.01, 0.01, 0.01)]
+    [InlineData(LearningRateSchedule.Linear, 0.01, 0.00525, 0.0005)]
+    [InlineData(LearningRateSchedule.Cosine, 0.01, 0.00525, 0.0005)]
+    public void Schedules_by_the_length_of_the_run_end_at_a_twentieth(LearningRateSchedule schedule, double first, double half, double last)
+    {
+        RunSpec spec = Spec with { Schedule = schedule };
+        Assert.Equal(
+            [first, half, last], new long[] { 0, 50, 100 }.Select(step => Math.Round(OptimiserStep.LearningRateOf(spec, step, 100), 10)));
+        Assert.Equal(half, OptimiserStep.LearningRateOf(spec with { FinalLearningRate = first }, 50, 100), first);
+    }
+
+    [Fact]
+    public void Warming_up_rises_to_the_rate()
+    {
+        RunSpec spec = Spec with { Schedule = LearningRateSchedule.Constant, WarmupSteps = 4 };
+        Assert.Equal(
+            [0.0025, 0.005, 0.0075, 0.01, 0.01],
+            Enumerable.Range(0, 5).Select(step => Math.Round(OptimiserStep.LearningRateOf(spec, step, 100), 10)));
+    }
+
+    [Fact]
+    public void A_gradient_beyond_the_greatest_norm_is_scaled_down_to_it()
+    {
+        RunSpec spec = Spec with { ClipNorm = 0.5 };
+        Assert.Equal(0.25, OptimiserStep.Of(spec, 0, 100, normPerDim: 2).GradientScale);
+        Assert.Equal(1, OptimiserStep.Of(spec, 0, 100, normPerDim: 0.5).GradientScale);
+        using DisposeScope scope = NewDisposeScope();
+        using var threads = new DeviceThreads(1);
+        using TrainingState clipped = New(out int length), small = New(out _), onVectors = New(out _);
+        float[] gradient = [.. Enumerable.Range(0, length).Select(i => i * 0.25f)];
+        clipped.Apply([gradient], Finite, Next(clipped) with { GradientScale = 0.25 }, threads);
+        small.Apply([gradient.Select(g => g * 0.25f).ToArray()], Finite, Next(small), threads);
+        onVectors.Apply(tensor(gradient), Finite, Next(onVectors) with { GradientScale = 0.25 });
+        Assert.Equal(small.Hash(), clipped.Hash());
+        Assert.True((onVectors.Values - small.Values).abs().max().Value<float>() < 1e-6);
+    }
+
+    [Fact]
+    public void Weight_decay_takes_a_part_of_each_parameter_away()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var threads = new DeviceThreads(1);
+        using TrainingState plain = New(out int length), decayed = New(out _), onVectors = New(out _);
+        float[] before = plain.Values.Floats(), zeros = new float[length];
+        OptimiserStep step = new(LearningRate: 0.1, GradientScale: 1, WeightDecay: 0.5);
+        plain.Apply([zeros], Finite, step with { WeightDecay = 0 }, threads);
+        decayed.Apply([zeros], Finite, step, threads);
+        onVectors.Apply(torch.zeros([length]), Finite, step);
+        Assert.Equal(before, plain.Values.Floats());
+        Assert.All(before.Zip(decayed.Values.Floats()), pair => Assert.Equal(pair.First * 0.95f, pair.Second, 1e-6f));
+        Assert.All(before.Zip(onVectors.Values.Floats()), pair => Assert.Equal(pair.First * 0.95f, pair.Second, 1e-6f));
     }
 
     [Fact]
@@ -100,7 +155,7 @@ public sealed class TrainingStateTests
     {
         using DisposeScope scope = NewDisposeScope();
         using TrainingState state = New(out int length);
-        state.Apply(ones([length]), Finite);
+        state.Apply(ones([length]), Finite, Next(state));
         var hashes = new HashSet<string> { state.Hash() };
         foreach ((_, Tensor vector) in state.Vectors)
         {
@@ -119,6 +174,9 @@ public sealed class TrainingStateTests
         Assert.False(hashes.Add(state.Hash()));
         Assert.All(hashes, hash => Assert.Equal(32, hash.Length));
     }
+
+    /// <summary>The next step of the test's specification.</summary>
+    private static OptimiserStep Next(TrainingState state) => OptimiserStep.Of(Spec, state.Step, totalSteps: 100, normPerDim: 0);
 
     private static TrainingState New(out int length, int filters = 3)
     {

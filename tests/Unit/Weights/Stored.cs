@@ -34,7 +34,7 @@ internal static class Stored
         state.StartAt(7, 0, 7 * spec.ImagesPerStep);
         Directory.CreateDirectory(folder);
         return CheckpointFolder.Save(
-            PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(state, shape, "run", spec, null), folder, keep: 3).Path;
+            PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(state, shape, "run", spec, new()), folder, keep: 3).Path;
     }
 
     public static ExportedWeights Export(string checkpoint, string output) => WeightFiles.Export(ModelFiles.Read(checkpoint), output);

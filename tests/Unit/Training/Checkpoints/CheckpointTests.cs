@@ -204,7 +204,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
 
         RunSpec conditional = Spec with { ClassConditional = true };
         using TrainingState wider = new(new PixelCnn(ShapeOf(conditional)).Layout, conditional);
-        Checkpoint.Of(wider, ShapeOf(conditional), "run", conditional, null).Write(File1);
+        Checkpoint.Of(wider, ShapeOf(conditional), "run", conditional, new()).Write(File1);
         using TrainingState plain = new(new PixelCnn(ShapeOf(Spec)).Layout, Spec);
         string found = Assert.Throws<UserErrorException>(() => Checkpoint.Read(File1).Fill(plain, File1)).Message;
         Assert.Contains("is not in this network", found, StringComparison.Ordinal);

@@ -1,4 +1,4 @@
-namespace PixelCnnCluster.Actors.Runs;
+namespace PixelCnnCluster.Actors;
 
 /// <summary>How long a coordinator waits for answers. A slow machine is not a hung one, so these are generous.</summary>
 internal static class Timeouts
