@@ -46,6 +46,8 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                     status.Add(e);
                     if (ended is null)
                         display.Show(e);
+                    if (e is RunStarted started && LearningRates.Warning(started.Spec, started.TotalSteps) is { } warning)
+                        display.Note(warning);
                 }
 
                 if (progress.Over && ended is not null)

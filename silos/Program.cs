@@ -71,7 +71,11 @@ redis.Password = settings.RedisPassword;
 TimeSpan ahead;
 try
 {
-    ahead = await SharedStore.SignAsync(redis, settings.ClusterId);
+    ahead = await SharedStore.SignAsync(redis, settings.ClusterId, settings.SiloName());
+}
+catch (UserErrorException mistake)
+{
+    return Refuse(mistake.Message);
 }
 catch (Exception fault) when (fault is RedisException or TimeoutException)
 {

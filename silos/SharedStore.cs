@@ -13,9 +13,11 @@ internal static class SharedStore
     /// <returns>How much this machine's clock is ahead of Redis'.</returns>
     /// <exception cref="RedisException">No Redis is there, or it lets this silo do nothing.</exception>
     /// <exception cref="TimeoutException">It does not answer.</exception>
-    public static async Task<TimeSpan> SignAsync(ConfigurationOptions redis, string clusterId)
+    /// <exception cref="UserErrorException">The cluster has no place for this silo.</exception>
+    public static async Task<TimeSpan> SignAsync(ConfigurationOptions redis, string clusterId, string silo)
     {
         await using ConnectionMultiplexer store = await ConnectionMultiplexer.ConnectAsync(redis);
+        await SiloPresence.CheckAsync(store, clusterId, silo);
         await store.GetDatabase().StringSetAsync(ClusterNames.VersionKey(clusterId), ClusterNames.Version);
         redis.AbortOnConnectFail = false;
         DateTime there = await store.GetServers()[0].TimeAsync();

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using PixelCnnCluster.Client.Cluster;
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Faults;
+using StackExchange.Redis;
 
 namespace PixelCnnCluster.Cluster.Tests;
 
@@ -170,6 +172,47 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         string warning = await LineAsync(silo.LogPath, "clock");
         Assert.Matches("This machine's clock is (89|90|91) s behind that of Redis at", warning);
     }
+
+    /// <summary>Of two silos of one name one would stand idle, and nobody would see it.</summary>
+    [Fact]
+    public async Task A_name_that_a_living_silo_has()
+    {
+        await using var fleet = new Fleet(
+            _folder, _folder, _redis.Address, new ClusterAccess(RedisPassword: "open-sesame"))
+        { Environment = { ["Silo__RedisPassword"] = "open-sesame" } };
+        await fleet.StartAsync("twin");
+
+        IReadOnlyList<string> told = await RefusedAsync(
+            new() { ["Silo__RedisPassword"] = "open-sesame" },
+            [.. FreshPorts(), $"--Silo:Redis={_redis.Address}", "--Silo:Name=twin"]);
+
+        Assert.Equal(
+            $"A silo named twin runs at 127.0.0.1:{fleet.PortsOf("twin")[0]}; give this one another name with Silo:Name.",
+            Assert.Single(told));
+    }
+
+    [Fact]
+    public async Task A_version_that_differs_from_the_living_silos()
+    {
+        using (ConnectionMultiplexer store = await ConnectionMultiplexer.ConnectAsync($"{_redis.Address},password=open-sesame"))
+        {
+            long later = DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds();
+            await store.GetDatabase().HashSetAsync(
+                "pixelcnn-cluster/older/signs", "old",
+                $$"""{"Version":"0.9.0","Machine":"elsewhere","Process":1,"Address":"10.0.0.1:11111","At":{{later}}}""");
+        }
+
+        IReadOnlyList<string> told = await RefusedAsync(
+            new() { ["Silo__RedisPassword"] = "open-sesame" },
+            [.. FreshPorts(), $"--Silo:Redis={_redis.Address}", "--Silo:ClusterId=older"]);
+
+        Assert.StartsWith(
+            $"Silo old at 10.0.0.1:11111 is of version 0.9.0 and this one of version {ClusterNames.Version}", Assert.Single(told),
+            StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> FreshPorts() =>
+        FreePorts.Find(4).Zip(["Port", "GatewayPort", "DataPort", "HttpPort"], (port, name) => $"--Silo:{name}={port}");
 
     private static Task<string> LineAsync(string path, string word) => Deadline.UntilAsync(
         () => Task.FromResult(File.ReadLines(path).FirstOrDefault(line => line.Contains(word, StringComparison.Ordinal))),

@@ -4,7 +4,6 @@ using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training.History;
-using PixelCnnCluster.Training.State;
 
 namespace PixelCnnCluster.Actors.Runs;
 
@@ -246,7 +245,7 @@ internal sealed partial class RunCoordinator
         _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
         _history.Add(new StepCommitted(
             step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm,
-            OptimiserStep.LearningRateOf(_spec, step, _progress.TotalSteps!.Value),
+            LearningRates.Of(_spec, step, _progress.TotalSteps!.Value),
             _spec.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: skippedInARow > 0)
         {
             GradientNormPerDim = responses[0].GradientNorm / _spec.DimensionsPerStep(facts.Channels, facts.Size),

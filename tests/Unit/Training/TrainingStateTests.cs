@@ -92,8 +92,8 @@ public sealed class TrainingStateTests
     [Fact]
     public void The_learning_rate_decays_from_the_first_step()
     {
-        Assert.Equal(0.01 * 0.9, OptimiserStep.LearningRateOf(Spec, 0, totalSteps: 100), 1e-15);
-        Assert.Equal(0.01 * Math.Pow(0.9, 11), OptimiserStep.LearningRateOf(Spec, 10, totalSteps: 100), 1e-15);
+        Assert.Equal(0.01 * 0.9, LearningRates.Of(Spec, 0, totalSteps: 100), 1e-15);
+        Assert.Equal(0.01 * Math.Pow(0.9, 11), LearningRates.Of(Spec, 10, totalSteps: 100), 1e-15);
     }
 
     [Theory]
@@ -104,8 +104,20 @@ public sealed class TrainingStateTests
     {
         RunSpec spec = Spec with { Schedule = schedule };
         Assert.Equal(
-            [first, half, last], new long[] { 0, 50, 100 }.Select(step => Math.Round(OptimiserStep.LearningRateOf(spec, step, 100), 10)));
-        Assert.Equal(half, OptimiserStep.LearningRateOf(spec with { FinalLearningRate = first }, 50, 100), first);
+            [first, half, last], new long[] { 0, 50, 100 }.Select(step => Math.Round(LearningRates.Of(spec, step, 100), 10)));
+        Assert.Equal(half, LearningRates.Of(spec with { FinalLearningRate = first }, 50, 100), first);
+    }
+
+    [Theory]
+    [InlineData(0.9985, 3_750, null)]
+    [InlineData(0.9985, 100_000, "from 0.01 to 2.53E-35 in the first half of 100,000 steps")]
+    [InlineData(0.999995, 1_950_000, null)]
+    public void A_rate_that_is_dead_before_half_of_the_run_is_told(double decay, long totalSteps, string? warning)
+    {
+        string? told = LearningRates.Warning(Spec with { LearningRateDecay = decay }, totalSteps);
+        Assert.Equal(warning is null, told is null);
+        Assert.Contains(warning ?? "", told ?? "", StringComparison.Ordinal);
+        Assert.Null(LearningRates.Warning(Spec with { LearningRateDecay = decay, Schedule = LearningRateSchedule.Cosine }, totalSteps));
     }
 
     [Fact]
@@ -114,7 +126,7 @@ public sealed class TrainingStateTests
         RunSpec spec = Spec with { Schedule = LearningRateSchedule.Constant, WarmupSteps = 4 };
         Assert.Equal(
             [0.0025, 0.005, 0.0075, 0.01, 0.01],
-            Enumerable.Range(0, 5).Select(step => Math.Round(OptimiserStep.LearningRateOf(spec, step, 100), 10)));
+            Enumerable.Range(0, 5).Select(step => Math.Round(LearningRates.Of(spec, step, 100), 10)));
     }
 
     [Fact]
