@@ -13,7 +13,8 @@ internal sealed record SiloSign(string Version, string Machine, int Process, str
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(4);
 
     public bool IsOfLiving(DateTime now) =>
-        new DateTimeOffset(now).ToUnixTimeMilliseconds() - At < Lifetime.TotalMilliseconds && (Machine != Environment.MachineName || Exists());
+        new DateTimeOffset(now).ToUnixTimeMilliseconds() - At < Lifetime.TotalMilliseconds
+            && (Machine != Environment.MachineName || Exists());
 
     private bool Exists()
     {

@@ -47,7 +47,8 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
         _mistakes.AddRange(spec.Validate());
         CheckCombinations(result, spec);
         var request = new TrainRequest(spec, threads, address, CommonFlags.Json.IsGiven(result), CommonFlags.Detach.IsGiven(result));
-        Check(request.Run is not ("" or "." or ".."), $"--save-dir is {spec.SaveDir}, which does not name the run; name a folder.");
+        if (RunName.Mistake(request.Run) is { } name)
+            _mistakes.Add(name);
         if (shared)
         {
             Check(!TrainFlags.Threads.IsGiven(result), "--threads is for a cluster of this machine's own, and the silos of --cluster " +

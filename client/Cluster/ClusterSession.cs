@@ -25,8 +25,16 @@ public sealed class ClusterSession : IAsyncDisposable
     {
         if (shared is not null)
             return new(null, await SharedCluster.ConnectAsync(shared, cancel), null);
-        string logDir = Directory.CreateTempSubdirectory("pixelcnn-").FullName;
-        return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, cancel), null, logDir);
+        string logDir = NewLogDir();
+        try
+        {
+            return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, cancel), null, logDir);
+        }
+        catch (OperationCanceledException)
+        {
+            Directory.Delete(logDir, recursive: true);
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -35,9 +43,25 @@ public sealed class ClusterSession : IAsyncDisposable
             await _connection.DisposeAsync();
         if (_local is null)
             return;
+        // Afterwards all silos have ended, as if they were lost.
+        bool wasLost = Lost.IsFaulted;
         await _local.DisposeAsync();
         // The log of a silo that was lost is worth keeping.
-        if (!Lost.IsFaulted)
+        if (!wasLost)
             Directory.Delete(_logDir!, recursive: true);
+    }
+
+    private static string NewLogDir()
+    {
+        try
+        {
+            return Directory.CreateTempSubdirectory("pixelcnn-").FullName;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException(
+                $"The folder for temporary files, {Path.GetTempPath()}, cannot be written to; make it, or name another with TMPDIR.",
+                fault);
+        }
     }
 }

@@ -17,7 +17,7 @@ public static class Presets
         BatchSize = 4,
         InitBatchSize = 64,
         Shards = 4,
-        MaxEpochs = 3,
+        MaxEpochs = 2,
         MaxMinutes = 3,
         SaveInterval = 1,
         Samples = 64,

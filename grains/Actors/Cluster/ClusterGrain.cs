@@ -27,8 +27,6 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     /// <summary>Runs that train or wait.</summary>
     private const int MostRuns = 100;
 
-    private const int LongestName = 100;
-
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
     private readonly IPersistentState<RunRegister> _stored;
@@ -68,10 +66,8 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
     public async Task<long> SubmitAsync(string run, RunSpec spec)
     {
         spec.Check();
-        if (run.Length is 0 or > LongestName || run.Any(c => char.IsControl(c) || c == '/'))
-            throw new UserErrorException(
-                $"The run's name, the last part of --save-dir, has to have 1 to {LongestName} characters, none of them / or a control " +
-                $"character; name another folder.");
+        if (RunName.Mistake(run) is { } mistake)
+            throw new UserErrorException(mistake);
         // What ended may not be noted yet.
         if (IsFull || RivalOf(spec) is not null)
             await _scheduler.ReconcileAsync();

@@ -1,3 +1,4 @@
+using PixelCnnCluster.Files;
 using PixelCnnCluster.Pictures;
 
 namespace PixelCnnCluster.Training.Data;
@@ -8,15 +9,22 @@ namespace PixelCnnCluster.Training.Data;
 /// </summary>
 internal static class ImageFolder
 {
-    private static readonly EnumerationOptions Here = new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false };
+    /// <summary>Links are passed over: each file counts once.</summary>
+    private const FileAttributes Skipped = FileAttributes.Hidden | FileAttributes.ReparsePoint;
+
+    private static readonly EnumerationOptions Here = new() { AttributesToSkip = Skipped, IgnoreInaccessible = false };
 
     private static readonly EnumerationOptions Below =
-        new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false, RecurseSubdirectories = true, MaxRecursionDepth = 8 };
+        new() { AttributesToSkip = Skipped, IgnoreInaccessible = false, RecurseSubdirectories = true, MaxRecursionDepth = 8 };
+
+    private static readonly EnumerationOptions WithLinks =
+        new() { AttributesToSkip = FileAttributes.Hidden, IgnoreInaccessible = false };
 
     private readonly record struct Labelled(string Path, int Label);
 
     public static ImageData Load(string folder, int size)
     {
+        RefuseForeignLinks(folder, RealPath.Of(folder));
         string train = Path.Combine(folder, "train");
         string test = Path.Combine(folder, "test");
         if (Directory.Exists(train) != Directory.Exists(test))
@@ -50,6 +58,28 @@ internal static class ImageFolder
             : null;
     }
 
+    /// <summary>A link that leads up or out brings in images that are elsewhere for another purpose, such as testing.</summary>
+    /// <param name="root">Real path of the data folder.</param>
+    private static void RefuseForeignLinks(string folder, string root)
+    {
+        foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos("*", WithLinks))
+        {
+            if (entry.LinkTarget is null)
+            {
+                if (entry is DirectoryInfo)
+                    RefuseForeignLinks(entry.FullName, root);
+                continue;
+            }
+
+            string real = RealPath.Of(entry.FullName);
+            if (!RealPath.IsWithin(real, root) || RealPath.IsWithin(RealPath.Of(folder), real))
+            {
+                throw DataFile.Faulty(
+                    entry.FullName, $"is a link to {real}, which is not below {root}", "put the images themselves there, or remove it");
+            }
+        }
+    }
+
     private static List<Labelled> List(string folder, string[] classes)
     {
         List<Labelled> images = classes.Length == 0
@@ -76,6 +106,9 @@ internal static class ImageFolder
         byte[] colours = new byte[3 * size * size];
         foreach ((string path, int label) in images)
         {
+            // A pipe or a device has no length either, and whoever opens it may wait for ever.
+            if (new FileInfo(path).Length == 0)
+                throw DataFile.Faulty(path, "is empty, or no file", "remove it");
             using FileStream file = File.OpenRead(path);
             using var picture = new Picture(path, file);
             picture.CopyTo(colours, size);

@@ -38,7 +38,10 @@ public sealed class MistakeTests : IDisposable
     [InlineData("-g 2 --workers 3", "--workers is 3, more than the 2 shards of a step; raise --shards or lower --workers.")]
     [InlineData("--threads 0", "--threads is 0; give 1 or more.")]
     [InlineData("--max-skipped 0", "--max-skipped is 0; give 1 or more.")]
-    [InlineData("-o /", "--save-dir is /, which does not name the run; name a folder.")]
+    [InlineData(
+        "-o /",
+        "The run's name, the last part of --save-dir, has to have 1 to 100 characters, none of them / or a control character; name " +
+        "another folder.")]
     [InlineData(
         "--detach",
         "--detach is for --cluster, because a cluster of this machine's own ends with this command; give that or leave it out.")]
@@ -51,7 +54,10 @@ public sealed class MistakeTests : IDisposable
     [InlineData(
         "--cluster a:1 --threads 2",
         "--threads is for a cluster of this machine's own, and the silos of --cluster have theirs; leave it out.")]
-    [InlineData("--cluster a:1 -o .", "--save-dir is ., which does not name the run; name a folder.")]
+    [InlineData(
+        "--cluster a:1 -o .",
+        "The run's name, the last part of --save-dir, has to have 1 to 100 characters, none of them / or a control character; name " +
+        "another folder.")]
     [InlineData(
         "--cluster a:1 -r /no/where",
         "--load-params is /no/where, whose settings cannot be read on this machine; give them by flags, beginning with --data-set or " +

@@ -139,7 +139,7 @@ public sealed class DisplayTests : IDisposable
                 "  samples         /runs/a-run/samples.png",
                 "  logs            /runs/a-run/logs",
                 "",
-                "  continue        console train --load-params a-run --max-epochs 6",
+                "  continue        console train --load-params a-run --max-epochs 4",
                 "  a bigger model  console train --preset quick --nr-filters 32 --nr-resnet 2 --max-epochs 20 --max-minutes 30",
                 "  by class        console train --preset quick --class-conditional",
                 "  real MNIST      console train --preset quick --data-set mnist --max-minutes 30",
@@ -150,7 +150,7 @@ public sealed class DisplayTests : IDisposable
     [Theory]
     [InlineData(null, 400, "--load-params a-run")]
     [InlineData(1000L, 1000, "--load-params a-run --max-steps 2000")]
-    [InlineData(5000L, 1000, "--load-params a-run --max-epochs 6")]
+    [InlineData(5000L, 1000, "--load-params a-run --max-epochs 4")]
     public void A_run_that_used_up_its_steps_is_continued_with_more(long? maxSteps, long step, string flags)
     {
         RunEvent started = Events.Started(Presets.Quick with { MaxSteps = maxSteps });

@@ -102,9 +102,32 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal((3, 3), (data.Train.Channels, data.Test.Channels));
     }
 
+    /// <summary>A link to a parent made test images into training images.</summary>
+    [Theory]
+    [InlineData("..")]
+    [InlineData("../test")]
+    [InlineData("/")]
+    public void A_link_that_leads_up_or_out_is_refused(string target)
+    {
+        WriteHalves(Formats.Picture(8, 8, (_, _) => SKColors.Red));
+        string inside = Path.Combine(_folder.Path, "train", "more");
+        Directory.CreateSymbolicLink(target == "../test" ? Path.Combine(_folder.Path, "more") : inside, target);
+
+        _folder.AssertRefused(DataSet.Folder, 8, "is a link to", "remove it");
+    }
+
+    [Fact]
+    public void A_file_that_is_linked_counts_once()
+    {
+        WriteHalves(Formats.Picture(8, 8, (_, _) => SKColors.Red));
+        File.CreateSymbolicLink(Path.Combine(_folder.Path, "train", "again.png"), "a.png");
+
+        Assert.Equal((1, 1), (Load(8).Train.Count, Load(8).Test.Count));
+    }
+
     [Theory]
     [InlineData("notes.txt", "hello", "is no PNG or JPEG image")]
-    [InlineData("empty.png", "", "is no PNG or JPEG image")]
+    [InlineData("empty.png", "", "is empty, or no file")]
     [InlineData("movie.gif", "GIF89a\u0001\0\u0001\0\0\0\0", "is no PNG or JPEG image")]
     public void A_file_that_is_no_image_is_refused_by_name(string name, string content, string fault)
     {
