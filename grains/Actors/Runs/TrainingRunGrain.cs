@@ -28,7 +28,7 @@ public sealed partial class TrainingRunGrain(
     private RunCoordinator? _coordinator;
     private Task _training = Task.CompletedTask;
     private IReadOnlyList<string> _assigned = [], _unfit = [];
-    private bool _isEnding;
+    private bool _isBeginning, _isEnding;
 
     /// <summary>As it was stored last.</summary>
     public RunRecord Record { get; private set; } = new();
@@ -61,6 +61,7 @@ public sealed partial class TrainingRunGrain(
 
     public async Task<long> BeginAsync(RunSpec spec)
     {
+        _isBeginning = true;
         spec.Check();
         await CheckFoldersAsync(spec);
         if (Record.Spec is not null)
@@ -194,10 +195,14 @@ public sealed partial class TrainingRunGrain(
 
     private Task CheckFoldersAsync(RunSpec spec) => FolderWork.DoAsync(spec.SaveDir, () => folders.Check(spec), time);
 
-    /// <summary>The next call reads the record again: the store may have been empty for a moment.</summary>
+    /// <summary>
+    /// The next call reads the record again: the store may have been empty for a moment. A run that is about to begin stays, whoever asks
+    /// for it too early.
+    /// </summary>
     private UserErrorException Unknown()
     {
-        DeactivateOnIdle();
+        if (!_isBeginning)
+            DeactivateOnIdle();
         return new($"There is no run named {Run}; the command runs lists them.");
     }
 

@@ -66,6 +66,23 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
         await Record.ExceptionAsync(() => resumed);
     }
 
+    /// <summary>As by the list of runs, which knows a run before its record is written.</summary>
+    [Fact]
+    public async Task A_run_that_is_asked_for_before_it_has_begun_is_not_ended_by_that()
+    {
+        cluster.Folders.Hang();
+        Task<long> begun = cluster.Run("asked").BeginAsync(Spec() with { MaxSteps = 12 });
+        await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
+
+        await Assert.ThrowsAsync<UserErrorException>(() => cluster.Run("asked").OverviewAsync()).SoonAsync("answer");
+        cluster.Folders.Answer();
+        await begun.SoonAsync("beginning");
+
+        // Nobody has given it workers yet, so it ends at once.
+        await cluster.Run("asked").StopAsync().SoonAsync("answer to the stop");
+        Assert.Equal(RunOutcome.Stopped, Assert.IsType<RunEnded>((await EventsAsync("asked", await begun))[^1]).Outcome);
+    }
+
     [Fact]
     public async Task The_models_grain_answers_while_a_models_folder_hangs()
     {
@@ -82,14 +99,17 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     private RunSpec Spec() => Schedule.Spec with { SaveDir = cluster.NewFolder(), Workers = 1 };
 
     /// <summary>Until the run has ended.</summary>
-    private async Task<IReadOnlyList<RunEvent>> EventsAsync(string run, long position)
+    private Task<IReadOnlyList<RunEvent>> EventsAsync(string run, long position) =>
+        ReadToEndAsync(run, position).SoonAsync($"end of run {run}");
+
+    private async Task<IReadOnlyList<RunEvent>> ReadToEndAsync(string run, long position)
     {
         List<RunEvent> events = [];
-        while (events.LastOrDefault() is not RunEnded)
+        for (bool isOver = false; !isOver || events.LastOrDefault() is not RunEnded;)
         {
             RunProgress progress = await cluster.Run(run).ReadAsync(position).SoonAsync("events");
             events.AddRange(progress.Events);
-            position = progress.Next;
+            (position, isOver) = (progress.Next, progress.Over);
         }
 
         return events;
