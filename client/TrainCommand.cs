@@ -3,8 +3,8 @@ using PixelCnnCluster.Client.Arguments;
 using PixelCnnCluster.Client.Cluster;
 using PixelCnnCluster.Client.Display;
 using PixelCnnCluster.Client.Downloads;
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Client.Shell;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client;
 

@@ -71,7 +71,7 @@ redis.Password = settings.RedisPassword;
 TimeSpan ahead;
 try
 {
-    ahead = await SharedStore.SignAsync(redis, settings.ClusterId, settings.SiloName());
+    ahead = await SharedStore.SignAsync(redis, settings);
 }
 catch (UserErrorException mistake)
 {

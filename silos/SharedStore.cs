@@ -1,4 +1,5 @@
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Silo.Settings;
 using StackExchange.Redis;
 
 namespace PixelCnnCluster.Silo;
@@ -14,11 +15,11 @@ internal static class SharedStore
     /// <exception cref="RedisException">No Redis is there, or it lets this silo do nothing.</exception>
     /// <exception cref="TimeoutException">It does not answer.</exception>
     /// <exception cref="UserErrorException">The cluster has no place for this silo.</exception>
-    public static async Task<TimeSpan> SignAsync(ConfigurationOptions redis, string clusterId, string silo)
+    public static async Task<TimeSpan> SignAsync(ConfigurationOptions redis, SiloSettings settings)
     {
         await using ConnectionMultiplexer store = await ConnectionMultiplexer.ConnectAsync(redis);
-        await SiloPresence.CheckAsync(store, clusterId, silo);
-        await store.GetDatabase().StringSetAsync(ClusterNames.VersionKey(clusterId), ClusterNames.Version);
+        await SiloPresence.CheckAsync(store, settings.ClusterId, settings.SiloName(), settings.MemberAddress());
+        await store.GetDatabase().StringSetAsync(ClusterNames.VersionKey(settings.ClusterId), ClusterNames.Version);
         redis.AbortOnConnectFail = false;
         DateTime there = await store.GetServers()[0].TimeAsync();
         return DateTime.UtcNow - there;

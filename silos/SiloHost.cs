@@ -173,7 +173,7 @@ internal static partial class SiloHost
                 silo.UseTls(certificates.Secure);
         });
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<SiloPresence>(
-            services, redis, settings.ClusterId, settings.SiloName(), $"{settings.Address}:{settings.Port}"));
+            services, redis, settings.ClusterId, settings.SiloName(), settings.MemberAddress()));
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<StoreMirror>(services, redis, settings.ClusterId));
         // The worker leaves its run before anything stops: the cluster still hears it, and the connections of its exchange stand.
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunSupervisor>(services, settings.SiloName()));

@@ -6,15 +6,20 @@ using StackExchange.Redis;
 namespace PixelCnnCluster.Silo;
 
 /// <summary>A silo's sign of life in the cluster's Redis.</summary>
+/// <param name="Place">Tells this machine, since its start, and this set of processes from all others.</param>
 /// <param name="At">Redis' time, in milliseconds.</param>
-internal sealed record SiloSign(string Version, string Machine, int Process, string Address, long At)
+internal sealed record SiloSign(string Version, string Place, int Process, string Address, long At)
 {
+    /// <summary>Processes of one place see each other by their numbers; those of two containers with one host name do not.</summary>
+    public static string Here { get; } = $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()} " +
+        $"{new FileInfo("/proc/self/ns/pid").LinkTarget}";
+
     /// <summary>A sign that is older is of a silo that has ended, or hangs.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(4);
 
     public bool IsOfLiving(DateTime now) =>
         new DateTimeOffset(now).ToUnixTimeMilliseconds() - At < Lifetime.TotalMilliseconds
-            && (Machine != Environment.MachineName || Exists());
+            && (Place != Here || Exists());
 
     private bool Exists()
     {
@@ -43,15 +48,12 @@ internal sealed partial class SiloPresence(
     /// <summary>Looks whether the cluster has a place for a silo of this name and version.</summary>
     /// <remarks>A silo that was killed elsewhere is awaited until its last sign is old.</remarks>
     /// <exception cref="UserErrorException">It has not.</exception>
-    public static async Task CheckAsync(IConnectionMultiplexer store, string clusterId, string name)
+    public static async Task CheckAsync(IConnectionMultiplexer store, string clusterId, string name, string address)
     {
-        long begun = Stopwatch.GetTimestamp();
-        while (await RivalAsync(store, clusterId, name) is { } mistake)
-        {
-            if (Stopwatch.GetElapsedTime(begun) > LongestWait)
-                throw new UserErrorException(mistake);
-            await Task.Delay(Interval);
-        }
+        await AwaitPlaceAsync(store, clusterId, name);
+        await SayAsync(store, clusterId, name, address);
+        // Another may have looked at the same time: whoever said it last has the name.
+        await AwaitPlaceAsync(store, clusterId, name);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -61,10 +63,7 @@ internal sealed partial class SiloPresence(
         {
             try
             {
-                var sign = new SiloSign(
-                    ClusterNames.Version, Environment.MachineName, Environment.ProcessId, address,
-                    new DateTimeOffset(await NowAsync(store)).ToUnixTimeMilliseconds());
-                await store.GetDatabase().HashSetAsync(KeyOf(clusterId), name, JsonSerializer.Serialize(sign));
+                await SayAsync(store, clusterId, name, address);
             }
             catch (Exception fault) when (fault is RedisException or TimeoutException)
             {
@@ -75,6 +74,25 @@ internal sealed partial class SiloPresence(
         }
 
         await store.GetDatabase().HashDeleteAsync(KeyOf(clusterId), name, CommandFlags.FireAndForget);
+    }
+
+    private static async Task AwaitPlaceAsync(IConnectionMultiplexer store, string clusterId, string name)
+    {
+        long begun = Stopwatch.GetTimestamp();
+        while (await RivalAsync(store, clusterId, name) is { } mistake)
+        {
+            if (Stopwatch.GetElapsedTime(begun) > LongestWait)
+                throw new UserErrorException(mistake);
+            await Task.Delay(Interval);
+        }
+    }
+
+    private static async Task SayAsync(IConnectionMultiplexer store, string clusterId, string name, string address)
+    {
+        var sign = new SiloSign(
+            ClusterNames.Version, SiloSign.Here, Environment.ProcessId, address,
+            new DateTimeOffset(await NowAsync(store)).ToUnixTimeMilliseconds());
+        await store.GetDatabase().HashSetAsync(KeyOf(clusterId), name, JsonSerializer.Serialize(sign));
     }
 
     /// <returns>What is in the way; null if nothing is.</returns>

@@ -1,8 +1,8 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using PixelCnnCluster.Client.Cluster;
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Client.Shell;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Client.Display;
 

@@ -118,8 +118,9 @@ public interface IWorkerGrain : IGrainWithStringKey
     Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request);
 
     /// <summary>Adds a score to a checkpoint that is written.</summary>
+    /// <returns>Steps of the folder's newest checkpoint that has not diverged; null if there is none.</returns>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]
-    Task AddScoreAsync(AddScoreRequest request);
+    Task<long?> AddScoreAsync(AddScoreRequest request);
 
     /// <summary>Samples images from the Polyak average.</summary>
     [ResponseTimeout(Deadlines.Answer), AlwaysInterleave]

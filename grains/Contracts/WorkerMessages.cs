@@ -102,6 +102,10 @@ public sealed record CheckpointResponse(string Path, long Bytes, string StateHas
     /// <summary>The state had run out of the numbers: nobody goes on from it.</summary>
     [Id(0)]
     public bool IsDiverged { get; init; }
+
+    /// <summary>The folder's newest checkpoint that has not diverged; null if there is none.</summary>
+    [Id(1)]
+    public string? NewestGood { get; init; }
 }
 
 /// <summary>Add a test score to a checkpoint that is written.</summary>

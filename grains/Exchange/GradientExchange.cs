@@ -41,7 +41,11 @@ public sealed class GradientExchange
         ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null,
         CancellationToken over = default)
     {
-        (Tree, Workers, Rank, Wire, Over) = (tree, workers, rank, wire, over);
+        Tree = tree;
+        Workers = workers;
+        Rank = rank;
+        Wire = wire;
+        Over = over;
         Share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
         Places = [.. parts.SelectMany((length, part) => Cut(part, length, workers))];
         Pools = [.. parts.Select(length => new VectorPool(length, allocate))];

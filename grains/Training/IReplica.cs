@@ -91,8 +91,9 @@ public interface IReplicaSource
     long? NewestCheckpoint(RunSpec spec);
 
     /// <summary>Adds a test score to a checkpoint. It does not touch the device.</summary>
+    /// <returns>Steps of the newest checkpoint in that folder that has not diverged; null if there is none.</returns>
     /// <exception cref="IOException">The disk refused.</exception>
-    void AddScore(string checkpoint, double testBitsPerDim);
+    long? AddScore(string checkpoint, double testBitsPerDim);
 
     /// <summary>How the device rounds what a run like this computes; the same for all workers whose gradients have the same bits.</summary>
     string Arithmetic(RunSpec spec);

@@ -27,10 +27,11 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
         return CheckpointHeader.Newest(spec.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
     }
 
-    public void AddScore(string checkpoint, double testBitsPerDim)
+    public long? AddScore(string checkpoint, double testBitsPerDim)
     {
         folders.Check(checkpoint, "--save-dir");
         Checkpoint.AddScore(checkpoint, testBitsPerDim);
+        return CheckpointHeader.Newest(Path.GetDirectoryName(checkpoint)!) is { } newest ? CheckpointHeader.StepOf(newest) : null;
     }
 
     public IReplica Build(RunSpec spec) => new Replica(spec, DataOf(spec), threads);

@@ -76,6 +76,9 @@ public sealed record SiloSettings
     /// <summary>Name under which the cluster knows the silo.</summary>
     public string SiloName() => SampleOnly ? ClusterNames.SamplerPrefix + Name : Name;
 
+    /// <summary>Where other silos reach this one.</summary>
+    public string MemberAddress() => $"{Address}:{Port}";
+
     /// <summary>The parts of <see cref="Folders"/>.</summary>
     public string[] Roots() => Folders.Split(':', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

@@ -51,7 +51,7 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
 
     public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => Task.FromResult(new CheckpointResponse("", 0, Hash));
 
-    public Task AddScoreAsync(AddScoreRequest request) => Task.CompletedTask;
+    public Task<long?> AddScoreAsync(AddScoreRequest request) => Task.FromResult<long?>(null);
 
     public Task<SampleResponse> SampleAsync(SampleRequest request) => throw new NotSupportedException();
 

@@ -199,7 +199,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
             long later = DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeMilliseconds();
             await store.GetDatabase().HashSetAsync(
                 "pixelcnn-cluster/older/signs", "old",
-                $$"""{"Version":"0.9.0","Machine":"elsewhere","Process":1,"Address":"10.0.0.1:11111","At":{{later}}}""");
+                $$"""{"Version":"0.9.0","Place":"elsewhere","Process":1,"Address":"10.0.0.1:11111","At":{{later}}}""");
         }
 
         IReadOnlyList<string> told = await RefusedAsync(

@@ -15,8 +15,13 @@ public sealed class RedisServer : IAsyncDisposable
     private readonly string? _password;
     private Process? _process;
 
-    private RedisServer(string folder, string host, int port, string? password) =>
-        (_folder, _host, _port, _password) = (folder, host, port, password);
+    private RedisServer(string folder, string host, int port, string? password)
+    {
+        _folder = folder;
+        _host = host;
+        _port = port;
+        _password = password;
+    }
 
     public string Address => $"{_host}:{_port}";
 

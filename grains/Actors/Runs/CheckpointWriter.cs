@@ -9,15 +9,20 @@ namespace PixelCnnCluster.Actors.Runs;
 internal sealed class CheckpointWriter(
     string run, RunSpec spec, RunHistory history, RunLease lease, Evaluator evaluator, TimeProvider time) : IBetweenSteps
 {
-    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2), PollInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2), FailedWait = TimeSpan.FromSeconds(30),
+        PollInterval = TimeSpan.FromSeconds(1);
 
     private Task _writing = Task.CompletedTask;
     private TimeSpan _longestWrite;
     private int _failedWrites;
-    private readonly HashSet<long> _diverged = [];
     private CheckpointSaved? _saved;
     private string? _writer;
-    private long _newestAt = time.GetTimestamp();
+    private bool _isClosed;
+
+    /// <summary>A checkpoint is late when so much time has passed since then.</summary>
+    private (long Since, TimeSpan Wait) _next = (
+        time.GetTimestamp(),
+        lease.Record.Step > (lease.Record.SavedStep ?? 0) ? TimeSpan.Zero : TimeSpan.FromMinutes(spec.SaveMinutes));
 
     /// <summary>
     /// For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.
@@ -29,7 +34,7 @@ internal sealed class CheckpointWriter(
         order.WholeEpochsAfter(step) / spec.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.SaveInterval;
 
     /// <summary>So long ago that a checkpoint is due, whatever the epochs. One that is being written is not disturbed.</summary>
-    public bool IsLate => _writing.IsCompleted && time.GetElapsedTime(_newestAt).TotalMinutes >= spec.SaveMinutes;
+    public bool IsLate => _writing.IsCompleted && time.GetElapsedTime(_next.Since) >= _next.Wait;
 
     public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step) || step % spec.SaveSteps == 0;
 
@@ -57,7 +62,7 @@ internal sealed class CheckpointWriter(
             await worker.SnapshotAsync(request);
             return true;
         });
-        _newestAt = time.GetTimestamp();
+        _next = (time.GetTimestamp(), TimeSpan.FromMinutes(spec.SaveMinutes));
         _writing = WriteAsync(generation, writer, request);
     }
 
@@ -68,19 +73,11 @@ internal sealed class CheckpointWriter(
             _writing = AddScoreAsync(_writing, generation, score.Step, bitsPerDim);
     }
 
-    /// <summary>
-    /// The checkpoint with the most steps from which one can go on: one whose score is finite, as far as it has one. Null if there is none.
-    /// </summary>
-    public CheckpointSaved? NewestGood()
-    {
-        HashSet<long> diverged =
-        [
-            .. history.All<Evaluated>().Where(score => score.TestBitsPerDim is { } bits && !double.IsFinite(bits))
-                .Select(score => score.Step),
-            .. _diverged,
-        ];
-        return history.All<CheckpointSaved>().Where(saved => !diverged.Contains(saved.Step)).MaxBy(saved => saved.Step);
-    }
+    /// <summary>The folder's newest checkpoint from which one can go on, as the newest write found it; null if there is none.</summary>
+    public string? NewestGood { get; private set; }
+
+    /// <summary>The run has ended: what writes come to now is not told any more.</summary>
+    public void Close() => _isClosed = true;
 
     /// <summary>
     /// The checkpoint of a step for which <see cref="SaveAsync"/> was called, once it is written; null if it could not be.
@@ -131,17 +128,18 @@ internal sealed class CheckpointWriter(
             TimeSpan took = time.GetElapsedTime(begun);
             _longestWrite = took > _longestWrite ? took : _longestWrite;
             (_saved, _writer) = (new(request.Step, written.Path, written.Bytes, written.StateHash), writer);
-            history.Add(_saved);
-            if (written.IsDiverged)
-                _diverged.Add(request.Step);
-            else
+            NewestGood = written.NewestGood;
+            Tell(_saved);
+            // A store that is away must not make the file count as missing.
+            if (!written.IsDiverged)
                 _ = lease.WriteAsync(record => record with { SavedStep = Math.Max(request.Step, record.SavedStep ?? 0) });
         }
         catch (WorkerFaultException fault)
         {
             // All have the same state, and another's folder may answer.
             _failedWrites++;
-            history.Add(
+            _next = (time.GetTimestamp(), FailedWait);
+            Tell(
                 new FaultNoticed(request.Step, fault.Worker, $"The checkpoint of step {request.Step} was not written: {fault.Message}"));
         }
     }
@@ -151,25 +149,30 @@ internal sealed class CheckpointWriter(
         await written;
         if (_saved is not { } saved || saved.Step != step)
             return;
-        try
-        {
-            await generation.AskAsync(
-                _writer!,
-                async worker =>
-                {
-                    await worker.AddScoreAsync(new(run, generation.Id, step, saved.Path, bitsPerDim));
-                    return true;
-                },
-                Timeouts.Write,
-                outlives: true);
-        }
-        catch (WorkerFaultException fault)
-        {
-            history.Add(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} has no score: {fault.Message}"));
-        }
-
-        // The run would not go on from this one, so nobody waits for it.
+        // The run does not go on from a checkpoint that has diverged, so the record forgets it first.
         if (!double.IsFinite(bitsPerDim))
-            _ = lease.WriteAsync(record => record with { SavedStep = NewestGood()?.Step });
+            await lease.WriteAsync(record => record with { SavedStep = null });
+        foreach (string worker in generation.Workers.OrderBy(worker => worker != _writer))
+        {
+            try
+            {
+                long? good = await generation.AskAsync(
+                    worker, grain => grain.AddScoreAsync(new(run, generation.Id, step, saved.Path, bitsPerDim)), Timeouts.Write,
+                    outlives: true);
+                if (!double.IsFinite(bitsPerDim))
+                    await lease.WriteAsync(record => record with { SavedStep = good });
+                return;
+            }
+            catch (WorkerFaultException fault)
+            {
+                Tell(new FaultNoticed(step, fault.Worker, $"The checkpoint of step {step} has no score yet: {fault.Message}"));
+            }
+        }
+    }
+
+    private void Tell(RunEvent happened)
+    {
+        if (!_isClosed)
+            history.Add(happened);
     }
 }

@@ -260,10 +260,6 @@ internal sealed partial class RunCoordinator
             await work.RunAsync(generation, step);
     }
 
-    private void LogEpoch(Generation generation) => LogEpoch(
-        _log, _run, generation.Number, _progress.Step, generation.Order.WholeEpochsAfter(_progress.Step), _progress.BitsPerDim,
-        _evaluator.Score?.TestBitsPerDim, _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
-
     /// <summary>
     /// A worker that leaves is released when the next generation has the state. If no worker that has it stays, it must be saved first: who
     /// comes may have data to read.
@@ -282,7 +278,8 @@ internal sealed partial class RunCoordinator
     private async Task AnswerSaveRequestAsync(Generation generation)
     {
         long step = _progress.Step;
-        if (!(_saveRequest.IsPending || _isSaveDue) || step == 0)
+        // What is due by time may have been saved by steps or epochs.
+        if (!(_saveRequest.IsPending || (_isSaveDue && _checkpoints.IsLate)) || step == 0)
             return;
         _isSaveDue = false;
         _steps.Interrupt();
@@ -321,20 +318,14 @@ internal sealed partial class RunCoordinator
         // With its score.
         await _checkpoints.WrittenAsync(step);
         return new GenerationOutcome.Finished(IsDiverged
-            ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood()?.Path }
+            ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood }
             : EndOf(_isStopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null));
-    }
-
-    private string DivergenceText()
-    {
-        string what = $"The run has diverged: the gradient was not finite in {_progress.SkippedInARow} steps in a row.";
-        return _checkpoints.NewestGood() is { } good
-            ? $"{what} Go on from {good.Path} with --load-params {good.Path} and a lower --learning-rate."
-            : $"{what} It has no earlier checkpoint, so begin again with a lower --learning-rate.";
     }
 
     private async Task<RunEnded> EndAsync(RunEnded end)
     {
+        // Nothing comes after it.
+        _checkpoints.Close();
         _history.Add(end);
         await _lease.WriteAsync(record => Note(record) with
         {

@@ -51,7 +51,7 @@ internal sealed class TrainingProgress
     {
         // What a fault has taken does not count as trained.
         if (facts.Step < Step)
-            _seconds *= Math.Max(0, facts.Step - FirstStep) / (double)(Step - FirstStep);
+            _seconds *= Step > FirstStep ? Math.Max(0, facts.Step - FirstStep) / (double)(Step - FirstStep) : 0;
         Step = facts.Step;
         SkippedInARow = facts.SkippedInARow;
         TotalSteps = totalSteps;

@@ -62,13 +62,26 @@ public sealed partial class TrainingRunGrain(
     public async Task<long> BeginAsync(RunSpec spec)
     {
         _isBeginning = true;
-        spec.Check();
-        await CheckFoldersAsync(spec);
-        if (Record.Spec is not null)
-            throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
-        RunHistory events = await OpenHistoryAsync(spec);
-        await WriteAsync(new() { Spec = spec, Submitted = time.GetUtcNow() });
-        return Start(events);
+        try
+        {
+            spec.Check();
+            await CheckFoldersAsync(spec);
+            if (Record.Spec is not null)
+                throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");
+            RunHistory events = await OpenHistoryAsync(spec);
+            await WriteAsync(new() { Spec = spec, Submitted = time.GetUtcNow() });
+            return Start(events);
+        }
+        catch
+        {
+            // Another try may name another folder.
+            _history = null;
+            throw;
+        }
+        finally
+        {
+            _isBeginning = false;
+        }
     }
 
     public async Task<long> ContinueAsync()
@@ -183,14 +196,27 @@ public sealed partial class TrainingRunGrain(
         }
         catch (UserErrorException mistake)
         {
-            await WriteAsync(Record with { State = RunState.Failed, Error = mistake.Message });
-            DelayDeactivation(TimeSpan.Zero);
+            await FailAsync(mistake.Message);
             return;
         }
 
         RunHistory events = await HistoryAsync(spec);
         if (!_isEnding)
             Start(events);
+    }
+
+    private async Task FailAsync(string error)
+    {
+        try
+        {
+            await WriteAsync(Record with { State = RunState.Failed, Error = error });
+            DelayDeactivation(TimeSpan.Zero);
+        }
+        catch (Exception fault) when (fault is IOException or LeaseLostException)
+        {
+            // The next activation tries again.
+            DeactivateOnIdle();
+        }
     }
 
     private Task CheckFoldersAsync(RunSpec spec) => FolderWork.DoAsync(spec.SaveDir, () => folders.Check(spec), time);

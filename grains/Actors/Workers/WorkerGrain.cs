@@ -26,7 +26,7 @@ public sealed class WorkerGrain(WorkerService device, IDataEndpoint endpoint) : 
 
     public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) => device.WriteSnapshotAsync(request);
 
-    public Task AddScoreAsync(AddScoreRequest request) => device.AddScoreAsync(request);
+    public Task<long?> AddScoreAsync(AddScoreRequest request) => device.AddScoreAsync(request);
 
     public Task<SampleResponse> SampleAsync(SampleRequest request) => device.SampleAsync(request);
 

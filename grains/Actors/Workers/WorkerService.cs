@@ -152,13 +152,8 @@ public sealed class WorkerService(
         return written;
     });
 
-    public Task AddScoreAsync(AddScoreRequest request) => _writes.Once(
-        request,
-        () => device.RunAsideAsync(() =>
-        {
-            replicas.AddScore(request.Checkpoint, request.TestBitsPerDim);
-            return true;
-        }));
+    public Task<long?> AddScoreAsync(AddScoreRequest request) => _writes.Once(
+        request, () => device.RunAsideAsync(() => replicas.AddScore(request.Checkpoint, request.TestBitsPerDim)));
 
     public Task LeaveAsync(string run, int generation)
     {

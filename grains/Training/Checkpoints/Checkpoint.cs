@@ -41,8 +41,13 @@ public sealed class Checkpoint : IDisposable
 
     /// <param name="free">Gives back what the tensors lie in.</param>
     private Checkpoint(
-        List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null) =>
-        (_tensors, _metadata, _stateHash, _free) = (tensors, metadata, new(stateHash), free);
+        List<(string Name, SafeTensor Tensor)> tensors, Dictionary<string, string> metadata, Func<string> stateHash, Action? free = null)
+    {
+        _tensors = tensors;
+        _metadata = metadata;
+        _stateHash = new(stateHash);
+        _free = free;
+    }
 
     public long Step => long.Parse(_metadata["step"], CultureInfo.InvariantCulture);
 

@@ -34,7 +34,7 @@ public static class CheckpointFolder
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
         var response = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash) { IsDiverged = checkpoint.IsDiverged };
         Prune(folder, keep, checkpoint.Step);
-        return response;
+        return response with { NewestGood = CheckpointHeader.Newest(folder) };
     }
 
     /// <summary>

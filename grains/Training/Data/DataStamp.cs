@@ -9,7 +9,7 @@ internal sealed record DataStamp(long Files, string Hash)
 {
     private static readonly EnumerationOptions Options = new() { RecurseSubdirectories = true, MaxRecursionDepth = 8 };
 
-    /// <returns>Null if the folder cannot be read.</returns>
+    /// <returns>Null if there are no files, as where a volume is away.</returns>
     public static DataStamp? Of(DataSet dataSet, string dataDir)
     {
         if (dataSet == DataSet.Digits)
@@ -29,7 +29,7 @@ internal sealed record DataStamp(long Files, string Hash)
                 hash.Append(Encoding.UTF8.GetBytes($"{file.FullName}\0{file.Length}\0{file.LastWriteTimeUtc.Ticks}\0"));
             }
 
-            return new(files, Convert.ToHexStringLower(hash.GetCurrentHash()));
+            return files == 0 ? null : new(files, Convert.ToHexStringLower(hash.GetCurrentHash()));
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.IO.Hashing;
-using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Files;
+using PixelCnnCluster.Training.Checkpoints;
 
 namespace PixelCnnCluster.Training.Weights;
 

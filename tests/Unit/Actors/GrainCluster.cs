@@ -114,9 +114,7 @@ public sealed class GrainCluster : IAsyncLifetime
 
         public IReplica Build(RunSpec spec) => new SimulatedReplica(DiskOf(spec), _ => { });
 
-        public void AddScore(string checkpoint, double testBitsPerDim)
-        {
-        }
+        public long? AddScore(string checkpoint, double testBitsPerDim) => null;
 
         public long? NewestCheckpoint(RunSpec spec) => DiskOf(spec).Newest;
 

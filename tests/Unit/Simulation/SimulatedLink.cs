@@ -32,7 +32,7 @@ internal sealed class SimulatedLink(SimulatedCluster cluster, SimulatedNode from
     public Task<CheckpointResponse> WriteSnapshotAsync(CheckpointRequest request) =>
         CallAsync(worker => worker.WriteSnapshotAsync(request));
 
-    public Task AddScoreAsync(AddScoreRequest request) => CallAsync(worker => Answered(worker.AddScoreAsync(request)));
+    public Task<long?> AddScoreAsync(AddScoreRequest request) => CallAsync(worker => worker.AddScoreAsync(request));
 
     public Task<SampleResponse> SampleAsync(SampleRequest request) => CallAsync(worker => worker.SampleAsync(request));
 

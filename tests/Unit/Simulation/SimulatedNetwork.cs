@@ -37,7 +37,10 @@ internal sealed class SimulatedNetwork(SimulatedCluster cluster, SimulatedNode f
 
         public Connection(SimulatedCluster cluster, SimulatedNode from, SimulatedNode to, GradientExchange exchange)
         {
-            (_cluster, _from, _to, _exchange) = (cluster, from, to, exchange);
+            _cluster = cluster;
+            _from = from;
+            _to = to;
+            _exchange = exchange;
             to.Died += _lost.Cancel;
         }
 

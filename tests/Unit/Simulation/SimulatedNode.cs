@@ -149,16 +149,14 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
 
     public string Arithmetic(RunSpec spec) => RoundsDifferently ? "another kind" : "the usual kind";
 
-    public void AddScore(string checkpoint, double testBitsPerDim)
-    {
-    }
+    public long? AddScore(string checkpoint, double testBitsPerDim) => _cluster.Disk.Newest;
 
     public long? NewestCheckpoint(RunSpec spec) => _cluster.Disk.Newest;
 
     public IReplica Build(RunSpec spec)
     {
         Load(spec);
-        return Replica = new(_cluster.Disk, _cluster.Check) 
+        return Replica = new(_cluster.Disk, _cluster.Check)
         {
             Computing = () => ThrowIf(Fault),
             RoundsDifferently = RoundsDifferently,

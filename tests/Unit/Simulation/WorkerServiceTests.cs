@@ -174,9 +174,7 @@ public sealed class WorkerServiceTests : IDisposable
 
         public string Arithmetic(RunSpec spec) => "";
 
-        public void AddScore(string checkpoint, double testBitsPerDim)
-        {
-        }
+        public long? AddScore(string checkpoint, double testBitsPerDim) => null;
 
         public long? NewestCheckpoint(RunSpec spec) => null;
 

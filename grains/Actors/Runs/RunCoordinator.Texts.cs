@@ -3,9 +3,21 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors.Runs;
 
-/// <summary>What the silo's log says of a run.</summary>
+/// <summary>What the silo's log, and the end of a run, say to people.</summary>
 internal sealed partial class RunCoordinator
 {
+    private string DivergenceText()
+    {
+        string what = $"The run has diverged: the gradient was not finite in {_progress.SkippedInARow} steps in a row.";
+        return _checkpoints.NewestGood is { } good
+            ? $"{what} Go on from {good} with --load-params {good} and a lower --learning-rate."
+            : $"{what} It has no earlier checkpoint, so begin again with a lower --learning-rate.";
+    }
+
+    private void LogEpoch(Generation generation) => LogEpoch(
+        _log, _run, generation.Number, _progress.Step, generation.Order.WholeEpochsAfter(_progress.Step), _progress.BitsPerDim,
+        _evaluator.Score?.TestBitsPerDim, _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
+
     [LoggerMessage(
         Level = LogLevel.Information,
         Message = "Run {Run}, generation {Generation}, step {Step}: {Epoch} epochs, {BitsPerDim:F4} bits/dim in training, " +
