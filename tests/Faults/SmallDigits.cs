@@ -25,6 +25,8 @@ public static class SmallDigits
         BatchSize = 2,
         InitBatchSize = 8,
         Dropout = 0.5,
+        // Runs of other lengths are compared step by step.
+        Schedule = LearningRateSchedule.Exponential,
         MaxEpochs = 1_000_000,
         MaxMinutes = null,
         Samples = 0,

@@ -318,7 +318,7 @@ internal sealed partial class RunCoordinator
         // With its score.
         await _checkpoints.WrittenAsync(step);
         return new GenerationOutcome.Finished(IsDiverged
-            ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood }
+            ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood ?? saved.Path }
             : EndOf(_isStopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null));
     }
 

@@ -81,7 +81,8 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
     {
         await Cluster.HealAsync(Three);
         FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless);
-        await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
+        CheckpointSaved first = await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
+        await run.StepAsync(first.Step + 1);
         RunEnded stopped = await run.StopAsync();
         Assert.Equal(RunOutcome.Stopped, stopped.Outcome);
         long[] saved = [.. run.Events.OfType<CheckpointSaved>().Select(checkpoint => checkpoint.Step).Distinct()];

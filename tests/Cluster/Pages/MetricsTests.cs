@@ -23,6 +23,8 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { SaveInterval = 1, Workers = 2 });
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "both workers");
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
+        await run.NextAsync<Evaluated>(_ => true, "a test score");
+        await run.NextAsync<StepCommitted>(_ => true, "a step after it");
         Assert.Contains(
             File.ReadLines(Cluster.Fleet.Silo(Cluster.Fleet.CoordinatorOf(run)).LogPath),
             line => line.Contains($"Run {run.Name}, generation ", StringComparison.Ordinal)

@@ -42,6 +42,8 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         await Cluster.HealAsync(Two);
         FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1, Workers = 3 });
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
+        await run.NextAsync<Evaluated>(_ => true, "a test score");
+        await run.NextAsync<StepCommitted>(_ => true, "a step after it");
         await using PrometheusServer prometheus = await PrometheusServer.StartAsync(
             Cluster.Folder, WriteRules(Cluster.Folder), Two.Select(Cluster.Fleet.HttpOf));
         await PrometheusServer.UntilAsync(async () => await prometheus.CountAsync("pixelcnn_run_workers") > 0 ? null : "the run's workers");
