@@ -81,7 +81,7 @@ public static class ClusterCommands
 
     private static async Task<int> ReadAsync(ParseResult result, Func<ClusterRequest, Task<int>> command)
     {
-        (ClusterRequest? request, IReadOnlyList<string>? mistakes) = ClusterRequest.Read(
+        (ClusterRequest request, IReadOnlyList<string> mistakes) = ClusterRequest.Read(
             result, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable));
         return mistakes.Count > 0 ? Failure.Report(ExitCode.UserError, mistakes, request.Json) : await command(request);
     }

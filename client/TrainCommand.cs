@@ -66,7 +66,7 @@ public static class TrainCommand
 
     private static async Task<int> TrainAsync(TrainRequest request, RunView view, StopSignals signals)
     {
-        (RunSpec? spec, IRunDisplay? display) = (request.Spec, view.Display);
+        (RunSpec spec, IRunDisplay display) = (request.Spec, view.Display);
         using var folder = FolderLock.Take(spec.SaveDir, request.LogDir);
         if (DataSetCatalog.Files(spec.DataSet).Count > 0)
             await display.ShowDownloadsAsync(progress => DataSetDownload.EnsureAsync(spec.DataSet, spec.DataDir, progress, signals.Stop));

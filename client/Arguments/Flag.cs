@@ -11,7 +11,7 @@ public abstract class Flag
         option.Description = help;
         foreach (string alias in aliases)
             option.Aliases.Add(alias);
-        foreach (string? spelling in option.Aliases.Append(option.Name).Where(s => s.StartsWith("--", StringComparison.Ordinal)).ToList())
+        foreach (string spelling in option.Aliases.Append(option.Name).Where(s => s.StartsWith("--", StringComparison.Ordinal)).ToList())
             if (spelling[2..].Contains('-', StringComparison.Ordinal))
                 option.Aliases.Add("--" + spelling[2..].Replace('-', '_'));
     }
@@ -45,7 +45,7 @@ public sealed class Valued<T>(string name, ValueKind<T> kind, string help, param
         string? text = result.GetResult(Option)!.Tokens is [.., var last] ? last.Value : null;
         if (text is not null && Kind.Read(text, out value))
             return true;
-        mistakes.Add(text is null ? $"{Name} has no value; {Kind.Remedy}." : $"{Name} is \"{text}\"; {Kind.Remedy}.");
+        mistakes.Add(Mistake(text));
         return false;
     }
 
@@ -60,14 +60,17 @@ public sealed class Valued<T>(string name, ValueKind<T> kind, string help, param
             if (Kind.Read(text, out T? value))
                 values.Add(value!);
             else
-                mistakes.Add($"{Name} is \"{text}\"; {Kind.Remedy}.");
+                mistakes.Add(Mistake(text));
         }
 
         if (IsBare(result))
-            mistakes.Add($"{Name} has no value; {Kind.Remedy}.");
+            mistakes.Add(Mistake(text: null));
         return values;
     }
 
     /// <summary>Whether the flag stands without a value, which only some flags may.</summary>
     public bool IsBare(ParseResult result) => IsGiven(result) && result.GetResult(Option)!.Tokens.Count == 0;
+
+    private string Mistake(string? text) =>
+        text is null ? $"{Name} has no value; {Kind.Remedy}." : $"{Name} is \"{text}\"; {Kind.Remedy}.";
 }

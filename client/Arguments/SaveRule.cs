@@ -28,9 +28,8 @@ public sealed partial record SaveRule(double Count, string Unit)
             return null;
         double count = double.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture);
         string unit = match.Groups["unit"].Value;
-        return unit is "step" or "epoch" && count is not (>= 1 and <= int.MaxValue) || (unit is "step" or "epoch" && count % 1 != 0)
-            ? null
-            : new(count, unit);
+        bool isTime = unit is not ("step" or "epoch");
+        return isTime || (count is >= 1 and <= int.MaxValue && count % 1 == 0) ? new(count, unit) : null;
     }
 
     [GeneratedRegex(@"^(?<count>\d{1,12}(\.\d{1,6})?) ?((?<unit>step|epoch)s?|(?<unit>min|s|h))$")]

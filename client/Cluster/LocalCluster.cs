@@ -34,7 +34,7 @@ public sealed class LocalCluster : IAsyncDisposable
 
             cluster.Lost = cluster.ThrowWhenLostAsync();
             // The first failure ends the wait for the others.
-            await foreach (Task? ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
+            await foreach (Task ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
                 await ready;
             Task<ClusterConnection> opening = ClusterConnection.OpenAsync(cluster.Address, ClusterAccess.Open, cancel);
             // Without the second task a client whose silos are gone would keep on trying for minutes.

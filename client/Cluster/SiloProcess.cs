@@ -77,11 +77,11 @@ public sealed class SiloProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (string? inherited in start.Environment.Keys.Where(
+        foreach (string inherited in start.Environment.Keys.Where(
             key => key.StartsWith("Silo__", StringComparison.OrdinalIgnoreCase) && key != DeviceVariable).ToList())
             start.Environment.Remove(inherited);
         start.Environment.TryAdd(AllocatorVariable, LargePages);
-        foreach ((string? variable, string? value) in environment ?? new Dictionary<string, string>())
+        foreach ((string variable, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[variable] = value;
         try
         {

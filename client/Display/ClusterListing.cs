@@ -59,7 +59,7 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
     /// <summary>Events that have a line of their own, up to where the run is now: a run that trains has always more to tell.</summary>
     private static async Task<IReadOnlyList<RunEvent>> NotableAsync(ITrainingRunGrain grain, long now)
     {
-        (List<RunEvent>? events, long next, long step) = (new List<RunEvent>(), 0L, -1L);
+        (List<RunEvent> events, long next, long step) = (new List<RunEvent>(), 0L, -1L);
         while (true)
         {
             RunProgress progress = await grain.ReadAsync(next);
@@ -88,7 +88,7 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
         var table = new Table { Border = TableBorder.None };
         foreach (string column in columns)
             table.AddColumn(new TableColumn(new Text(column, new Style(Color.Grey))) { Padding = new Padding(0, 0, 2, 0) });
-        foreach (T? item in items)
+        foreach (T item in items)
             table.AddRow(row(item).Select(cell => new Text(cell)));
         console.Write(table);
     }
@@ -96,7 +96,7 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
     /// <summary>Each with the properties of <typeparamref name="T"/>, so that events keep their kind.</summary>
     private void WriteJson<T>(IEnumerable<T> items)
     {
-        foreach (T? item in items)
+        foreach (T item in items)
             console.Profile.Out.Writer.WriteLine(JsonSerializer.Serialize(item, ContractsJson.Options));
     }
 

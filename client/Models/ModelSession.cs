@@ -28,7 +28,7 @@ internal static class ModelSession
             if (request.Cluster is null)
             {
                 ModelInfo card = Sound(ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere())));
-                TPlan? planned = plan(card, options);
+                TPlan planned = plan(card, options);
                 await using ClusterSession session = await ClusterSession.OpenAsync(null, stop);
                 await work(session, card, options, planned, stop);
             }
@@ -49,7 +49,7 @@ internal static class ModelSession
     {
         var mistakes = new List<string>();
         var request = ModelRequest.Read(result, Environment.GetEnvironmentVariable(CommonFlags.ClusterVariable), mistakes);
-        TOptions? options = read(request, mistakes);
+        TOptions options = read(request, mistakes);
         if (mistakes.Count > 0)
             return Failure.Report(ExitCode.UserError, mistakes, request.Json);
         return await Failure.GuardAsync(request.Json, request.Cluster, async stop =>

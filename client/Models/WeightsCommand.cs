@@ -57,7 +57,7 @@ public static class WeightsCommand
                 return;
             }
 
-            (Prompt? prompt, string? folder) = (Prompt.For(request.Cluster), Prompt.Quote(Path.GetDirectoryName(model.Path)!));
+            (Prompt prompt, string folder) = (Prompt.For(request.Cluster), Prompt.Quote(Path.GetDirectoryName(model.Path)!));
             string[] lines =
             [
                 $"{file} is now {model.Path}: images of {model.Size}x{model.Size} with {model.Channels} channels, " +

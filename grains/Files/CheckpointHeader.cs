@@ -74,15 +74,18 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     public static string? Newest(string folder) => NewestFirst(folder).FirstOrDefault(path => !HasDiverged(path));
 
     /// <summary>Whether a file is a checkpoint that has diverged; one that cannot be read is not known to be.</summary>
-    public static bool HasDiverged(string path)
+    public static bool HasDiverged(string path) => TryRead(path) is { IsDiverged: true };
+
+    /// <summary>As <see cref="Read"/>; null in place of the exception.</summary>
+    public static CheckpointHeader? TryRead(string path)
     {
         try
         {
-            return Read(path).IsDiverged;
+            return Read(path);
         }
         catch (UserErrorException)
         {
-            return false;
+            return null;
         }
     }
 

@@ -8,6 +8,9 @@ namespace PixelCnnCluster.Training;
 /// <summary>Loads models for jobs and keeps the newest. Its methods are called on the device.</summary>
 public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, AllowedFolders folders)
 {
+    /// <summary>A job asks for a few images at a time; its data set is not looked for anew each time.</summary>
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(10);
+
     private TrainedModel? _loaded;
 
     /// <summary>Images that keep all threads busy for a moment.</summary>
@@ -21,17 +24,18 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
     {
         TrainedModel model = Load(request.Model);
         (double[] bits, ScoreMaps? maps) = request.DataSet is { } half
-            ? model.Score(ImagesOf(half, request.Model), request.First, request.End, label: null, request.Maps)
+            ? model.Score(ImagesOf(half, request.Model, BetweenLooks), request.First, request.End, label: null, request.Maps)
             : model.Score(ImagesIn(request), 0, request.End - request.First, request.Class, request.Maps);
         return new(request.First, bits, maps);
     }
 
+    /// <param name="mayBeOld">See <see cref="DataSets.Get"/>.</param>
     /// <exception cref="UserErrorException">The data set cannot be used, or has not the model's kind of images.</exception>
-    public ImageSet ImagesOf(DataSetHalf half, ModelInfo model)
+    public ImageSet ImagesOf(DataSetHalf half, ModelInfo model, TimeSpan mayBeOld = default)
     {
         if (half.DataSet != DataSet.Digits)
             folders.Check(half.DataDir, "--data-dir");
-        ImageData data = dataSets.Get(half.DataSet, half.DataDir, model.Size);
+        ImageData data = dataSets.Get(half.DataSet, half.DataDir, model.Size, mayBeOld);
         ImageSet images = half.Train ? data.Train : data.Test;
         if ((images.Channels, images.Size) != (model.Channels, model.Size))
         {

@@ -10,7 +10,7 @@ internal static class CapturedConsole
 {
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] args)
     {
-        (TextWriter? ownOutput, TextWriter? ownError) = (System.Console.Out, System.Console.Error);
+        (TextWriter ownOutput, TextWriter ownError) = (System.Console.Out, System.Console.Error);
         using StringWriter output = new(), error = new();
         System.Console.SetOut(output);
         System.Console.SetError(error);

@@ -71,7 +71,7 @@ public sealed class CheckpointHeaderTests : IDisposable
     [Fact]
     public void The_newest_is_the_one_with_the_most_steps()
     {
-        foreach (string? name in new[] { "step-000000009.safetensors", "step-1000000010.safetensors", "step-000000100.safetensors",
+        foreach (string name in new[] { "step-000000009.safetensors", "step-1000000010.safetensors", "step-000000100.safetensors",
             "step-best.safetensors", "step-999999999.safetensors.tmp", "other.safetensors" })
             File.WriteAllBytes(_folder.File(name), []);
 

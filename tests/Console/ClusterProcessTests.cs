@@ -21,7 +21,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     private async Task<string> RunAsync(string line, int expected = 0)
     {
         using ConsoleProcess console = Console(line);
-        (int exitCode, string? output, string? error) = await console.EndAsync();
+        (int exitCode, string output, string error) = await console.EndAsync();
         Assert.True(
             (exitCode, error) is var (code, text) && code == expected
                 && (code == 0) == (text.Length == 0), $"{line} ended with {exitCode}: {output}{error}");
@@ -62,7 +62,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
 
         console.Terminate();
 
-        (int exitCode, string? output, string? error) = await console.EndAsync();
+        (int exitCode, string output, string error) = await console.EndAsync();
         Assert.Equal((0, ""), (exitCode, error));
         Assert.StartsWith("mine is left to the cluster.\n", output, StringComparison.Ordinal);
         Assert.Contains($"watch mine --cluster {_cluster.Address}\n", output, StringComparison.Ordinal);
@@ -111,7 +111,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     {
         using var console = new ConsoleProcess("runs", "--json", "--cluster", $"127.0.0.1:{FreePorts.Find(1)[0]}");
 
-        (int exitCode, string? output, string? error) = await console.EndAsync();
+        (int exitCode, string output, string error) = await console.EndAsync();
 
         Assert.Equal(2, exitCode);
         Assert.StartsWith("{\"event\":\"error\",\"message\":\"No Redis answers at ", output, StringComparison.Ordinal);

@@ -7,7 +7,7 @@ public sealed class ProgramProcessTests
     [Fact]
     public async Task Mistakes_are_sentences_and_for_programs_events()
     {
-        (int exitCode, string? output, string? error) = await RunAsync("train", "--json", "-q", "0");
+        (int exitCode, string output, string error) = await RunAsync("train", "--json", "-q", "0");
 
         Assert.Equal(2, exitCode);
         Assert.Equal("{\"event\":\"error\",\"message\":\"--nr-resnet is 0; give 1 or more.\"}\n", output);
@@ -20,7 +20,7 @@ public sealed class ProgramProcessTests
     [InlineData("--version", "1.")]
     public async Task Help_and_version_are_no_mistakes(string args, string part)
     {
-        (int exitCode, string? output, string? error) = await RunAsync(args.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        (int exitCode, string output, string error) = await RunAsync(args.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
         Assert.Equal((0, ""), (exitCode, error));
         Assert.Contains(part, output, StringComparison.Ordinal);

@@ -7,7 +7,7 @@ public sealed class ProgramTests
     [Fact]
     public async Task Mistakes_end_with_code_2_and_sentences_only()
     {
-        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync("train", "--foo", "-q", "x");
+        (int exitCode, string output, string error) = await CapturedConsole.RunAsync("train", "--foo", "-q", "x");
 
         Assert.Equal(2, exitCode);
         Assert.Empty(output);
@@ -17,7 +17,7 @@ public sealed class ProgramTests
     [Fact]
     public async Task Mistakes_are_events_for_programs()
     {
-        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync("train", "--json", "-q", "0");
+        (int exitCode, string output, string error) = await CapturedConsole.RunAsync("train", "--json", "-q", "0");
 
         Assert.Equal(2, exitCode);
         Assert.Equal("{\"event\":\"error\",\"message\":\"--nr-resnet is 0; give 1 or more.\"}\n", output);
@@ -27,7 +27,7 @@ public sealed class ProgramTests
     [Fact]
     public async Task What_surpasses_a_command_is_a_mistake()
     {
-        (int exitCode, string _, string? error) = await CapturedConsole.RunAsync("runs", "surplus", "--cluster", "a:1");
+        (int exitCode, string _, string error) = await CapturedConsole.RunAsync("runs", "surplus", "--cluster", "a:1");
 
         Assert.Equal((2, "surplus is not a flag of runs; runs --help lists them.\n"), (exitCode, error));
     }
@@ -35,7 +35,7 @@ public sealed class ProgramTests
     [Fact]
     public async Task An_unknown_command_is_a_mistake()
     {
-        (int exitCode, string _, string? error) = await CapturedConsole.RunAsync("tran");
+        (int exitCode, string _, string error) = await CapturedConsole.RunAsync("tran");
 
         Assert.Equal(2, exitCode);
         Assert.Contains("'tran'", error, StringComparison.Ordinal);
@@ -55,7 +55,7 @@ public sealed class ProgramTests
     [InlineData("", "Commands:")]
     public async Task Help_is_no_mistake(string args, string part)
     {
-        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync(
+        (int exitCode, string output, string error) = await CapturedConsole.RunAsync(
             args.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
         Assert.Equal((0, ""), (exitCode, error));

@@ -140,7 +140,7 @@ public sealed class TrainProcessTests : IDisposable
         await first.EventAsync("step");
 
         using ConsoleProcess second = Train("--json");
-        (int exitCode, string _, string? error) = await second.EndAsync();
+        (int exitCode, string _, string error) = await second.EndAsync();
 
         Assert.Equal(
             (2, $"--save-dir {_folder.File("run")} is written to by another console's run; wait until it ends, or name another folder.\n"),
@@ -152,7 +152,7 @@ public sealed class TrainProcessTests : IDisposable
     {
         using ConsoleProcess console = Train("--json", "--workers", "1", "--data-set", "folder", "--data-dir", _folder.File("nowhere"));
 
-        (int exitCode, string? output, string? error) = await console.EndAsync();
+        (int exitCode, string output, string error) = await console.EndAsync();
 
         Assert.Equal(2, exitCode);
         Assert.Contains("\"event\":\"error\"", output, StringComparison.Ordinal);

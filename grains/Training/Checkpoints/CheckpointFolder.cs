@@ -44,8 +44,13 @@ public static class CheckpointFolder
     /// <param name="step">Of the checkpoint that was written last. Those of later steps stay: the run may have to go on from them.</param>
     public static void Prune(string folder, int keep, long step)
     {
-        string[] newestFirst = [.. CheckpointHeader.NewestFirst(folder).Where(path => CheckpointHeader.StepOf(path) <= step)];
-        ILookup<bool, string> byDivergence = newestFirst.ToLookup(CheckpointHeader.HasDiverged);
+        (string Path, CheckpointHeader? Header)[] newestFirst =
+        [
+            .. CheckpointHeader.NewestFirst(folder).Where(path => CheckpointHeader.StepOf(path) <= step)
+                .Select(path => (path, CheckpointHeader.TryRead(path))),
+        ];
+        ILookup<bool, string> byDivergence = newestFirst.ToLookup(
+            checkpoint => checkpoint.Header is { IsDiverged: true }, checkpoint => checkpoint.Path);
         string? best = BestOf(newestFirst);
         ILookup<bool, string> touched = Directory.GetFiles(folder, "step-*.part").Concat(Directory.GetFiles(folder, $"step-*{HeldSuffix}"))
             .ToLookup(path => DateTime.UtcNow - File.GetLastWriteTimeUtc(path) < Abandoned);
@@ -57,9 +62,10 @@ public static class CheckpointFolder
     }
 
     /// <summary>The one with the least test score, the oldest of several; null if none has a finite score.</summary>
-    public static string? BestOf(IEnumerable<string> paths) => paths.Select(path => (Path: path, Score: TestScore(path)))
-        .Where(scored => double.IsFinite(scored.Score)).OrderBy(scored => scored.Score)
-        .ThenBy(scored => CheckpointHeader.StepOf(scored.Path)).Select(scored => scored.Path).FirstOrDefault();
+    internal static string? BestOf(IEnumerable<(string Path, CheckpointHeader? Header)> newestFirst) => newestFirst
+        .Where(checkpoint => checkpoint.Header?.TestBitsPerDim is { } score && double.IsFinite(score))
+        .OrderBy(checkpoint => checkpoint.Header!.TestBitsPerDim).ThenBy(checkpoint => CheckpointHeader.StepOf(checkpoint.Path))
+        .Select(checkpoint => checkpoint.Path).FirstOrDefault();
 
     /// <summary>What the disk refuses is tried again with the next checkpoint, or does without.</summary>
     private static void Quietly(Action work)
@@ -70,19 +76,6 @@ public static class CheckpointFolder
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-        }
-    }
-
-    /// <returns>Infinity where there is none, or none that is finite: those never win.</returns>
-    private static double TestScore(string path)
-    {
-        try
-        {
-            return CheckpointHeader.Read(path).TestBitsPerDim is { } score && double.IsFinite(score) ? score : double.PositiveInfinity;
-        }
-        catch (UserErrorException)
-        {
-            return double.PositiveInfinity;
         }
     }
 }

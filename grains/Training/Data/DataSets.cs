@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Training.Data;
@@ -7,10 +8,17 @@ public sealed class DataSets
 {
     private (string Key, DataStamp? Stamp, ImageData Data)? _loaded;
 
+    private long _lookedAt;
+
     /// <inheritdoc cref="ImageDataSets.Load"/>
-    public ImageData Get(DataSet dataSet, string dataDir, int imageSize)
+    /// <param name="mayBeOld">Files that were looked at so short a time ago are not looked at again: that takes long where there are
+    /// many.</param>
+    public ImageData Get(DataSet dataSet, string dataDir, int imageSize, TimeSpan mayBeOld = default)
     {
         string key = $"{dataSet} {dataDir} {imageSize}";
+        if (_loaded is { } fresh && fresh.Key == key && Stopwatch.GetElapsedTime(_lookedAt) < mayBeOld)
+            return fresh.Data;
+        _lookedAt = Stopwatch.GetTimestamp();
         var stamp = DataStamp.Of(dataSet, dataDir);
         // Files that are away for a moment do not count as changed: what was read of them is good.
         if (_loaded is not { } loaded || loaded.Key != key || (stamp is not null && stamp != loaded.Stamp))

@@ -18,7 +18,7 @@ public sealed class ClusterRequestTests
     [InlineData("cluster --json --cluster a:1", "", true, false)]
     public void A_command_says_what_it_asks(string line, string run, bool json, bool detach)
     {
-        (ClusterRequest? request, IReadOnlyList<string>? mistakes) = Read(line);
+        (ClusterRequest request, IReadOnlyList<string> mistakes) = Read(line);
 
         Assert.Empty(mistakes);
         Assert.Equal(new ClusterRequest(new ClusterAddress("a:1"), run, json, detach), request);

@@ -8,7 +8,7 @@ internal static class Reading
 {
     public static TrainRequest Good(params string[] flags)
     {
-        (TrainRequest? request, IReadOnlyList<string>? mistakes) = Read(flags);
+        (TrainRequest request, IReadOnlyList<string> mistakes) = Read(flags);
         Assert.Empty(mistakes);
         return request;
     }

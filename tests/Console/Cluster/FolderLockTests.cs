@@ -41,7 +41,7 @@ public sealed class FolderLockTests : IDisposable
 
         File.WriteAllText(_folder.File("logs"), "");
 
-        foreach (string? run in new[] { _folder.File("file/run"), _folder.Path })
+        foreach (string run in new[] { _folder.File("file/run"), _folder.Path })
             Assert.StartsWith(
                 "--save-dir cannot be written: ", Assert.Throws<UserErrorException>(() => Take(run)).Message, StringComparison.Ordinal);
     }

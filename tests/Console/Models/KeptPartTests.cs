@@ -22,7 +22,7 @@ public sealed class KeptPartTests
         byte[] first = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], second = [.. first.Select(value => (byte)(value + 100))];
         byte[] drawn = [.. Enumerable.Range(0, 4).SelectMany(i => Enumerable.Repeat((byte)(200 + i), 12))];
 
-        (ImageStack? images, int? columns) = KeptPart.Grid(
+        (ImageStack images, int? columns) = KeptPart.Grid(
             Model, new([.. first, .. second], [true, false, true, false], Each: 2), new(drawn, 4, 3, 2));
 
         Assert.Equal((8, 4), (images.Count, columns));

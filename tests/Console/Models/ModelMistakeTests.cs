@@ -83,7 +83,7 @@ public sealed class ModelMistakeTests : IDisposable
 
     private static async Task<string> MistakeAsync(params string[] args)
     {
-        (int exitCode, string? output, string? error) = await CapturedConsole.RunAsync(args);
+        (int exitCode, string output, string error) = await CapturedConsole.RunAsync(args);
         Assert.Equal(2, exitCode);
         if (args.Contains("--json"))
             Assert.StartsWith("{\"event\":\"error\"", output, StringComparison.Ordinal);

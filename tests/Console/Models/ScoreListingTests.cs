@@ -47,7 +47,7 @@ public sealed class ScoreListingTests
         scores.Add(new ImagesScored(1, [8], new([0, 8, 0, 0], [5, 6, 7, 8])));
         scores.Add(new ImagesScored(0, [0], new([0, 0, 0, 0], [1, 2, 3, 4])));
 
-        (ImageStack? images, int columns) = scores.Map();
+        (ImageStack images, int columns) = scores.Map();
 
         Assert.Equal((4, 3, 2, 2), (images.Count, images.Channels, images.Size, columns));
         Assert.Equal([1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4], images.Image(0).ToArray());

@@ -52,7 +52,7 @@ public sealed class TrainedRun : IAsyncLifetime
     internal static async Task<string> DoAloneAsync(params string[] args)
     {
         using var console = new ConsoleProcess(args);
-        (int exitCode, string? output, string? error) = await console.EndAsync();
+        (int exitCode, string output, string error) = await console.EndAsync();
         Assert.True(exitCode == 0, error);
         return output;
     }
@@ -65,7 +65,7 @@ public sealed class TrainedRun : IAsyncLifetime
     internal static async Task<string> MistakeAloneAsync(params string[] args)
     {
         using var console = new ConsoleProcess(args);
-        (int exitCode, string? output, string? error) = await console.EndAsync();
+        (int exitCode, string output, string error) = await console.EndAsync();
         Assert.Equal((2, ""), (exitCode, output));
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         return error;

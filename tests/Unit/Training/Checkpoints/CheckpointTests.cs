@@ -258,7 +258,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
             return path;
         })];
         Assert.Equal(paths[1], CheckpointHeader.Newest(_folder.Path));
-        Assert.Equal(paths[0], CheckpointFolder.BestOf(paths));
+        Assert.Equal(paths[0], CheckpointFolder.BestOf(paths.Select(path => (path, CheckpointHeader.TryRead(path)))));
 
         CheckpointFolder.Prune(_folder.Path, 1, step: 3);
 
