@@ -10,7 +10,7 @@ public sealed partial record SaveRule(double Count, string Unit)
     public static ValueKind<SaveRule> Kind { get; } = new(
         "rule",
         (string text, out SaveRule? value) => (value = Read(text)) is not null,
-        "give a number with its unit, as 500steps, 10min or 1epoch");
+        "give a whole number of steps or epochs, or a time in s, min or h, as 500steps, 10min or 1epoch");
 
     public RunSpec Apply(RunSpec spec) => Unit switch
     {

@@ -102,7 +102,8 @@ public static class TrainFlags
         SpecFlag.Of(
             new Valued<LearningRateSchedule>(
                 "--lr-schedule", Choice<LearningRateSchedule>("exponential", "constant", "linear", "cosine"),
-                "How the learning rate changes: exponential by --lr-decay, or linear or cosine to --final-lr at the end of the run. " +
+                "How the learning rate changes: not at all (constant), exponential by --lr-decay, or linear or cosine to --final-lr " +
+                "at the end of the run. " +
                 "Default: exponential; with preset quick cosine."),
             (s, v) => s with { Schedule = v }),
         SpecFlag.Of(

@@ -33,7 +33,9 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
             : continues ? saved!
             : Presets.Quick;
         RunSpec spec = TrainFlags.Settings.Aggregate(
-            start with { LoadParams = checkpoint, SaveDir = "" }, (spec, flag) => flag.Apply(spec, result, _mistakes));
+            // Consent to changed data is for one time.
+            start with { LoadParams = checkpoint, SaveDir = "", AcceptDataChange = false },
+            (spec, flag) => flag.Apply(spec, result, _mistakes));
 
         if (spec.SaveDir.Length == 0)
             spec = spec with { SaveDir = continues && !shared ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };

@@ -103,7 +103,7 @@ public sealed record CheckpointResponse(string Path, long Bytes, string StateHas
     [Id(0)]
     public bool IsDiverged { get; init; }
 
-    /// <summary>The folder's newest checkpoint that has not diverged; null if there is none.</summary>
+    /// <summary>The folder's checkpoint to go on from if this one has diverged; null if there is none.</summary>
     [Id(1)]
     public string? NewestGood { get; init; }
 }

@@ -32,10 +32,11 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     /// <summary>
     /// The run had run out of the numbers: its score is not finite, or its last gradients were not. Nobody wants to go on from it.
     /// </summary>
-    public bool IsDiverged =>
-        (TestBitsPerDim is { } score && !double.IsFinite(score))
-        || (int.TryParse(Metadata.GetValueOrDefault("skipped_in_a_row"), CultureInfo.InvariantCulture, out int skipped)
-            && skipped >= Spec.MaxSkipped);
+    public bool IsDiverged => (TestBitsPerDim is { } score && !double.IsFinite(score)) || SkippedInARow >= Spec.MaxSkipped;
+
+    /// <summary>Newest steps of the run whose gradients were not finite. Files of older versions do not say it.</summary>
+    public int SkippedInARow =>
+        int.TryParse(Metadata.GetValueOrDefault("skipped_in_a_row"), CultureInfo.InvariantCulture, out int skipped) ? skipped : 0;
 
     /// <summary>What stands beside a score.</summary>
     public static string ScoreCheck(string score) => Convert.ToHexStringLower(XxHash32.Hash(Encoding.ASCII.GetBytes(score)));

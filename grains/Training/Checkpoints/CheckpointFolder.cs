@@ -34,7 +34,7 @@ public static class CheckpointFolder
         string path = Path.Combine(folder, CheckpointHeader.FileName(checkpoint.Step));
         var response = new CheckpointResponse(path, checkpoint.Write(path), checkpoint.StateHash) { IsDiverged = checkpoint.IsDiverged };
         Prune(folder, keep, checkpoint.Step);
-        return response with { NewestGood = CheckpointHeader.Newest(folder) };
+        return response with { NewestGood = NewestSound(folder) };
     }
 
     /// <summary>
@@ -59,6 +59,23 @@ public static class CheckpointFolder
         foreach (string path in old.Where(path => path != best && !touched[true].Contains(path + HeldSuffix))
             .Concat(touched[false]))
             Quietly(() => File.Delete(path));
+    }
+
+    /// <summary>
+    /// The checkpoint to go on from after a divergence: the newest with a finite score, or if none was scored the newest whose last
+    /// gradient was finite. Null if there is neither.
+    /// </summary>
+    internal static string? NewestSound(string folder)
+    {
+        (string Path, CheckpointHeader Header)[] newestFirst =
+        [
+            .. from path in CheckpointHeader.NewestFirst(folder)
+               let header = CheckpointHeader.TryRead(path)
+               where header is { IsDiverged: false }
+               select (path, header),
+        ];
+        return newestFirst.FirstOrDefault(checkpoint => checkpoint.Header.TestBitsPerDim is not null).Path
+            ?? newestFirst.FirstOrDefault(checkpoint => checkpoint.Header.SkippedInARow == 0).Path;
     }
 
     /// <summary>The one with the least test score, the oldest of several; null if none has a finite score.</summary>

@@ -52,6 +52,17 @@ public sealed class DefaultsTests : IDisposable
         Assert.Equal(Path.GetFullPath("data"), spec.DataDir);
     }
 
+    /// <summary>Otherwise every later change would be accepted without a word.</summary>
+    [Fact]
+    public void Consent_to_changed_data_is_not_inherited()
+    {
+        using var folder = new TempFolder();
+        Checkpoints.Write(folder, 3, Presets.Quick with { AcceptDataChange = true });
+
+        Assert.False(Reading.Good("--load-params", folder.Path).Spec.AcceptDataChange);
+        Assert.True(Reading.Good("--load-params", folder.Path, "--accept-data-change").Spec.AcceptDataChange);
+    }
+
     [Fact]
     public void Flags_change_the_preset()
     {

@@ -266,6 +266,25 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         Assert.Equal([paths[0], paths[1], paths[3]], Directory.GetFiles(_folder.Path).Order());
     }
 
+    /// <summary>A run that diverges between two scores saves ruined states, of which the last alone is known as such.</summary>
+    [Fact]
+    public void After_a_divergence_one_goes_on_from_the_newest_that_was_scored()
+    {
+        string[] paths = [.. Enumerable.Range(0, 4).Select(i => Path.Combine(_folder.Path, CheckpointHeader.FileName(i)))];
+        _run.Checkpoint(2.5).Write(paths[0]);
+        _run.Checkpoint(3).Write(paths[1]);
+        _run.Checkpoint().Write(paths[2]);
+        _run.Checkpoint(double.NaN).Write(paths[3]);
+        Assert.Equal(paths[1], CheckpointFolder.NewestSound(_folder.Path));
+
+        File.Delete(paths[0]);
+        File.Delete(paths[1]);
+        Assert.Equal(paths[2], CheckpointFolder.NewestSound(_folder.Path));
+
+        File.Delete(paths[2]);
+        Assert.Null(CheckpointFolder.NewestSound(_folder.Path));
+    }
+
     [Fact]
     public void Pruning_keeps_the_newest_and_the_best()
     {
