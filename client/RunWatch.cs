@@ -46,7 +46,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
                     status.Add(e);
                     if (ended is null)
                         display.Show(e);
-                    if (e is RunStarted started && LearningRates.Warning(started.Spec, started.TotalSteps) is { } warning)
+                    if (e is RunStarted started && started.Spec.Schedule.Warning(started.TotalSteps) is { } warning)
                         display.Note(warning);
                 }
 

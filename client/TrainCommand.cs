@@ -19,6 +19,12 @@ public static class TrainCommand
         TrainRequest request = reader.Read(result);
         if (reader.Mistakes.Count > 0)
             return Failure.Report(ExitCode.UserError, reader.Mistakes, request.Json);
+        if (request.PrintsConfig)
+        {
+            Console.WriteLine(request.Spec.ToConfig());
+            return ExitCode.Success;
+        }
+
         return request.Cluster is { } cluster
             ? await ClusterCommands.FollowAsync(
                 new(cluster, request.Run, request.Json, request.Detach), grains => grains.Cluster.SubmitAsync(request.Run, request.Spec))
@@ -67,11 +73,13 @@ public static class TrainCommand
     private static async Task<int> TrainAsync(TrainRequest request, RunView view, StopSignals signals)
     {
         (RunSpec spec, IRunDisplay display) = (request.Spec, view.Display);
-        using var folder = FolderLock.Take(spec.SaveDir, request.LogDir);
-        if (DataSetCatalog.Files(spec.DataSet).Count > 0)
-            await display.ShowDownloadsAsync(progress => DataSetDownload.EnsureAsync(spec.DataSet, spec.DataDir, progress, signals.Stop));
-        display.Note($"Starting {spec.Workers} workers; their logs are in {request.LogDir}.");
-        await using LocalCluster cluster = await LocalCluster.StartAsync(spec.Workers, request.Threads, request.LogDir, signals.Stop);
+        using var folder = FolderLock.Take(spec.Output.SaveDir, request.LogDir);
+        if (DataSetCatalog.Files(spec.Data.DataSet).Count > 0)
+            await display.ShowDownloadsAsync(
+                progress => DataSetDownload.EnsureAsync(spec.Data.DataSet, spec.Data.DataDir, progress, signals.Stop));
+        display.Note($"Starting {spec.Compute.Workers} workers; their logs are in {request.LogDir}.");
+        await using LocalCluster cluster = await LocalCluster.StartAsync(
+            spec.Compute.Workers, request.Threads, request.LogDir, signals.Stop);
         display.Note($"Other consoles reach this cluster with --cluster {cluster.Address}.");
         try
         {

@@ -14,11 +14,11 @@ public sealed partial record SaveRule(double Count, string Unit)
 
     public RunSpec Apply(RunSpec spec) => Unit switch
     {
-        "step" => spec with { SaveSteps = (long)Count },
-        "epoch" => spec with { SaveInterval = (int)Count },
-        "s" => spec with { SaveMinutes = Count / 60 },
-        "h" => spec with { SaveMinutes = Count * 60 },
-        _ => spec with { SaveMinutes = Count },
+        "step" => spec with { Output = spec.Output with { SaveSteps = (long)Count } },
+        "epoch" => spec with { Output = spec.Output with { SaveInterval = (int)Count } },
+        "s" => spec with { Output = spec.Output with { SaveMinutes = Count / 60 } },
+        "h" => spec with { Output = spec.Output with { SaveMinutes = Count * 60 } },
+        _ => spec with { Output = spec.Output with { SaveMinutes = Count } },
     };
 
     private static SaveRule? Read(string text)

@@ -10,9 +10,12 @@ namespace PixelCnnCluster.Client.Arguments;
 /// <param name="Cluster">The shared cluster to train on; null for one of this machine's own.</param>
 public sealed record TrainRequest(RunSpec Spec, int Threads, ClusterAddress? Cluster, bool Json, bool Detach)
 {
+    /// <summary>Show the settings and do nothing else.</summary>
+    public bool PrintsConfig { get; init; }
+
     /// <summary>Name of the run: that of its folder.</summary>
-    public string Run => Path.GetFileName(Path.TrimEndingDirectorySeparator(Spec.SaveDir));
+    public string Run => Path.GetFileName(Path.TrimEndingDirectorySeparator(Spec.Output.SaveDir));
 
     /// <summary>Where a local cluster's silos write their logs.</summary>
-    public string LogDir => Path.Combine(Spec.SaveDir, "logs");
+    public string LogDir => Path.Combine(Spec.Output.SaveDir, "logs");
 }

@@ -34,21 +34,41 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
             : Presets.Quick;
         RunSpec spec = TrainFlags.Settings.Aggregate(
             // Consent to changed data is for one time.
-            start with { LoadParams = checkpoint, SaveDir = "", AcceptDataChange = false },
+            start with
+            {
+                Data = start.Data with { AcceptDataChange = false },
+                Output = start.Output with { LoadParams = checkpoint, SaveDir = "" },
+            },
             (spec, flag) => flag.Apply(spec, result, _mistakes));
 
-        if (spec.SaveDir.Length == 0)
-            spec = spec with { SaveDir = continues && !shared ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.DataSet) };
+        if (spec.Output.SaveDir.Length == 0)
+            spec = spec with
+            {
+                Output = spec.Output with
+                {
+                    SaveDir = continues && !shared ? Path.GetDirectoryName(checkpoint)! : DefaultSaveDir(spec.Data.DataSet),
+                },
+            };
         if (!TrainFlags.Workers.IsGiven(result))
-            spec = spec with { Workers = Math.Clamp(spec.Shards, 1, shared ? ManyWorkers : cores) };
+            spec = spec with
+            {
+                Compute = spec.Compute with { Workers = Math.Clamp(spec.Optimiser.Shards, 1, shared ? ManyWorkers : cores) },
+            };
         if (!TrainFlags.Threads.TryRead(result, _mistakes, out int threads))
-            threads = Math.Max(1, cores / Math.Max(1, spec.Workers));
+            threads = Math.Max(1, cores / Math.Max(1, spec.Compute.Workers));
         if (!shared)
-            spec = spec with { SaveDir = Path.GetFullPath(spec.SaveDir), DataDir = Path.GetFullPath(spec.DataDir) };
+            spec = spec with
+            {
+                Data = spec.Data with { DataDir = Path.GetFullPath(spec.Data.DataDir) },
+                Output = spec.Output with { SaveDir = Path.GetFullPath(spec.Output.SaveDir) },
+            };
 
         _mistakes.AddRange(spec.Validate());
         CheckCombinations(result, spec);
-        var request = new TrainRequest(spec, threads, address, CommonFlags.Json.IsGiven(result), CommonFlags.Detach.IsGiven(result));
+        var request = new TrainRequest(spec, threads, address, CommonFlags.Json.IsGiven(result), CommonFlags.Detach.IsGiven(result))
+        {
+            PrintsConfig = TrainFlags.PrintConfig.IsGiven(result),
+        };
         if (RunName.Mistake(request.Run) is { } name)
             _mistakes.Add(name);
         if (shared)
@@ -77,22 +97,25 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
     {
         Check(!(TrainFlags.EnergyDistance.IsGiven(result) && TrainFlags.FocalLoss.IsGiven(result)),
             "--energy-distance has no likelihood that --focal-loss could weight; leave one of them out.");
-        Check(!TrainFlags.FocalGamma.IsGiven(result) || spec.Objective == Objective.Focal || TrainFlags.FocalLoss.IsGiven(result),
+        Check(!TrainFlags.FocalGamma.IsGiven(result) || spec.Model.Objective == Objective.Focal || TrainFlags.FocalLoss.IsGiven(result),
             "--focal-gamma does nothing without --focal-loss; add that or leave it out.");
-        Check(!TrainFlags.ImageSize.IsGiven(result) || spec.DataSet is DataSet.ImageNet or DataSet.Folder,
+        Check(!TrainFlags.ImageSize.IsGiven(result) || spec.Data.DataSet is DataSet.ImageNet or DataSet.Folder,
             "--image-size is for --data-set imagenet and folder; the images of other data sets have one size, so leave it out.");
     }
 
     private void CheckFolders(RunSpec spec)
     {
-        string? newest = CheckpointHeader.Newest(spec.SaveDir)
-            ?? (CheckpointHeader.NewestFirst(spec.SaveDir) is [var diverged, ..] ? diverged : null);
-        Check(newest is null || newest == spec.LoadParams, spec.LoadParams is null
-            ? $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another folder."
-            : $"--save-dir {spec.SaveDir} holds {Path.GetFileName(newest)}, which --load-params would not continue; name another folder.");
-        Check(!spec.ClassConditional || spec.DataSet != DataSet.Folder || HasClasses(spec.DataDir),
-            $"--class-conditional needs labels, and --data-dir {spec.DataDir} has no folder per class; make those or leave the flag out.");
-        Check(!File.Exists(spec.SaveDir), $"--save-dir {spec.SaveDir} is a file; name a folder.");
+        string? newest = CheckpointHeader.Newest(spec.Output.SaveDir)
+            ?? (CheckpointHeader.NewestFirst(spec.Output.SaveDir) is [var diverged, ..] ? diverged : null);
+        Check(newest is null || newest == spec.Output.LoadParams, spec.Output.LoadParams is null
+            ? $"--save-dir {spec.Output.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another " +
+                $"folder."
+            : $"--save-dir {spec.Output.SaveDir} holds {Path.GetFileName(newest)}, which --load-params would not continue; name another " +
+                $"folder.");
+        Check(!spec.Model.ClassConditional || spec.Data.DataSet != DataSet.Folder || HasClasses(spec.Data.DataDir),
+            $"--class-conditional needs labels, and --data-dir {spec.Data.DataDir} has no folder per class; make those or leave the flag " +
+            $"out.");
+        Check(!File.Exists(spec.Output.SaveDir), $"--save-dir {spec.Output.SaveDir} is a file; name a folder.");
     }
 
     /// <summary>Whether a folder of images has sub-folders for classes; one that is missing is reported elsewhere.</summary>

@@ -59,21 +59,21 @@ public static class Format
     {
         var parts = new List<string>
         {
-            spec.DataSet.ToString().ToLowerInvariant(),
-            $"{spec.Blocks} x {spec.Filters} filters",
-            $"{spec.Mixtures} logistics",
-            $"{spec.Shards} shards of {spec.BatchSize} images",
-            $"learning rate {Number(spec.LearningRate, "0.######")}",
+            spec.Data.DataSet.ToString().ToLowerInvariant(),
+            $"{spec.Model.Blocks} x {spec.Model.Filters} filters",
+            $"{spec.Model.Mixtures} logistics",
+            $"{spec.Optimiser.Shards} shards of {spec.Optimiser.BatchSize} images",
+            $"learning rate {Number(spec.Schedule.LearningRate, "0.######")}",
         };
-        if (spec.Objective == Objective.Focal)
-            parts.Add($"focal loss, gamma {Number(spec.FocalGamma, "0.###")}");
-        if (spec.Objective == Objective.EnergyDistance)
+        if (spec.Model.Objective == Objective.Focal)
+            parts.Add($"focal loss, gamma {Number(spec.Model.FocalGamma, "0.###")}");
+        if (spec.Model.Objective == Objective.EnergyDistance)
             parts.Add("energy distance");
-        if (spec.ClassConditional)
+        if (spec.Model.ClassConditional)
             parts.Add("class conditional");
-        if (spec.CoordinateChannels)
+        if (spec.Model.CoordinateChannels)
             parts.Add("coordinate channels");
-        if (spec.NonLocal)
+        if (spec.Model.NonLocal)
             parts.Add("non-local block");
         return string.Join(", ", parts);
     }

@@ -46,16 +46,18 @@ public sealed class RunStatus(TimeProvider time)
 
     /// <summary>The part of the run that is done, from 0 to 1.</summary>
     public double Done => Started is null ? 0 : Math.Clamp(
-        Math.Max((double)Step / Started.TotalSteps, Started.Spec.MaxMinutes is { } minutes ? Elapsed.TotalMinutes / minutes : 0), 0, 1);
+        Math.Max((double)Step / Started.TotalSteps, Started.Spec.Limits.MaxMinutes is { } minutes ? Elapsed.TotalMinutes / minutes : 0), 0,
+        1);
 
     private TimeSpan Elapsed => time.GetElapsedTime(_startedAt);
 
     private TimeSpan? BySteps => Started is not null && ImagesPerS is { } speed and > 0
         ? TimeSpan.FromSeconds(
-            Math.Min((Started.TotalSteps - Step) * (double)Started.Spec.ImagesPerStep / speed, TimeSpan.MaxValue.TotalSeconds / 2))
+            Math.Min(
+                (Started.TotalSteps - Step) * (double)Started.Spec.Optimiser.ImagesPerStep / speed, TimeSpan.MaxValue.TotalSeconds / 2))
         : null;
 
-    private TimeSpan? ByMinutes => Started?.Spec.MaxMinutes is { } minutes && TimeSpan.FromMinutes(minutes) - Elapsed is var left
+    private TimeSpan? ByMinutes => Started?.Spec.Limits.MaxMinutes is { } minutes && TimeSpan.FromMinutes(minutes) - Elapsed is var left
         ? left > TimeSpan.Zero ? left : TimeSpan.Zero
         : null;
 

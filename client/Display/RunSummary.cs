@@ -41,7 +41,7 @@ public sealed class RunSummary(Prompt prompt, string? logDir, string workingDire
             .. status.Ended!.Checkpoint is { } checkpoint
                 ? Try("continue", $"--load-params {Path(System.IO.Path.GetDirectoryName(checkpoint)!)}{Further(status)}")
                 : [],
-            .. status.Started?.Spec.DataSet == DataSet.Digits
+            .. status.Started?.Spec.Data.DataSet == DataSet.Digits
                 ?
                 [
                     .. Try("a bigger model", "--preset quick --nr-filters 32 --nr-resnet 2 --max-epochs 20 --max-minutes 30"),
@@ -57,9 +57,9 @@ public sealed class RunSummary(Prompt prompt, string? logDir, string workingDire
     {
         if (status.Started is not { } started || status.Step < started.TotalSteps)
             return "";
-        return started.Spec.MaxSteps is { } steps && status.Step >= steps
+        return started.Spec.Limits.MaxSteps is { } steps && status.Step >= steps
             ? FormattableString.Invariant($" --max-steps {2 * steps}")
-            : FormattableString.Invariant($" --max-epochs {2 * started.Spec.MaxEpochs}");
+            : FormattableString.Invariant($" --max-epochs {2 * started.Spec.Limits.MaxEpochs}");
     }
 
     private string Path(string path)

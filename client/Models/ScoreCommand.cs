@@ -65,7 +65,7 @@ public static class ScoreCommand
     public static Task<int> EvaluateAsync(ParseResult result) => ModelSession.UseAsync(
         result,
         (request, mistakes) => Options.Read(request, result, mistakes),
-        (model, options) => Job(model, options with { DataSet = options.DataSet ?? model.Spec.DataSet }),
+        (model, options) => Job(model, options with { DataSet = options.DataSet ?? model.Spec.Data.DataSet }),
         async (session, model, options, job, stop) =>
         {
             using var display = new JobDisplay(options.Json, TimeProvider.System);
@@ -79,7 +79,7 @@ public static class ScoreCommand
         DataSetHalf? half = null;
         if (options.DataSet is { } dataSet)
         {
-            string dataDir = options.DataDir ?? (dataSet == model.Spec.DataSet ? model.Spec.DataDir : DefaultDataDir);
+            string dataDir = options.DataDir ?? (dataSet == model.Spec.Data.DataSet ? model.Spec.Data.DataDir : DefaultDataDir);
             half = new(dataSet, options.IsLocal ? Path.GetFullPath(dataDir) : dataDir, options.Train);
         }
         else

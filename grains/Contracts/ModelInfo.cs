@@ -21,5 +21,5 @@ public sealed record ModelInfo(
     public int ImageBytes => Channels * Size * Size;
 
     /// <summary>False for a network trained by energy distance, which gives samples and no probabilities.</summary>
-    public bool HasLikelihood => Spec.Objective != Objective.EnergyDistance;
+    public bool HasLikelihood => Spec.Model.Objective != Objective.EnergyDistance;
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using MessagePack;
 
@@ -135,4 +137,37 @@ public sealed record RunOverview(
     /// <summary>Workers that the run does without for a while, because their work failed.</summary>
     [Id(0)]
     public IReadOnlyList<string> Unfit { get; init; } = [];
+}
+
+/// <summary>How what the cluster says is written for machines: snake_case names, enums by name.</summary>
+public static class ContractsJson
+{
+    public static JsonSerializerOptions Options { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower), new FiniteNumbers() },
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    /// <summary>The same for settings that a person reads and edits.</summary>
+    internal static JsonSerializerOptions Config { get; } =
+        new(Options) { WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.Never };
+
+    /// <summary>A number that is not finite is null: JSON has no other word for it.</summary>
+    private sealed class FiniteNumbers : JsonConverter<double>
+    {
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType == JsonTokenType.String
+                ? double.Parse(reader.GetString()!, CultureInfo.InvariantCulture)
+                : reader.GetDouble();
+
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+        {
+            if (double.IsFinite(value))
+                writer.WriteNumberValue(value);
+            else
+                writer.WriteNullValue();
+        }
+    }
 }

@@ -32,7 +32,7 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     /// <summary>
     /// The run had run out of the numbers: its score is not finite, or its last gradients were not. Nobody wants to go on from it.
     /// </summary>
-    public bool IsDiverged => (TestBitsPerDim is { } score && !double.IsFinite(score)) || SkippedInARow >= Spec.MaxSkipped;
+    public bool IsDiverged => (TestBitsPerDim is { } score && !double.IsFinite(score)) || SkippedInARow >= Spec.Limits.MaxSkipped;
 
     /// <summary>Newest steps of the run whose gradients were not finite. Files of older versions do not say it.</summary>
     public int SkippedInARow =>

@@ -24,10 +24,10 @@ public class AllowedFolders(IReadOnlyList<string> roots)
     /// <exception cref="UserErrorException">One is outside.</exception>
     public void Check(RunSpec spec)
     {
-        Check(spec.SaveDir, "--save-dir");
-        if (spec.DataSet != DataSet.Digits)
-            Check(spec.DataDir, "--data-dir");
-        if (spec.LoadParams is { } given)
+        Check(spec.Output.SaveDir, "--save-dir");
+        if (spec.Data.DataSet != DataSet.Digits)
+            Check(spec.Data.DataDir, "--data-dir");
+        if (spec.Output.LoadParams is { } given)
             Check(given, "--load-params");
     }
 }

@@ -16,16 +16,10 @@ internal static class ArithmeticProbe
     /// <summary>What decides which kernels a run uses, whatever the size of its network.</summary>
     public static RunSpec SpecFor(RunSpec run) => new()
     {
-        Blocks = 1,
-        Filters = 16,
-        Mixtures = 3,
-        Nonlinearity = run.Nonlinearity,
-        Objective = run.Objective,
-        Precision = run.Precision,
-        NonLocal = run.NonLocal,
-        BatchSize = 4,
-        InitBatchSize = 8,
-        Shards = 1,
+        Model = new() { Blocks = 1, Filters = 16, Mixtures = 3, Nonlinearity = run.Model.Nonlinearity, Objective = run.Model.Objective,
+            NonLocal = run.Model.NonLocal },
+        Optimiser = new() { BatchSize = 4, InitBatchSize = 8, Shards = 1 },
+        Compute = new() { Precision = run.Compute.Precision },
     };
 
     /// <summary>Called on the device.</summary>
@@ -35,7 +29,7 @@ internal static class ArithmeticProbe
     {
         using var replica = new Replica(spec, new(MakeImages(), MakeImages()), threads);
         replica.Initialise();
-        var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, WireFormat.Float32);
+        var alone = new GradientExchange(new(spec.Optimiser.Shards), workers: 1, rank: 0, replica.GradientBuckets, WireFormat.Float32);
         for (int step = 0; step < Steps; step++)
         {
             AllReduceStep round = alone.Begin(step);

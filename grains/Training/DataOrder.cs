@@ -29,7 +29,7 @@ public sealed class DataOrder(int images, int batchSize, int shards, ulong seed,
         firstStep + ((Math.Max(0, ((long)epochs * images) - firstImage) + ((long)batchSize * shards) - 1) / ((long)batchSize * shards));
 
     /// <summary>Steps after which a run ends, but for its minutes.</summary>
-    public long TotalSteps(RunSpec spec) => Math.Min(spec.MaxSteps ?? long.MaxValue, StepsFor(spec.MaxEpochs));
+    public long TotalSteps(RunSpec spec) => Math.Min(spec.Limits.MaxSteps ?? long.MaxValue, StepsFor(spec.Limits.MaxEpochs));
 
     /// <summary>Images used when <paramref name="steps"/> steps are done, in epochs.</summary>
     public double EpochsAfter(long steps) => (double)UsedAfter(steps) / images;

@@ -45,8 +45,8 @@ internal sealed class RecordedShard : IDisposable
     /// records on a process' first card.
     /// </summary>
     public static bool Takes(RunSpec spec, Device device) =>
-        device.type == DeviceType.CUDA && device.index == 0 && spec.Objective != Objective.EnergyDistance
-        && (spec.Nonlinearity == Nonlinearity.ConcatElu || spec.Dropout == 0);
+        device.type == DeviceType.CUDA && device.index == 0 && spec.Model.Objective != Objective.EnergyDistance
+        && (spec.Model.Nonlinearity == Nonlinearity.ConcatElu || spec.Model.Dropout == 0);
 
     /// <summary>Records after the work was done twice, by which time the tensor library has made what it keeps.</summary>
     /// <param name="compute">The loss of images, labels and the keys of dropout masks; it leaves the gradient where it always does.</param>

@@ -80,7 +80,7 @@ public sealed class Replica : IReplica
         if (newerThan is null)
             Initialise();
         List<string> refused = [];
-        foreach (string path in CheckpointHeader.NewestFirst(_spec.SaveDir).TakeWhile(
+        foreach (string path in CheckpointHeader.NewestFirst(_spec.Output.SaveDir).TakeWhile(
             path => CheckpointHeader.StepOf(path) > (newerThan ?? -1)))
         {
             if (CheckpointHeader.HasDiverged(path))
@@ -103,10 +103,11 @@ public sealed class Replica : IReplica
         if (newerThan is not null)
             return refused;
         if (refused is [var newest, ..])
-            throw new UserErrorException($"No checkpoint in {_spec.SaveDir} is whole; the newest: {newest}");
+            throw new UserErrorException($"No checkpoint in {_spec.Output.SaveDir} is whole; the newest: {newest}");
         if (mustLoad)
-            throw new IOException($"{_spec.SaveDir} has no checkpoint, although the run has written some; see that its volume is mounted.");
-        if (_spec.LoadParams is { } given)
+            throw new IOException(
+                $"{_spec.Output.SaveDir} has no checkpoint, although the run has written some; see that its volume is mounted.");
+        if (_spec.Output.LoadParams is { } given)
             Load(given);
         return refused;
     }
@@ -116,15 +117,16 @@ public sealed class Replica : IReplica
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable none = no_grad();
-        Network.SampleParameters(_gradients.Of(thread: 0), Seeds.Derive(_spec.Seed, SeedUse.Parameters) >> 1);
-        int[] first = new DataOrder(_data.Train.Count, Math.Min(_spec.InitBatchSize, _data.Train.Count), 1, _spec.Seed).ImagesOf(0, 0);
+        Network.SampleParameters(_gradients.Of(thread: 0), Seeds.Derive(_spec.Optimiser.Seed, SeedUse.Parameters) >> 1);
+        int[] first = new DataOrder(
+            _data.Train.Count, Math.Min(_spec.Optimiser.InitBatchSize, _data.Train.Count), 1, _spec.Optimiser.Seed).ImagesOf(0, 0);
         (Tensor images, Tensor? labels) = Batch(_data.Train, first);
         Network.Forward(
             new ForwardContext(_gradients.Of(thread: 0))
             {
                 Labels = labels,
                 Initialising = true,
-                Seed = Seeds.Derive(_spec.Seed, SeedUse.Initialisation)
+                Seed = Seeds.Derive(_spec.Optimiser.Seed, SeedUse.Initialisation)
             }, images);
         State.Average.copy_(State.Values);
         State.FirstMoment.zero_();
@@ -143,7 +145,7 @@ public sealed class Replica : IReplica
             Tensor gradient = _gradients.Of(thread).Gradient!;
             CudaMark? mark = _threads.Mark;
             Tensor loss = _gradients.Loss(
-                thread, images, labels, Seeds.Derive(_spec.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
+                thread, images, labels, Seeds.Derive(_spec.Optimiser.Seed, SeedUse.Step, (ulong)State.Step, (ulong)shard),
                 mark is null ? () => step.Add(part: 1, shard, Copied(part: 1)) : mark.Set);
             Memory<float> downPass = default;
             mark?.Copy(() => downPass = Copied(part: 1));
@@ -191,7 +193,8 @@ public sealed class Replica : IReplica
     public void Apply(IReadOnlyList<ReadOnlyMemory<float>> gradient, GradientMeasure measure)
     {
         var step = OptimiserStep.Of(
-            _spec, Step, _order.TotalSteps(_spec), measure.Norm / _spec.DimensionsPerStep(_data.Train.Channels, _data.Train.Size));
+            _spec, Step, _order.TotalSteps(_spec),
+            measure.Norm / _spec.Optimiser.DimensionsPerStep(_data.Train.Channels, _data.Train.Size));
         if (_isOnGpu)
             State.Apply(_whole!, measure, step);
         else
@@ -200,20 +203,20 @@ public sealed class Replica : IReplica
 
     public double[] Evaluate(int firstBatch, int endBatch)
     {
-        Objective objective = _spec.Objective == Objective.EnergyDistance ? _spec.Objective : Objective.Likelihood;
+        Objective objective = _spec.Model.Objective == Objective.EnergyDistance ? _spec.Model.Objective : Objective.Likelihood;
         double[] losses = new double[endBatch - firstBatch];
         _threads.ForEach(losses.Length, (_, i) =>
         {
             using IDisposable none = no_grad();
-            int first = (firstBatch + i) * _spec.BatchSize;
+            int first = (firstBatch + i) * _spec.Optimiser.BatchSize;
             (Tensor images, Tensor? labels) = Batch(
-                _data.Test, [.. Enumerable.Range(first, Math.Min(_spec.BatchSize, _data.Test.Count - first))]);
+                _data.Test, [.. Enumerable.Range(first, Math.Min(_spec.Optimiser.BatchSize, _data.Test.Count - first))]);
             var context = new ForwardContext(State.AverageParameters)
             {
                 Labels = labels,
-                Seed = Seeds.Derive(_spec.Seed, SeedUse.Evaluation, (ulong)first)
+                Seed = Seeds.Derive(_spec.Optimiser.Seed, SeedUse.Evaluation, (ulong)first)
             };
-            losses[i] = Losses.Sum(objective, Network.Forward(context, images), images, _spec.FocalGamma).Value<float>();
+            losses[i] = Losses.Sum(objective, Network.Forward(context, images), images, _spec.Model.FocalGamma).Value<float>();
         });
         return losses;
     }
@@ -222,24 +225,25 @@ public sealed class Replica : IReplica
     public byte[] Sample(int first, int end)
     {
         using var sampling = new ImageSampling(
-            Network, State.AverageParameters, _threads, first, end, _spec.Seed, i => i % Network.Shape.Classes);
+            Network, State.AverageParameters, _threads, first, end, _spec.Optimiser.Seed, i => i % Network.Shape.Classes);
         return sampling.SampleAll();
     }
 
     private void Load(string path)
     {
         using var checkpoint = Checkpoint.Read(path);
-        if (checkpoint.DataFingerprint is { } before && before != _data.Fingerprint && checkpoint.Spec.DataSet == _spec.DataSet
-            && !_spec.AcceptDataChange)
+        if (checkpoint.DataFingerprint is { } before && before != _data.Fingerprint && checkpoint.Spec.Data.DataSet == _spec.Data.DataSet
+            && !_spec.Data.AcceptDataChange)
         {
             throw new UserErrorException(
-                $"--data-dir {_spec.DataDir} is not what {path} was trained on: {_data.Fingerprint} in place of {before}. Give the same " +
+                $"--data-dir {_spec.Data.DataDir} is not what {path} was trained on: {_data.Fingerprint} in place of " +
+                $"{before}. Give the same " +
                 $"images, or --accept-data-change to train on with these.");
         }
 
         checkpoint.Fill(State, path);
         // Whoever asks for a run's checkpoint has mended what made its gradients run out of the numbers.
-        if (_spec.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
+        if (_spec.Output.LoadParams is { } given && Path.GetFullPath(given) == Path.GetFullPath(path))
             State.StartAt(Step, skippedInARow: 0, State.Images);
         Follow();
     }
@@ -266,8 +270,8 @@ public sealed class Replica : IReplica
         {
             using (copy)
             {
-                RunFolder.Require(_spec.SaveDir);
-                return CheckpointFolder.Save(copy, _spec.SaveDir, _spec.KeepCheckpoints);
+                RunFolder.Require(_spec.Output.SaveDir);
+                return CheckpointFolder.Save(copy, _spec.Output.SaveDir, _spec.Output.KeepCheckpoints);
             }
         };
     }
@@ -282,7 +286,8 @@ public sealed class Replica : IReplica
     /// <summary>The images go on where those of the state end.</summary>
     private void Follow() => _order = Order();
 
-    private DataOrder Order() => new(_data.Train.Count, _spec.BatchSize, _spec.Shards, _spec.Seed, State.Step, State.Images);
+    private DataOrder Order() =>
+        new(_data.Train.Count, _spec.Optimiser.BatchSize, _spec.Optimiser.Shards, _spec.Optimiser.Seed, State.Step, State.Images);
 
     private Tensor PartOf(Tensor gradient, int part) => gradient.narrow(0, GradientBuckets.Take(part).Sum(), GradientBuckets[part]);
 

@@ -24,7 +24,7 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
     public long? NewestCheckpoint(RunSpec spec)
     {
         folders.Check(spec);
-        return CheckpointHeader.Newest(spec.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
+        return CheckpointHeader.Newest(spec.Output.SaveDir) is { } path ? CheckpointHeader.StepOf(path) : null;
     }
 
     public long? AddScore(string checkpoint, double testBitsPerDim)
@@ -40,8 +40,8 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
     {
         spec.Check();
         folders.Check(spec);
-        ImageData data = dataSets.Get(spec.DataSet, spec.DataDir, spec.ImageSize);
-        return spec.ClassConditional && data.Train.Classes == 0
+        ImageData data = dataSets.Get(spec.Data.DataSet, spec.Data.DataDir, spec.Data.ImageSize);
+        return spec.Model.ClassConditional && data.Train.Classes == 0
             ? throw new UserErrorException(
                 "--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.")
             : data;

@@ -41,7 +41,7 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
             {
                 Labels = labels,
                 Dropout = true,
-                Precision = spec.Precision,
+                Precision = spec.Compute.Precision,
                 Seed = seed,
                 MaskKeys = keys,
                 DownPassDone = downPassDone
@@ -61,7 +61,7 @@ internal sealed class ShardGradients(RunSpec spec, PixelCnn network, Tensor valu
     private Tensor Loss(Tensor images, ForwardContext context)
     {
         context.Parameters.Gradient!.zero_();
-        Tensor loss = Losses.Sum(spec.Objective, network.Forward(context, images), images, spec.FocalGamma);
+        Tensor loss = Losses.Sum(spec.Model.Objective, network.Forward(context, images), images, spec.Model.FocalGamma);
         loss.backward();
         return loss;
     }

@@ -27,14 +27,10 @@ internal static class CheckpointStall
         command.SetAction(parsed => Run(
             new RunSpec
             {
-                Filters = parsed.GetValue(network.Filters),
-                Blocks = parsed.GetValue(network.Resnets),
-                Mixtures = parsed.GetValue(network.Mixtures),
-                Shards = 1,
-                BatchSize = parsed.GetValue(batch),
-                InitBatchSize = 2,
-                KeepCheckpoints = 1,
-                SaveDir = Directory.CreateTempSubdirectory("pixelcnn-checkpoint-").FullName,
+                Model = new() { Filters = parsed.GetValue(network.Filters), Blocks = parsed.GetValue(network.Resnets),
+                    Mixtures = parsed.GetValue(network.Mixtures) },
+                Optimiser = new() { Shards = 1, BatchSize = parsed.GetValue(batch), InitBatchSize = 2 },
+                Output = new() { KeepCheckpoints = 1, SaveDir = Directory.CreateTempSubdirectory("pixelcnn-checkpoint-").FullName },
             },
             parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(network.Device)!, parsed.GetValue(rounds)));
         return command;
@@ -43,11 +39,11 @@ internal static class CheckpointStall
     private static void Run(RunSpec spec, int channels, int size, string device, int rounds)
     {
         using var threads = new DeviceThreads(1, device);
-        using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep * 4, channels, size), threads);
+        using var replica = new Replica(spec, TrainStep.RandomImages(spec.Optimiser.ImagesPerStep * 4, channels, size), threads);
         var worker = new LoneWorker(replica, spec);
         List<double> stalls = [], steps = [], writes = [];
         long bytes = 0;
-        RunFolder.Make(spec.SaveDir);
+        RunFolder.Make(spec.Output.SaveDir);
         threads.RunAsync(() =>
         {
             replica.Initialise();
@@ -66,7 +62,7 @@ internal static class CheckpointStall
 
             return true;
         }).GetAwaiter().GetResult();
-        Directory.Delete(spec.SaveDir, recursive: true);
+        Directory.Delete(spec.Output.SaveDir, recursive: true);
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             parameters = replica.Network.Layout.Count,

@@ -35,16 +35,13 @@ internal static class ClusterStep
         command.SetAction((parsed, cancel) => RunAsync(
             new RunSpec
             {
-                DataSet = DataSet.Digits,
-                Filters = parsed.GetValue(network.Filters),
-                Blocks = parsed.GetValue(network.Resnets),
-                Mixtures = parsed.GetValue(network.Mixtures),
-                Dropout = 0,
-                BatchSize = parsed.GetValue(batch),
-                MaxSteps = parsed.GetValue(steps) + WarmUp,
-                Samples = 0,
-                SaveInterval = int.MaxValue,
-                Wire = parsed.GetValue(wire),
+                Data = new() { DataSet = DataSet.Digits },
+                Model = new() { Filters = parsed.GetValue(network.Filters), Blocks = parsed.GetValue(network.Resnets),
+                    Mixtures = parsed.GetValue(network.Mixtures), Dropout = 0 },
+                Optimiser = new() { BatchSize = parsed.GetValue(batch) },
+                Limits = new() { MaxSteps = parsed.GetValue(steps) + WarmUp },
+                Output = new() { Samples = 0, SaveInterval = int.MaxValue },
+                Compute = new() { Wire = parsed.GetValue(wire) },
             },
             parsed.GetValue(silos), parsed.GetValue(threads), parsed.GetValue(turns), cancel));
         return command;
@@ -53,7 +50,11 @@ internal static class ClusterStep
     private static async Task RunAsync(RunSpec spec, int silos, int threads, int turns, CancellationToken cancel)
     {
         string folder = Directory.CreateTempSubdirectory("pixelcnn-step-").FullName;
-        RunSpec lone = spec with { Workers = 1, Shards = threads, BatchSize = spec.BatchSize / threads };
+        RunSpec lone = spec with
+        {
+            Optimiser = spec.Optimiser with { Shards = threads, BatchSize = spec.Optimiser.BatchSize / threads },
+            Compute = spec.Compute with { Workers = 1 },
+        };
         List<double> one = [], apart = [], abreast = [], all = [];
         await using (LocalCluster cluster = await LocalCluster.StartAsync(silos, threads, folder, cancel))
         {
@@ -64,7 +65,11 @@ internal static class ClusterStep
                 double[][] neighbours = await TrainAsync(
                     cluster, lone, folder, [.. Enumerable.Range(0, silos).Select(silo => $"apart-{turn}-{silo}")]);
                 double[][] together = await TrainAsync(
-                    cluster, lone with { Workers = silos, Shards = silos * threads }, folder, [$"all-{turn}"]);
+                    cluster, lone with
+                    {
+                        Optimiser = lone.Optimiser with { Shards = silos * threads },
+                        Compute = lone.Compute with { Workers = silos },
+                    }, folder, [$"all-{turn}"]);
                 if (turn == 0)
                     continue;
                 one.Add(single[0].Median());
@@ -98,7 +103,10 @@ internal static class ClusterStep
     /// <summary>Trains runs side by side.</summary>
     /// <returns>The images/s of each, step by step.</returns>
     private static Task<double[][]> TrainAsync(LocalCluster cluster, RunSpec spec, string folder, string[] runs) =>
-        Task.WhenAll(runs.Select(run => StepsAsync(cluster, run, spec with { SaveDir = Path.Combine(folder, run) })));
+        Task.WhenAll(runs.Select(run => StepsAsync(cluster, run, spec with
+        {
+            Output = spec.Output with { SaveDir = Path.Combine(folder, run) },
+        })));
 
     /// <summary>Images/s of each step.</summary>
     private static async Task<double[]> StepsAsync(LocalCluster cluster, string run, RunSpec spec)
@@ -109,7 +117,7 @@ internal static class ClusterStep
         {
             RunProgress progress = await cluster.Grains.Run(run).ReadAsync(next);
             (next, over) = (progress.Next, progress.Over);
-            steps.AddRange(progress.Events.OfType<StepCommitted>().Where(step => step.Workers == spec.Workers));
+            steps.AddRange(progress.Events.OfType<StepCommitted>().Where(step => step.Workers == spec.Compute.Workers));
             if (progress.Events.OfType<RunEnded>().FirstOrDefault() is { Error: { } error })
                 throw new InvalidOperationException(error);
         }

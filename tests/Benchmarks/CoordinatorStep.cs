@@ -35,7 +35,13 @@ internal static class CoordinatorStep
         using IHost host = builder.Build();
         await host.StartAsync();
         var grains = (IClusterClient)host.Services.GetService(typeof(IClusterClient))!;
-        var spec = new RunSpec { Shards = workers, Workers = workers, MaxSteps = steps, Samples = 0, SaveInterval = int.MaxValue };
+        var spec = new RunSpec
+        {
+            Optimiser = new() { Shards = workers },
+            Limits = new() { MaxSteps = steps },
+            Output = new() { Samples = 0, SaveInterval = int.MaxValue },
+            Compute = new() { Workers = workers },
+        };
         RunHistory history = await RunHistory.OpenAsync(folder: null, firstPosition: 0, TimeProvider.System, _ => { });
         List<double> milliseconds = [];
         var clock = Stopwatch.StartNew();

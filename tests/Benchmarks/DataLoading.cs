@@ -71,11 +71,15 @@ internal static class DataLoading
     /// <summary>The longest that a step's images took to be there, and the median step, of a small network.</summary>
     private static (double Batch, double Step) Steps(ImageData data)
     {
-        var spec = new RunSpec { Filters = 16, Blocks = 1, Mixtures = 5, Shards = 1, BatchSize = 16 };
+        var spec = new RunSpec
+        {
+            Model = new() { Filters = 16, Blocks = 1, Mixtures = 5 },
+            Optimiser = new() { Shards = 1, BatchSize = 16 },
+        };
         using var threads = new DeviceThreads(1);
         using var replica = new Replica(spec, data, threads);
         var worker = new LoneWorker(replica, spec);
-        var order = new DataOrder(data.Train.Count, spec.BatchSize, spec.Shards, spec.Seed);
+        var order = new DataOrder(data.Train.Count, spec.Optimiser.BatchSize, spec.Optimiser.Shards, spec.Optimiser.Seed);
         List<double> batches = [], steps = [];
         threads.RunAsync(() =>
         {

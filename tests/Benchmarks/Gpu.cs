@@ -101,12 +101,9 @@ internal static class Gpu
 
     private static RunSpec Spec(NetworkShape shape, int batch, Precision precision) => new()
     {
-        Filters = shape.Filters,
-        Blocks = shape.Blocks,
-        Mixtures = shape.Mixtures,
-        Precision = precision,
-        Shards = 1,
-        BatchSize = batch,
+        Model = new() { Filters = shape.Filters, Blocks = shape.Blocks, Mixtures = shape.Mixtures },
+        Optimiser = new() { Shards = 1, BatchSize = batch },
+        Compute = new() { Precision = precision },
     };
 
     private static Dictionary<string, double> Training(
@@ -142,10 +139,14 @@ internal static class Gpu
     private static Dictionary<string, double> Departure(NetworkShape shape, int batch, DeviceThreads threads, int steps) =>
         On(threads, () =>
     {
-        RunSpec spec = Spec(shape, batch, Precision.Tf32) with { Shards = 2 };
-        using var replica = new Replica(spec, TrainStep.RandomImages(spec.ImagesPerStep, shape.Channels, shape.Size), threads);
+        RunSpec spec = Spec(shape, batch, Precision.Tf32) with
+        {
+            Optimiser = Spec(shape, batch, Precision.Tf32).Optimiser with { Shards = 2 },
+        };
+        using var replica = new Replica(spec, TrainStep.RandomImages(spec.Optimiser.ImagesPerStep, shape.Channels, shape.Size), threads);
         replica.Initialise();
-        var exchange = new GradientExchange(new(spec.Shards), workers: 2, rank: 0, replica.GradientBuckets, spec.Wire, replica.NewVector);
+        var exchange = new GradientExchange(
+            new(spec.Optimiser.Shards), workers: 2, rank: 0, replica.GradientBuckets, spec.Compute.Wire, replica.NewVector);
         List<double> first = [], last = [];
         for (int step = -3; step < steps; step++)
         {

@@ -51,13 +51,10 @@ internal static class TrainStep
         command.SetAction(parsed => parsed.GetValue(batch) % parsed.GetValue(threads) != 0 ? Refuse("--threads must divide --batch.") : Run(
             new RunSpec
             {
-                Filters = parsed.GetValue(network.Filters),
-                Blocks = parsed.GetValue(network.Resnets),
-                Mixtures = parsed.GetValue(network.Mixtures),
-                Dropout = parsed.GetValue(dropout),
-                Precision = parsed.GetValue(precision),
-                Shards = parsed.GetValue(threads),
-                BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads),
+                Model = new() { Filters = parsed.GetValue(network.Filters), Blocks = parsed.GetValue(network.Resnets),
+                    Mixtures = parsed.GetValue(network.Mixtures), Dropout = parsed.GetValue(dropout) },
+                Optimiser = new() { Shards = parsed.GetValue(threads), BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads) },
+                Compute = new() { Precision = parsed.GetValue(precision) },
             },
             parsed.GetValue(network.Channels), parsed.GetValue(network.Size), parsed.GetValue(network.Device)!, parsed.GetValue(threads),
             parsed.GetValue(steps)));
@@ -92,7 +89,7 @@ internal static class TrainStep
     public static StepFigures Measure(
         RunSpec spec, int channels, int size, DeviceThreads threads, int steps, int productSide, Action<int>? afterStep = null)
     {
-        ImageData images = RandomImages(spec.ImagesPerStep * 4, channels, size);
+        ImageData images = RandomImages(spec.Optimiser.ImagesPerStep * 4, channels, size);
         List<double> seconds = [], products = [];
         return threads.RunAsync(() =>
         {
@@ -107,12 +104,12 @@ internal static class TrainStep
                 if (step >= 0)
                 {
                     seconds.Add(clock.Elapsed.TotalSeconds);
-                    products.Add(ProductSeconds(productSide, spec.Precision, threads));
+                    products.Add(ProductSeconds(productSide, spec.Compute.Precision, threads));
                     afterStep?.Invoke(step);
                 }
             }
 
-            double imagesPerSecond = spec.ImagesPerStep / seconds.Median(),
+            double imagesPerSecond = spec.Optimiser.ImagesPerStep / seconds.Median(),
                 rate = 2.0 * productSide * productSide * productSide / products.Median();
             return new StepFigures(
                 replica.Network.Layout.Count, seconds.Median(), imagesPerSecond, rate,

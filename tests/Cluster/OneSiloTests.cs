@@ -33,7 +33,10 @@ public sealed class OneSiloTests(TestCluster cluster, UndisturbedRun undisturbed
     public async Task A_run_that_cannot_begin_keeps_no_silo_from_stopping()
     {
         await Cluster.HealAsync("worker-0");
-        FollowedRun run = await Cluster.Fleet.SubmitAsync("nowhere", UndisturbedRun.Spec with { DataDir = "/nowhere" });
+        FollowedRun run = await Cluster.Fleet.SubmitAsync("nowhere", UndisturbedRun.Spec with
+        {
+            Data = UndisturbedRun.Spec.Data with { DataDir = "/nowhere" },
+        });
         Assert.True((await run.EndAsync()).UserError);
         Cluster.Fleet.Signal("worker-0", "TERM");
         await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(BeforeItsTimeout, "the end of the silo");

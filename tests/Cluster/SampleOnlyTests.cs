@@ -12,7 +12,10 @@ public sealed class SampleOnlyTests(TestCluster cluster, UndisturbedRun undistur
     {
         const string Sampler = ClusterNames.SamplerPrefix + "extra";
         await Cluster.HealAsync("worker-0", Sampler);
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { KeepCheckpoints = 1 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { KeepCheckpoints = 1 },
+        });
         await run.StepAsync(10);
         ModelInfo now = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
         Assert.InRange(now.Step, 10, int.MaxValue);

@@ -52,7 +52,10 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
 
     private async Task<ModelInfo> TrainAsync()
     {
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Spec with { MaxSteps = 10 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Spec with
+        {
+            Limits = UndisturbedRun.Spec.Limits with { MaxSteps = 10 },
+        });
         Assert.Equal(RunOutcome.Completed, (await run.EndAsync()).Outcome);
         ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
         Assert.Equal(10, model.Step);

@@ -7,17 +7,30 @@ namespace PixelCnnCluster.Cluster.Tests;
 [Collection(nameof(SharedSilos))]
 public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), IAsyncLifetime
 {
-    private static readonly RunSpec Small = UndisturbedRun.Spec with { MaxSteps = 6, Shards = 4, SaveInterval = 1000 };
+    private static readonly RunSpec Small = UndisturbedRun.Spec with
+    {
+        Optimiser = UndisturbedRun.Spec.Optimiser with { Shards = 4 },
+        Limits = UndisturbedRun.Spec.Limits with { MaxSteps = 6 },
+        Output = UndisturbedRun.Spec.Output with { SaveInterval = 1000 },
+    };
 
     public async ValueTask InitializeAsync() => await Cluster.HealAsync("worker-0", "worker-1", "worker-2", "worker-3");
 
     [Fact]
     public async Task Workers_are_shared_out_and_go_to_the_next_run()
     {
-        FollowedRun first = await Cluster.SubmitAsync(Small with { Workers = 3, MaxSteps = null });
+        FollowedRun first = await Cluster.SubmitAsync(Small with
+        {
+            Limits = Small.Limits with { MaxSteps = null },
+            Compute = Small.Compute with { Workers = 3 },
+        });
         Assert.Equal(3, (await first.NextAsync<GenerationOpened>(_ => true, "its workers")).Workers.Count);
-        FollowedRun second = await Cluster.SubmitAsync(Small with { Workers = 4, MaxSteps = null });
-        FollowedRun third = await Cluster.SubmitAsync(Small with { Workers = 1 });
+        FollowedRun second = await Cluster.SubmitAsync(Small with
+        {
+            Limits = Small.Limits with { MaxSteps = null },
+            Compute = Small.Compute with { Workers = 4 },
+        });
+        FollowedRun third = await Cluster.SubmitAsync(Small with { Compute = Small.Compute with { Workers = 1 } });
         Assert.Single((await second.NextAsync<GenerationOpened>(_ => true, "the worker that is left")).Workers);
         await third.NextAsync<WorkersAwaited>(_ => true, "word that no worker is free");
         IReadOnlyList<RunOverview> runs = await Cluster.Fleet.Grains.Cluster.RunsAsync();
@@ -36,7 +49,11 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
     [Fact]
     public async Task A_queued_run_can_be_stopped()
     {
-        FollowedRun first = await Cluster.SubmitAsync(Small with { Workers = 4, MaxSteps = null });
+        FollowedRun first = await Cluster.SubmitAsync(Small with
+        {
+            Limits = Small.Limits with { MaxSteps = null },
+            Compute = Small.Compute with { Workers = 4 },
+        });
         await first.StepAsync(1);
         FollowedRun waiting = await Cluster.SubmitAsync(Small);
         await waiting.NextAsync<WorkersAwaited>(_ => true, "word that no worker is free");
@@ -47,7 +64,7 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
     [Fact]
     public async Task A_stopped_run_goes_on_and_a_complete_one_does_not()
     {
-        FollowedRun run = await Cluster.SubmitAsync(Small with { MaxSteps = 30 });
+        FollowedRun run = await Cluster.SubmitAsync(Small with { Limits = Small.Limits with { MaxSteps = 30 } });
         await run.StepAsync(5);
         RunEnded stopped = await run.StopAsync();
         long position = await Cluster.Fleet.Grains.Cluster.ResumeAsync(run.Name);
@@ -61,7 +78,10 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
         await AssertMistakeAsync("has ended already", () => Cluster.Fleet.Grains.Run(run.Name).StopAsync());
         await AssertMistakeAsync(
             "exists already",
-            () => Cluster.Fleet.Grains.Cluster.SubmitAsync(run.Name, run.Spec with { SaveDir = run.Spec.SaveDir + "-other" }));
+            () => Cluster.Fleet.Grains.Cluster.SubmitAsync(run.Name, run.Spec with
+            {
+                Output = run.Spec.Output with { SaveDir = run.Spec.Output.SaveDir + "-other" },
+            }));
         await AssertMistakeAsync(
             "holds the checkpoints of another run", () => Cluster.Fleet.Grains.Cluster.SubmitAsync("another", run.Spec));
     }
@@ -77,15 +97,19 @@ public sealed class SharingTests(TestCluster cluster) : ClusterTests(cluster), I
         await AssertMistakeAsync(
             "--nr-resnet is 0; give 1 or more.",
             () => Cluster.Fleet.Grains.Run("nobody").BeginAsync(
-                Small with { Blocks = 0, SaveDir = Path.Combine(Cluster.Fleet.Folder, "nobody") }));
+                Small with
+                {
+                    Model = Small.Model with { Blocks = 0 },
+                    Output = Small.Output with { SaveDir = Path.Combine(Cluster.Fleet.Folder, "nobody") },
+                }));
 
-        FollowedRun run = await Cluster.SubmitAsync(Small with { MaxSteps = null });
+        FollowedRun run = await Cluster.SubmitAsync(Small with { Limits = Small.Limits with { MaxSteps = null } });
         await run.StepAsync(1);
         await AssertMistakeAsync($"Run {run.Name} writes to", () => Cluster.Fleet.Grains.Cluster.SubmitAsync("another", run.Spec));
         await AssertMistakeAsync("has not ended", () => Cluster.Fleet.Grains.Cluster.ResumeAsync(run.Name));
         await run.StopAsync();
 
-        FollowedRun nowhere = await Cluster.Fleet.SubmitAsync("nowhere", Small with { DataDir = "/nowhere" });
+        FollowedRun nowhere = await Cluster.Fleet.SubmitAsync("nowhere", Small with { Data = Small.Data with { DataDir = "/nowhere" } });
         RunEnded ended = await nowhere.EndAsync();
         Assert.Equal((RunOutcome.Failed, true), (ended.Outcome, ended.UserError));
         Assert.Contains("/nowhere", ended.Error, StringComparison.Ordinal);

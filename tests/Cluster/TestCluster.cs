@@ -80,7 +80,10 @@ public sealed class TestCluster : IAsyncLifetime
     public Task<FollowedRun> SubmitAsync(RunSpec spec) =>
         SubmitAsync(string.Create(CultureInfo.InvariantCulture, $"run-{Interlocked.Increment(ref _runs)}"), spec);
 
-    public Task<FollowedRun> SubmitAsync(string name, RunSpec spec) => Fleet.SubmitAsync(name, spec with { DataDir = _dataDir });
+    public Task<FollowedRun> SubmitAsync(string name, RunSpec spec) => Fleet.SubmitAsync(name, spec with
+    {
+        Data = spec.Data with { DataDir = _dataDir },
+    });
 
     /// <summary>Trains on a few digits to the end and returns all events, the last of which is the run's end.</summary>
     public async Task<IReadOnlyList<RunEvent>> TrainAsync(RunSpec spec)

@@ -46,7 +46,10 @@ public sealed class TlsTests : ClusterTests
     public async Task Strangers_are_refused_and_told_of_and_nothing_is_disturbed()
     {
         await Cluster.HealAsync(Two);
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { Workers = 2 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with
+        {
+            Compute = UndisturbedRun.Endless.Compute with { Workers = 2 },
+        });
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "both workers, which find each other over TLS");
         (string Folder, string Reason)[] strangers =
         [

@@ -22,10 +22,14 @@ public sealed class UndisturbedRun : IAsyncLifetime
     private Replica? _replica;
 
     /// <summary>Some seconds of training, with checkpoints every ten steps.</summary>
-    public static RunSpec Spec { get; } = SmallDigits.Spec with { MaxSteps = 30, Workers = 3 };
+    public static RunSpec Spec { get; } = SmallDigits.Spec with
+    {
+        Limits = SmallDigits.Spec.Limits with { MaxSteps = 30 },
+        Compute = SmallDigits.Spec.Compute with { Workers = 3 },
+    };
 
     /// <summary>The same until it is stopped.</summary>
-    public static RunSpec Endless { get; } = Spec with { MaxSteps = null };
+    public static RunSpec Endless { get; } = Spec with { Limits = Spec.Limits with { MaxSteps = null } };
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
@@ -49,7 +53,7 @@ public sealed class UndisturbedRun : IAsyncLifetime
             ended.Outcome is RunOutcome.Completed
                 or RunOutcome.Stopped, $"{ended.Error} after {string.Join(" | ", run.Events.TakeLast(10))}");
         if (ended.Outcome == RunOutcome.Completed)
-            Assert.Equal(run.Spec.MaxSteps, ended.Step);
+            Assert.Equal(run.Spec.Limits.MaxSteps, ended.Step);
         Assert.Equal((ended.Step, await HashAsync(ended.Step)), (ended.Step, ended.StateHash!));
         if (mayRepeat)
             return;
@@ -64,12 +68,12 @@ public sealed class UndisturbedRun : IAsyncLifetime
     {
         if (_replica is null)
         {
-            _replica = new(Spec, ImageDataSets.Load(DataSet.Mnist, SmallDigits.Write(_folder), Spec.ImageSize), _threads);
+            _replica = new(Spec, ImageDataSets.Load(DataSet.Mnist, SmallDigits.Write(_folder), Spec.Data.ImageSize), _threads);
             _replica.Initialise();
             _hashes.Add(_replica.Hash());
         }
 
-        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, _replica.GradientBuckets, Spec.Wire);
+        var alone = new GradientExchange(new(Spec.Optimiser.Shards), workers: 1, rank: 0, _replica.GradientBuckets, Spec.Compute.Wire);
         while (_hashes.Count <= steps)
         {
             AllReduceStep step = alone.Begin(_replica.Step);

@@ -13,11 +13,14 @@ public sealed class CheckpointHeaderTests : IDisposable
     [Fact]
     public void Metadata_and_settings_come_back()
     {
-        var header = CheckpointHeader.Read(Checkpoints.Write(_folder, 12, Presets.Quick with { Seed = 7 }));
+        var header = CheckpointHeader.Read(Checkpoints.Write(_folder, 12, Presets.Quick with
+        {
+            Optimiser = Presets.Quick.Optimiser with { Seed = 7 },
+        }));
 
         Assert.Equal("12", header.Metadata["step"]);
         Assert.Equal("a-run", header.Metadata["run"]);
-        Assert.Equal(Presets.Quick with { Seed = 7 }, header.Spec);
+        Assert.Equal(Presets.Quick with { Optimiser = Presets.Quick.Optimiser with { Seed = 7 } }, header.Spec);
     }
 
     public static TheoryData<string, byte[]> Garbage => new()

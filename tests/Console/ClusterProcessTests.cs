@@ -32,7 +32,7 @@ public sealed class ClusterProcessTests : IAsyncLifetime
     public async Task A_run_is_submitted_listed_stopped_resumed_and_looked_back_on()
     {
         Assert.Equal("{\"run\":\"mine\"}\n", await RunAsync("train --detach --json -o runs/mine -n 24"));
-        Assert.Equal((24, "runs/mine"), (_cluster.Runs["mine"].Spec.Filters, _cluster.Runs["mine"].Spec.SaveDir));
+        Assert.Equal((24, "runs/mine"), (_cluster.Runs["mine"].Spec.Model.Filters, _cluster.Runs["mine"].Spec.Output.SaveDir));
 
         Assert.Matches("mine +training +120 of 1,000", await RunAsync("runs"));
         Assert.Contains("generation 1: 2 of 3 workers", await RunAsync("runs show mine"), StringComparison.Ordinal);

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace PixelCnnCluster.Console.Tests;
 
 /// <summary>The program up to where a cluster would start.</summary>
@@ -22,6 +24,16 @@ public sealed class ProgramTests
         Assert.Equal(2, exitCode);
         Assert.Equal("{\"event\":\"error\",\"message\":\"--nr-resnet is 0; give 1 or more.\"}\n", output);
         Assert.Equal("--nr-resnet is 0; give 1 or more.\n", error);
+    }
+
+    [Fact]
+    public async Task All_settings_are_shown_and_nothing_is_trained()
+    {
+        (int exitCode, string output, string error) = await CapturedConsole.RunAsync("train", "--print-config", "-d", "mnist", "-q", "2");
+
+        Assert.Equal((0, ""), (exitCode, error));
+        JsonNode config = JsonNode.Parse(output)!;
+        Assert.Equal(("mnist", 2), ((string)config["data"]!["data_set"]!, (int)config["model"]!["blocks"]!));
     }
 
     [Fact]

@@ -20,7 +20,12 @@ public sealed class RollingUpdateTests : IDisposable
     [Fact]
     public async Task A_rolling_update_loses_no_step_and_changes_nothing_about_the_result()
     {
-        RunSpec spec = SmallDigits.Spec with { DataDir = SmallDigits.Write(_folder), SaveInterval = 1000, Workers = 3 };
+        RunSpec spec = SmallDigits.Spec with
+        {
+            Data = SmallDigits.Spec.Data with { DataDir = SmallDigits.Write(_folder) },
+            Output = SmallDigits.Spec.Output with { SaveInterval = 1000 },
+            Compute = SmallDigits.Spec.Compute with { Workers = 3 },
+        };
         using var authority = new Authority("cluster");
         string certificates = authority.Write(Path.Combine(_folder, "tls"), "member");
         var access = new ClusterAccess("secret-of-pixelcnn-redis", ClusterCertificates.Open(certificates));
@@ -55,14 +60,17 @@ public sealed class RollingUpdateTests : IDisposable
             0, updated.Events.OfType<GenerationOpened>().Where(
                 opened => opened.Kind is GenerationCause.WorkerLeft or GenerationCause.WorkerJoined).Sum(opened => opened.StepsRedone));
         Assert.DoesNotContain(GenerationCause.WorkerFailed, updated.Events.OfType<GenerationOpened>().Select(opened => opened.Kind));
-        FollowedRun undisturbed = await SubmitAsync(connection, "undisturbed", spec with { MaxSteps = ended.Step });
+        FollowedRun undisturbed = await SubmitAsync(connection, "undisturbed", spec with
+        {
+            Limits = spec.Limits with { MaxSteps = ended.Step },
+        });
         RunEnded expected = await undisturbed.EndAsync();
         Assert.Equal((RunOutcome.Completed, expected.StateHash), (expected.Outcome, ended.StateHash));
     }
 
     private async Task<FollowedRun> SubmitAsync(ClusterConnection connection, string name, RunSpec spec)
     {
-        spec = spec with { SaveDir = Path.Combine(_folder, "runs", name) };
+        spec = spec with { Output = spec.Output with { SaveDir = Path.Combine(_folder, "runs", name) } };
         return new(name, spec, connection.Grains.Run(name), await connection.Grains.Cluster.SubmitAsync(name, spec));
     }
 }

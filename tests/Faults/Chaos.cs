@@ -38,7 +38,7 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
 {
     private const int Workers = 3;
 
-    private static readonly RunSpec Spec = SmallDigits.Spec with { Workers = Workers };
+    private static readonly RunSpec Spec = SmallDigits.Spec with { Compute = SmallDigits.Spec.Compute with { Workers = Workers } };
 
     private readonly Random _random = new(seed);
     private readonly List<string> _faults = [];
@@ -48,7 +48,7 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
     /// <summary>Disturbs the run for that time, or with so many faults.</summary>
     public async Task<ChaosReport> RunAsync(TimeSpan duration, int mostFaults = int.MaxValue)
     {
-        RunSpec spec = Spec with { DataDir = SmallDigits.Write(folder) };
+        RunSpec spec = Spec with { Data = Spec.Data with { DataDir = SmallDigits.Write(folder) } };
         RunEnded ended;
         long redone;
         await using (RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]))
@@ -71,7 +71,7 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
         }
 
         log.WriteLine($"undisturbed: {ended.Step} steps");
-        string? hash = undisturbed is null ? await TrainUndisturbedAsync(spec with { MaxSteps = ended.Step })
+        string? hash = undisturbed is null ? await TrainUndisturbedAsync(spec with { Limits = spec.Limits with { MaxSteps = ended.Step } })
             : await undisturbed(ended.Step);
         return new(seed, _faults, ended.Step, redone, _recoveries, ended.StateHash, hash);
     }

@@ -120,7 +120,7 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     /// <summary>Submits a run into a folder of its own.</summary>
     public async Task<FollowedRun> SubmitAsync(string name, RunSpec spec)
     {
-        spec = spec with { SaveDir = Path.Combine(folder, name) };
+        spec = spec with { Output = spec.Output with { SaveDir = Path.Combine(folder, name) } };
         long position = await Grains.Cluster.SubmitAsync(name, spec);
         return new(name, spec, Grains.Run(name), position);
     }

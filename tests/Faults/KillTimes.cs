@@ -13,7 +13,11 @@ public sealed class KillTimes(string folder, string logs)
     /// <returns>Times from the kill to the beginning of the others' generation, one for each.</returns>
     public async Task<IReadOnlyList<TimeSpan>> MeasureAsync(int times)
     {
-        RunSpec spec = SmallDigits.Spec with { Workers = Workers.Length, DataDir = SmallDigits.Write(folder) };
+        RunSpec spec = SmallDigits.Spec with
+        {
+            Data = SmallDigits.Spec.Data with { DataDir = SmallDigits.Write(folder) },
+            Compute = SmallDigits.Spec.Compute with { Workers = Workers.Length },
+        };
         await using RedisServer redis = await RedisServer.StartAsync(folder, FreePorts.Find(1)[0]);
         await using Fleet fleet = new(folder, logs, redis.Address);
         await fleet.StartAsync(Workers);

@@ -18,18 +18,12 @@ public static class SmallDigits
     /// </summary>
     public static RunSpec Spec { get; } = Presets.Quick with
     {
-        DataSet = DataSet.Mnist,
-        Filters = 8,
-        Mixtures = 3,
-        Shards = 3,
-        BatchSize = 2,
-        InitBatchSize = 8,
-        Dropout = 0.5,
-        // Runs of other lengths are compared step by step.
-        Schedule = LearningRateSchedule.Exponential,
-        MaxEpochs = 1_000_000,
-        MaxMinutes = null,
-        Samples = 0,
+        Data = Presets.Quick.Data with { DataSet = DataSet.Mnist },
+        Model = Presets.Quick.Model with { Filters = 8, Mixtures = 3, Dropout = 0.5 },
+        Optimiser = Presets.Quick.Optimiser with { Shards = 3, BatchSize = 2, InitBatchSize = 8 },
+        Schedule = Presets.Quick.Schedule with { Schedule = LearningRateSchedule.Exponential },
+        Limits = Presets.Quick.Limits with { MaxEpochs = 1_000_000, MaxMinutes = null },
+        Output = Presets.Quick.Output with { Samples = 0 },
     };
 
     /// <summary>Writes 60 training and 8 test images to a new folder below another.</summary>

@@ -73,16 +73,18 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
             await _scheduler.ReconcileAsync();
         CheckRoom();
         if (RivalOf(spec) is { } rival)
-            throw new UserErrorException($"Run {rival.Run} writes to {spec.SaveDir}; give another --save-dir.");
-        if (await FolderWork.DoAsync(spec.SaveDir, () => HoldsCheckpoint(spec), _time) && spec.LoadParams is null)
+            throw new UserErrorException($"Run {rival.Run} writes to {spec.Output.SaveDir}; give another --save-dir.");
+        if (await FolderWork.DoAsync(spec.Output.SaveDir, () => HoldsCheckpoint(spec), _time) && spec.Output.LoadParams is null)
             throw new UserErrorException(
-                $"--save-dir {spec.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name another " +
+                $"--save-dir {spec.Output.SaveDir} holds the checkpoints of another run; add --load-params to continue it, or name " +
+                $"another " +
                 $"folder.");
         if (Runs.Any(other => other.Run == run))
             throw new UserErrorException($"Run {run} exists already; give another --save-dir.");
-        await FolderWork.DoAsync(spec.SaveDir, () => MakeFolder(spec.SaveDir), _time);
+        await FolderWork.DoAsync(spec.Output.SaveDir, () => MakeFolder(spec.Output.SaveDir), _time);
         long position = await _scheduler.BeginAsync(
-            new(run, spec.SaveDir, Math.Min(spec.Workers, spec.Shards), [], IsOver: false), () => TrainingRun(run).BeginAsync(spec));
+            new(run, spec.Output.SaveDir, Math.Min(spec.Compute.Workers, spec.Optimiser.Shards), [], IsOver: false),
+            () => TrainingRun(run).BeginAsync(spec));
         await _scheduler.ReconcileAsync();
         return position;
     }
@@ -140,12 +142,12 @@ public sealed class ClusterGrain : Grain, IClusterGrain, IRunRegisterStore
 
     /// <summary>The run that writes where this one is to, if it is not noted that it ended.</summary>
     private RegisteredRun? RivalOf(RunSpec spec) =>
-        Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.SaveDir));
+        Runs.FirstOrDefault(other => !other.IsOver && Path.GetFullPath(other.SaveDir) == Path.GetFullPath(spec.Output.SaveDir));
 
     private bool HoldsCheckpoint(RunSpec spec)
     {
         _folders.Check(spec);
-        return CheckpointHeader.NewestFirst(spec.SaveDir) is [_, ..];
+        return CheckpointHeader.NewestFirst(spec.Output.SaveDir) is [_, ..];
     }
 
     /// <summary>Sees before the run is taken in that it will be able to save.</summary>

@@ -22,21 +22,21 @@ internal sealed class CheckpointWriter(
     /// <summary>A checkpoint is late when so much time has passed since then.</summary>
     private (long Since, TimeSpan Wait) _next = (
         time.GetTimestamp(),
-        lease.Record.Step > (lease.Record.SavedStep ?? 0) ? TimeSpan.Zero : TimeSpan.FromMinutes(spec.SaveMinutes));
+        lease.Record.Step > (lease.Record.SavedStep ?? 0) ? TimeSpan.Zero : TimeSpan.FromMinutes(spec.Output.SaveMinutes));
 
     /// <summary>
     /// For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.
     /// </summary>
     public TimeSpan LastWriteTimeout => _longestWrite * 3 > Timeouts.LastWrite ? _longestWrite * 3 : Timeouts.LastWrite;
 
-    /// <summary>A checkpoint is due at the end of every <see cref="RunSpec.SaveInterval"/>th epoch.</summary>
+    /// <summary>A checkpoint is due at the end of every <see cref="OutputSpec.SaveInterval"/>th epoch.</summary>
     public static bool IsRegular(RunSpec spec, DataOrder order, long step) =>
-        order.WholeEpochsAfter(step) / spec.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.SaveInterval;
+        order.WholeEpochsAfter(step) / spec.Output.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.Output.SaveInterval;
 
     /// <summary>So long ago that a checkpoint is due, whatever the epochs. One that is being written is not disturbed.</summary>
     public bool IsLate => _writing.IsCompleted && time.GetElapsedTime(_next.Since) >= _next.Wait;
 
-    public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step) || step % spec.SaveSteps == 0;
+    public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step) || step % spec.Output.SaveSteps == 0;
 
     public Task RunAsync(Generation generation, long step) =>
         generation.IsEnding ? Task.CompletedTask : SaveAsync(generation, step, () => generation.IsEnding);
@@ -62,7 +62,7 @@ internal sealed class CheckpointWriter(
             await worker.SnapshotAsync(request);
             return true;
         });
-        _next = (time.GetTimestamp(), TimeSpan.FromMinutes(spec.SaveMinutes));
+        _next = (time.GetTimestamp(), TimeSpan.FromMinutes(spec.Output.SaveMinutes));
         _writing = WriteAsync(generation, writer, request);
     }
 
@@ -101,7 +101,7 @@ internal sealed class CheckpointWriter(
         {
             isOver = true;
             throw new IOException(
-                $"The checkpoint of step {step} could not be written to {spec.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
+                $"The checkpoint of step {step} could not be written to {spec.Output.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
         }
 
         async Task<CheckpointSaved> TryAsync()

@@ -36,7 +36,8 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
             return true;
         long begun = time.GetTimestamp();
         JoinResponse facts = generation.Facts;
-        int batches = (facts.TestImages + spec.BatchSize - 1) / spec.BatchSize, atOnce = BatchesAtOnce * generation.Workers.Count;
+        int batches = (facts.TestImages + spec.Optimiser.BatchSize - 1) / spec.Optimiser.BatchSize,
+            atOnce = BatchesAtOnce * generation.Workers.Count;
         double total = 0;
         for (int first = 0; first < batches; first += atOnce)
         {
@@ -60,7 +61,7 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
     }
 
     /// <summary>Loss in bits/dim; null for energy distance, which has none.</summary>
-    public double? BitsPerDim(JoinResponse facts, double lossPerImage) => spec.Objective == Objective.EnergyDistance
+    public double? BitsPerDim(JoinResponse facts, double lossPerImage) => spec.Model.Objective == Objective.EnergyDistance
         ? null
         : lossPerImage / (Math.Log(2) * facts.Channels * facts.Size * facts.Size);
 }

@@ -41,7 +41,7 @@ internal sealed class Generation(
     public void Begin(JoinResponse facts, RunSpec spec)
     {
         _facts = facts;
-        _order = new(facts.TrainImages, spec.BatchSize, spec.Shards, spec.Seed, facts.Step, facts.Images);
+        _order = new(facts.TrainImages, spec.Optimiser.BatchSize, spec.Optimiser.Shards, spec.Optimiser.Seed, facts.Step, facts.Images);
     }
 
     /// <summary>

@@ -198,7 +198,8 @@ internal sealed partial class GenerationStarter(
         {
             history.Add(new FaultNoticed(
                 step, null,
-                $"The checkpoint of step {saved} is not in {spec.SaveDir}. The run waits until it is there: see that the folder's volume " +
+                $"The checkpoint of step {saved} is not in {spec.Output.SaveDir}. The run waits until it is there: see that the folder's " +
+                $"volume " +
                 $"is mounted."));
         }
 

@@ -16,7 +16,7 @@ internal sealed partial class RunCoordinator
 
     private void LogEpoch(Generation generation) => LogEpoch(
         _log, _run, generation.Number, _progress.Step, generation.Order.WholeEpochsAfter(_progress.Step), _progress.BitsPerDim,
-        _evaluator.Score?.TestBitsPerDim, _steps.StepsPerSecond * _spec.ImagesPerStep, generation.Workers.Count);
+        _evaluator.Score?.TestBitsPerDim, _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep, generation.Workers.Count);
 
     [LoggerMessage(
         Level = LogLevel.Information,

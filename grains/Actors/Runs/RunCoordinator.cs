@@ -67,9 +67,9 @@ internal sealed partial class RunCoordinator
     public IList<IBetweenSteps> BetweenSteps { get; }
 
     private bool IsFinished =>
-        _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.MaxMinutes;
+        _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.Limits.MaxMinutes;
 
-    private bool IsDiverged => _progress.SkippedInARow >= _spec.MaxSkipped;
+    private bool IsDiverged => _progress.SkippedInARow >= _spec.Limits.MaxSkipped;
 
     /// <summary>Says which workers the run has from now on.</summary>
     /// <param name="unfit">Those that were passed over, as <see cref="Unfit"/> had told.</param>
@@ -191,12 +191,13 @@ internal sealed partial class RunCoordinator
         {
             _history.Add(new RunStarted(
                 _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step,
-                (double)facts.TrainImages / _spec.ImagesPerStep, totalSteps));
+                (double)facts.TrainImages / _spec.Optimiser.ImagesPerStep, totalSteps));
             _progress.Begin(facts.Step);
         }
 
         _history.Add(new GenerationOpened(
-            facts.Step, generation.Number, generation.Workers, _spec.Workers, cause.Text, _steps.Regroup(_progress.Step, facts.Step),
+            facts.Step, generation.Number, generation.Workers, _spec.Compute.Workers, cause.Text,
+            _steps.Regroup(_progress.Step, facts.Step),
             took.TotalSeconds, cause.Cause));
         _progress.Start(facts, totalSteps);
     }
@@ -239,16 +240,17 @@ internal sealed partial class RunCoordinator
         StepResponse[] responses = await _steps.RunAsync(generation, step, prefetchNext);
         // Whoever has taken over meanwhile commits in this one's place.
         await ConfirmLeaseAsync();
-        double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.ImagesPerStep;
+        double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.Optimiser.ImagesPerStep;
         int skippedInARow = responses[0].SkippedInARow;
         JoinResponse facts = generation.Facts;
         _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
         _history.Add(new StepCommitted(
             step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm,
-            LearningRates.Of(_spec, step, _progress.TotalSteps!.Value),
-            _spec.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number, Skipped: skippedInARow > 0)
+            _spec.Schedule.RateAt(step, _progress.TotalSteps!.Value),
+            _spec.Optimiser.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number,
+            Skipped: skippedInARow > 0)
         {
-            GradientNormPerDim = responses[0].GradientNorm / _spec.DimensionsPerStep(facts.Channels, facts.Size),
+            GradientNormPerDim = responses[0].GradientNorm / _spec.Optimiser.DimensionsPerStep(facts.Channels, facts.Size),
         });
     }
 
@@ -344,7 +346,8 @@ internal sealed partial class RunCoordinator
     }
 
     private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
-        outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step), _steps.StepsPerSecond * _spec.ImagesPerStep,
+        outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step),
+        _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep,
         (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false)
     {
         StepsRedone = _history.All<GenerationOpened>().Sum(opened => opened.StepsRedone),

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Actors.Runs;
 /// </summary>
 internal sealed class SampleWriter(string run, RunSpec spec, RunHistory history) : IBetweenSteps
 {
-    public bool IsDue(DataOrder order, long step) => spec.Samples > 0 && CheckpointWriter.IsRegular(spec, order, step);
+    public bool IsDue(DataOrder order, long step) => spec.Output.Samples > 0 && CheckpointWriter.IsRegular(spec, order, step);
 
     public async Task RunAsync(Generation generation, long step)
     {
@@ -22,18 +22,18 @@ internal sealed class SampleWriter(string run, RunSpec spec, RunHistory history)
 
     public async Task WriteAsync(Generation generation, long step)
     {
-        if (spec.Samples == 0 || history.Last<SamplesWritten>()?.Step == step)
+        if (spec.Output.Samples == 0 || history.Last<SamplesWritten>()?.Step == step)
             return;
         SampleResponse[] responses = await generation.ShareAsync(
-            spec.Samples, (worker, share) => worker.SampleAsync(new(run, generation.Id, step, share.First, share.End)));
+            spec.Output.Samples, (worker, share) => worker.SampleAsync(new(run, generation.Id, step, share.First, share.End)));
         byte[] pixels = [.. responses.SelectMany(response => response.Pixels)];
-        string path = Path.Combine(spec.SaveDir, $"samples-{step:D9}.png");
+        string path = Path.Combine(spec.Output.SaveDir, $"samples-{step:D9}.png");
         try
         {
-            var sampled = new SamplesWritten(step, path, spec.Samples, generation.Facts.Channels, generation.Facts.Size, pixels);
+            var sampled = new SamplesWritten(step, path, spec.Output.Samples, generation.Facts.Channels, generation.Facts.Size, pixels);
             await Task.Run(() =>
             {
-                RunFolder.Require(spec.SaveDir);
+                RunFolder.Require(spec.Output.SaveDir);
                 PictureGrid.Write(path, sampled.Images());
             });
             history.Add(sampled);

@@ -91,7 +91,7 @@ public sealed partial class TrainingRunGrain(
             throw new UserErrorException($"Run {Run} has not ended; the command watch shows it.");
         if (Record.State == RunState.Completed)
             throw new UserErrorException(
-                $"Run {Run} is complete; train further with --load-params {Spec.SaveDir} and a higher --max-epochs or --max-steps.");
+                $"Run {Run} is complete; train further with --load-params {Spec.Output.SaveDir} and a higher --max-epochs or --max-steps.");
         await CheckFoldersAsync(Spec);
         // The coordinator before may be about to end.
         await _training;
@@ -108,9 +108,9 @@ public sealed partial class TrainingRunGrain(
     }
 
     public Task<RunOverview> OverviewAsync() => Task.FromResult(new RunOverview(
-        Run, Record.State, Spec.DataSet, Spec.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim,
+        Run, Record.State, Spec.Data.DataSet, Spec.Output.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim,
         Record.TestBitsPerDim,
-        Record.Workers, Spec.Workers, Record.Generation, Record.Error)
+        Record.Workers, Spec.Compute.Workers, Record.Generation, Record.Error)
     {
         Unfit = _coordinator?.Unfit ?? [],
     });
@@ -138,7 +138,7 @@ public sealed partial class TrainingRunGrain(
                 saved = await asked;
         }
 
-        return await FolderWork.DoAsync(spec.SaveDir, () => Held(saved?.Path) ?? CheckpointHeader.Newest(spec.SaveDir), time)
+        return await FolderWork.DoAsync(spec.Output.SaveDir, () => Held(saved?.Path) ?? CheckpointHeader.Newest(spec.Output.SaveDir), time)
             ?? throw new UserErrorException($"Run {Run} has no checkpoint yet; try again when it has trained for a while.");
 
         static string? Held(string? path)
@@ -181,10 +181,11 @@ public sealed partial class TrainingRunGrain(
     /// Positions are times: they grow from one activation to the next, of whose events the files may lack some that readers have seen.
     /// </summary>
     private Task<RunHistory> HistoryAsync(RunSpec spec) =>
-        _history ??= RunHistory.OpenAsync(spec.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
+        _history ??= RunHistory.OpenAsync(
+            spec.Output.SaveDir, firstPosition: time.GetUtcNow().Ticks, time, fault => LogNotKept(log, fault, Run));
 
     /// <exception cref="UserErrorException">The run's folder does not answer.</exception>
-    private Task<RunHistory> OpenHistoryAsync(RunSpec spec) => FolderWork.AwaitAsync(spec.SaveDir, HistoryAsync(spec), time);
+    private Task<RunHistory> OpenHistoryAsync(RunSpec spec) => FolderWork.AwaitAsync(spec.Output.SaveDir, HistoryAsync(spec), time);
 
     /// <summary>Goes on with the run as soon as its folder answers, however long that takes; the activation does not wait for it.</summary>
     private async Task StartAgainAsync()
@@ -219,7 +220,7 @@ public sealed partial class TrainingRunGrain(
         }
     }
 
-    private Task CheckFoldersAsync(RunSpec spec) => FolderWork.DoAsync(spec.SaveDir, () => folders.Check(spec), time);
+    private Task CheckFoldersAsync(RunSpec spec) => FolderWork.DoAsync(spec.Output.SaveDir, () => folders.Check(spec), time);
 
     /// <summary>
     /// The next call reads the record again: the store may have been empty for a moment. A run that is about to begin stays, whoever asks

@@ -22,7 +22,7 @@ internal sealed class WorkerAdmission(RunSpec spec, RunLease lease, WorkerPool p
 
     private PrepareResponse[] WithSameArithmetic(PrepareResponse[] responses, long step)
     {
-        if (spec.MixedWorkers || responses.Length == 0)
+        if (spec.Compute.MixedWorkers || responses.Length == 0)
             return responses;
         string most = MostFrequent(responses, response => response.Arithmetic);
         if (!IsTraining && Arithmetic is not null && Arithmetic != most)
@@ -44,7 +44,7 @@ internal sealed class WorkerAdmission(RunSpec spec, RunLease lease, WorkerPool p
         if (responses.Length == 0)
             return responses;
         string most = MostFrequent(responses, response => response.Data);
-        if (!IsTraining && spec.AcceptDataChange && Data is not null && Data != most)
+        if (!IsTraining && spec.Data.AcceptDataChange && Data is not null && Data != most)
         {
             history.Add(new FaultNoticed(step, null, $"The data set has changed from {Data} to {most}; the run goes on with it."));
             Data = most;
@@ -52,8 +52,9 @@ internal sealed class WorkerAdmission(RunSpec spec, RunLease lease, WorkerPool p
 
         Data ??= most;
         return LeaveOut(responses, response => response.Data == Data, response => new(
-            $"{response.Worker} has other images than the run in --data-dir {spec.DataDir}: {response.Data} in place of {Data}. Give " +
-            $"every silo the same images, or, if they were changed on purpose, train on with --load-params {spec.SaveDir} and " +
+            $"{response.Worker} has other images than the run in --data-dir {spec.Data.DataDir}: {response.Data} in place of {Data}. Give "
+                +
+            $"every silo the same images, or, if they were changed on purpose, train on with --load-params {spec.Output.SaveDir} and " +
             $"--accept-data-change."));
     }
 

@@ -35,7 +35,7 @@ public sealed class RunMetrics
         Gauge("pixelcnn.run.learning_rate", null, "Learning rate of the newest step.", run => run.Step?.LearningRate);
         Gauge("pixelcnn.run.epoch", "{epoch}", "Epochs trained.", run => run.Step?.Epoch);
         Gauge("pixelcnn.run.workers", "{worker}", "Workers of the newest generation.", run => run.Generation?.Workers.Count);
-        Gauge("pixelcnn.run.workers.wanted", "{worker}", "Workers that the run asks for.", run => run.Spec.Workers);
+        Gauge("pixelcnn.run.workers.wanted", "{worker}", "Workers that the run asks for.", run => run.Spec.Compute.Workers);
         Gauge("pixelcnn.run.checkpoint.size", "By", "Size of the newest checkpoint.", run => run.Checkpoint?.Saved.Bytes);
         Gauge("pixelcnn.run.checkpoint.time", "s", "When the newest checkpoint was written, in seconds since 1970.", run =>
             run.Checkpoint?.At.ToUnixTimeSeconds());
@@ -73,9 +73,9 @@ public sealed class RunMetrics
             case StepCommitted step:
                 newest.Step = step;
                 _steps.Add(1, label);
-                _images.Add(newest.Spec.ImagesPerStep, label);
+                _images.Add(newest.Spec.Optimiser.ImagesPerStep, label);
                 _skipped.Add(step.Skipped ? 1 : 0, label);
-                _stepSeconds.Record(newest.Spec.ImagesPerStep / step.ImagesPerS, label);
+                _stepSeconds.Record(newest.Spec.Optimiser.ImagesPerStep / step.ImagesPerS, label);
                 break;
             case GenerationOpened generation:
                 newest.Generation = generation;

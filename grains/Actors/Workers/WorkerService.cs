@@ -200,7 +200,8 @@ public sealed class WorkerService(
                 if (!mine.IsIn(request.Generation))
                     throw Left(request.Run);
                 GradientExchange exchange = new(
-                    new(request.Spec.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Wire, replica.NewVector,
+                    new(request.Spec.Optimiser.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Compute.Wire,
+                    replica.NewVector,
                     mine.Over);
                 GenerationMember member = new(mine, request, exchange, response);
                 member.Pipeline = new(member, device, step => Check(member, step), phase => _phase = phase, metrics, time);

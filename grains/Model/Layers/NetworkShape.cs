@@ -12,8 +12,9 @@ public sealed record NetworkShape(
     double Dropout, bool CoordinateChannels, bool NonLocal, bool EnergyDistance)
 {
     public static NetworkShape From(RunSpec spec, int channels, int size, int classes) => new(
-        channels, size, spec.ClassConditional ? classes : 0, spec.Blocks, spec.Filters, spec.Mixtures, spec.Nonlinearity,
-        spec.Dropout, spec.CoordinateChannels, spec.NonLocal, spec.Objective == Objective.EnergyDistance);
+        channels, size, spec.Model.ClassConditional ? classes
+            : 0, spec.Model.Blocks, spec.Model.Filters, spec.Model.Mixtures, spec.Model.Nonlinearity,
+        spec.Model.Dropout, spec.Model.CoordinateChannels, spec.Model.NonLocal, spec.Model.Objective == Objective.EnergyDistance);
 
     /// <summary>
     /// Mixture parameters per pixel: a logit per component, then mean and log-scale, and for colour a coefficient, per component and

@@ -66,7 +66,7 @@ public sealed class Checkpoint : IDisposable
     /// <summary>See <see cref="TrainingState.Images"/>. Files of older versions do not say it, and had batches of one size.</summary>
     public long Images => _metadata.TryGetValue("images", out string? images)
         ? long.Parse(images, CultureInfo.InvariantCulture)
-        : Step * RunSpec.FromJson(_metadata["spec"]).ImagesPerStep;
+        : Step * RunSpec.FromJson(_metadata["spec"]).Optimiser.ImagesPerStep;
 
     /// <summary>
     /// See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.

@@ -28,7 +28,7 @@ internal sealed class Adam
         double t = state.Step + 1;
         _secondScale = (float)(1 - Math.Pow(SecondDecay, t));
         _rate = (float)(-step.LearningRate / (1 - Math.Pow(FirstDecay, t)));
-        _averageWeight = (float)(1 - Math.Min(spec.PolyakDecay, t / (9 + t)));
+        _averageWeight = (float)(1 - Math.Min(spec.Optimiser.PolyakDecay, t / (9 + t)));
     }
 
     /// <summary>By operations on whole vectors, on any device.</summary>

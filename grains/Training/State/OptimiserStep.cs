@@ -11,5 +11,7 @@ public readonly record struct OptimiserStep(double LearningRate, double Gradient
     /// <param name="totalSteps">Of the run.</param>
     /// <param name="normPerDim">Of the gradient of the mean over all pixels' channels of the step.</param>
     public static OptimiserStep Of(RunSpec spec, long step, long totalSteps, double normPerDim) => new(
-        LearningRates.Of(spec, step, totalSteps), spec.ClipNorm is { } most && normPerDim > most ? most / normPerDim : 1, spec.WeightDecay);
+        spec.Schedule.RateAt(step, totalSteps),
+        spec.Optimiser.ClipNorm is { } most && normPerDim > most ? most / normPerDim : 1,
+        spec.Optimiser.WeightDecay);
 }

@@ -86,7 +86,7 @@ public sealed class TrainingState : IDisposable
     {
         SkippedInARow = measure.SkippedInARow;
         Step++;
-        Images += _spec.ImagesPerStep;
+        Images += _spec.Optimiser.ImagesPerStep;
     }
 
     /// <summary>Begins at a step with vectors that were filled from outside.</summary>

@@ -38,7 +38,7 @@ internal sealed class ShapeInference
             (6, _) => (3, true),
             _ => (1, false),
         };
-        int mixtures = energy || outputs == 0 ? new RunSpec().Mixtures : Math.Max(1, outputs / (channels == 1 ? 3 : 10));
+        int mixtures = energy || outputs == 0 ? new RunSpec().Model.Mixtures : Math.Max(1, outputs / (channels == 1 ? 3 : 10));
         int activated = Most(
             _weights.Where(pair => pair.Key.EndsWith(".conv_in", StringComparison.Ordinal) && pair.Value.Length == 4)
                 .Select(pair => (pair.Key, pair.Value[1])));
@@ -46,7 +46,8 @@ internal sealed class ShapeInference
             channels, Size: 0,
             Most(_weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2)
                 .Select(pair => (pair.Key, pair.Value[0]))),
-            blocks, filters, mixtures, activated == filters ? Nonlinearity.Elu : Nonlinearity.ConcatElu, new RunSpec().Dropout, coordinates,
+            blocks, filters, mixtures, activated == filters ? Nonlinearity.Elu
+                : Nonlinearity.ConcatElu, new RunSpec().Model.Dropout, coordinates,
             _weights.Keys.Any(name => name.StartsWith("non_local.", StringComparison.Ordinal)), energy);
     }
 

@@ -24,7 +24,7 @@ internal static class WeightImport
         {
             using OpenedWeights weights = Open(weightsPath);
             (NetworkShape shape, RunSpec spec) = Describe(weights.Format, weights.Tensors, weights.Metadata, imageSize);
-            spec = spec with { SaveDir = saveDir, LoadParams = null };
+            spec = spec with { Output = spec.Output with { SaveDir = saveDir, LoadParams = null } };
             if (spec.Validate() is [var mistake, ..])
                 throw new WeightFileException($"holds a network that cannot be trained here, for {mistake.TrimEnd('.')}");
             Checkpoint checkpoint = Begin(
@@ -42,13 +42,13 @@ internal static class WeightImport
     {
         try
         {
-            Directory.CreateDirectory(spec.SaveDir);
-            return CheckpointFolder.Save(checkpoint, spec.SaveDir, spec.KeepCheckpoints).Path;
+            Directory.CreateDirectory(spec.Output.SaveDir);
+            return CheckpointFolder.Save(checkpoint, spec.Output.SaveDir, spec.Output.KeepCheckpoints).Path;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException(
-                $"{spec.SaveDir} cannot be written to ({fault.Message.TrimEnd('.')}); give another --save-dir.", fault);
+                $"{spec.Output.SaveDir} cannot be written to ({fault.Message.TrimEnd('.')}); give another --save-dir.", fault);
         }
     }
 
@@ -108,21 +108,19 @@ internal static class WeightImport
     /// <summary>Settings of a run that can go on with a network of which nothing else is known.</summary>
     private static RunSpec Supposed(NetworkShape shape) => new()
     {
-        DataSet = shape switch
+        Data = new()
         {
-            { Channels: 1 } => DataSet.Mnist,
-            { Size: ColourSize, Classes: 0 or 10 } => DataSet.Cifar,
-            _ => DataSet.Folder,
+            DataSet = shape switch
+            {
+                { Channels: 1 } => DataSet.Mnist,
+                { Size: ColourSize, Classes: 0 or 10 } => DataSet.Cifar,
+                _ => DataSet.Folder,
+            },
+            ImageSize = shape.Channels == 1 ? new RunSpec().Data.ImageSize : shape.Size
         },
-        ImageSize = shape.Channels == 1 ? new RunSpec().ImageSize : shape.Size,
-        Blocks = shape.Blocks,
-        Filters = shape.Filters,
-        Mixtures = shape.Mixtures,
-        Nonlinearity = shape.Nonlinearity,
-        ClassConditional = shape.Classes > 0,
-        CoordinateChannels = shape.CoordinateChannels,
-        NonLocal = shape.NonLocal,
-        Objective = shape.EnergyDistance ? Objective.EnergyDistance : Objective.Likelihood,
+        Model = new() { Blocks = shape.Blocks, Filters = shape.Filters, Mixtures = shape.Mixtures, Nonlinearity = shape.Nonlinearity,
+            ClassConditional = shape.Classes > 0, CoordinateChannels = shape.CoordinateChannels, NonLocal = shape.NonLocal,
+            Objective = shape.EnergyDistance ? Objective.EnergyDistance : Objective.Likelihood },
     };
 
     /// <summary>The run's beginning, with the weights as parameters and as their average.</summary>
@@ -133,7 +131,7 @@ internal static class WeightImport
         TensorCheck.Fit(layers.SelectMany(format.Tensors), tensors);
         using var state = new TrainingState(network.Layout, spec);
         // A zero filter has no direction of its own; it keeps that of a fresh network.
-        network.SampleParameters(state.AverageParameters, Seeds.Derive(spec.Seed, SeedUse.Parameters) >> 1);
+        network.SampleParameters(state.AverageParameters, Seeds.Derive(spec.Optimiser.Seed, SeedUse.Parameters) >> 1);
         float[] parameters = new float[network.Layout.Length];
         HostBytes.Read(state.Average, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(parameters.AsSpan())));
         foreach (Layer layer in layers)

@@ -16,7 +16,7 @@ internal static class WeightMetadata
     public static Dictionary<string, string> Of(ModelInfo model) => new()
     {
         ["format"] = Format,
-        ["spec"] = (model.Spec with { SaveDir = "", LoadParams = null }).ToJson(),
+        ["spec"] = (model.Spec with { Output = model.Spec.Output with { SaveDir = "", LoadParams = null } }).ToJson(),
         ["channels"] = model.Channels.ToString(CultureInfo.InvariantCulture),
         ["size"] = model.Size.ToString(CultureInfo.InvariantCulture),
         ["classes"] = model.Classes.ToString(CultureInfo.InvariantCulture),
@@ -37,11 +37,11 @@ internal static class WeightMetadata
             var spec = RunSpec.FromJson(metadata["spec"]);
             (int channels, int size, int classes) = (Whole("channels"), Whole("size"), Whole("classes"));
             // The network is built to see whether the tensors fit, so it must not be out of all proportion to them.
-            return channels is 1 or 3 && size is >= 8 and <= 64 && size % 4 == 0 && spec.ClassConditional == classes > 0
-                && spec.Blocks <= tensors
+            return channels is 1 or 3 && size is >= 8 and <= 64 && size % 4 == 0 && spec.Model.ClassConditional == classes > 0
+                && spec.Model.Blocks <= tensors
                 ? (NetworkShape.From(spec, channels, size, classes), spec)
                 : throw new FormatException(
-                    $"{channels} channels, {size} pixels, {classes} classes and {spec.Blocks} blocks are no network");
+                    $"{channels} channels, {size} pixels, {classes} classes and {spec.Model.Blocks} blocks are no network");
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or FormatException or OverflowException)
         {

@@ -13,9 +13,12 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
     public async Task A_silo_ends_in_order_though_the_history_of_its_run_hangs()
     {
         await Cluster.HealAsync("worker-0");
-        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1000 });
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { SaveInterval = 1000 },
+        });
         await run.NextAsync<StepCommitted>(_ => true, "a step");
-        string history = Path.Combine(run.Spec.SaveDir, "history.msgpack");
+        string history = Path.Combine(run.Spec.Output.SaveDir, "history.msgpack");
         File.Delete(history);
         using (var made = Process.Start("mkfifo", [history]))
             await made.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -24,7 +27,7 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
         Cluster.Fleet.Signal("worker-0", "TERM");
 
         await Cluster.Fleet.Silo("worker-0").Exited.WithinAsync(TimeSpan.FromSeconds(40), "the end of worker-0");
-        Assert.NotNull(CheckpointHeader.Newest(run.Spec.SaveDir));
+        Assert.NotNull(CheckpointHeader.Newest(run.Spec.Output.SaveDir));
     }
 
     [Fact]
@@ -32,9 +35,12 @@ public sealed class FolderTests() : ClusterTests(new(), isOwn: true)
     {
         Cluster.Environment["Silo__Folders"] = Cluster.Folder;
         await Cluster.HealAsync("worker-0");
-        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1 });
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { SaveInterval = 1 },
+        });
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
-        string sentence = $"--save-dir {run.Spec.SaveDir} is outside of the folders that the silos may use";
+        string sentence = $"--save-dir {run.Spec.Output.SaveDir} is outside of the folders that the silos may use";
 
         await RestartAsync(Directory.CreateDirectory(Path.Combine(Cluster.Folder, "elsewhere")).FullName);
         RunOverview failed = await UntilAsync(overview => overview.State == RunState.Failed, "the run's failure");

@@ -10,7 +10,10 @@ public sealed class MixedWorkersTests() : ClusterTests(new(), isOwn: true)
     public async Task A_silo_that_rounds_differently_is_left_out_by_name_or_let_in_by_a_flag()
     {
         await Cluster.HealAsync("worker-0");
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { Workers = 2 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with
+        {
+            Compute = UndisturbedRun.Endless.Compute with { Workers = 2 },
+        });
         await run.StepAsync(1);
         Cluster.Fleet.Environment["ATEN_CPU_CAPABILITY"] = "default";
         Cluster.Fleet.Environment["ONEDNN_MAX_CPU_ISA"] = "SSE41";
@@ -22,7 +25,10 @@ public sealed class MixedWorkersTests() : ClusterTests(new(), isOwn: true)
         await run.StopAsync();
         Assert.All(run.Events.OfType<GenerationOpened>(), opened => Assert.Equal(["worker-0"], opened.Workers));
 
-        FollowedRun mixed = await Cluster.SubmitAsync(UndisturbedRun.Endless with { Workers = 2, MixedWorkers = true });
+        FollowedRun mixed = await Cluster.SubmitAsync(UndisturbedRun.Endless with
+        {
+            Compute = UndisturbedRun.Endless.Compute with { Workers = 2, MixedWorkers = true },
+        });
         await mixed.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "a generation of both");
         await mixed.StopAsync();
     }

@@ -25,7 +25,10 @@ public sealed class SoakTests(TestCluster cluster) : ClusterTests(cluster)
     private async Task SoakAsync(int steps, int windows, double mostGrowth)
     {
         await Cluster.HealAsync("worker-0", "worker-1", "worker-2");
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { SaveInterval = 10 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { SaveInterval = 10 },
+        });
         await run.StepAsync(steps / 5);
         List<(long Step, double[] Bytes)> measured = [];
         for (int window = 1; window <= windows; window++)

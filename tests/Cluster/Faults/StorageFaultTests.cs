@@ -35,7 +35,10 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         {
             UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
                 () => Cluster.Fleet.Grains.Cluster.SubmitAsync(
-                    "unwritable", UndisturbedRun.Spec with { SaveDir = Path.Combine(disk, "run") }));
+                    "unwritable", UndisturbedRun.Spec with
+                    {
+                        Output = UndisturbedRun.Spec.Output with { SaveDir = Path.Combine(disk, "run") },
+                    }));
             Assert.Equal(
                 $"--save-dir {disk}/run cannot be written to (Read-only file system : '{disk}/run'); mend the silos' volume or its " +
                 $"rights, or name another folder.",
@@ -107,7 +110,13 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
         foreach (int workers in new[] { 1, 3 })
         {
             FollowedRun run = await Cluster.SubmitAsync(
-                UndisturbedRun.Spec with { LearningRate = 3e38, MaxSkipped = 4, SaveInterval = 1000, Workers = workers });
+                UndisturbedRun.Spec with
+                {
+                    Schedule = UndisturbedRun.Spec.Schedule with { LearningRate = 3e38 },
+                    Limits = UndisturbedRun.Spec.Limits with { MaxSkipped = 4 },
+                    Output = UndisturbedRun.Spec.Output with { SaveInterval = 1000 },
+                    Compute = UndisturbedRun.Spec.Compute with { Workers = workers },
+                });
             RunEnded ended = await run.EndAsync();
             Assert.Equal(RunOutcome.Failed, ended.Outcome);
             Assert.Contains("--learning-rate", ended.Error, StringComparison.Ordinal);

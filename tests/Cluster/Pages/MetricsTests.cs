@@ -20,7 +20,11 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
             Assert.Equal(HttpStatusCode.OK, (await Cluster.Fleet.GetAsync(silo, "/health/ready")).StatusCode);
         }
 
-        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with { SaveInterval = 1, Workers = 2 });
+        FollowedRun run = await Cluster.SubmitAsync(UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { SaveInterval = 1 },
+            Compute = UndisturbedRun.Endless.Compute with { Workers = 2 },
+        });
         await run.NextAsync<GenerationOpened>(opened => opened.Workers.Count == 2, "both workers");
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
         await run.NextAsync<Evaluated>(_ => true, "a test score");
@@ -34,7 +38,7 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         double steps = figures.Sum("pixelcnn_run_steps_total", $"run=\"{run.Name}\"");
         Assert.InRange(steps, 1, 100_000);
         // The run goes on: a step may be committed between one figure's reading and the next's.
-        Assert.InRange(figures.Sum("pixelcnn_run_images_total") / run.Spec.ImagesPerStep, steps - 1, steps + 1);
+        Assert.InRange(figures.Sum("pixelcnn_run_images_total") / run.Spec.Optimiser.ImagesPerStep, steps - 1, steps + 1);
         Assert.InRange(figures.Sum("pixelcnn_run_step_duration_seconds_count"), steps - 1, steps + 1);
         Assert.Equal(0, figures.Sum("pixelcnn_run_steps_skipped_total"));
         Assert.Equal(1, figures.Sum("pixelcnn_run_generations_total", "cause=\"Begun\""));

@@ -40,7 +40,11 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
     public async Task Every_query_of_the_dashboards_and_rules_finds_data_and_a_killed_silo_is_told()
     {
         await Cluster.HealAsync(Two);
-        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with { SaveInterval = 1, Workers = 3 });
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { SaveInterval = 1 },
+            Compute = UndisturbedRun.Endless.Compute with { Workers = 3 },
+        });
         await run.NextAsync<CheckpointSaved>(_ => true, "a checkpoint");
         await run.NextAsync<Evaluated>(_ => true, "a test score");
         await run.NextAsync<StepCommitted>(_ => true, "a step after it");

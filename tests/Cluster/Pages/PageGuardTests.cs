@@ -43,7 +43,10 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
         Assert.Contains("samesite=lax", setCookie, StringComparison.OrdinalIgnoreCase);
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/metrics"));
 
-        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 3 });
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with
+        {
+            Limits = UndisturbedRun.Spec.Limits with { MaxSteps = 3 },
+        });
         await run.EndAsync();
         string metrics =
             await (await Cluster.Fleet.GetAsync("open", "/metrics")).Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
@@ -96,7 +99,10 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
         {
             Cluster.Environment["Silo__Folders"] = Cluster.Folder;
             await StartAsync("worker-0");
-            FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = 3 });
+            FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with
+            {
+                Limits = UndisturbedRun.Spec.Limits with { MaxSteps = 3 },
+            });
             await run.EndAsync();
             Directory.CreateSymbolicLink(Path.Combine(Cluster.Folder, "link"), folder);
             Grains grains = Cluster.Fleet.Grains;
@@ -104,11 +110,21 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
             foreach (string outside in new[] { folder, Path.Combine(Cluster.Folder, "..", Path.GetFileName(folder)),
                 Path.Combine(Cluster.Folder, "link") })
             {
-                await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with { SaveDir = Path.Combine(outside, "other") }));
+                await RefusedAsync(() => grains.Cluster.SubmitAsync("other", run.Spec with
+                {
+                    Output = run.Spec.Output with { SaveDir = Path.Combine(outside, "other") },
+                }));
                 await RefusedAsync(
                     () => grains.Cluster.SubmitAsync(
-                        "other", run.Spec with { SaveDir = Path.Combine(Cluster.Folder, "other"), DataDir = outside }));
-                await RefusedAsync(() => grains.Run("other").BeginAsync(run.Spec with { SaveDir = Path.Combine(outside, "other") }));
+                        "other", run.Spec with
+                        {
+                            Data = run.Spec.Data with { DataDir = outside },
+                            Output = run.Spec.Output with { SaveDir = Path.Combine(Cluster.Folder, "other") },
+                        }));
+                await RefusedAsync(() => grains.Run("other").BeginAsync(run.Spec with
+                {
+                    Output = run.Spec.Output with { SaveDir = Path.Combine(outside, "other") },
+                }));
                 await RefusedAsync(() => grains.Models().FindAsync(outside + "/"));
                 await RefusedAsync(() => grains.Models().ExportAsync(model, Path.Combine(outside, "weights.pth")));
                 await RefusedAsync(

@@ -35,7 +35,11 @@ public sealed class PageTests() : ClusterTests(new() { HasPages = true }, isOwn:
         await page.SeesAsync("document.querySelectorAll('.worker').length === 3", "three workers");
 
         const string Name = "a <b>bold<b> run";
-        FollowedRun run = await Cluster.SubmitAsync(Name, UndisturbedRun.Endless with { Workers = 3, Samples = 4 });
+        FollowedRun run = await Cluster.SubmitAsync(Name, UndisturbedRun.Endless with
+        {
+            Output = UndisturbedRun.Endless.Output with { Samples = 4 },
+            Compute = UndisturbedRun.Endless.Compute with { Workers = 3 },
+        });
         await page.SeesAsync(
             $"document.querySelector('#runs .run .name')?.textContent === '{Name}' && document.querySelector('#run-name').textContent " +
             $"=== '{Name}'", "the run's name as it is");

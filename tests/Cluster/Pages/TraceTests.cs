@@ -25,7 +25,11 @@ public sealed partial class TraceTests() : ClusterTests(new(), isOwn: true)
         Cluster.Environment["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
         Cluster.Environment["OTEL_BSP_SCHEDULE_DELAY"] = "200";
         await Cluster.HealAsync("worker-0", "worker-1");
-        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with { MaxSteps = Steps, Workers = 2 });
+        FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with
+        {
+            Limits = UndisturbedRun.Spec.Limits with { MaxSteps = Steps },
+            Compute = UndisturbedRun.Spec.Compute with { Workers = 2 },
+        });
         await run.EndAsync();
         ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync("run");
         await new FollowedJob(

@@ -16,30 +16,20 @@ public sealed class DefaultsTests : IDisposable
 
         var published = new RunSpec
         {
-            DataSet = DataSet.Cifar,
-            SaveInterval = 20,
-            Blocks = 5,
-            Filters = 160,
-            Mixtures = 10,
-            Nonlinearity = Nonlinearity.ConcatElu,
-            ClassConditional = false,
-            Objective = Objective.Likelihood,
-            LearningRate = 0.001,
-            LearningRateDecay = 0.999995,
-            BatchSize = 16,
-            InitBatchSize = 16,
-            Dropout = 0.5,
-            MaxEpochs = 5000,
-            Shards = 8,
-            PolyakDecay = 0.9995,
-            Seed = 1,
-            CoordinateChannels = false,
-            NonLocal = false,
-            FocalGamma = 2,
-            MaxSteps = null,
-            MaxMinutes = null,
+            Data = new() { DataSet = DataSet.Cifar },
+            Model = new() { Blocks = 5, Filters = 160, Mixtures = 10, Nonlinearity = Nonlinearity.ConcatElu, ClassConditional = false,
+                Objective = Objective.Likelihood, Dropout = 0.5, CoordinateChannels = false, NonLocal = false, FocalGamma = 2 },
+            Optimiser = new() { BatchSize = 16, InitBatchSize = 16, Shards = 8, PolyakDecay = 0.9995, Seed = 1 },
+            Schedule = new() { LearningRate = 0.001, LearningRateDecay = 0.999995 },
+            Limits = new() { MaxEpochs = 5000, MaxSteps = null, MaxMinutes = null },
+            Output = new() { SaveInterval = 20 },
         };
-        Assert.Equal(published with { DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 }, spec);
+        Assert.Equal(published with
+        {
+            Data = published.Data with { DataDir = spec.Data.DataDir },
+            Output = published.Output with { SaveDir = spec.Output.SaveDir },
+            Compute = published.Compute with { Workers = 4 },
+        }, spec);
     }
 
     [Fact]
@@ -47,9 +37,14 @@ public sealed class DefaultsTests : IDisposable
     {
         RunSpec spec = Reading.Good().Spec;
 
-        Assert.Equal(Presets.Quick with { DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 }, spec);
-        Assert.Equal(Path.GetFullPath("runs/20260102-030405-digits"), spec.SaveDir);
-        Assert.Equal(Path.GetFullPath("data"), spec.DataDir);
+        Assert.Equal(Presets.Quick with
+        {
+            Data = Presets.Quick.Data with { DataDir = spec.Data.DataDir },
+            Output = Presets.Quick.Output with { SaveDir = spec.Output.SaveDir },
+            Compute = Presets.Quick.Compute with { Workers = 4 },
+        }, spec);
+        Assert.Equal(Path.GetFullPath("runs/20260102-030405-digits"), spec.Output.SaveDir);
+        Assert.Equal(Path.GetFullPath("data"), spec.Data.DataDir);
     }
 
     /// <summary>Otherwise every later change would be accepted without a word.</summary>
@@ -57,10 +52,10 @@ public sealed class DefaultsTests : IDisposable
     public void Consent_to_changed_data_is_not_inherited()
     {
         using var folder = new TempFolder();
-        Checkpoints.Write(folder, 3, Presets.Quick with { AcceptDataChange = true });
+        Checkpoints.Write(folder, 3, Presets.Quick with { Data = Presets.Quick.Data with { AcceptDataChange = true } });
 
-        Assert.False(Reading.Good("--load-params", folder.Path).Spec.AcceptDataChange);
-        Assert.True(Reading.Good("--load-params", folder.Path, "--accept-data-change").Spec.AcceptDataChange);
+        Assert.False(Reading.Good("--load-params", folder.Path).Spec.Data.AcceptDataChange);
+        Assert.True(Reading.Good("--load-params", folder.Path, "--accept-data-change").Spec.Data.AcceptDataChange);
     }
 
     [Fact]
@@ -69,9 +64,15 @@ public sealed class DefaultsTests : IDisposable
         RunSpec spec = Reading.Good("--preset", "quick", "-d", "mnist", "-n", "32").Spec;
 
         Assert.Equal(
-            Presets.Quick with { DataSet = DataSet.Mnist, Filters = 32, DataDir = spec.DataDir, SaveDir = spec.SaveDir, Workers = 4 },
+            Presets.Quick with
+            {
+                Data = Presets.Quick.Data with { DataSet = DataSet.Mnist, DataDir = spec.Data.DataDir },
+                Model = Presets.Quick.Model with { Filters = 32 },
+                Output = Presets.Quick.Output with { SaveDir = spec.Output.SaveDir },
+                Compute = Presets.Quick.Compute with { Workers = 4 },
+            },
             spec);
-        Assert.EndsWith("20260102-030405-mnist", spec.SaveDir, StringComparison.Ordinal);
+        Assert.EndsWith("20260102-030405-mnist", spec.Output.SaveDir, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -84,7 +85,7 @@ public sealed class DefaultsTests : IDisposable
     {
         TrainRequest request = Reading.Good(flags);
 
-        Assert.Equal((workers, threads), (request.Spec.Workers, request.Threads));
+        Assert.Equal((workers, threads), (request.Spec.Compute.Workers, request.Threads));
     }
 
     [Fact]
@@ -100,12 +101,24 @@ public sealed class DefaultsTests : IDisposable
     public void A_checkpoints_settings_are_the_defaults_of_what_continues_it()
     {
         RunSpec saved =
-            Presets.Quick with { Filters = 24, Seed = 5, SaveDir = "/where/it/was", DataDir = "/sets", Workers = 3, LoadParams = "/older" };
+            Presets.Quick with
+            {
+                Data = Presets.Quick.Data with { DataDir = "/sets" },
+                Model = Presets.Quick.Model with { Filters = 24 },
+                Optimiser = Presets.Quick.Optimiser with { Seed = 5 },
+                Output = Presets.Quick.Output with { SaveDir = "/where/it/was", LoadParams = "/older" },
+                Compute = Presets.Quick.Compute with { Workers = 3 },
+            };
         string path = Checkpoints.Write(_folder, 10, saved);
 
         RunSpec spec = Reading.Good("--load_params", path, "-x", "9").Spec;
 
-        Assert.Equal(saved with { MaxEpochs = 9, SaveDir = _folder.Path, Workers = 4, LoadParams = path }, spec);
+        Assert.Equal(saved with
+        {
+            Limits = saved.Limits with { MaxEpochs = 9 },
+            Output = saved.Output with { SaveDir = _folder.Path, LoadParams = path },
+            Compute = saved.Compute with { Workers = 4 },
+        }, spec);
     }
 
     [Fact]
@@ -114,9 +127,9 @@ public sealed class DefaultsTests : IDisposable
         Checkpoints.Write(_folder, 10, Presets.Quick);
         string newest = Checkpoints.Write(_folder, 20, Presets.Quick);
 
-        Assert.Equal(newest, Reading.Good("-r", _folder.Path).Spec.LoadParams);
-        Assert.Equal(newest, Reading.Good("-r", "-o", _folder.Path).Spec.LoadParams);
-        Assert.Equal(newest, Reading.Good("-o", _folder.Path, "--load-params").Spec.LoadParams);
+        Assert.Equal(newest, Reading.Good("-r", _folder.Path).Spec.Output.LoadParams);
+        Assert.Equal(newest, Reading.Good("-r", "-o", _folder.Path).Spec.Output.LoadParams);
+        Assert.Equal(newest, Reading.Good("-o", _folder.Path, "--load-params").Spec.Output.LoadParams);
     }
 
     [Fact]
@@ -124,7 +137,7 @@ public sealed class DefaultsTests : IDisposable
     {
         RunSpec spec = Reading.Good("-r", Checkpoints.Write(_folder, 10, Presets.Quick), "-d", "mnist").Spec;
 
-        Assert.Equal(160, spec.Filters);
-        Assert.EndsWith("20260102-030405-mnist", spec.SaveDir, StringComparison.Ordinal);
+        Assert.Equal(160, spec.Model.Filters);
+        Assert.EndsWith("20260102-030405-mnist", spec.Output.SaveDir, StringComparison.Ordinal);
     }
 }

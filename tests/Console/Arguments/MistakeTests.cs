@@ -115,8 +115,11 @@ public sealed class MistakeTests : IDisposable
     [Fact]
     public void The_gamma_of_a_continued_focal_run_may_change()
     {
-        string path = Checkpoints.Write(_folder, 10, Presets.Quick with { Objective = Objective.Focal });
+        string path = Checkpoints.Write(_folder, 10, Presets.Quick with
+        {
+            Model = Presets.Quick.Model with { Objective = Objective.Focal },
+        });
 
-        Assert.Equal(1.5, Reading.Good("-r", path, "--focal-gamma", "1.5").Spec.FocalGamma);
+        Assert.Equal(1.5, Reading.Good("-r", path, "--focal-gamma", "1.5").Spec.Model.FocalGamma);
     }
 }

@@ -9,7 +9,7 @@ public sealed class SaveRuleTests
     {
         RunSpec spec = Reading.Good("--save-every", "500steps", "--save-every", "90s", "--save-every", "2epochs").Spec;
 
-        Assert.Equal((500L, 1.5, 2), (spec.SaveSteps, spec.SaveMinutes, spec.SaveInterval));
+        Assert.Equal((500L, 1.5, 2), (spec.Output.SaveSteps, spec.Output.SaveMinutes, spec.Output.SaveInterval));
     }
 
     [Theory]
@@ -17,14 +17,14 @@ public sealed class SaveRuleTests
     [InlineData("10min", 10)]
     [InlineData("0.5min", 0.5)]
     public void Times_become_minutes(string rule, double minutes) =>
-        Assert.Equal(minutes, Reading.Good("--save-every", rule).Spec.SaveMinutes);
+        Assert.Equal(minutes, Reading.Good("--save-every", rule).Spec.Output.SaveMinutes);
 
     [Fact]
     public void Ten_minutes_are_the_default()
     {
         RunSpec spec = Reading.Good().Spec;
 
-        Assert.Equal((null, 10.0), (spec.SaveSteps, spec.SaveMinutes));
+        Assert.Equal((null, 10.0), (spec.Output.SaveSteps, spec.Output.SaveMinutes));
     }
 
     [Theory]

@@ -17,10 +17,10 @@ public sealed class SharedTrainTests : IDisposable
         TrainRequest request = Reading.Good("--cluster", "a:1", "-o", "runs/mine", "-i", "sets", "--shards", "16");
 
         Assert.Equal((new ClusterAddress("a:1"), "mine", false), (request.Cluster, request.Run, request.Detach));
-        Assert.Equal(("runs/mine", "sets", 16), (request.Spec.SaveDir, request.Spec.DataDir, request.Spec.Workers));
-        Assert.Equal(1024, Reading.Good("--cluster", "a:1", "--shards", "2000").Spec.Workers);
-        Assert.Equal(2, Reading.Good("--cluster", "a:1", "--workers", "2").Spec.Workers);
-        Assert.Equal("runs/20260102-030405-digits", Reading.Good("--cluster", "a:1").Spec.SaveDir);
+        Assert.Equal(("runs/mine", "sets", 16), (request.Spec.Output.SaveDir, request.Spec.Data.DataDir, request.Spec.Compute.Workers));
+        Assert.Equal(1024, Reading.Good("--cluster", "a:1", "--shards", "2000").Spec.Compute.Workers);
+        Assert.Equal(2, Reading.Good("--cluster", "a:1", "--workers", "2").Spec.Compute.Workers);
+        Assert.Equal("runs/20260102-030405-digits", Reading.Good("--cluster", "a:1").Spec.Output.SaveDir);
         Assert.True(Reading.Good("--cluster", "a:1", "--detach").Detach);
     }
 
@@ -48,11 +48,11 @@ public sealed class SharedTrainTests : IDisposable
     [Fact]
     public void A_checkpoint_that_this_machine_sees_brings_its_settings()
     {
-        string path = Checkpoints.Write(_folder, 10, Presets.Quick with { Filters = 24 });
+        string path = Checkpoints.Write(_folder, 10, Presets.Quick with { Model = Presets.Quick.Model with { Filters = 24 } });
 
         RunSpec spec = Reading.Good("--cluster", "a:1", "-r", path).Spec;
-        Assert.Equal((24, path, "runs/20260102-030405-digits"), (spec.Filters, spec.LoadParams, spec.SaveDir));
-        Assert.Equal(path, Reading.Good("--cluster", "a:1", "-r", _folder.Path).Spec.LoadParams);
+        Assert.Equal((24, path, "runs/20260102-030405-digits"), (spec.Model.Filters, spec.Output.LoadParams, spec.Output.SaveDir));
+        Assert.Equal(path, Reading.Good("--cluster", "a:1", "-r", _folder.Path).Spec.Output.LoadParams);
     }
 
     [Fact]
@@ -60,6 +60,6 @@ public sealed class SharedTrainTests : IDisposable
     {
         RunSpec spec = Reading.Good("--cluster", "a:1", "-r", "runs/mine/step-000000010.safetensors", "-d", "mnist").Spec;
 
-        Assert.Equal(("runs/mine/step-000000010.safetensors", DataSet.Mnist), (spec.LoadParams, spec.DataSet));
+        Assert.Equal(("runs/mine/step-000000010.safetensors", DataSet.Mnist), (spec.Output.LoadParams, spec.Data.DataSet));
     }
 }

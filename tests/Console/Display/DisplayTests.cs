@@ -153,7 +153,7 @@ public sealed class DisplayTests : IDisposable
     [InlineData(5000L, 1000, "--load-params a-run --max-epochs 4")]
     public void A_run_that_used_up_its_steps_is_continued_with_more(long? maxSteps, long step, string flags)
     {
-        RunEvent started = Events.Started(Presets.Quick with { MaxSteps = maxSteps });
+        RunEvent started = Events.Started(Presets.Quick with { Limits = Presets.Quick.Limits with { MaxSteps = maxSteps } });
         Show(new JsonLinesDisplay(TextWriter.Null), started, Events.Step(step), Events.Ended());
 
         Assert.Contains($"  continue        console train {flags}", _summary.Lines(_status));

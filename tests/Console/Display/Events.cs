@@ -5,7 +5,12 @@ namespace PixelCnnCluster.Console.Tests.Display;
 /// <summary>Events of a pretended run of 1000 steps of 32 images.</summary>
 internal static class Events
 {
-    public static RunSpec Spec { get; } = Presets.Quick with { BatchSize = 8, LearningRate = 0.004, MaxMinutes = null };
+    public static RunSpec Spec { get; } = Presets.Quick with
+    {
+        Optimiser = Presets.Quick.Optimiser with { BatchSize = 8 },
+        Schedule = Presets.Quick.Schedule with { LearningRate = 0.004 },
+        Limits = Presets.Quick.Limits with { MaxMinutes = null },
+    };
 
     public static RunStarted Started(RunSpec? spec = null, long totalSteps = 1000) =>
         new("a-run", spec ?? Spec, 12_345, 4_000, 1_000, 1, 28, 0, 125, totalSteps);

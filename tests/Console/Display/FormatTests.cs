@@ -52,9 +52,16 @@ public sealed class FormatTests
         Assert.Equal("digits, 1 x 16 filters, 5 logistics, 4 shards of 8 images, learning rate 0.004", Format.Summary(Events.Spec));
         Assert.EndsWith(", focal loss, gamma 2, class conditional, coordinate channels, non-local block",
             Format.Summary(
-                Events.Spec with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true, NonLocal = true }),
+                Events.Spec with
+                {
+                    Model = Events.Spec.Model with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true,
+                        NonLocal = true },
+                }),
                 StringComparison.Ordinal);
         Assert.EndsWith(
-            ", energy distance", Format.Summary(Events.Spec with { Objective = Objective.EnergyDistance }), StringComparison.Ordinal);
+            ", energy distance", Format.Summary(Events.Spec with
+            {
+                Model = Events.Spec.Model with { Objective = Objective.EnergyDistance },
+            }), StringComparison.Ordinal);
     }
 }

@@ -25,7 +25,7 @@ public sealed class RunStatusTests
     [Fact]
     public void Minutes_end_a_run_that_is_slower_than_them()
     {
-        _status.Add(Events.Started(Events.Spec with { MaxMinutes = 2 }));
+        _status.Add(Events.Started(Events.Spec with { Limits = Events.Spec.Limits with { MaxMinutes = 2 } }));
         _time.Pass(TimeSpan.FromSeconds(90));
         _status.Add(Events.Step(200, imagesPerS: 64));
 
@@ -39,7 +39,7 @@ public sealed class RunStatusTests
     [Fact]
     public void Steps_end_a_run_that_is_faster_than_its_minutes()
     {
-        _status.Add(Events.Started(Events.Spec with { MaxMinutes = 60 }));
+        _status.Add(Events.Started(Events.Spec with { Limits = Events.Spec.Limits with { MaxMinutes = 60 } }));
         _status.Add(Events.Step(999, imagesPerS: 32));
 
         Assert.Equal(1, _status.TimeLeft!.Value.TotalSeconds, 3);

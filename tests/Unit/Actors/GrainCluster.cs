@@ -120,7 +120,7 @@ public sealed class GrainCluster : IAsyncLifetime
 
         public string Arithmetic(RunSpec spec) => "";
 
-        private SimulatedDisk DiskOf(RunSpec spec) => _disks.GetOrAdd(spec.SaveDir, _ => new());
+        private SimulatedDisk DiskOf(RunSpec spec) => _disks.GetOrAdd(spec.Output.SaveDir, _ => new());
     }
 
     private sealed class MemoryDirectory : IGrainDirectory

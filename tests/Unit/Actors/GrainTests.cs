@@ -9,7 +9,7 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     [Fact]
     public async Task A_run_trains_to_its_last_step_and_its_record_and_history_say_so()
     {
-        RunSpec spec = Spec() with { MaxSteps = 12, Samples = 3 };
+        RunSpec spec = Spec() with { Limits = Spec().Limits with { MaxSteps = 12 }, Output = Spec().Output with { Samples = 3 } };
 
         long position = await cluster.Cluster.SubmitAsync("whole", spec).SoonAsync("answer to the submission");
         IReadOnlyList<RunEvent> events = await EventsAsync("whole", position);
@@ -19,14 +19,17 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
         RunOverview overview = await cluster.Run("whole").OverviewAsync();
         Assert.Equal((RunState.Completed, 12L), (overview.State, overview.Step));
         SamplesWritten samples = events.OfType<SamplesWritten>().Last();
-        Assert.Equal((12L, 3, Path.Combine(spec.SaveDir, "samples-000000012.png")), (samples.Step, samples.Count, samples.Path));
+        Assert.Equal((12L, 3, Path.Combine(spec.Output.SaveDir, "samples-000000012.png")), (samples.Step, samples.Count, samples.Path));
         Assert.True(File.Exists(samples.Path));
     }
 
     [Fact]
     public async Task A_run_that_is_stopped_goes_on_when_it_is_resumed()
     {
-        long position = await cluster.Cluster.SubmitAsync("stopped", Spec() with { MaxSteps = 100_000 }).SoonAsync("submission");
+        long position = await cluster.Cluster.SubmitAsync("stopped", Spec() with
+        {
+            Limits = Spec().Limits with { MaxSteps = 100_000 },
+        }).SoonAsync("submission");
 
         await cluster.Run("stopped").StopAsync().SoonAsync("answer to the stop");
         RunEnded ended = Assert.IsType<RunEnded>((await EventsAsync("stopped", position))[^1]);
@@ -52,7 +55,10 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     [Fact]
     public async Task A_runs_grain_answers_while_its_folder_hangs()
     {
-        await cluster.Cluster.SubmitAsync("resumed", Spec() with { MaxSteps = 100_000 }).SoonAsync("submission");
+        await cluster.Cluster.SubmitAsync("resumed", Spec() with
+        {
+            Limits = Spec().Limits with { MaxSteps = 100_000 },
+        }).SoonAsync("submission");
         await cluster.Run("resumed").StopAsync().SoonAsync("stop");
         await EventsAsync("resumed", 0);
         cluster.Folders.Hang();
@@ -71,7 +77,7 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
     public async Task A_run_that_is_asked_for_before_it_has_begun_is_not_ended_by_that()
     {
         cluster.Folders.Hang();
-        Task<long> begun = cluster.Run("asked").BeginAsync(Spec() with { MaxSteps = 12 });
+        Task<long> begun = cluster.Run("asked").BeginAsync(Spec() with { Limits = Spec().Limits with { MaxSteps = 12 } });
         await cluster.Folders.Waited.Task.SoonAsync("look at the folder");
 
         await Assert.ThrowsAsync<UserErrorException>(() => cluster.Run("asked").OverviewAsync()).SoonAsync("answer");
@@ -96,7 +102,11 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
         await Assert.ThrowsAsync<UserErrorException>(() => found);
     }
 
-    private RunSpec Spec() => Schedule.Spec with { SaveDir = cluster.NewFolder(), Workers = 1 };
+    private RunSpec Spec() => Schedule.Spec with
+    {
+        Output = Schedule.Spec.Output with { SaveDir = cluster.NewFolder() },
+        Compute = Schedule.Spec.Compute with { Workers = 1 },
+    };
 
     /// <summary>Until the run has ended.</summary>
     private Task<IReadOnlyList<RunEvent>> EventsAsync(string run, long position) =>

@@ -12,7 +12,10 @@ internal sealed class JobBench(int seed)
     private readonly Dictionary<string, PretendedSampler> _samplers = [];
 
     public static ModelInfo Model { get; } = new(
-        "/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with { Objective = Objective.Likelihood }, null);
+        "/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with
+        {
+            Model = Presets.Quick.Model with { Objective = Objective.Likelihood },
+        }, null);
 
     public World World { get; } = new(seed);
 

@@ -40,7 +40,7 @@ internal sealed class JobDevice : IDisposable
     }
 
     public SampleRowsRequest Order(int first, int end) =>
-        new(Guid.NewGuid(), Model, first, end, Model.Spec.Seed, Class: null, 1, 1, Given: null, Mask: null);
+        new(Guid.NewGuid(), Model, first, end, Model.Spec.Optimiser.Seed, Class: null, 1, 1, Given: null, Mask: null);
 
     /// <summary>Samples all rows, asking for the next until there is none.</summary>
     /// <returns>[images, C, H, W]</returns>

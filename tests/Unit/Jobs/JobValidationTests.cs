@@ -10,7 +10,13 @@ public sealed class JobValidationTests
     private static readonly DataSetHalf Digits = new(DataSet.Digits, "", Train: false);
     private static readonly ModelInfo OfClasses = JobBench.Model with { Classes = 10 };
     private static readonly ModelInfo ByEnergy =
-        JobBench.Model with { Spec = JobBench.Model.Spec with { Objective = Objective.EnergyDistance } };
+        JobBench.Model with
+        {
+            Spec = JobBench.Model.Spec with
+            {
+                Model = JobBench.Model.Spec.Model with { Objective = Objective.EnergyDistance },
+            }
+        };
 
     private const string NotGiven =
         "The given images are not 1 of 4x4 pixels with 1 channels; begin again with the model that is there now.";

@@ -22,7 +22,11 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [InlineData(2, 1, true, Objective.EnergyDistance)]
     public async Task A_job_samples_what_training_sampled(int threads, int channels, bool classes, Objective objective)
     {
-        TinyRun run = _trained.For(TinyRun.Small with { ClassConditional = classes, Objective = objective, Seed = 7 }, channels);
+        TinyRun run = _trained.For(TinyRun.Small with
+        {
+            Model = TinyRun.Small.Model with { ClassConditional = classes, Objective = objective },
+            Optimiser = TinyRun.Small.Optimiser with { Seed = 7 },
+        }, channels);
         using JobDevice device = new(run, threads);
         Assert.Equal(run.On(() => run.Replica.Sample(0, 5)), await device.SampleAsync(device.Order(0, 5)));
         Assert.Equal(run.On(() => run.Replica.Sample(3, 4)), await device.SampleAsync(device.Order(3, 4)));
@@ -104,7 +108,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task The_class_and_the_temperatures_are_those_of_the_order()
     {
-        TinyRun run = _trained.For(TinyRun.Small with { ClassConditional = true });
+        TinyRun run = _trained.For(TinyRun.Small with { Model = TinyRun.Small.Model with { ClassConditional = true } });
         using JobDevice device = new(run);
         SampleRowsRequest request = device.Order(0, 2);
         int bytes = device.Model.ImageBytes;
@@ -142,11 +146,15 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
     [Fact]
     public async Task A_drawing_does_not_need_its_model_any_more_when_another_is_loaded()
     {
-        TinyRun run = _trained.For(TinyRun.Small), other = _trained.For(TinyRun.Small with { Seed = 3 });
+        TinyRun run = _trained.For(TinyRun.Small), other = _trained.For(TinyRun.Small with
+        {
+            Optimiser = TinyRun.Small.Optimiser with { Seed = 3 },
+        });
         using JobDevice device = new(run, threadCount: 2);
         ModelInfo second = device.Write(other, "two.safetensors");
         Task<byte[]>? between = null;
-        device.Watched.Sampled = row => between ??= device.SampleAsync(device.Order(0, 2) with { Model = second, Seed = second.Spec.Seed });
+        device.Watched.Sampled = row => between ??= device.SampleAsync(
+            device.Order(0, 2) with { Model = second, Seed = second.Spec.Optimiser.Seed });
         Assert.Equal(run.On(() => run.Replica.Sample(0, 2)), await device.SampleAsync(device.Order(0, 2)));
         Assert.Equal(other.On(() => other.Replica.Sample(0, 2)), await between!);
     }

@@ -39,7 +39,7 @@ public sealed class ScoringTests
     public async Task A_data_set_is_scored_with_its_labels_and_single_images_with_a_class()
     {
         ImageData digits = ImageDataSets.Load(DataSet.Digits, "", 0);
-        using var run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, digits);
+        using var run = TinyRun.Start(TinyRun.Small with { Model = TinyRun.Small.Model with { ClassConditional = true } }, digits);
         run.Steps(2);
         using JobDevice device = new(run);
         Assert.Equal(digits.Test.Count, await device.Sampler.CountAsync(DigitsTest, device.Model));
@@ -64,7 +64,10 @@ public sealed class ScoringTests
             () => small.Sampler.CountAsync(DigitsTest, small.Model), "has images of 28x28 pixels with 1 channels", "models 8x8 with 1");
 
         // Of two classes, where the data set has ten.
-        using var run = TinyRun.Start(TinyRun.Small with { ClassConditional = true }, TinyRun.Images(channels: 1, size: 28));
+        using var run = TinyRun.Start(TinyRun.Small with
+        {
+            Model = TinyRun.Small.Model with { ClassConditional = true },
+        }, TinyRun.Images(channels: 1, size: 28));
         using JobDevice device = new(run);
         await AssertMistakeAsync(() => device.Sampler.CountAsync(DigitsTest, device.Model), "labels of 10 classes", "is conditioned on 2");
     }
@@ -78,7 +81,16 @@ public sealed class ScoringTests
 
         await AssertMistakeAsync(
             () => device.SampleAsync(
-                device.Order(0, 1) with { Model = device.Model with { Spec = device.Model.Spec with { Filters = 6 } } }), path,
+                device.Order(0, 1) with
+                {
+                    Model = device.Model with
+                    {
+                        Spec = device.Model.Spec with
+                        {
+                            Model = device.Model.Spec.Model with { Filters = 6 },
+                        }
+                    }
+                }), path,
                 "is of another network (", "[6, ", "name another with --model");
         byte[] valid = File.ReadAllBytes(path);
         valid[^20] ^= 1;

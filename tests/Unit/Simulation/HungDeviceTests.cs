@@ -47,7 +47,10 @@ public sealed class HungDeviceTests
         RunEnded ended = world.Run(
             async () =>
             {
-                var cluster = new SimulatedCluster(world, Schedule.Spec with { MaxSteps = null }, Schedule.Endless);
+                var cluster = new SimulatedCluster(world, Schedule.Spec with
+                {
+                    Limits = Schedule.Spec.Limits with { MaxSteps = null },
+                }, Schedule.Endless);
                 cluster.StartNode().WritingHangs = true;
                 cluster.StartCoordinator();
                 await cluster.ReachAsync(20);

@@ -32,7 +32,10 @@ public sealed class MixedWorkersTests
         RunEnded ended = world.Run(
             () =>
             {
-                cluster = new SimulatedCluster(world, Schedule.Spec with { MixedWorkers = true }, Schedule.Reference);
+                cluster = new SimulatedCluster(world, Schedule.Spec with
+                {
+                    Compute = Schedule.Spec.Compute with { MixedWorkers = true },
+                }, Schedule.Reference);
                 cluster.StartNode();
                 cluster.StartNode().RoundsDifferently = true;
                 cluster.StartCoordinator();

@@ -6,7 +6,11 @@ namespace PixelCnnCluster.Unit.Tests.Simulation;
 public sealed class NoWorkLostTests
 {
     /// <summary>No checkpoint but the last is due.</summary>
-    private static readonly RunSpec Rare = Schedule.Spec with { SaveInterval = 1000, Workers = 1 };
+    private static readonly RunSpec Rare = Schedule.Spec with
+    {
+        Output = Schedule.Spec.Output with { SaveInterval = 1000 },
+        Compute = Schedule.Spec.Compute with { Workers = 1 },
+    };
 
     [Fact]
     public void A_run_whose_only_worker_dies_while_it_is_evaluated_for_the_last_time_is_not_trained_again()
@@ -33,7 +37,7 @@ public sealed class NoWorkLostTests
     public void What_a_fault_takes_counts_as_lost_and_is_trained_again()
     {
         SimulatedCluster? cluster = null;
-        RunEnded ended = Run(Rare with { SaveSteps = 20 }, async running =>
+        RunEnded ended = Run(Rare with { Output = Rare.Output with { SaveSteps = 20 } }, async running =>
         {
             cluster = running;
             await running.ReachAsync(50);
@@ -51,7 +55,7 @@ public sealed class NoWorkLostTests
     public void A_checkpoint_is_written_after_some_minutes_whatever_the_epochs()
     {
         SimulatedCluster? cluster = null;
-        Run(Rare with { SaveMinutes = 1.0 / 60 }, running =>
+        Run(Rare with { Output = Rare.Output with { SaveMinutes = 1.0 / 60 } }, running =>
         {
             cluster = running;
             return Task.CompletedTask;

@@ -13,15 +13,10 @@ internal static class Schedule
 
     public static readonly RunSpec Spec = Presets.Quick with
     {
-        Shards = 5,
-        BatchSize = 4,
-        MaxSteps = Steps,
-        MaxEpochs = 100,
-        Samples = 0,
-        SaveInterval = 1,
-        MaxMinutes = null,
-        Workers = 4,
-        MaxSkipped = 3,
+        Optimiser = Presets.Quick.Optimiser with { Shards = 5, BatchSize = 4 },
+        Limits = Presets.Quick.Limits with { MaxSteps = Steps, MaxEpochs = 100, MaxMinutes = null, MaxSkipped = 3 },
+        Output = Presets.Quick.Output with { Samples = 0, SaveInterval = 1 },
+        Compute = Presets.Quick.Compute with { Workers = 4 },
     };
 
     /// <summary>The states of <see cref="Spec"/> after 0, 1, ... steps.</summary>

@@ -223,7 +223,7 @@ internal sealed class SimulatedCluster
 
     private string[] Assigned(IReadOnlyList<string> unfit) =>
         [.. Nodes.Where(node => !node.IsNoticed && !node.IsDraining).Select(node => node.Name).Distinct().Except(unfit).Order()
-            .Take(_spec.Shards)];
+            .Take(_spec.Optimiser.Shards)];
 
     private string? ProcessOf(string name) =>
         Nodes.FindLastIndex(node => node.Name == name && !node.IsNoticed) is >= 0 and int i ? $"{i}" : null;

@@ -49,7 +49,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         List<string> hashes = [replica.Hash()];
         for (long step = 0; step < steps; step++)
         {
-            var alone = new GradientExchange(new(spec.Shards), workers: 1, rank: 0, replica.GradientBuckets, spec.Wire);
+            var alone = new GradientExchange(new(spec.Optimiser.Shards), workers: 1, rank: 0, replica.GradientBuckets, spec.Compute.Wire);
             AllReduceStep round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
             IReadOnlyList<ReadOnlyMemory<float>> gradient = round.Whole.GetAwaiter().GetResult();
@@ -118,7 +118,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
 
     public void WriteState(long offset, ReadOnlySpan<byte> bytes) => _state[offset] = BitConverter.ToUInt64(bytes);
 
-    public long Images => Step * Schedule.Spec.ImagesPerStep;
+    public long Images => Step * Schedule.Spec.Optimiser.ImagesPerStep;
 
     public void StartAt(long step, int skippedInARow, long images)
     {

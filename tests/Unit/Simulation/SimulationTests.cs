@@ -50,7 +50,10 @@ public sealed class SimulationTests
             RunEnded ended = world.Run(
                 async () =>
                 {
-                    var cluster = new SimulatedCluster(world, Schedule.Spec with { MaxSteps = 100_000 }, Schedule.Endless);
+                    var cluster = new SimulatedCluster(world, Schedule.Spec with
+                    {
+                        Limits = Schedule.Spec.Limits with { MaxSteps = 100_000 },
+                    }, Schedule.Endless);
                     for (int i = 0; i < 3; i++)
                         cluster.StartNode();
                     cluster.StartCoordinator();

@@ -72,7 +72,10 @@ public sealed class UnfitWorkerTests
         RunEnded ended = world.Run(
             async () =>
             {
-                cluster = new SimulatedCluster(world, Schedule.Spec with { SaveInterval = 1000 }, Schedule.Reference);
+                cluster = new SimulatedCluster(world, Schedule.Spec with
+                {
+                    Output = Schedule.Spec.Output with { SaveInterval = 1000 },
+                }, Schedule.Reference);
                 SimulatedNode only = cluster.StartNode();
                 cluster.StartCoordinator();
                 while (only.Replica is not { Step: >= 23 })

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Unit.Tests.Simulation;
 /// <summary>A worker alone in its generation, whose replica breaks when the test wants it to.</summary>
 public sealed class WorkerServiceTests : IDisposable
 {
-    private static readonly RunSpec Spec = Presets.Quick with { Shards = 2, BatchSize = 4 };
+    private static readonly RunSpec Spec = Presets.Quick with { Optimiser = Presets.Quick.Optimiser with { Shards = 2, BatchSize = 4 } };
 
     private static readonly GenerationId First = new(1, Guid.Empty), Second = new(2, Guid.Empty);
 

@@ -95,22 +95,30 @@ public sealed class AllowedFoldersTests : IDisposable
     {
         var spec = new RunSpec
         {
-            DataSet = DataSet.Mnist,
-            DataDir = Path.Combine(_folder, "data"),
-            SaveDir = Path.Combine(_folder, "runs")
+            Data = new() { DataSet = DataSet.Mnist, DataDir = Path.Combine(_folder, "data") },
+            Output = new() { SaveDir = Path.Combine(_folder, "runs") },
         };
         _allowed.Check(spec);
         string outside = Path.Combine(_folder, "other");
         Assert.Contains(
-            "--save-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { SaveDir = outside })).Message,
+            "--save-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with
+            {
+                Output = spec.Output with { SaveDir = outside },
+            })).Message,
             StringComparison.Ordinal);
         Assert.Contains(
-            "--data-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { DataDir = outside })).Message,
+            "--data-dir", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with
+            {
+                Data = spec.Data with { DataDir = outside },
+            })).Message,
             StringComparison.Ordinal);
         Assert.Contains(
-            "--load-params", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with { LoadParams = outside })).Message,
+            "--load-params", Assert.Throws<UserErrorException>(() => _allowed.Check(spec with
+            {
+                Output = spec.Output with { LoadParams = outside },
+            })).Message,
             StringComparison.Ordinal);
-        _allowed.Check(spec with { DataSet = DataSet.Digits, DataDir = outside });
-        AllowedFolders.All.Check(spec with { SaveDir = outside });
+        _allowed.Check(spec with { Data = spec.Data with { DataSet = DataSet.Digits, DataDir = outside } });
+        AllowedFolders.All.Check(spec with { Output = spec.Output with { SaveDir = outside } });
     }
 }

@@ -7,16 +7,18 @@ namespace PixelCnnCluster.Unit.Tests.Training;
 
 public sealed class RecordedShardTests
 {
-    private static readonly RunSpec Plain = new() { Dropout = 0.5 };
+    private static readonly RunSpec Plain = new() { Model = new() { Dropout = 0.5 } };
 
     public static TheoryData<RunSpec, bool> Specs => new()
     {
         { Plain, true },
-        { Plain with { ClassConditional = true, NonLocal = true, CoordinateChannels = true, Objective = Objective.Focal,
-            Precision = Precision.Bf16 }, true },
-        { Plain with { Nonlinearity = Nonlinearity.Relu, Dropout = 0 }, true },
-        { Plain with { Nonlinearity = Nonlinearity.Relu }, false },
-        { Plain with { Objective = Objective.EnergyDistance }, false },
+        { Plain with {
+            Model = Plain.Model with { ClassConditional = true, NonLocal = true, CoordinateChannels = true, Objective = Objective.Focal },
+            Compute = Plain.Compute with { Precision = Precision.Bf16 },
+        }, true },
+        { Plain with { Model = Plain.Model with { Nonlinearity = Nonlinearity.Relu, Dropout = 0 } }, true },
+        { Plain with { Model = Plain.Model with { Nonlinearity = Nonlinearity.Relu } }, false },
+        { Plain with { Model = Plain.Model with { Objective = Objective.EnergyDistance } }, false },
     };
 
     /// <summary>What samples other noise than masks would repeat the first step's.</summary>

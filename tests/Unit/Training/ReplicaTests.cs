@@ -29,11 +29,17 @@ public sealed class ReplicaTests
     {
         const int Size = 16;
         using var run = TinyRun.Start(
-            TinyRun.Small with { Dropout = 0, BatchSize = 8, Shards = 1, InitBatchSize = 16, LearningRate = 0.02 }, TinyRun.Digits(Size));
+            TinyRun.Small with
+            {
+                Model = TinyRun.Small.Model with { Dropout = 0 },
+                Optimiser = TinyRun.Small.Optimiser with { BatchSize = 8, Shards = 1, InitBatchSize = 16 },
+                Schedule = TinyRun.Small.Schedule with { LearningRate = 0.02 },
+            }, TinyRun.Digits(Size));
         double BitsPerDim()
         {
             const int Batches = 3;
-            return run.On(() => run.Replica.Evaluate(0, Batches)).Sum() / (Batches * run.Spec.BatchSize * Size * Size * Math.Log(2));
+            return run.On(() => run.Replica.Evaluate(0, Batches))
+                .Sum() / (Batches * run.Spec.Optimiser.BatchSize * Size * Size * Math.Log(2));
         }
 
         double before = BitsPerDim();
@@ -53,17 +59,15 @@ public sealed class ReplicaTests
         RunSpec spec =
             TinyRun.Small with
             {
-                Objective = objective,
-                ClassConditional = classes,
-                CoordinateChannels = coordinates,
-                NonLocal = nonLocal,
-                Shards = 2
+                Model = TinyRun.Small.Model with { Objective = objective, ClassConditional = classes, CoordinateChannels = coordinates,
+                    NonLocal = nonLocal },
+                Optimiser = TinyRun.Small.Optimiser with { Shards = 2 },
             };
         using var run = TinyRun.Start(spec, threads: 2, channels);
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.All(
             run.On(() => run.Replica.Evaluate(
-                0, ((run.Replica.Facts.TestImages + TinyRun.Small.BatchSize - 1) / TinyRun.Small.BatchSize))),
+                0, ((run.Replica.Facts.TestImages + TinyRun.Small.Optimiser.BatchSize - 1) / TinyRun.Small.Optimiser.BatchSize))),
                 loss => Assert.True(double.IsFinite(loss)));
         byte[] images = run.On(() => run.Replica.Sample(0, 2));
         Assert.Equal(2 * channels * 64, images.Length);
@@ -80,9 +84,13 @@ public sealed class ReplicaTests
         using var threads = new DeviceThreads(1);
         var replicas = new Replicas(threads, new DataSets(), AllowedFolders.All);
         string message = Assert.Throws<UserErrorException>(
-            () => replicas.Load(TinyRun.Small with { Filters = 1 << 20, Shards = 0 })).Message;
+            () => replicas.Load(TinyRun.Small with
+            {
+                Model = TinyRun.Small.Model with { Filters = 1 << 20 },
+                Optimiser = TinyRun.Small.Optimiser with { Shards = 0 },
+            })).Message;
         Assert.Equal(
-            "--shards is 0; give 1 or more. --nr-filters is 1048576; give 4096 or less. --workers is 1, more than the 0 shards of a " +
+            "--nr-filters is 1048576; give 4096 or less. --shards is 0; give 1 or more. --workers is 1, more than the 0 shards of a " +
             "step; raise --shards or lower --workers.", message);
     }
 
@@ -109,7 +117,7 @@ public sealed class ReplicaTests
         using var given = TinyRun.Start(TinyRun.Small);
         PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(
             given.Replica.State, given.Replica.Network.Shape, "run", TinyRun.Small, new(Data: "18 + 2 images of 8x8x1, abc")).Write(path);
-        RunSpec spec = TinyRun.Small with { LoadParams = path, SaveDir = folder.Path };
+        RunSpec spec = TinyRun.Small with { Output = TinyRun.Small.Output with { LoadParams = path, SaveDir = folder.Path } };
 
         using var refused = TinyRun.Start(spec);
         string message = Assert.Throws<UserErrorException>(
@@ -117,7 +125,7 @@ public sealed class ReplicaTests
         Assert.Contains("in place of 18 + 2 images of 8x8x1, abc", message, StringComparison.Ordinal);
         Assert.Contains("--accept-data-change", message, StringComparison.Ordinal);
 
-        using var accepted = TinyRun.Start(spec with { AcceptDataChange = true });
+        using var accepted = TinyRun.Start(spec with { Data = spec.Data with { AcceptDataChange = true } });
         accepted.On(() => accepted.Replica.Start(newerThan: null, mustLoad: false));
         Assert.Equal(given.Replica.Step, accepted.Replica.Step);
     }
@@ -135,7 +143,11 @@ public sealed class ReplicaTests
         if (isOfAnOlderVersion)
             RemoveImages(path);
 
-        using var wider = TinyRun.Start(TinyRun.Small with { BatchSize = 3, Shards = 5, LoadParams = path, SaveDir = folder.Path });
+        using var wider = TinyRun.Start(TinyRun.Small with
+        {
+            Optimiser = TinyRun.Small.Optimiser with { BatchSize = 3, Shards = 5 },
+            Output = TinyRun.Small.Output with { LoadParams = path, SaveDir = folder.Path },
+        });
         wider.On(() => wider.Replica.Start(newerThan: null, mustLoad: false));
         Assert.Equal((3L, 24L), (wider.Replica.Step, wider.Replica.Images));
 
@@ -172,21 +184,17 @@ public sealed class ReplicaTests
         RunSpec spec =
             TinyRun.Small with
             {
-                Dropout = 0,
-                Filters = 8,
-                BatchSize = 8 / shards,
-                Shards = shards,
-                InitBatchSize = 16,
-                LearningRate = 0.001,
-                ClassConditional = true
+                Model = TinyRun.Small.Model with { Dropout = 0, Filters = 8, ClassConditional = true },
+                Optimiser = TinyRun.Small.Optimiser with { BatchSize = 8 / shards, Shards = shards, InitBatchSize = 16 },
+                Schedule = TinyRun.Small.Schedule with { LearningRate = 0.001 },
             };
         (double BitsPerDim, string Hash) After(Precision precision)
         {
-            int batches = 100 / spec.BatchSize;
-            using var run = TinyRun.Start(spec with { Precision = precision }, digits);
+            int batches = 100 / spec.Optimiser.BatchSize;
+            using var run = TinyRun.Start(spec with { Compute = spec.Compute with { Precision = precision } }, digits);
             run.Steps(steps);
             return (run.On(() => run.Replica.Evaluate(0, batches))
-                .Sum() / (batches * spec.BatchSize * digits.Test.Size * digits.Test.Size * Math.Log(2)), run.Hash);
+                .Sum() / (batches * spec.Optimiser.BatchSize * digits.Test.Size * digits.Test.Size * Math.Log(2)), run.Hash);
         }
 
         (double BitsPerDim, string Hash) full = After(Precision.Float32), half = After(Precision.Bf16);
@@ -203,13 +211,10 @@ public sealed class ReplicaTests
         RunSpec spec =
             TinyRun.Small with
             {
-                Objective = objective,
-                Nonlinearity = nonlinearity,
-                ClassConditional = true,
-                CoordinateChannels = true,
-                NonLocal = true,
-                Precision = Precision.Bf16,
-                Shards = 2
+                Model = TinyRun.Small.Model with { Objective = objective, Nonlinearity = nonlinearity, ClassConditional = true,
+                    CoordinateChannels = true, NonLocal = true },
+                Optimiser = TinyRun.Small.Optimiser with { Shards = 2 },
+                Compute = TinyRun.Small.Compute with { Precision = Precision.Bf16 },
             };
         using var run = TinyRun.Start(spec, threads: 2, channels: 3);
         float[] Values() => run.On(() => PixelCnnCluster.Unit.Tests.Model.TensorValues.Floats(run.Replica.State.Values));
@@ -230,7 +235,14 @@ public sealed class ReplicaTests
     [Fact]
     public void Dropout_and_the_seed_decide_the_parameters()
     {
-        string[] hashes = [.. new[] { TinyRun.Small, TinyRun.Small with { Dropout = 0 }, TinyRun.Small with { Seed = 9 } }.Select(spec =>
+        RunSpec small = TinyRun.Small;
+        RunSpec[] specs =
+        [
+            small,
+            small with { Model = small.Model with { Dropout = 0 } },
+            small with { Optimiser = small.Optimiser with { Seed = 9 } },
+        ];
+        string[] hashes = [.. specs.Select(spec =>
         {
             using var run = TinyRun.Start(spec);
             run.Steps(2);
@@ -247,7 +259,8 @@ public sealed class ReplicaTests
     {
         TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
         GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(
-            rank => new GradientExchange(new(TinyRun.Small.Shards), workers, rank, runs[0].Replica.GradientBuckets, WireFormat.Float32))];
+            rank => new GradientExchange(
+                new(TinyRun.Small.Optimiser.Shards), workers, rank, runs[0].Replica.GradientBuckets, WireFormat.Float32))];
         for (long step = 0; step < Steps; step++)
         {
             AllReduceStep[] rounds = [.. exchanges.Select(exchange => exchange.Begin(step))];
@@ -273,7 +286,8 @@ public sealed class ReplicaTests
         using var over = new CancellationTokenSource();
         int vectors = 0;
         var exchange = new GradientExchange(
-            new(TinyRun.Small.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate, over.Token);
+            new(TinyRun.Small.Optimiser.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate,
+            over.Token);
         AllReduceStep step = exchange.Prepare(0);
         Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, step)));
         Assert.Equal(run.Replica.GradientBuckets.Count, vectors);

@@ -23,17 +23,10 @@ internal sealed class TinyRun : IDisposable
 
     public static RunSpec Small { get; } = new()
     {
-        DataSet = DataSet.Digits,
-        Blocks = 1,
-        Filters = 4,
-        Mixtures = 2,
-        Dropout = 0.5,
-        BatchSize = 2,
-        InitBatchSize = 8,
-        Shards = 4,
-        LearningRate = 0.003,
-        LearningRateDecay = 0.99,
-        PolyakDecay = 0.9,
+        Data = new() { DataSet = DataSet.Digits },
+        Model = new() { Blocks = 1, Filters = 4, Mixtures = 2, Dropout = 0.5 },
+        Optimiser = new() { BatchSize = 2, InitBatchSize = 8, Shards = 4, PolyakDecay = 0.9 },
+        Schedule = new() { LearningRate = 0.003, LearningRateDecay = 0.99 },
     };
 
     public RunSpec Spec { get; }
@@ -99,14 +92,14 @@ internal sealed class TinyRun : IDisposable
     /// <returns>Mean loss per image of each step.</returns>
     public double[] Steps(int count)
     {
-        var alone = new GradientExchange(new(Spec.Shards), workers: 1, rank: 0, Replica.GradientBuckets, Spec.Wire);
+        var alone = new GradientExchange(new(Spec.Optimiser.Shards), workers: 1, rank: 0, Replica.GradientBuckets, Spec.Compute.Wire);
         return [.. Enumerable.Range(0, count).Select(_ => On(() =>
         {
             AllReduceStep step = alone.Begin(Replica.Step);
             double[] losses = Replica.ComputeShards(alone.Share, step);
             Assert.True(step.Whole.IsCompletedSuccessfully);
             Replica.Apply(step.Whole.Result, Replica.Measure(step.Whole.Result));
-            return losses.Sum() / Spec.ImagesPerStep;
+            return losses.Sum() / Spec.Optimiser.ImagesPerStep;
         }))];
     }
 

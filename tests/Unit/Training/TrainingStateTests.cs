@@ -16,7 +16,11 @@ public sealed class TrainingStateTests
 
     private const double FirstDecay = 0.95, SecondDecay = 0.9995;
 
-    private static readonly RunSpec Spec = new() { LearningRate = 0.01, LearningRateDecay = 0.9, PolyakDecay = 0.6 };
+    private static readonly RunSpec Spec = new()
+    {
+        Optimiser = new() { PolyakDecay = 0.6 },
+        Schedule = new() { LearningRate = 0.01, LearningRateDecay = 0.9 },
+    };
 
     /// <param name="threads">Of the CPU, which take the gradient in two parts; 0 for operations on whole vectors.</param>
     [Theory]
@@ -92,8 +96,8 @@ public sealed class TrainingStateTests
     [Fact]
     public void The_learning_rate_decays_from_the_first_step()
     {
-        Assert.Equal(0.01 * 0.9, LearningRates.Of(Spec, 0, totalSteps: 100), 1e-15);
-        Assert.Equal(0.01 * Math.Pow(0.9, 11), LearningRates.Of(Spec, 10, totalSteps: 100), 1e-15);
+        Assert.Equal(0.01 * 0.9, Spec.Schedule.RateAt(0, totalSteps: 100), 1e-15);
+        Assert.Equal(0.01 * Math.Pow(0.9, 11), Spec.Schedule.RateAt(10, totalSteps: 100), 1e-15);
     }
 
     [Theory]
@@ -102,10 +106,10 @@ public sealed class TrainingStateTests
     [InlineData(LearningRateSchedule.Cosine, 0.01, 0.00525, 0.0005)]
     public void Schedules_by_the_length_of_the_run_end_at_a_twentieth(LearningRateSchedule schedule, double first, double half, double last)
     {
-        RunSpec spec = Spec with { Schedule = schedule };
+        RunSpec spec = Spec with { Schedule = Spec.Schedule with { Schedule = schedule } };
         Assert.Equal(
-            [first, half, last], new long[] { 0, 50, 100 }.Select(step => Math.Round(LearningRates.Of(spec, step, 100), 10)));
-        Assert.Equal(half, LearningRates.Of(spec with { FinalLearningRate = first }, 50, 100), first);
+            [first, half, last], new long[] { 0, 50, 100 }.Select(step => Math.Round(spec.Schedule.RateAt(step, 100), 10)));
+        Assert.Equal(half, (spec.Schedule with { FinalLearningRate = first }).RateAt(50, 100), first);
     }
 
     [Theory]
@@ -114,25 +118,25 @@ public sealed class TrainingStateTests
     [InlineData(0.999995, 1_950_000, null)]
     public void A_rate_that_is_dead_before_half_of_the_run_is_told(double decay, long totalSteps, string? warning)
     {
-        string? told = LearningRates.Warning(Spec with { LearningRateDecay = decay }, totalSteps);
+        string? told = (Spec.Schedule with { LearningRateDecay = decay }).Warning(totalSteps);
         Assert.Equal(warning is null, told is null);
         Assert.Contains(warning ?? "", told ?? "", StringComparison.Ordinal);
-        Assert.Null(LearningRates.Warning(Spec with { LearningRateDecay = decay, Schedule = LearningRateSchedule.Cosine }, totalSteps));
+        Assert.Null((Spec.Schedule with { LearningRateDecay = decay, Schedule = LearningRateSchedule.Cosine }).Warning(totalSteps));
     }
 
     [Fact]
     public void Warming_up_rises_to_the_rate()
     {
-        RunSpec spec = Spec with { Schedule = LearningRateSchedule.Constant, WarmupSteps = 4 };
+        RunSpec spec = Spec with { Schedule = Spec.Schedule with { Schedule = LearningRateSchedule.Constant, WarmupSteps = 4 } };
         Assert.Equal(
             [0.0025, 0.005, 0.0075, 0.01, 0.01],
-            Enumerable.Range(0, 5).Select(step => Math.Round(LearningRates.Of(spec, step, 100), 10)));
+            Enumerable.Range(0, 5).Select(step => Math.Round(spec.Schedule.RateAt(step, 100), 10)));
     }
 
     [Fact]
     public void A_gradient_beyond_the_greatest_norm_is_scaled_down_to_it()
     {
-        RunSpec spec = Spec with { ClipNorm = 0.5 };
+        RunSpec spec = Spec with { Optimiser = Spec.Optimiser with { ClipNorm = 0.5 } };
         Assert.Equal(0.25, OptimiserStep.Of(spec, 0, 100, normPerDim: 2).GradientScale);
         Assert.Equal(1, OptimiserStep.Of(spec, 0, 100, normPerDim: 0.5).GradientScale);
         using DisposeScope scope = NewDisposeScope();

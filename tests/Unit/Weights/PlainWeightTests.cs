@@ -20,15 +20,18 @@ public sealed class PlainWeightTests : IDisposable
     public static TheoryData<RunSpec, int> Networks => new()
     {
         { Stored.Spec, 1 },
-        { Stored.Spec with { Blocks = 2 }, 3 },
-        { Stored.Spec with { ClassConditional = true }, 1 },
-        { Stored.Spec with { CoordinateChannels = true }, 1 },
-        { Stored.Spec with { CoordinateChannels = true }, 3 },
-        { Stored.Spec with { NonLocal = true }, 1 },
-        { Stored.Spec with { Objective = Objective.EnergyDistance }, 3 },
-        { Stored.Spec with { Objective = Objective.EnergyDistance, CoordinateChannels = true }, 1 },
-        { Stored.Spec with { Nonlinearity = Nonlinearity.Elu }, 1 },
-        { Stored.Spec with { Nonlinearity = Nonlinearity.Relu, NonLocal = true, ClassConditional = true, CoordinateChannels = true }, 3 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { Blocks = 2 } }, 3 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { ClassConditional = true } }, 1 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { CoordinateChannels = true } }, 1 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { CoordinateChannels = true } }, 3 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { NonLocal = true } }, 1 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { Objective = Objective.EnergyDistance } }, 3 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { Objective = Objective.EnergyDistance, CoordinateChannels = true } }, 1 },
+        { Stored.Spec with { Model = Stored.Spec.Model with { Nonlinearity = Nonlinearity.Elu } }, 1 },
+        { Stored.Spec with {
+            Model = Stored.Spec.Model with { Nonlinearity = Nonlinearity.Relu, NonLocal = true, ClassConditional = true,
+                CoordinateChannels = true },
+        }, 3 },
     };
 
     private string In(string name) => Path.Combine(_folder.Path, name);
@@ -44,7 +47,9 @@ public sealed class PlainWeightTests : IDisposable
                 .ToDictionary();
         string checkpoint = WeightFiles.Import(Stored.Write(In("in.safetensors"), weights), In("run"), size);
         ModelInfo model = ModelFiles.Read(checkpoint);
-        Assert.Equal((channels, size, dataSet, SaveDir: In("run")), (model.Channels, model.Size, model.Spec.DataSet, model.Spec.SaveDir));
+        Assert.Equal(
+            (channels, size, dataSet, SaveDir: In("run")),
+            (model.Channels, model.Size, model.Spec.Data.DataSet, model.Spec.Output.SaveDir));
         using DisposeScope scope = NewDisposeScope();
         using var reference = ReferenceVector.Load(vector);
         Stored.AssertClose(reference["logits"].Floats(), Stored.Outputs(checkpoint, reference.Images), 1e-4f);
@@ -64,7 +69,10 @@ public sealed class PlainWeightTests : IDisposable
         ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
             new ModelInfo(
-                to, "out", 0, model.StateHash, channels, 12, spec.ClassConditional ? 10 : 0, spec with { SaveDir = In("to") }, null),
+                to, "out", 0, model.StateHash, channels, 12, spec.Model.ClassConditional ? 10 : 0, spec with
+                {
+                    Output = spec.Output with { SaveDir = In("to") },
+                }, null),
                 model);
         using DisposeScope scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, 12);
@@ -78,15 +86,16 @@ public sealed class PlainWeightTests : IDisposable
     public void The_tensors_alone_tell_the_network(RunSpec spec, int channels)
     {
         // A rectified network's tensors are those of one with ELU.
-        spec = spec.Nonlinearity == Nonlinearity.Relu ? spec with { Nonlinearity = Nonlinearity.Elu } : spec;
+        spec = spec.Model.Nonlinearity == Nonlinearity.Relu ? spec with { Model = spec.Model with { Nonlinearity = Nonlinearity.Elu } }
+            : spec;
         int size = channels == 1 ? 28 : 12;
         string from = Stored.Checkpoint(In("from"), spec, channels, size);
         IReadOnlyDictionary<string, SafeTensor> tensors = Stored.Tensors(Stored.Export(from, In("out.safetensors")).Path);
         string to = WeightFiles.Import(Stored.Write(In("bare.safetensors"), tensors), In("to"), size);
         ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
-            (channels, size, spec.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder),
-            (model.Channels, model.Size, model.Classes, model.Spec.DataSet));
+            (channels, size, spec.Model.ClassConditional ? 10 : 0, channels == 1 ? DataSet.Mnist : DataSet.Folder),
+            (model.Channels, model.Size, model.Classes, model.Spec.Data.DataSet));
         using DisposeScope scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, size);
         Stored.AssertClose(Stored.Outputs(from, images), Stored.Outputs(to, images), 1e-4f);
@@ -95,7 +104,7 @@ public sealed class PlainWeightTests : IDisposable
     [Fact]
     public void A_zero_filter_and_a_tiny_one_stay_so_and_train_on()
     {
-        RunSpec spec = Stored.Spec with { NonLocal = true };
+        RunSpec spec = Stored.Spec with { Model = Stored.Spec.Model with { NonLocal = true } };
         string from = Stored.Checkpoint(In("from"), spec, size: 8, change: (parameters, layout) =>
         {
             parameters[layout.Slots.Single(slot => slot.Name == "non_local.1.project.g")].zero_();
@@ -106,7 +115,10 @@ public sealed class PlainWeightTests : IDisposable
         string to = WeightFiles.Import(exported, In("to"), null);
         Stored.AssertSame(Stored.Tensors(exported), Stored.Tensors(Stored.Export(to, In("again.safetensors")).Path));
         using var run = TinyRun.Start(
-            ModelFiles.Read(to).Spec with { BatchSize = 2, Shards = 1, InitBatchSize = 2 }, TinyRun.Images(1));
+            ModelFiles.Read(to).Spec with
+            {
+                Optimiser = ModelFiles.Read(to).Spec.Optimiser with { BatchSize = 2, Shards = 1, InitBatchSize = 2 },
+            }, TinyRun.Images(1));
         run.On(() => run.Replica.Start(null, mustLoad: false));
         Assert.All(run.Steps(2), loss => Assert.True(double.IsFinite(loss)));
         Assert.Equal(0, run.Replica.SkippedInARow);
@@ -135,7 +147,10 @@ public sealed class PlainWeightTests : IDisposable
     [Fact]
     public void Places_of_one_machine_are_not_exported()
     {
-        string from = Stored.Checkpoint(In("from"), Stored.Spec with { SaveDir = "/secret/runs", LoadParams = "/secret/old" });
+        string from = Stored.Checkpoint(In("from"), Stored.Spec with
+        {
+            Output = Stored.Spec.Output with { SaveDir = "/secret/runs", LoadParams = "/secret/old" },
+        });
         byte[] exported = File.ReadAllBytes(Stored.Export(from, In("out.safetensors")).Path);
         Assert.Equal(-1, exported.AsSpan().IndexOf("secret"u8));
     }

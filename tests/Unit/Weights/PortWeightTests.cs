@@ -30,7 +30,12 @@ public sealed class PortWeightTests : IDisposable
         ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal(("port-grey", 0L, 1, 28, 0), (model.Run, model.Step, model.Channels, model.Size, model.Classes));
         Assert.Equal(
-            new RunSpec { DataSet = DataSet.Mnist, Filters = 4, Blocks = 1, Mixtures = 3, SaveDir = In("run") }, model.Spec);
+            new RunSpec
+            {
+                Data = new() { DataSet = DataSet.Mnist },
+                Model = new() { Filters = 4, Blocks = 1, Mixtures = 3 },
+                Output = new() { SaveDir = In("run") },
+            }, model.Spec);
     }
 
     [Fact]
@@ -59,7 +64,10 @@ public sealed class PortWeightTests : IDisposable
     public void An_imported_network_trains_scores_and_samples()
     {
         string checkpoint = WeightFiles.Import(Stored.Vector("port-grey.pth"), In("run"), null);
-        RunSpec spec = ModelFiles.Read(checkpoint).Spec with { BatchSize = 2, Shards = 2 };
+        RunSpec spec = ModelFiles.Read(checkpoint).Spec with
+        {
+            Optimiser = ModelFiles.Read(checkpoint).Spec.Optimiser with { BatchSize = 2, Shards = 2 },
+        };
         using var run = TinyRun.Start(spec, TinyRun.Images(1, 28));
         Assert.Empty(run.On(() => run.Replica.Start(null, mustLoad: false)));
         Assert.Equal(ModelFiles.Read(checkpoint).StateHash, run.Hash);
@@ -84,7 +92,10 @@ public sealed class PortWeightTests : IDisposable
     [Fact]
     public void Every_row_of_the_table_has_its_way_back()
     {
-        foreach (Layer layer in Layer.Of(new PixelCnn(NetworkShape.From(Stored.Spec with { Blocks = 12 }, 3, 32, 0)).Layout))
+        foreach (Layer layer in Layer.Of(new PixelCnn(NetworkShape.From(Stored.Spec with
+        {
+            Model = Stored.Spec.Model with { Blocks = 12 },
+        }, 3, 32, 0)).Layout))
             Assert.Equal(layer.Name, LayerNames.FromPort(LayerNames.ToPort(layer.Name)));
         Assert.Equal("up_layers.2.u_stream.11.conv_input.conv", LayerNames.ToPort("up.2.u.11.conv_in"));
         Assert.Null(LayerNames.FromPort("up_layers.2.u_stream.conv_input.conv"));

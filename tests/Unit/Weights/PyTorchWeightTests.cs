@@ -26,7 +26,10 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
     public void An_export_loads_strictly_as_weights_only(int channels, int filters, int blocks, int mixtures, int size)
     {
         string checkpoint = Stored.Checkpoint(
-            In("run"), Stored.Spec with { Filters = filters, Blocks = blocks, Mixtures = mixtures }, channels, size);
+            In("run"), Stored.Spec with
+            {
+                Model = Stored.Spec.Model with { Filters = filters, Blocks = blocks, Mixtures = mixtures },
+            }, channels, size);
         string exported = Stored.Export(checkpoint, In("out.pth")).Path;
         float[] logits = Run("load", exported, channels, filters, blocks, mixtures, size);
         Stored.AssertClose(Logits(checkpoint, channels, size), logits, 1e-4f);
@@ -42,7 +45,7 @@ public sealed class PyTorchWeightTests : IClassFixture<PyTorchWeightTests.Interp
         ModelInfo model = ModelFiles.Read(checkpoint);
         Assert.Equal(
             (channels, size, filters, blocks, mixtures),
-            (model.Channels, model.Size, model.Spec.Filters, model.Spec.Blocks, model.Spec.Mixtures));
+            (model.Channels, model.Size, model.Spec.Model.Filters, model.Spec.Model.Blocks, model.Spec.Model.Mixtures));
         Stored.AssertClose(logits, Logits(checkpoint, channels, size), 1e-4f);
     }
 

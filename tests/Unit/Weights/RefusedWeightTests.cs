@@ -33,7 +33,10 @@ public sealed class RefusedWeightTests : IDisposable
     [Fact]
     public void One_wrong_tensor_does_not_put_the_others_in_the_wrong()
     {
-        RunSpec spec = Stored.Spec with { Blocks = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true };
+        RunSpec spec = Stored.Spec with
+        {
+            Model = Stored.Spec.Model with { Blocks = 2, ClassConditional = true, CoordinateChannels = true, NonLocal = true },
+        };
         IReadOnlyDictionary<string, SafeTensor> tensors = Stored.Tensors(
             Stored.Export(Stored.Checkpoint(In("from"), spec), In("out.safetensors")).Path);
         // Only the last layer tells the number of mixtures.
@@ -161,11 +164,8 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec with
         {
-            ClassConditional = classes,
-            CoordinateChannels = coordinates,
-            NonLocal = nonLocal,
-            Objective = objective,
-            Nonlinearity = nonlinearity,
+            Model = Stored.Spec.Model with { ClassConditional = classes, CoordinateChannels = coordinates, NonLocal = nonLocal,
+                Objective = objective, Nonlinearity = nonlinearity },
         });
         Stored.AssertRefused(() => Stored.Export(checkpoint, In("out.pth")), "out.pth", part, ".safetensors");
         Assert.False(File.Exists(In("out.pth")));

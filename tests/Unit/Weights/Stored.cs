@@ -17,7 +17,11 @@ namespace PixelCnnCluster.Unit.Tests.Weights;
 /// <summary>Checkpoints, files of weights and what they give.</summary>
 internal static class Stored
 {
-    public static RunSpec Spec { get; } = TinyRun.Small with { DataSet = DataSet.Mnist, Dropout = 0 };
+    public static RunSpec Spec { get; } = TinyRun.Small with
+    {
+        Data = TinyRun.Small.Data with { DataSet = DataSet.Mnist },
+        Model = TinyRun.Small.Model with { Dropout = 0 },
+    };
 
     public static string Vector(string name) => Path.Combine(AppContext.BaseDirectory, "vectors", name);
 
@@ -31,7 +35,7 @@ internal static class Stored
         change?.Invoke(network.Parameters, network.Network.Layout);
         using var state = new TrainingState(network.Network.Layout, spec);
         state.Average.copy_(network.Parameters.Values);
-        state.StartAt(7, 0, 7 * spec.ImagesPerStep);
+        state.StartAt(7, 0, 7 * spec.Optimiser.ImagesPerStep);
         Directory.CreateDirectory(folder);
         return CheckpointFolder.Save(
             PixelCnnCluster.Training.Checkpoints.Checkpoint.Of(state, shape, "run", spec, new()), folder, keep: 3).Path;

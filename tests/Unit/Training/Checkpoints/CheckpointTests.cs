@@ -15,7 +15,7 @@ namespace PixelCnnCluster.Unit.Tests.Training.Checkpoints;
 /// <summary>A checkpoint is whole or absent, and gives the state back to the bit.</summary>
 public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, IDisposable
 {
-    private static readonly RunSpec Spec = TinyRun.Small with { Filters = 2, Mixtures = 1 };
+    private static readonly RunSpec Spec = TinyRun.Small with { Model = TinyRun.Small.Model with { Filters = 2, Mixtures = 1 } };
 
     private readonly TinyRun _run;
     private readonly TempFolder _folder = new();
@@ -35,7 +35,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     [Fact]
     public void A_round_trip_gives_the_same_state()
     {
-        using var other = TinyRun.Start(Spec with { Seed = 2 });
+        using var other = TinyRun.Start(Spec with { Optimiser = Spec.Optimiser with { Seed = 2 } });
         Assert.NotEqual(_run.Hash, other.Hash);
         long bytes = _run.Checkpoint(3.25).Write(File1);
         Assert.Equal(new FileInfo(File1).Length, bytes);
@@ -190,10 +190,10 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
         using var stored = Checkpoint.Read(File1);
         (RunSpec Spec, string[] Parts)[] others =
         [
-            (Spec with { Filters = 4 }, ["u_init.v", "[2, 2, 2, 3]", "[4, 2, 2, 3]", "more"]),
-            (Spec with { Blocks = 2 }, ["is missing"]),
-            (Spec with { Mixtures = 2 }, ["out.v", "more"]),
-            (Spec with { ClassConditional = true }, ["class.w is missing"]),
+            (Spec with { Model = Spec.Model with { Filters = 4 } }, ["u_init.v", "[2, 2, 2, 3]", "[4, 2, 2, 3]", "more"]),
+            (Spec with { Model = Spec.Model with { Blocks = 2 } }, ["is missing"]),
+            (Spec with { Model = Spec.Model with { Mixtures = 2 } }, ["out.v", "more"]),
+            (Spec with { Model = Spec.Model with { ClassConditional = true } }, ["class.w is missing"]),
         ];
         foreach ((RunSpec spec, string[] parts) in others)
         {
@@ -202,7 +202,7 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
             Assert.All([.. parts, File1], part => Assert.Contains(part, message, StringComparison.Ordinal));
         }
 
-        RunSpec conditional = Spec with { ClassConditional = true };
+        RunSpec conditional = Spec with { Model = Spec.Model with { ClassConditional = true } };
         using TrainingState wider = new(new PixelCnn(ShapeOf(conditional)).Layout, conditional);
         Checkpoint.Of(wider, ShapeOf(conditional), "run", conditional, new()).Write(File1);
         using TrainingState plain = new(new PixelCnn(ShapeOf(Spec)).Layout, Spec);
@@ -216,9 +216,9 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
     public void A_checkpoint_without_the_non_local_block_loads_into_a_network_with_one_and_scores_the_same()
     {
         _run.Checkpoint().Write(File1);
-        using var grown = TinyRun.Start(Spec with { NonLocal = true });
+        using var grown = TinyRun.Start(Spec with { Model = Spec.Model with { NonLocal = true } });
         grown.On(() => Checkpoint.Read(File1).Fill(grown.Replica.State, File1));
-        int batches = ((_run.Replica.Facts.TestImages + Spec.BatchSize - 1) / Spec.BatchSize);
+        int batches = ((_run.Replica.Facts.TestImages + Spec.Optimiser.BatchSize - 1) / Spec.Optimiser.BatchSize);
         Assert.Equal(_run.On(() => _run.Replica.Evaluate(0, batches)), grown.On(() => grown.Replica.Evaluate(0, batches)));
         Assert.Equal(Trained.Steps, grown.Replica.State.Step);
         Assert.All(grown.Steps(2), loss => Assert.True(double.IsFinite(loss)));
@@ -311,14 +311,14 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
 
         foreach (string empty in new[] { missing, mountPoint })
         {
-            using var other = TinyRun.Start(TinyRun.Small with { SaveDir = empty });
+            using var other = TinyRun.Start(TinyRun.Small with { Output = TinyRun.Small.Output with { SaveDir = empty } });
             Func<CheckpointResponse> write = other.On(() => other.Replica.Snapshot("run", null));
             Assert.Contains("mounted", Assert.ThrowsAny<IOException>(write).Message, StringComparison.Ordinal);
             Assert.ThrowsAny<IOException>(() => new HistoryFile(empty).Append([new(0, new WorkersAwaited(0))]));
         }
 
         Assert.Equal([mounted], Directory.GetFileSystemEntries(_folder.Path));
-        using var there = TinyRun.Start(TinyRun.Small with { SaveDir = mounted });
+        using var there = TinyRun.Start(TinyRun.Small with { Output = TinyRun.Small.Output with { SaveDir = mounted } });
         Assert.True(File.Exists(there.On(() => there.Replica.Snapshot("run", null))().Path));
         new HistoryFile(mounted).Append([new(0, new WorkersAwaited(0))]);
         // A checkpoint marks the folder as well, as where somebody has put the checkpoints alone into a new one.

@@ -18,7 +18,11 @@ public sealed partial class MemoryTests
         const int Windows = 5, Steps = 10, FewMethods = 25, Activation = 16 * 1024; // bytes of one of a full-size stage
         ImageData images = TinyRun.Images(channels: 3);
         RunSpec spec =
-            TinyRun.Small with { Objective = objective, Filters = 8, BatchSize = 4, Shards = 1, ClassConditional = true, NonLocal = true };
+            TinyRun.Small with
+            {
+                Model = TinyRun.Small.Model with { Objective = objective, Filters = 8, ClassConditional = true, NonLocal = true },
+                Optimiser = TinyRun.Small.Optimiser with { BatchSize = 4, Shards = 1 },
+            };
         using var run = TinyRun.Start(spec, images);
         Work(run, 15);
         Collect();

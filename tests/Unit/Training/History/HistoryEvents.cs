@@ -10,7 +10,11 @@ internal static class HistoryEvents
     public static IReadOnlyList<RunEvent> OfEveryKind { get; } =
     [
         new RunStarted(
-            "run", TinyRun.Small with { MaxSteps = 7, LoadParams = "päth", Seed = ulong.MaxValue }, 1L << 40, 60_000, 10_000, 3, 32, 5,
+            "run", TinyRun.Small with {
+                Optimiser = TinyRun.Small.Optimiser with { Seed = ulong.MaxValue },
+                Limits = TinyRun.Small.Limits with { MaxSteps = 7 },
+                Output = TinyRun.Small.Output with { LoadParams = "päth" },
+            }, 1L << 40, 60_000, 10_000, 3, 32, 5,
             12.5, 1L << 41),
         new WorkersAwaited(6),
         new GenerationOpened(7, 2, ["a", "b"], 3, "worker c left", 4, 0.25),

@@ -114,7 +114,7 @@ public sealed class HistoryFileTests : IDisposable
         IReadOnlyList<HistoryEntry> read = HistoryFile.Read(File1);
         Assert.Equal([2, 4, 5], read.Select(entry => entry.Position));
         Assert.Equal(new FaultNoticed(5, null, "fault"), read[0].Event);
-        Assert.Equal(new RunSpec { Filters = 3 }, ((RunStarted)read[1].Event).Spec);
+        Assert.Equal(new RunSpec { Model = new() { Filters = 3 } }, ((RunStarted)read[1].Event).Spec);
 
         static void Head(ref MessagePackWriter writer, long position, int kind, int keys)
         {
