@@ -79,7 +79,7 @@ public static class TrainCommand
                 progress => DataSetDownload.EnsureAsync(spec.Data.DataSet, spec.Data.DataDir, progress, signals.Stop));
         display.Note($"Starting {spec.Compute.Workers} workers; their logs are in {request.LogDir}.");
         await using LocalCluster cluster = await LocalCluster.StartAsync(
-            spec.Compute.Workers, request.Threads, request.LogDir, signals.Stop);
+            spec.Compute.Workers, request.Threads, request.LogDir, display.Note, signals.Stop);
         display.Note($"Other consoles reach this cluster with --cluster {cluster.Address}.");
         try
         {

@@ -28,7 +28,7 @@ public sealed class ClusterSession : IAsyncDisposable
         string logDir = NewLogDir();
         try
         {
-            return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, cancel), null, logDir);
+            return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, Console.Error.WriteLine, cancel), null, logDir);
         }
         catch (OperationCanceledException)
         {

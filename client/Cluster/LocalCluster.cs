@@ -20,8 +20,10 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Starts all silos at once and waits until every one is up. From then on one that ends is started again.</summary>
     /// <param name="threads">Threads of each worker.</param>
     /// <param name="logDir">Existing folder; each silo's log is named after its worker.</param>
+    /// <param name="note">Is told of silos that a signal has ended.</param>
     /// <exception cref="ClusterFaultException">A silo ended before it was ready.</exception>
-    public static async Task<LocalCluster> StartAsync(int workers, int threads, string logDir, CancellationToken cancel)
+    public static async Task<LocalCluster> StartAsync(
+        int workers, int threads, string logDir, Action<string> note, CancellationToken cancel)
     {
         var cluster = new LocalCluster();
         try
@@ -29,7 +31,7 @@ public sealed class LocalCluster : IAsyncDisposable
             foreach (int i in Enumerable.Range(0, workers))
             {
                 SiloProcess Start() => cluster.StartSilo($"worker-{i}", threads, logDir);
-                cluster._silos.Add(new SiloSupervisor(Start(), Start, TimeProvider.System));
+                cluster._silos.Add(new SiloSupervisor(Start(), Start, note, TimeProvider.System));
             }
 
             cluster.Lost = cluster.ThrowWhenLostAsync();

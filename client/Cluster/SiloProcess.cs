@@ -20,13 +20,17 @@ public sealed class SiloProcess : IAsyncDisposable
     /// </summary>
     private const string AllocatorVariable = "GLIBC_TUNABLES", LargePages = "glibc.malloc.hugetlb=1";
 
-    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(60), MemoryInterval = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>Shells and .NET tell a signal as an exit code above this.</summary>
+    private const int SignalBase = 128, KillSignal = 9;
 
     private readonly Process _process;
     private readonly TextWriter _log;
     private readonly Queue<string> _tail = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _output;
+    private long _peakBytes;
 
     private SiloProcess(string name, ProcessStartInfo start, string logPath)
     {
@@ -37,6 +41,7 @@ public sealed class SiloProcess : IAsyncDisposable
         _process = Process.Start(start)!;
         _output = Task.WhenAll(CopyAsync(_process.StandardOutput), CopyAsync(_process.StandardError)).ContinueWith(
             _ => _ready.TrySetException(new ClusterFaultException($"{name} ended before it was ready. {Tail}")), TaskScheduler.Default);
+        _ = WatchMemoryAsync();
     }
 
     public string Name { get; }
@@ -63,6 +68,10 @@ public sealed class SiloProcess : IAsyncDisposable
                 return $"Its log is {LogPath}{(_tail.Count == 0 ? " (empty)." : " and ends with:\n  " + string.Join("\n  ", _tail))}";
         }
     }
+
+    /// <summary>A sentence for a process that a signal has ended, with the memory that it had used; null for any other end.</summary>
+    /// <remarks>Precondition: the process has ended and was waited for.</remarks>
+    public string? SignalText { get; private set; }
 
     /// <param name="command">Program and arguments.</param>
     /// <param name="environment">Variables besides this process' own, whose settings of a silo are not handed on, but for the
@@ -120,8 +129,30 @@ public sealed class SiloProcess : IAsyncDisposable
         }
 
         await _output;
+        if (_process.ExitCode - SignalBase is > 0 and int signal)
+            SignalText = $"Signal {signal} ended {Name}, which had used up to {Volatile.Read(ref _peakBytes) >> 20:N0} MB of memory." +
+                (signal == KillSignal ? " The system sends signal 9 where memory is short." : "");
         await _log.DisposeAsync();
         _process.Dispose();
+    }
+
+    /// <summary>The system does not tell it of a process that has ended.</summary>
+    private async Task WatchMemoryAsync()
+    {
+        while (!_output.IsCompleted)
+        {
+            try
+            {
+                _process.Refresh();
+                Volatile.Write(ref _peakBytes, _process.PeakWorkingSet64);
+            }
+            catch (InvalidOperationException)
+            {
+                // It begins, or has just ended.
+            }
+
+            await Task.WhenAny(_output, Task.Delay(MemoryInterval));
+        }
     }
 
     private async Task CopyAsync(StreamReader reader)

@@ -12,15 +12,20 @@ public sealed class SiloSupervisor : IAsyncDisposable
     private readonly Lock _gate = new();
 
     private readonly Func<SiloProcess> _again;
+    private readonly Action<string> _note;
     private readonly TimeProvider _time;
     private readonly TaskCompletionSource _ending = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private SiloProcess _silo;
 
     /// <param name="first">The process to start with.</param>
     /// <param name="again">Starts the next one under the same name.</param>
-    public SiloSupervisor(SiloProcess first, Func<SiloProcess> again, TimeProvider time)
+    /// <param name="note">Is told of a process that a signal has ended.</param>
+    public SiloSupervisor(SiloProcess first, Func<SiloProcess> again, Action<string> note, TimeProvider time)
     {
-        (_silo, _again, _time) = (first, again, time);
+        _silo = first;
+        _again = again;
+        _note = note;
+        _time = time;
         Ready = first.Ready;
         Ended = KeepAsync();
     }
@@ -86,6 +91,8 @@ public sealed class SiloSupervisor : IAsyncDisposable
     {
         await Task.WhenAny(_silo.Exited, _ending.Task);
         await _silo.DisposeAsync();
+        if (!_ending.Task.IsCompleted && _silo.SignalText is { } text)
+            _note(text);
         return _silo.Ready.IsCompletedSuccessfully;
     }
 }

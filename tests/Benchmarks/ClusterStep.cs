@@ -56,7 +56,7 @@ internal static class ClusterStep
             Compute = spec.Compute with { Workers = 1 },
         };
         List<double> one = [], apart = [], abreast = [], all = [];
-        await using (LocalCluster cluster = await LocalCluster.StartAsync(silos, threads, folder, cancel))
+        await using (LocalCluster cluster = await LocalCluster.StartAsync(silos, threads, folder, Console.Error.WriteLine, cancel))
         {
             // The first turn is the compiler's.
             for (int turn = 0; turn <= turns; turn++)

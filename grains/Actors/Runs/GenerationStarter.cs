@@ -87,6 +87,7 @@ internal sealed partial class GenerationStarter(
             }
 
             await OutliveRivalsAsync(responses);
+            string[] holders = [.. responses.Where(response => response.Step is not null).Select(response => response.Worker)];
             Generation generation = NewGeneration(id, [.. responses.Select(response => response.Worker)]);
             if (!await JoinAsync(generation, responses, step))
             {
@@ -95,6 +96,7 @@ internal sealed partial class GenerationStarter(
             }
 
             _isMissingTold = false;
+            string[] lost = [.. lease.Record.Workers.Where(worker => !pool.IsUnfit(worker) && !holders.Contains(worker))];
             // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
             await lease.WriteAsync(
                 record =>
@@ -103,6 +105,7 @@ internal sealed partial class GenerationStarter(
                         Workers = [.. generation.Workers],
                         Holders = [.. generation.Workers.Union(_holders)],
                         State = RunState.Training,
+                        Lost = [.. record.Lost, .. lost],
                         Arithmetic = _admission.Arithmetic,
                         Data = _admission.Data,
                     });

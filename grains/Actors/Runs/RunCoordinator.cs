@@ -13,6 +13,9 @@ namespace PixelCnnCluster.Actors.Runs;
 /// </summary>
 internal sealed partial class RunCoordinator
 {
+    /// <summary>A worker that is lost this often without a step in between would be lost for ever.</summary>
+    private const int MostLosses = 3;
+
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(1), StopTimeout = TimeSpan.FromSeconds(10);
 
     private readonly string _run;
@@ -68,6 +71,10 @@ internal sealed partial class RunCoordinator
 
     private bool IsFinished =>
         _isStopping || _progress.Step >= _progress.TotalSteps || IsDiverged || _progress.Seconds / 60 >= _spec.Limits.MaxMinutes;
+
+    /// <summary>A worker that was lost <see cref="MostLosses"/> times without a step in between; null if there is none.</summary>
+    private string? OftenLost =>
+        _lease.Record.Lost.CountBy(worker => worker).FirstOrDefault(lost => lost.Value >= MostLosses).Key;
 
     private bool IsDiverged => _progress.SkippedInARow >= _spec.Limits.MaxSkipped;
 
@@ -159,6 +166,8 @@ internal sealed partial class RunCoordinator
                 return _isLeaving ? new GenerationOutcome.Left()
                     : new GenerationOutcome.Finished(EndOf(RunOutcome.Stopped, saved: null, error: null));
             Announce(generation, cause, _time.GetElapsedTime(begun));
+            if (OftenLost is { } worker)
+                return await GiveUpAsync(generation, worker);
             return await TrainAsync(generation);
         }
         catch (RegroupException regroup)
@@ -295,63 +304,6 @@ internal sealed partial class RunCoordinator
             return await _checkpoints.WrittenAsync(step);
         }
     }
-
-    /// <summary>
-    /// Saves, evaluates and samples for the last time, and compares the workers' states. A run that is told to stop, or has diverged, only
-    /// saves.
-    /// </summary>
-    private async Task<GenerationOutcome> FinishAsync(Generation generation)
-    {
-        long step = _progress.Step;
-        bool onlySaves = _isStopping || IsDiverged;
-        CheckpointSaved saved = await _checkpoints.SaveWholeAsync(
-            generation, step, _isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
-        if (!onlySaves && !await _evaluator.EvaluateAsync(generation, step, isLeftOut: () => !generation.IsComplete))
-            return new GenerationOutcome.Regroup(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
-        if (!onlySaves)
-            await _samples.WriteAsync(generation, step);
-        string[] hashes = await generation.AskAllAsync((_, worker) => worker.HashAsync(new(_run, generation.Id, step)));
-        if (hashes.Any(hash => hash != saved.StateHash))
-        {
-            throw new InvalidOperationException(
-                $"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {saved.StateHash}.");
-        }
-
-        // With its score.
-        await _checkpoints.WrittenAsync(step);
-        return new GenerationOutcome.Finished(IsDiverged
-            ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood ?? saved.Path }
-            : EndOf(_isStopping ? RunOutcome.Stopped : RunOutcome.Completed, saved, error: null));
-    }
-
-    private async Task<RunEnded> EndAsync(RunEnded end)
-    {
-        // Nothing comes after it.
-        _checkpoints.Close();
-        _history.Add(end);
-        await _lease.WriteAsync(record => Note(record) with
-        {
-            Workers = [],
-            Error = end.Error,
-            State = end.Outcome switch
-            {
-                RunOutcome.Completed => RunState.Completed,
-                RunOutcome.Stopped => RunState.Stopped,
-                _ => RunState.Failed
-            },
-        });
-        _pool.ReleaseAllBut(_run, _lease.Record.Generation, []);
-        LogEnded(_log, _run, _progress.Step, end.Outcome, end.StateHash);
-        return end;
-    }
-
-    private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
-        outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step),
-        _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep,
-        (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false)
-    {
-        StepsRedone = _history.All<GenerationOpened>().Sum(opened => opened.StepsRedone),
-    };
 
     /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
     private void Stop()

@@ -36,6 +36,9 @@ public sealed record RunRecord
     /// </summary>
     public long? SavedStep { get; init; }
 
+    /// <summary>Workers whose process went away with its state, once for each time, since a step was committed.</summary>
+    public string[] Lost { get; init; } = [];
+
     /// <summary>How the workers round that train the run; null before the first have begun.</summary>
     public string? Arithmetic { get; init; }
 

@@ -8,6 +8,7 @@ internal sealed class TrainingProgress
     private readonly TimeProvider _time;
     private double _seconds;
     private long? _since;
+    private bool _hasCommitted;
 
     /// <param name="record">As another coordinator may have left it.</param>
     public TrainingProgress(RunRecord record, TimeProvider time)
@@ -56,6 +57,7 @@ internal sealed class TrainingProgress
         SkippedInARow = facts.SkippedInARow;
         TotalSteps = totalSteps;
         _since = _time.GetTimestamp();
+        _hasCommitted = false;
     }
 
     /// <summary>No generation trains.</summary>
@@ -70,6 +72,7 @@ internal sealed class TrainingProgress
         BitsPerDim = bitsPerDim;
         SkippedInARow = skippedInARow;
         Step++;
+        _hasCommitted = true;
     }
 
     public RunRecord Note(RunRecord record) => record with
@@ -79,5 +82,6 @@ internal sealed class TrainingProgress
         TotalSteps = TotalSteps ?? record.TotalSteps,
         BitsPerDim = BitsPerDim ?? record.BitsPerDim,
         Seconds = Seconds,
+        Lost = _hasCommitted ? [] : record.Lost,
     };
 }

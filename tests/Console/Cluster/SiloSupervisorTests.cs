@@ -10,6 +10,7 @@ public sealed class SiloSupervisorTests : IDisposable
     private const string Healthy = "echo up; echo ready; cat > /dev/null; echo down", Broken = "echo broken; exit 134";
 
     private readonly TempFolder _folder = new();
+    private readonly List<string> _notes = [];
     private readonly ManualTime _time = new();
     private readonly List<SiloProcess> _started = [];
     private readonly SemaphoreSlim _starts = new(0);
@@ -25,7 +26,7 @@ public sealed class SiloSupervisorTests : IDisposable
     private SiloSupervisor Supervise(string first, params string[] next)
     {
         var scripts = new Queue<string>(next);
-        return new SiloSupervisor(Start(first), () => Start(scripts.Dequeue()), _time);
+        return new SiloSupervisor(Start(first), () => Start(scripts.Dequeue()), _notes.Add, _time);
     }
 
     private SiloProcess Start(string script)
@@ -66,6 +67,19 @@ public sealed class SiloSupervisorTests : IDisposable
 
         await NextAsync("the first start");
         await NextAsync("the second start");
+    }
+
+    [Fact]
+    public async Task What_a_signal_has_ended_is_told_with_its_memory()
+    {
+        await using SiloSupervisor supervisor = Supervise("echo ready; kill -9 $$", Healthy);
+
+        await NextAsync("the second start");
+        await NextAsync("the second start");
+
+        Assert.Matches(
+            "^Signal 9 ended worker-0, which had used up to [0-9,]+ MB of memory. The system sends signal 9 where memory is short.$",
+            Assert.Single(_notes));
     }
 
     [Fact]
@@ -111,6 +125,7 @@ public sealed class SiloSupervisorTests : IDisposable
                 _time.Pass(TimeSpan.FromSeconds(31));
                 return Start(scripts.Dequeue());
             },
+            _notes.Add,
             _time);
 
         for (int i = 0; i < 5; i++)
@@ -138,7 +153,7 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_program_that_is_gone_ends_the_silo()
     {
-        var supervisor = new SiloSupervisor(Start("echo ready"), () => SiloProcess.Start("worker-0", ["/no/such/program"], Log), _time);
+        var supervisor = new SiloSupervisor(Start("echo ready"), () => SiloProcess.Start("worker-0", ["/no/such/program"], Log), _notes.Add, _time);
 
         await Assert.ThrowsAsync<ClusterFaultException>(() => supervisor.Ended.SoonAsync("the end"));
         await supervisor.DisposeAsync();

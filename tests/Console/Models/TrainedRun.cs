@@ -28,7 +28,7 @@ public sealed class TrainedRun : IAsyncLifetime
     {
         _cluster = await LocalCluster.StartAsync(
             workers: 1, Environment.ProcessorCount, Directory.CreateDirectory(File("logs")).FullName,
-            TestContext.Current.CancellationToken);
+            System.Console.Error.WriteLine, TestContext.Current.CancellationToken);
         Assert.Contains(
             "\"outcome\":\"completed\"",
             await DoAsync(["train", "--json", "--max-steps", "2", "--save-dir", Run, .. SmallImages.Flags(File("data")), .. Smallest]),

@@ -64,13 +64,64 @@ public sealed class NoWorkLostTests
         Assert.InRange(cluster!.Events.OfType<CheckpointSaved>().Count(), 3, Schedule.Steps);
     }
 
+    /// <summary>So it goes where a step needs more memory than there is.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(40)]
+    public void A_run_whose_worker_is_killed_three_times_in_one_step_is_given_up(int step)
+    {
+        RunEnded ended = Run(Rare with { Output = Rare.Output with { SaveSteps = 20 } }, async running =>
+        {
+            while ((running.Store.Record.SavedStep ?? 0) < step || running.Generations.Count == 0)
+                await running.World.Delay(TimeSpan.FromMilliseconds(1));
+            for (int i = 0; i < 3; i++)
+                await LoseAsync(running);
+        });
+
+        Assert.Equal((RunOutcome.Failed, step, false), (ended.Outcome, (int)ended.Step, ended.UserError));
+        Assert.Contains("worker-0 was lost 3 times without a step in between", ended.Error, StringComparison.Ordinal);
+        Assert.Contains("--batch-size", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(step == 0 ? null : $"{step}", ended.Checkpoint);
+    }
+
+    [Fact]
+    public void A_step_in_between_makes_up_for_losses()
+    {
+        RunSpec endless = Rare with { Limits = Rare.Limits with { MaxSteps = 1000 } };
+        RunEnded ended = Run(endless, async running =>
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                await LoseAsync(running);
+                await LoseAsync(running);
+                int lost = running.Store.Record.Lost.Length;
+                while (running.Store.Record.Lost.Length == lost && !running.Ended.IsCompleted)
+                    await running.World.Delay(TimeSpan.FromMilliseconds(1));
+            }
+        });
+
+        Assert.Equal(RunOutcome.Completed, ended.Outcome);
+    }
+
+    /// <summary>Kills the only worker, and starts it again until it has joined.</summary>
+    private static async Task LoseAsync(SimulatedCluster running)
+    {
+        int opened = running.Generations.Count;
+        SimulatedNode node = running.Living.Single();
+        await running.KillAsync(node);
+        running.StartNode(node.Name);
+        running.StartCoordinator();
+        while (running.Generations.Count == opened && !running.Ended.IsCompleted)
+            await running.World.Delay(TimeSpan.FromMilliseconds(1));
+    }
+
     private static RunEnded Run(RunSpec spec, Func<SimulatedCluster, Task> disturb)
     {
         var world = new World(seed: 1);
         return world.Run(
             async () =>
             {
-                var cluster = new SimulatedCluster(world, spec, Schedule.Reference);
+                var cluster = new SimulatedCluster(world, spec, Schedule.Endless);
                 cluster.StartNode();
                 cluster.StartCoordinator();
                 await disturb(cluster);
