@@ -78,6 +78,7 @@ internal static class TrainStep
             s_per_step = figures.Seconds,
             gemm_gflops = figures.ProductRate / 1e9,
             gemm_fraction = figures.Fraction,
+            peak_mb = Process.GetCurrentProcess().PeakWorkingSet64 >> 20,
         }));
         return 0;
     }
