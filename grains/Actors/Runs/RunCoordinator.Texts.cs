@@ -3,9 +3,60 @@ using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Actors.Runs;
 
-/// <summary>What the silo's log, and the end of a run, say to people.</summary>
+/// <summary>What the history and the silo's log say of a run.</summary>
 internal sealed partial class RunCoordinator
 {
+    /// <summary>Tells that a generation begins, and where.</summary>
+    private void Announce(Generation generation, GenerationOutcome.Regroup cause, TimeSpan took)
+    {
+        _pool.ReleaseAllBut(_run, generation.Number, generation.Workers);
+        JoinResponse facts = generation.Facts;
+        long totalSteps = generation.Order.TotalSteps(_spec);
+        if (!_progress.HasBegun)
+        {
+            _history.Add(new RunStarted
+            {
+                Run = _run,
+                Spec = _spec,
+                Parameters = facts.Parameters,
+                TrainImages = facts.TrainImages,
+                TestImages = facts.TestImages,
+                Channels = facts.Channels,
+                Size = facts.Size,
+                FirstStep = facts.Step,
+                StepsPerEpoch = (double)facts.TrainImages / _spec.Optimiser.ImagesPerStep,
+                TotalSteps = totalSteps,
+            });
+            _progress.Begin(facts.Step);
+        }
+
+        _history.Add(new GenerationOpened
+        {
+            Step = facts.Step,
+            Generation = generation.Number,
+            Workers = generation.Workers,
+            WorkersWanted = _spec.Compute.Workers,
+            Cause = cause.Text,
+            StepsRedone = _steps.Regroup(_progress.Step, facts.Step),
+            Seconds = took.TotalSeconds,
+            Kind = cause.Cause,
+        });
+        _progress.Start(facts, totalSteps);
+    }
+
+    private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new()
+    {
+        Outcome = outcome,
+        Step = _progress.Step,
+        StateHash = saved?.StateHash,
+        TestBitsPerDim = _evaluator.BitsPerDimAt(_progress.Step),
+        ImagesPerS = _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep,
+        Checkpoint = (saved ?? _history.Last<CheckpointSaved>())?.Path,
+        Samples = _history.Last<SamplesWritten>()?.Path,
+        Error = error,
+        StepsRedone = _history.All<GenerationOpened>().Sum(opened => opened.StepsRedone),
+    };
+
     private string DivergenceText()
     {
         string what = $"The run has diverged: the gradient was not finite in {_progress.SkippedInARow} steps in a row.";

@@ -43,10 +43,11 @@ internal sealed partial class RunCoordinator
         _pool = new(cluster, time, OnUnfit);
         _pool.NoteKnown(store.Record.Workers);
         _steps = new(time);
-        _starter = new(run, _spec, _lease, _pool, history, cluster, _steps, () => _isLeaving, () => _isStopping, time, log);
-        _evaluator = new(run, _spec, history, time);
-        _checkpoints = new(run, _spec, history, _lease, _evaluator, time);
-        _samples = new(run, _spec, history);
+        RunContext context = new(run, _spec, _lease, history, time, log);
+        _starter = new(context, _pool, _steps, () => _isLeaving, () => _isStopping);
+        _evaluator = new(context);
+        _checkpoints = new(context, _evaluator);
+        _samples = new(context);
         // The state is saved before anything that takes long; its score is added.
         BetweenSteps = [_checkpoints, _evaluator, _samples];
         _evaluator.Scored = _checkpoints.AddScore;
@@ -181,27 +182,6 @@ internal sealed partial class RunCoordinator
         }
     }
 
-    /// <summary>Tells that a generation begins, and where.</summary>
-    private void Announce(Generation generation, GenerationOutcome.Regroup cause, TimeSpan took)
-    {
-        _pool.ReleaseAllBut(_run, generation.Number, generation.Workers);
-        JoinResponse facts = generation.Facts;
-        long totalSteps = generation.Order.TotalSteps(_spec);
-        if (!_progress.HasBegun)
-        {
-            _history.Add(new RunStarted(
-                _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step,
-                (double)facts.TrainImages / _spec.Optimiser.ImagesPerStep, totalSteps));
-            _progress.Begin(facts.Step);
-        }
-
-        _history.Add(new GenerationOpened(
-            facts.Step, generation.Number, generation.Workers, _spec.Compute.Workers, cause.Text,
-            _steps.Regroup(_progress.Step, facts.Step),
-            took.TotalSeconds, cause.Cause));
-        _progress.Start(facts, totalSteps);
-    }
-
     /// <summary>The steps of one generation, and what comes between them.</summary>
     private async Task<GenerationOutcome> TrainAsync(Generation generation)
     {
@@ -244,12 +224,18 @@ internal sealed partial class RunCoordinator
         int skippedInARow = responses[0].SkippedInARow;
         JoinResponse facts = generation.Facts;
         _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
-        _history.Add(new StepCommitted(
-            step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm,
-            _spec.Schedule.RateAt(step, _progress.TotalSteps!.Value),
-            _spec.Optimiser.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number,
-            Skipped: skippedInARow > 0)
+        _history.Add(new StepCommitted
         {
+            Step = step + 1,
+            Epoch = generation.Order.EpochsAfter(step + 1),
+            BitsPerDim = _progress.BitsPerDim,
+            Loss = loss,
+            GradientNorm = responses[0].GradientNorm,
+            LearningRate = _spec.Schedule.RateAt(step, _progress.TotalSteps!.Value),
+            ImagesPerS = _spec.Optimiser.ImagesPerStep / _steps.Newest.TotalSeconds,
+            Workers = generation.Workers.Count,
+            Generation = generation.Number,
+            Skipped = skippedInARow > 0,
             GradientNormPerDim = responses[0].GradientNorm / _spec.Optimiser.DimensionsPerStep(facts.Channels, facts.Size),
         });
     }
@@ -344,14 +330,6 @@ internal sealed partial class RunCoordinator
         LogEnded(_log, _run, _progress.Step, end.Outcome, end.StateHash);
         return end;
     }
-
-    private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
-        outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step),
-        _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep,
-        (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false)
-    {
-        StepsRedone = _history.All<GenerationOpened>().Sum(opened => opened.StepsRedone),
-    };
 
     /// <summary>A run that has trained may have workers with a state to save, of whom this coordinator is yet to hear.</summary>
     private void Stop()
