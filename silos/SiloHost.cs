@@ -124,9 +124,10 @@ internal static partial class SiloHost
         services.AddSingleton<ClusterWorkers>();
         services.AddSingleton(services => new WorkerService(
             settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(),
-            services.GetRequiredService<ClusterWorkers>().Find,
-            services.GetRequiredService<IPeerNetwork>(), deviceMetrics, TimeProvider.System,
-            services.GetRequiredService<ILogger<WorkerService>>()));
+            new(
+                services.GetRequiredService<ClusterWorkers>().Find, services.GetRequiredService<IPeerNetwork>(),
+                services.GetRequiredService<ILogger<PeerLinks>>()),
+            deviceMetrics, TimeProvider.System));
         services.AddSingleton(services => new SamplerService(
             services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<TrainedModels>(), deviceMetrics,
             TimeProvider.System));
@@ -176,7 +177,7 @@ internal static partial class SiloHost
             services, redis, settings.ClusterId, settings.SiloName(), settings.MemberAddress()));
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<StoreMirror>(services, redis, settings.ClusterId));
         // The worker leaves its run before anything stops: the cluster still hears it, and the connections of its exchange stand.
-        builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<RunSupervisor>(services, settings.SiloName()));
+        builder.Services.AddHostedService<RunSupervisor>();
     }
 
     [LoggerMessage(

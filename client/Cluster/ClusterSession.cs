@@ -28,7 +28,9 @@ public sealed class ClusterSession : IAsyncDisposable
         string logDir = NewLogDir();
         try
         {
-            return new(await LocalCluster.StartAsync(workers: 1, Environment.ProcessorCount, logDir, Console.Error.WriteLine, cancel), null, logDir);
+            LocalCluster local = await LocalCluster.StartAsync(
+                workers: 1, Environment.ProcessorCount, logDir, Console.Error.WriteLine, cancel);
+            return new(local, null, logDir);
         }
         catch (OperationCanceledException)
         {

@@ -84,26 +84,56 @@ public static class SampleCommand
         }
     }
 
-    private sealed record Options(
-        int Count, int? Batch, ulong Seed, int? Class, double Mixture, double Logistic, string Keep, IReadOnlyList<string> Paths,
-        PictureOutput Output, bool Json)
+    private sealed record Options
     {
-        public static Options Read(ParseResult result, ICollection<string> mistakes, string what, Valued<int> count, int usual) => new(
-            ModelRequest.Value(result, count, mistakes, usual),
-            ModelRequest.Number(result, ModelFlags.Batch, mistakes),
-            ModelRequest.Value(result, ModelFlags.Seed, mistakes, 1UL),
-            ModelRequest.Number(result, ModelFlags.Class, mistakes),
-            ModelRequest.Value(result, ModelFlags.MixtureTemperature, mistakes, 1.0),
-            ModelRequest.Value(result, ModelFlags.LogisticTemperature, mistakes, 1.0),
-            ModelRequest.Value(result, ModelFlags.Keep, mistakes, KeptPart.Top),
-            [],
-            ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name)
+        public required int Count { get; init; }
+
+        public int? Batch { get; init; }
+
+        public required ulong Seed { get; init; }
+
+        public int? Class { get; init; }
+
+        public required double MixtureTemperature { get; init; }
+
+        public required double LogisticTemperature { get; init; }
+
+        public required string Keep { get; init; }
+
+        /// <summary>Of the images to complete.</summary>
+        public IReadOnlyList<string> Paths { get; init; } = [];
+
+        public required PictureOutput Output { get; init; }
+
+        public bool Json { get; init; }
+
+        public static Options Read(ParseResult result, ICollection<string> mistakes, string what, Valued<int> count, int usual) => new()
+        {
+            Count = ModelRequest.Value(result, count, mistakes, usual),
+            Batch = ModelRequest.Number(result, ModelFlags.Batch, mistakes),
+            Seed = ModelRequest.Value(result, ModelFlags.Seed, mistakes, 1UL),
+            Class = ModelRequest.Number(result, ModelFlags.Class, mistakes),
+            MixtureTemperature = ModelRequest.Value(result, ModelFlags.MixtureTemperature, mistakes, 1.0),
+            LogisticTemperature = ModelRequest.Value(result, ModelFlags.LogisticTemperature, mistakes, 1.0),
+            Keep = ModelRequest.Value(result, ModelFlags.Keep, mistakes, KeptPart.Top),
+            Output = ModelRequest.Text(result, ModelFlags.Output, mistakes) is { } path ? new(path, ModelFlags.Output.Name)
                 : PictureOutput.Default(what, DateTimeOffset.Now),
-            CommonFlags.Json.IsGiven(result));
+            Json = CommonFlags.Json.IsGiven(result),
+        };
 
         public SampleJob Job(ModelInfo model, int count, GivenPixels? given)
         {
-            SampleJob job = new SampleJob(model, count, Batch, Seed, Class, Mixture, Logistic, given).Checked();
+            SampleJob job = new SampleJob
+            {
+                Model = model,
+                Count = count,
+                Batch = Batch,
+                Seed = Seed,
+                Class = Class,
+                MixtureTemperature = MixtureTemperature,
+                LogisticTemperature = LogisticTemperature,
+                Given = given,
+            }.Checked();
             Output.Check(count);
             return job;
         }

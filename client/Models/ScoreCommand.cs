@@ -87,9 +87,16 @@ public static class ScoreCommand
             images = [.. options.Paths.SelectMany(path => PictureFile.Read(path, model.Channels, model.Size))];
         }
 
-        return new ScoreJob(
-            model, half is null ? options.Paths.Count : options.Count
-                ?? int.MaxValue, options.Batch, images, options.Class, half, options.Map is not null).Checked();
+        return new ScoreJob
+        {
+            Model = model,
+            Count = half is null ? options.Paths.Count : options.Count ?? int.MaxValue,
+            Batch = options.Batch,
+            Images = images,
+            Class = options.Class,
+            DataSet = half,
+            Maps = options.Map is not null,
+        }.Checked();
     }
 
     private static async Task<Scores> RunAsync(
@@ -152,22 +159,45 @@ public static class ScoreCommand
             $"({Format.Speed(speed)})"));
     }
 
-    /// <param name="Count">At most so many images of the data set; null for all.</param>
-    private sealed record Options(
-        IReadOnlyList<string> Paths, DataSet? DataSet, string? DataDir, bool Train, int? Count, int? Class, int? Batch, PictureOutput? Map,
-        bool Csv, bool Json, bool IsLocal)
+    private sealed record Options
     {
-        public static Options Read(ModelRequest request, ParseResult result, ICollection<string> mistakes) => new(
-            request.Words,
-            ModelFlags.DataSet.TryRead(result, mistakes, out DataSet dataSet) ? dataSet : null,
-            ModelRequest.Text(result, ModelFlags.DataDir, mistakes),
-            ModelFlags.Train.IsGiven(result),
-            ModelRequest.Number(result, ModelFlags.Limit, mistakes),
-            ModelRequest.Number(result, ModelFlags.ScoredClass, mistakes),
-            ModelRequest.Number(result, ModelFlags.Batch, mistakes),
-            ModelRequest.Text(result, ModelFlags.Map, mistakes) is { } map ? new(map, ModelFlags.Map.Name) : null,
-            ModelFlags.Csv.IsGiven(result),
-            request.Json,
-            request.Cluster is null);
+        public required IReadOnlyList<string> Paths { get; init; }
+
+        public DataSet? DataSet { get; init; }
+
+        public string? DataDir { get; init; }
+
+        public bool Train { get; init; }
+
+        /// <summary>At most so many images of the data set; null for all.</summary>
+        public int? Count { get; init; }
+
+        public int? Class { get; init; }
+
+        public int? Batch { get; init; }
+
+        public PictureOutput? Map { get; init; }
+
+        public bool Csv { get; init; }
+
+        public bool Json { get; init; }
+
+        /// <summary>The cluster is one of this machine's own.</summary>
+        public bool IsLocal { get; init; }
+
+        public static Options Read(ModelRequest request, ParseResult result, ICollection<string> mistakes) => new()
+        {
+            Paths = request.Words,
+            DataSet = ModelFlags.DataSet.TryRead(result, mistakes, out DataSet dataSet) ? dataSet : null,
+            DataDir = ModelRequest.Text(result, ModelFlags.DataDir, mistakes),
+            Train = ModelFlags.Train.IsGiven(result),
+            Count = ModelRequest.Number(result, ModelFlags.Limit, mistakes),
+            Class = ModelRequest.Number(result, ModelFlags.ScoredClass, mistakes),
+            Batch = ModelRequest.Number(result, ModelFlags.Batch, mistakes),
+            Map = ModelRequest.Text(result, ModelFlags.Map, mistakes) is { } map ? new(map, ModelFlags.Map.Name) : null,
+            Csv = ModelFlags.Csv.IsGiven(result),
+            Json = request.Json,
+            IsLocal = request.Cluster is null,
+        };
     }
 }

@@ -1,22 +1,38 @@
 namespace PixelCnnCluster.Contracts;
 
 /// <summary>Work with a trained model that a cluster's samplers share out.</summary>
-/// <param name="Count">Images.</param>
-/// <param name="Batch">Images that a sampler takes at once; null leaves it to the cluster. The results do not depend on it.</param>
-[GenerateSerializer, Immutable]
-public abstract record Job(ModelInfo Model, int Count, int? Batch);
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public abstract record Job
+{
+    public required ModelInfo Model { get; init; }
+
+    /// <summary>Images.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>Images that a sampler takes at once; null leaves it to the cluster. The results do not depend on it.</summary>
+    public int? Batch { get; init; }
+}
 
 /// <summary>
 /// Images to sample. Image number i is a function of the model, the seed, i, its class and the temperatures.
 /// </summary>
-/// <param name="Class">Class of all of them; null has a class-conditional model's classes take turns.</param>
-/// <param name="MixtureTemperature">How freely a component of each pixel's mixture is chosen: 1 as the model says, 0 the likeliest.</param>
-/// <param name="LogisticTemperature">Factor on the spread of each component; 0 takes its mean.</param>
-/// <param name="Given">Pixels that are not sampled; null samples whole images.</param>
-[GenerateSerializer, Immutable]
-public sealed record SampleJob(
-    ModelInfo Model, int Count, int? Batch, ulong Seed, int? Class, double MixtureTemperature, double LogisticTemperature,
-    GivenPixels? Given) : Job(Model, Count, Batch);
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public sealed record SampleJob : Job
+{
+    public required ulong Seed { get; init; }
+
+    /// <summary>Class of all of them; null has a class-conditional model's classes take turns.</summary>
+    public int? Class { get; init; }
+
+    /// <summary>How freely a component of each pixel's mixture is chosen: 1 as the model says, 0 the likeliest.</summary>
+    public double MixtureTemperature { get; init; } = 1;
+
+    /// <summary>Factor on the spread of each component; 0 takes its mean.</summary>
+    public double LogisticTemperature { get; init; } = 1;
+
+    /// <summary>Pixels that are not sampled; null samples whole images.</summary>
+    public GivenPixels? Given { get; init; }
+}
 
 /// <summary>Parts of images to complete.</summary>
 /// <param name="Images">[M, C, H, W] bytes; image number i of the job completes number i / <paramref name="Each"/> of them.</param>
@@ -25,14 +41,23 @@ public sealed record SampleJob(
 [GenerateSerializer, Immutable]
 public sealed record GivenPixels(byte[] Images, bool[] Mask, int Each);
 
-/// <summary>Images to score: those in the message, or else of a data set.</summary>
-/// <param name="Count">Of a data set: at most so many of its first images.</param>
-/// <param name="Images">[Count, C, H, W] bytes; null for those of <paramref name="DataSet"/>.</param>
-/// <param name="Class">Class of <paramref name="Images"/>, for a class-conditional model; a data set has labels.</param>
-/// <param name="Maps">To tell the images and the bits of each pixel too.</param>
-[GenerateSerializer, Immutable]
-public sealed record ScoreJob(ModelInfo Model, int Count, int? Batch, byte[]? Images, int? Class, DataSetHalf? DataSet, bool Maps)
-    : Job(Model, Count, Batch);
+/// <summary>
+/// Images to score: those in the message, or else of a data set, of which <see cref="Job.Count"/> takes at most so many of the first.
+/// </summary>
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public sealed record ScoreJob : Job
+{
+    /// <summary>[Count, C, H, W] bytes; null for those of <see cref="DataSet"/>.</summary>
+    public byte[]? Images { get; init; }
+
+    /// <summary>Class of <see cref="Images"/>, for a class-conditional model; a data set has labels.</summary>
+    public int? Class { get; init; }
+
+    public DataSetHalf? DataSet { get; init; }
+
+    /// <summary>To tell the images and the bits of each pixel too.</summary>
+    public bool Maps { get; init; }
+}
 
 /// <summary>Training or test images of a data set.</summary>
 [GenerateSerializer, Immutable]

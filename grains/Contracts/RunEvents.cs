@@ -29,12 +29,32 @@ namespace PixelCnnCluster.Contracts;
 public abstract record RunEvent;
 
 /// <summary>The run begins, or goes on after it had ended.</summary>
-/// <param name="StepsPerEpoch">Steps that use each training image once; a fraction, because epochs need not end with a step.</param>
-/// <param name="TotalSteps">Step count at which the run ends.</param>
-[GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
-public sealed record RunStarted(
-    string Run, RunSpec Spec, long Parameters, int TrainImages, int TestImages, int Channels, int Size,
-    long FirstStep, double StepsPerEpoch, long TotalSteps) : RunEvent;
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable, MessagePackObject(keyAsPropertyName: true)]
+public sealed record RunStarted : RunEvent
+{
+    public required string Run { get; init; }
+
+    public required RunSpec Spec { get; init; }
+
+    public required long Parameters { get; init; }
+
+    public required int TrainImages { get; init; }
+
+    public required int TestImages { get; init; }
+
+    public required int Channels { get; init; }
+
+    public required int Size { get; init; }
+
+    /// <summary>Committed steps when the run begins, or goes on.</summary>
+    public required long FirstStep { get; init; }
+
+    /// <summary>Steps that use each training image once; a fraction, because epochs need not end with a step.</summary>
+    public required double StepsPerEpoch { get; init; }
+
+    /// <summary>Step count at which the run ends.</summary>
+    public required long TotalSteps { get; init; }
+}
 
 /// <summary>No worker is free for the run; it goes on when one is.</summary>
 [GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
@@ -43,27 +63,60 @@ public sealed record WorkersAwaited(long Step) : RunEvent;
 /// <summary>Why a generation took the place of the one before, or was the first.</summary>
 public enum GenerationCause { Begun, TakenOver, WorkerJoined, WorkerLeft, WorkerLost, WorkerFailed, StoodStill }
 
-/// <summary>The run goes on after <paramref name="Step"/> committed steps with a fixed set of workers.</summary>
-/// <param name="Cause">Why the set is a new one, for people.</param>
-/// <param name="StepsRedone">Steps that some worker had worked on and that are done again.</param>
-/// <param name="Seconds">From the moment that ended the generation before, or the run's begin, to now.</param>
-[GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
-public sealed record GenerationOpened(
-    long Step, int Generation, IReadOnlyList<string> Workers, int WorkersWanted, string Cause, long StepsRedone, double Seconds,
-    GenerationCause Kind = GenerationCause.Begun) : RunEvent;
+/// <summary>The run goes on after <see cref="Step"/> committed steps with a fixed set of workers.</summary>
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable, MessagePackObject(keyAsPropertyName: true)]
+public sealed record GenerationOpened : RunEvent
+{
+    public required long Step { get; init; }
+
+    public required int Generation { get; init; }
+
+    public required IReadOnlyList<string> Workers { get; init; }
+
+    public required int WorkersWanted { get; init; }
+
+    /// <summary>Why the set is a new one, for people.</summary>
+    public required string Cause { get; init; }
+
+    /// <summary>Steps that some worker had worked on and that are done again.</summary>
+    public required long StepsRedone { get; init; }
+
+    /// <summary>From the moment that ended the generation before, or the run's begin, to now.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>Why the set is a new one. Older histories do not say it.</summary>
+    public GenerationCause Kind { get; init; }
+}
 
 /// <summary>One optimiser step that every worker could apply.</summary>
-/// <param name="Step">Committed steps so far.</param>
-/// <param name="BitsPerDim">Training objective in bits/dim; null for energy distance, which has none.</param>
-/// <param name="Loss">Training objective per image, in nats for likelihoods.</param>
-/// <param name="Skipped">The gradient was not finite, so the parameters did not move.</param>
-[GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
-public sealed record StepCommitted(
-    long Step, double Epoch, double? BitsPerDim, double Loss, double GradientNorm, double LearningRate,
-    double ImagesPerS, int Workers, int Generation, bool Skipped) : RunEvent
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable, MessagePackObject(keyAsPropertyName: true)]
+public sealed record StepCommitted : RunEvent
 {
+    /// <summary>Committed steps so far.</summary>
+    public required long Step { get; init; }
+
+    public required double Epoch { get; init; }
+
+    /// <summary>Training objective in bits/dim; null for energy distance, which has none.</summary>
+    public double? BitsPerDim { get; init; }
+
+    /// <summary>Training objective per image, in nats for likelihoods.</summary>
+    public required double Loss { get; init; }
+
+    public required double GradientNorm { get; init; }
+
+    public required double LearningRate { get; init; }
+
+    public required double ImagesPerS { get; init; }
+
+    public required int Workers { get; init; }
+
+    public required int Generation { get; init; }
+
+    /// <summary>The gradient was not finite, so the parameters did not move.</summary>
+    public bool Skipped { get; init; }
+
     /// <summary>Norm of the gradient of the mean over all pixels' channels, which is what other trainers tell.</summary>
-    [Id(0)]
     public double GradientNormPerDim { get; init; }
 }
 
@@ -93,20 +146,36 @@ public sealed record FaultNoticed(long Step, string? Worker, string Message) : R
 public enum RunOutcome { Completed, Stopped, Failed }
 
 /// <summary>The last event of every run.</summary>
-/// <param name="StateHash">Of all workers' state, which is the same; null if the run failed.</param>
-/// <param name="TestBitsPerDim">At this very step; null if it was not scored.</param>
-/// <param name="Error">For <see cref="RunOutcome.Failed"/>: what failed.</param>
-/// <param name="UserError">The failure is a mistake that the user can mend.</param>
-[GenerateSerializer, Immutable, MessagePackObject(keyAsPropertyName: true)]
-public sealed record RunEnded(
-    RunOutcome Outcome, long Step,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? StateHash,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] double? TestBitsPerDim,
-    double ImagesPerS,
-    string? Checkpoint, string? Samples, string? Error, bool UserError) : RunEvent
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable, MessagePackObject(keyAsPropertyName: true)]
+public sealed record RunEnded : RunEvent
 {
+    public required RunOutcome Outcome { get; init; }
+
+    public required long Step { get; init; }
+
+    /// <summary>Of all workers' state, which is the same; null if the run failed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? StateHash { get; init; }
+
+    /// <summary>At this very step; null if it was not scored.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public double? TestBitsPerDim { get; init; }
+
+    public required double ImagesPerS { get; init; }
+
+    /// <summary>Path of the newest.</summary>
+    public string? Checkpoint { get; init; }
+
+    /// <summary>Path of the newest picture.</summary>
+    public string? Samples { get; init; }
+
+    /// <summary>For <see cref="RunOutcome.Failed"/>: what failed.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>The failure is a mistake that the user can mend.</summary>
+    public bool UserError { get; init; }
+
     /// <summary>Steps that faults took, and that were done again.</summary>
-    [Id(0)]
     public long StepsRedone { get; init; }
 }
 
@@ -125,17 +194,42 @@ public static class RunStates
 }
 
 /// <summary>A line of the list of runs.</summary>
-/// <param name="Workers">In the current generation; none while the run is queued or over.</param>
-/// <param name="BitsPerDim">Training objective of the newest step; null before the first, and for energy distance.</param>
-/// <param name="Error">Why the run has failed.</param>
-[GenerateSerializer, Immutable]
-public sealed record RunOverview(
-    string Run, RunState State, DataSet DataSet, string SaveDir, DateTimeOffset Submitted, long Step, long? TotalSteps, double? BitsPerDim,
-    double? TestBitsPerDim,
-    IReadOnlyList<string> Workers, int WorkersWanted, int Generation, string? Error)
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public sealed record RunOverview
 {
+    public required string Run { get; init; }
+
+    public required RunState State { get; init; }
+
+    public required DataSet DataSet { get; init; }
+
+    public required string SaveDir { get; init; }
+
+    public required DateTimeOffset Submitted { get; init; }
+
+    /// <summary>Committed steps.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>Step count at which the run ends; null before it has begun.</summary>
+    public long? TotalSteps { get; init; }
+
+    /// <summary>Training objective of the newest step; null before the first, and for energy distance.</summary>
+    public double? BitsPerDim { get; init; }
+
+    /// <summary>The newest test score; null before the first.</summary>
+    public double? TestBitsPerDim { get; init; }
+
+    /// <summary>In the current generation; none while the run is queued or over.</summary>
+    public required IReadOnlyList<string> Workers { get; init; }
+
+    public required int WorkersWanted { get; init; }
+
+    public required int Generation { get; init; }
+
+    /// <summary>Why the run has failed.</summary>
+    public string? Error { get; init; }
+
     /// <summary>Workers that the run does without for a while, because their work failed.</summary>
-    [Id(0)]
     public IReadOnlyList<string> Unfit { get; init; } = [];
 }
 

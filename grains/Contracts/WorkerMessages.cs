@@ -35,29 +35,61 @@ public sealed record PrepareResponse(string Worker, long? Step, long? Checkpoint
     public string Data { get; init; } = "";
 }
 
-/// <summary>
-/// Who takes part in a generation. The position in <paramref name="Workers"/> decides which shards are whose.
-/// </summary>
-/// <param name="Step">Committed steps when the generation begins; null leaves it to the worker, which loads the newest whole checkpoint if
-/// that is further than its state, or begins afresh.</param>
-/// <param name="Source">Worker to copy the state from; null for one that has it or makes it.</param>
-/// <param name="MustLoad">The run has written checkpoints: without one, the worker does not begin afresh.</param>
-[GenerateSerializer, Immutable]
-public sealed record JoinRequest(
-    string Run, GenerationId Generation, IReadOnlyList<string> Workers, RunSpec Spec, long? Step, string? Source, bool MustLoad);
+/// <summary>Who takes part in a generation. The position in <see cref="Workers"/> decides which shards are whose.</summary>
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public sealed record JoinRequest
+{
+    public required string Run { get; init; }
+
+    public required GenerationId Generation { get; init; }
+
+    public required IReadOnlyList<string> Workers { get; init; }
+
+    public required RunSpec Spec { get; init; }
+
+    /// <summary>
+    /// Committed steps when the generation begins; null leaves it to the worker, which loads the newest whole checkpoint if that is further
+    /// than its state, or begins afresh.
+    /// </summary>
+    public required long? Step { get; init; }
+
+    /// <summary>Worker to copy the state from; null for one that has it or makes it.</summary>
+    public required string? Source { get; init; }
+
+    /// <summary>The run has written checkpoints: without one, the worker does not begin afresh.</summary>
+    public required bool MustLoad { get; init; }
+}
 
 /// <summary>What a worker holds when it has joined.</summary>
-/// <param name="SkippedInARow">See <see cref="StepResponse"/>.</param>
-/// <param name="StateHash">Of the whole state; the same for all workers of a generation.</param>
-/// <param name="Refused">Checkpoints that were damaged, with the reason.</param>
-[GenerateSerializer, Immutable]
-public sealed record JoinResponse(
-    string Worker, long Step, int SkippedInARow, long Parameters, int TrainImages, int TestImages, int Channels, int Size,
-    string StateHash, IReadOnlyList<string> Refused)
+[GenerateSerializer(GenerateFieldIds = GenerateFieldIds.PublicProperties), Immutable]
+public sealed record JoinResponse
 {
-    /// <summary>That the steps have used.</summary>
-    [Id(0)]
-    public long Images { get; init; }
+    public required string Worker { get; init; }
+
+    /// <summary>Steps that its state has applied.</summary>
+    public required long Step { get; init; }
+
+    /// <summary>See <see cref="StepResponse"/>.</summary>
+    public required int SkippedInARow { get; init; }
+
+    /// <summary>Images that the steps have used.</summary>
+    public required long Images { get; init; }
+
+    public required long Parameters { get; init; }
+
+    public required int TrainImages { get; init; }
+
+    public required int TestImages { get; init; }
+
+    public required int Channels { get; init; }
+
+    public required int Size { get; init; }
+
+    /// <summary>Of the whole state; the same for all workers of a generation.</summary>
+    public required string StateHash { get; init; }
+
+    /// <summary>Checkpoints that were damaged, with the reason.</summary>
+    public required IReadOnlyList<string> Refused { get; init; }
 }
 
 /// <summary>Which bytes of the state after <paramref name="Step"/> committed steps a peer wants.</summary>

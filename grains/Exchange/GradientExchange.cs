@@ -30,7 +30,6 @@ public sealed class GradientExchange
     private readonly List<AllReduceStep> _past = [];
     private AllReduceStep? _step, _prepared;
 
-    /// <param name="rank">This worker's number among all.</param>
     /// <param name="parts">Floats of each part of the gradient.</param>
     /// <param name="wire">How chunks are sent.</param>
     /// <param name="allocate">Makes a vector of so many floats, of a kind that the device copies from and to fast; null for ordinary
@@ -38,19 +37,18 @@ public sealed class GradientExchange
     /// <param name="over">Cancelled with the generation: ends the wait of an exchange that peers will not finish, and of any to
     /// come.</param>
     public GradientExchange(
-        ReductionTree tree, int workers, int rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null,
+        ReductionTree tree, WorkerRank rank, IReadOnlyList<int> parts, WireFormat wire, Func<int, Memory<float>>? allocate = null,
         CancellationToken over = default)
     {
         Tree = tree;
-        Workers = workers;
-        Rank = rank;
+        (Rank, Workers) = rank;
         Wire = wire;
         Over = over;
-        Share = ShardRange.ShareOf(tree.Root.Count, rank, workers);
-        Places = [.. parts.SelectMany((length, part) => Cut(part, length, workers))];
+        Share = ShardRange.ShareOf(tree.Root.Count, Rank, Workers);
+        Places = [.. parts.SelectMany((length, part) => Cut(part, length, Workers))];
         Pools = [.. parts.Select(length => new VectorPool(length, allocate))];
         Blocks = new(Places.Max(place => place.Length));
-        SendQueues = [.. Enumerable.Range(0, workers).Select(_ => new SendQueue())];
+        SendQueues = [.. Enumerable.Range(0, Workers).Select(_ => new SendQueue())];
         over.Register(() =>
         {
             lock (_gate)
@@ -181,6 +179,13 @@ public sealed class GradientExchange
         for (int first = 0; first < length; first += longest)
             yield return new(part, first, Math.Min(longest, length - first));
     }
+}
+
+/// <summary>A worker's number among all of its generation.</summary>
+public readonly record struct WorkerRank(int Rank, int Workers)
+{
+    /// <summary>A worker without peers.</summary>
+    public static WorkerRank Alone { get; } = new(0, 1);
 }
 
 /// <summary>Which floats of a part a chunk is.</summary>

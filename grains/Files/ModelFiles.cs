@@ -12,10 +12,17 @@ public static class ModelFiles
         var header = CheckpointHeader.Read(path);
         try
         {
-            return new(
-                path, header.Metadata["run"], Whole("step"), header.Metadata["state_hash"], (int)Whole("channels"), (int)Whole("size"),
-                (int)Whole("classes"), header.Spec, header.TestBitsPerDim)
+            return new()
             {
+                Path = path,
+                Run = header.Metadata["run"],
+                Step = Whole("step"),
+                StateHash = header.Metadata["state_hash"],
+                Channels = (int)Whole("channels"),
+                Size = (int)Whole("size"),
+                Classes = (int)Whole("classes"),
+                Spec = header.Spec,
+                TestBitsPerDim = header.TestBitsPerDim,
                 IsDiverged = header.IsDiverged,
             };
         }

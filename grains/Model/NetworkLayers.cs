@@ -87,7 +87,7 @@ internal sealed class NetworkLayers : INetworkOperations<NetworkLayers.ChannelCo
         Plan(Group.Head, name, () => new EnergyHead(Layout, name, features.Count, _shape.Channels));
 
     private ChannelCount Plan(Group group, string name, ChannelCount input, CausalKernel kernel, int stride = 1) =>
-        Plan(group, name, () => new ShiftedConvolution(Layout, name, input.Count, _shape.Filters, kernel, stride));
+        Plan(group, name, () => new ShiftedConvolution(Layout, name, input.Count, _shape.Filters, kernel) { Stride = stride });
 
     private ChannelCount Plan(Group group, string name, Func<object> make)
     {

@@ -29,7 +29,7 @@ internal static class ArithmeticProbe
     {
         using var replica = new Replica(spec, new(MakeImages(), MakeImages()), threads);
         replica.Initialise();
-        var alone = new GradientExchange(new(spec.Optimiser.Shards), workers: 1, rank: 0, replica.GradientBuckets, WireFormat.Float32);
+        var alone = new GradientExchange(new(spec.Optimiser.Shards), WorkerRank.Alone, replica.GradientBuckets, WireFormat.Float32);
         for (int step = 0; step < Steps; step++)
         {
             AllReduceStep round = alone.Begin(step);

@@ -9,9 +9,20 @@ using static TorchSharp.torch;
 
 namespace PixelCnnCluster.Training;
 
+/// <summary>Images number [<paramref name="First"/>, <paramref name="End"/>) of a series, to sample.</summary>
+/// <param name="ClassOf">Class of image number i.</param>
+public sealed record SampledRange(int First, int End, ulong Seed, Func<int, int> ClassOf)
+{
+    /// <summary>Pixels [End - First, C, H, W] that stay under the mask [H, W]; null samples whole images.</summary>
+    public (byte[] Pixels, bool[] Mask)? Given { get; init; }
+
+    /// <summary>Null samples from the model as it is.</summary>
+    public Temperatures? Temperatures { get; init; }
+}
+
 /// <summary>
 /// Images of a series while a device samples them, its threads sharing them out. Image number i is a function of the parameters, the seed,
-/// i and what the order says, not of the range it is sampled in. Its methods are called on the device.
+/// i and what the request says, not of the range it is sampled in. Its methods are called on the device.
 /// </summary>
 public sealed class ImageSampling : IDisposable
 {
@@ -20,26 +31,22 @@ public sealed class ImageSampling : IDisposable
     private readonly int _count;
     private readonly Part[] _parts;
 
-    /// <param name="first">Number of the first image.</param>
-    /// <param name="classOf">Class of image number i.</param>
-    /// <param name="given">Pixels [end - first, C, H, W] that stay under the mask [H, W]; null samples whole images.</param>
-    public ImageSampling(
-        PixelCnn network, Parameters parameters, DeviceThreads threads, int first, int end, ulong seed, Func<int, int> classOf,
-        (byte[] Pixels, bool[] Mask)? given = null, Temperatures? temperatures = null)
+    public ImageSampling(PixelCnn network, Parameters parameters, DeviceThreads threads, SampledRange range)
     {
-        (_threads, _shape, _count) = (threads, network.Shape, end - first);
+        (_threads, _shape, _count) = (threads, network.Shape, range.End - range.First);
         _parts = new Part[Math.Min(threads.Count, _count)];
         threads.ForEach(_parts.Length, (_, part) =>
         {
             var share = ShardRange.ShareOf(_count, part, _parts.Length);
-            int[] numbers = [.. Enumerable.Range(first + share.First, share.Count)];
-            Tensor? labels = _shape.Classes == 0 ? null : tensor(numbers.Select(i => (long)classOf(i)).ToArray()).MovedTo(threads.Device);
-            ulong[] seeds = [.. numbers.Select(i => Seeds.Derive(seed, SeedUse.Samples, (ulong)i))];
+            int[] numbers = [.. Enumerable.Range(range.First + share.First, share.Count)];
+            Tensor? labels = _shape.Classes == 0 ? null
+                : tensor(numbers.Select(i => (long)range.ClassOf(i)).ToArray()).MovedTo(threads.Device);
+            ulong[] seeds = [.. numbers.Select(i => Seeds.Derive(range.Seed, SeedUse.Samples, (ulong)i))];
             var cached = new CachedNetwork(network, parameters, labels, share.Count);
-            _parts[part] = new(share.First, cached, new(cached, _shape, seeds, Cut(share), temperatures));
+            _parts[part] = new(share.First, cached, new(cached, _shape, seeds, Cut(share), range.Temperatures));
         });
 
-        (Tensor, Tensor)? Cut(ShardRange share) => given is not var (pixels, mask) ? null
+        (Tensor, Tensor)? Cut(ShardRange share) => range.Given is not var (pixels, mask) ? null
             : (tensor(
                 pixels[(share.First * ImageBytes)..(share.End * ImageBytes)], [share.Count, _shape.Channels, _shape.Size, _shape.Size],
                 ScalarType.Byte),

@@ -225,7 +225,7 @@ public sealed class Replica : IReplica
     public byte[] Sample(int first, int end)
     {
         using var sampling = new ImageSampling(
-            Network, State.AverageParameters, _threads, first, end, _spec.Optimiser.Seed, i => i % Network.Shape.Classes);
+            Network, State.AverageParameters, _threads, new(first, end, _spec.Optimiser.Seed, i => i % Network.Shape.Classes));
         return sampling.SampleAll();
     }
 

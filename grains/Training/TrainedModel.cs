@@ -50,8 +50,11 @@ public sealed class TrainedModel : IDisposable
 
     /// <summary>Begins to sample; the sampling does not need the model any more.</summary>
     public ImageSampling Sample(SampleRowsRequest request) => new(
-        _network, _parameters, _threads, request.First, request.End, request.Seed, i => request.Class ?? i % Card.Classes,
-        request.Given is null ? null : (request.Given, request.Mask!), new(request.MixtureTemperature, request.LogisticTemperature));
+        _network, _parameters, _threads, new(request.First, request.End, request.Seed, i => request.Class ?? i % Card.Classes)
+        {
+            Given = request.Given is null ? null : (request.Given, request.Mask!),
+            Temperatures = new(request.MixtureTemperature, request.LogisticTemperature),
+        });
 
     /// <summary>Scores images at positions [first, end) of a set.</summary>
     /// <param name="label">Class of all of them; null takes the set's labels.</param>

@@ -12,7 +12,7 @@ namespace PixelCnnCluster.Benchmarks;
 /// <summary>One process of <see cref="AllReduce"/>, with the listener, the links and the exchange of a silo.</summary>
 internal sealed class AllReducePeer(int number, int silos, int floats, WireFormat wire)
 {
-    private readonly GradientExchange _exchange = new(new(silos), silos, number, [floats], wire);
+    private readonly GradientExchange _exchange = new(new(silos), new(number, silos), [floats], wire);
     private readonly byte[] _rawOut = new byte[(long)floats * 4], _rawIn = new byte[(long)floats * 4];
     private Socket[] _rawTo = [], _rawFrom = [];
     private AllReduceStep? _reduce;
@@ -42,10 +42,8 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
         string[][] peers = [.. Console.ReadLine()!.Split(' ').Select(addresses => addresses.Split(','))];
         var network = new PeerNetwork(
             worker => Task.FromResult<string?>(peers[int.Parse(worker, CultureInfo.InvariantCulture)][0]), tls: null);
-        using var over = new CancellationTokenSource();
-        PeerLink.Start(
-            _exchange, new("run", 1, $"{number}", Guid.Empty), [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")], network,
-            sent: _ => { }, gone: _ => { }, TimeProvider.System, NullLogger.Instance, over.Token);
+        new PeerLinks(network, new("run", 1, $"{number}", Guid.Empty), TimeProvider.System, NullLogger.Instance).Start(
+            _exchange, [.. Enumerable.Range(0, silos).Select(peer => $"{peer}")]);
         _rawTo = [.. peers.Where((_, peer) => peer != number).Select(peer => Connect(IPEndPoint.Parse(peer[1])))];
         _rawFrom = [.. Enumerable.Range(0, silos - 1).Select(_ => rawListener.AcceptSocket())];
         Console.WriteLine("connected");
@@ -56,7 +54,6 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
             Console.WriteLine(clock.Elapsed.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         }
 
-        over.Cancel();
         await listener.StopAsync(CancellationToken.None);
     }
 

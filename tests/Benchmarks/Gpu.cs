@@ -11,6 +11,7 @@ using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Sampling;
 using PixelCnnCluster.Model.Tensors;
 using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
 using static TorchSharp.torch;
 
@@ -106,10 +107,12 @@ internal static class Gpu
         Compute = new() { Precision = precision },
     };
 
+    private static ImageData Images(NetworkShape shape, int batch) => TrainStep.RandomImages(4 * batch, shape.Channels, shape.Size);
+
     private static Dictionary<string, double> Training(
         NetworkShape shape, int batch, Precision precision, DeviceThreads threads, int steps, int product)
     {
-        StepFigures figures = TrainStep.Measure(Spec(shape, batch, precision), shape.Channels, shape.Size, threads, steps, product);
+        StepFigures figures = TrainStep.Measure(Spec(shape, batch, precision), Images(shape, batch), threads, steps, product);
         return new()
         {
             ["images_per_s"] = figures.ImagesPerSecond,
@@ -123,7 +126,7 @@ internal static class Gpu
     {
         Dictionary<string, double> figures = [];
         TrainStep.Measure(
-            Spec(shape, batch, Precision.Tf32), shape.Channels, shape.Size, threads, MemorySteps + 1, productSide: 64, afterStep: step =>
+            Spec(shape, batch, Precision.Tf32), Images(shape, batch), threads, MemorySteps + 1, productSide: 64, afterStep: step =>
         {
             if (step is not (0 or MemorySteps))
                 return;
@@ -146,7 +149,7 @@ internal static class Gpu
         using var replica = new Replica(spec, TrainStep.RandomImages(spec.Optimiser.ImagesPerStep, shape.Channels, shape.Size), threads);
         replica.Initialise();
         var exchange = new GradientExchange(
-            new(spec.Optimiser.Shards), workers: 2, rank: 0, replica.GradientBuckets, spec.Compute.Wire, replica.NewVector);
+            new(spec.Optimiser.Shards), new(0, 2), replica.GradientBuckets, spec.Compute.Wire, replica.NewVector);
         List<double> first = [], last = [];
         for (int step = -3; step < steps; step++)
         {

@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Benchmarks;
 internal sealed class LoneWorker(Replica replica, RunSpec spec)
 {
     private readonly GradientExchange _exchange = new(
-        new(spec.Optimiser.Shards), workers: 1, rank: 0, replica.GradientBuckets, spec.Compute.Wire, replica.NewVector);
+        new(spec.Optimiser.Shards), WorkerRank.Alone, replica.GradientBuckets, spec.Compute.Wire, replica.NewVector);
 
     /// <summary>One whole step, forward, backward, Adam and average. Called on the device.</summary>
     public void Step()

@@ -49,8 +49,12 @@ internal sealed class NetworkOptions(bool paper = false)
     }
 
     /// <summary>Without dropout.</summary>
-    public NetworkShape Shape(ParseResult parsed) => new(
-        parsed.GetValue(Channels), parsed.GetValue(Size), Classes: 0, parsed.GetValue(Resnets), parsed.GetValue(Filters),
-        parsed.GetValue(Mixtures),
-        Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
+    public NetworkShape Shape(ParseResult parsed) => new()
+    {
+        Channels = parsed.GetValue(Channels),
+        Size = parsed.GetValue(Size),
+        Blocks = parsed.GetValue(Resnets),
+        Filters = parsed.GetValue(Filters),
+        Mixtures = parsed.GetValue(Mixtures),
+    };
 }

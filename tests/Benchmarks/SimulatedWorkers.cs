@@ -38,7 +38,20 @@ internal sealed class SimulatedWorkerGrain : Grain, IWorkerGrain
     public Task<PrepareResponse> PrepareAsync(PrepareRequest request) => Task.FromResult(new PrepareResponse(Name, null, null));
 
     public Task<JoinResponse> JoinAsync(JoinRequest request) =>
-        Task.FromResult(new JoinResponse(Name, request.Step ?? 0, 0, 53_700_000, 50_000, 10_000, 3, 32, Hash, []));
+        Task.FromResult(new JoinResponse
+        {
+            Worker = Name,
+            Step = request.Step ?? 0,
+            SkippedInARow = 0,
+            Images = 0,
+            Parameters = 53_700_000,
+            TrainImages = 50_000,
+            TestImages = 10_000,
+            Channels = 3,
+            Size = 32,
+            StateHash = Hash,
+            Refused = [],
+        });
 
     public Task<StepResponse> StepAsync(StepRequest request) => Task.FromResult(new StepResponse(Name, request.Step, [1.0], 1.0, 0));
 

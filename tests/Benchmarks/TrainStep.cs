@@ -70,7 +70,8 @@ internal static class TrainStep
     private static int Run(RunSpec spec, int channels, int size, string device, int threadCount, int steps)
     {
         using var threads = new DeviceThreads(threadCount, device);
-        StepFigures figures = Measure(spec, channels, size, threads, steps, device == "cpu" ? CpuProduct : GpuProduct);
+        ImageData images = RandomImages(4 * spec.Optimiser.ImagesPerStep, channels, size);
+        StepFigures figures = Measure(spec, images, threads, steps, device == "cpu" ? CpuProduct : GpuProduct);
         Console.WriteLine(JsonSerializer.Serialize(new
         {
             parameters = figures.Parameters,
@@ -88,9 +89,8 @@ internal static class TrainStep
     /// <param name="productSide">Side of the product's matrices.</param>
     /// <param name="afterStep">Called with the number of each measured step.</param>
     public static StepFigures Measure(
-        RunSpec spec, int channels, int size, DeviceThreads threads, int steps, int productSide, Action<int>? afterStep = null)
+        RunSpec spec, ImageData images, DeviceThreads threads, int steps, int productSide, Action<int>? afterStep = null)
     {
-        ImageData images = RandomImages(spec.Optimiser.ImagesPerStep * 4, channels, size);
         List<double> seconds = [], products = [];
         return threads.RunAsync(() =>
         {

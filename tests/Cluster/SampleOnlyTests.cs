@@ -19,7 +19,7 @@ public sealed class SampleOnlyTests(TestCluster cluster, UndisturbedRun undistur
         await run.StepAsync(10);
         ModelInfo now = await Cluster.Fleet.Grains.Models().FindAsync(run.Name).WithinAsync(Deadline.Generous, "the run's checkpoint");
         Assert.InRange(now.Step, 10, int.MaxValue);
-        SampleJob draw = new(now, Count: 12, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
+        SampleJob draw = new() { Model = now, Count = 12, Seed = 1 };
         byte[] together = await new FollowedJob(Cluster.Fleet.Grains.Job(Guid.NewGuid()), draw).PixelsAsync();
         Assert.Equal(
             ["sampler/extra", "worker-0"], (await Cluster.Fleet.Grains.Cluster.WorkersAsync()).Select(worker => worker.Worker).Order());

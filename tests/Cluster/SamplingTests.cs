@@ -62,7 +62,7 @@ public sealed class SamplingTests(TestCluster cluster) : ClusterTests(cluster)
         return model;
     }
 
-    private static SampleJob SampleJobOf(ModelInfo model) => new(model, Count, Batch: null, Seed: 1, Class: null, 1, 1, Given: null);
+    private static SampleJob SampleJobOf(ModelInfo model) => new() { Model = model, Count = Count, Seed = 1 };
 
     private (Guid Id, FollowedJob Job) Begin(SampleJob job)
     {

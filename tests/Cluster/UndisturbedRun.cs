@@ -73,7 +73,7 @@ public sealed class UndisturbedRun : IAsyncLifetime
             _hashes.Add(_replica.Hash());
         }
 
-        var alone = new GradientExchange(new(Spec.Optimiser.Shards), workers: 1, rank: 0, _replica.GradientBuckets, Spec.Compute.Wire);
+        var alone = new GradientExchange(new(Spec.Optimiser.Shards), WorkerRank.Alone, _replica.GradientBuckets, Spec.Compute.Wire);
         while (_hashes.Count <= steps)
         {
             AllReduceStep step = alone.Begin(_replica.Step);

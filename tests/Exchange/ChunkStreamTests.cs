@@ -16,7 +16,7 @@ public sealed class ChunkStreamTests
     [InlineData(1000, WireFormat.Bf16)]
     public async Task Chunks_may_come_in_pieces_of_any_length(int longest, WireFormat wire)
     {
-        GradientExchange exchange = new(new(2), workers: 2, rank: 0, [4], wire);
+        GradientExchange exchange = new(new(2), new(0, 2), [4], wire);
         AllReduceStep step = SecondWorker.Meets(exchange);
         await ChunkStream.ReceiveAsync(new Pieces(SecondWorker.Sends(wire), longest), exchange, TestContext.Current.CancellationToken);
         Assert.Equal(SecondWorker.Sum, (await step.Whole)[0].ToArray());
@@ -25,7 +25,7 @@ public sealed class ChunkStreamTests
     [Fact]
     public async Task Who_hangs_up_in_the_middle_of_a_chunk_has_sent_the_chunks_before()
     {
-        GradientExchange exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32);
+        GradientExchange exchange = new(new(2), new(0, 2), [4], WireFormat.Float32);
         AllReduceStep step = SecondWorker.Meets(exchange);
         await Assert.ThrowsAsync<EndOfStreamException>(
             () => ChunkStream.ReceiveAsync(

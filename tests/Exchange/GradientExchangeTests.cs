@@ -272,7 +272,7 @@ public sealed class GradientExchangeTests
         {
             (_parts, _random) = (parts, new(seed));
             Workers = [.. Enumerable.Range(0, workers).Select(
-                rank => new GradientExchange(new(shards), workers, rank, parts, wire, over: over))];
+                rank => new GradientExchange(new(shards), new(rank, workers), parts, wire, over: over))];
             Post = new(Workers, seed);
         }
 

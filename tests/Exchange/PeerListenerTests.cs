@@ -20,7 +20,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
 
     public PeerListenerTests()
     {
-        _exchange = new(new(2), workers: 2, rank: 0, [4], WireFormat.Float32, over: _over.Token);
+        _exchange = new(new(2), new(0, 2), [4], WireFormat.Float32, over: _over.Token);
         _listener = new(new(IPAddress.Loopback, 0), tls: null, greeting => greeting == Greeting ? _exchange : null, _warnings);
     }
 
@@ -41,18 +41,19 @@ public sealed class PeerListenerTests : IAsyncLifetime
         const int Length = 300_000;
         float[][] gradients = [[.. Enumerable.Range(0, Length).Select(i => i % 100f)],
             [.. Enumerable.Range(0, Length).Select(i => i % 28f)]];
-        GradientExchange[] exchanges = [.. Enumerable.Range(0, 2).Select(rank => new GradientExchange(new(2), 2, rank, [Length], wire))];
+        using var ended = new CancellationTokenSource();
+        GradientExchange[] exchanges = [.. Enumerable.Range(0, 2).Select(
+            rank => new GradientExchange(new(2), new(rank, 2), [Length], wire, over: ended.Token))];
         PeerListener[] listeners = [.. exchanges.Select(
             exchange => new PeerListener(new(IPAddress.Loopback, 0), tls: null, _ => exchange, NullLogger<PeerListener>.Instance))];
-        using var ended = new CancellationTokenSource();
         try
         {
             foreach (PeerListener each in listeners)
                 await each.StartAsync(TestContext.Current.CancellationToken);
             var network = new PeerNetwork(worker => Task.FromResult(listeners[worker[0] - '0'].Address), tls: null);
             for (int rank = 0; rank < 2; rank++)
-                PeerLink.Start(exchanges[rank], new("run", 1, $"{rank}", Guid.Empty), ["0", "1"], network, sent: _ => { }, gone: _ => { },
-                TimeProvider.System, NullLogger.Instance, ended.Token);
+                new PeerLinks(network, new("run", 1, $"{rank}", Guid.Empty), TimeProvider.System, NullLogger.Instance).Start(
+                    exchanges[rank], ["0", "1"]);
             for (long step = 0; step < 3; step++)
             {
                 AllReduceStep[] rounds = [.. exchanges.Select(

@@ -6,12 +6,24 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Faults;
 
 /// <summary>What came of a disturbed run.</summary>
-/// <param name="Recoveries">Seconds from each fault that cost a worker to the moment when the next generation trained.</param>
-/// <param name="StateHash">Of the disturbed run; the same as <paramref name="UndisturbedHash"/> if all is well.</param>
-public sealed record ChaosReport(
-    int Seed, IReadOnlyList<string> Faults, long Steps, long StepsRedone, IReadOnlyList<double> Recoveries, string? StateHash,
-    string? UndisturbedHash)
+public sealed record ChaosReport
 {
+    public required int Seed { get; init; }
+
+    public required IReadOnlyList<string> Faults { get; init; }
+
+    public required long Steps { get; init; }
+
+    public required long StepsRedone { get; init; }
+
+    /// <summary>Seconds from each fault that cost a worker to the moment when the next generation trained.</summary>
+    public required IReadOnlyList<double> Recoveries { get; init; }
+
+    /// <summary>Of the disturbed run; the same as <see cref="UndisturbedHash"/> if all is well.</summary>
+    public required string? StateHash { get; init; }
+
+    public required string? UndisturbedHash { get; init; }
+
     public bool IsSame => StateHash is not null && StateHash == UndisturbedHash;
 
     public override string ToString()
@@ -73,7 +85,16 @@ public sealed partial class Chaos(string folder, string logs, int seed, TextWrit
         log.WriteLine($"undisturbed: {ended.Step} steps");
         string? hash = undisturbed is null ? await TrainUndisturbedAsync(spec with { Limits = spec.Limits with { MaxSteps = ended.Step } })
             : await undisturbed(ended.Step);
-        return new(seed, _faults, ended.Step, redone, _recoveries, ended.StateHash, hash);
+        return new()
+        {
+            Seed = seed,
+            Faults = _faults,
+            Steps = ended.Step,
+            StepsRedone = redone,
+            Recoveries = _recoveries,
+            StateHash = ended.StateHash,
+            UndisturbedHash = hash,
+        };
     }
 
     private static IEnumerable<string> Names => Enumerable.Range(0, Workers).Select(i => $"worker-{i}");

@@ -7,10 +7,18 @@ public enum Outcome
     Skipped,
 }
 
-/// <summary>How a test ended. Details are the message and the stack of a failure; Output is what the test wrote.</summary>
-public sealed record EndedTest(
-    string Project, string Class, string Name, Outcome Outcome, TimeSpan Time, string Message = "", string Stack = "", string Output = "")
+/// <summary>How a test ended.</summary>
+public sealed record EndedTest(string Project, string Class, string Name, Outcome Outcome, TimeSpan Time)
 {
+    /// <summary>Of a failure.</summary>
+    public string Message { get; init; } = "";
+
+    /// <summary>Of a failure.</summary>
+    public string Stack { get; init; } = "";
+
+    /// <summary>What the test wrote.</summary>
+    public string Output { get; init; } = "";
+
     /// <summary>Without its namespace.</summary>
     public string ShortName => Name.StartsWith(Class, StringComparison.Ordinal) ? ShortClass + Name[Class.Length..] : Name;
 

@@ -22,10 +22,12 @@ public static class ResultsFile
             (string)test.Attribute("classname")!,
             (string)test.Attribute("name")!,
             failure is not null ? Outcome.Failed : test.Element("skipped") is not null ? Outcome.Skipped : Outcome.Passed,
-            TimeSpan.FromSeconds(double.Parse((string)test.Attribute("time")!, CultureInfo.InvariantCulture)),
-            (string?)failure?.Attribute("message") ?? "",
-            failure?.Value ?? "",
-            ((string?)test.Element("system-out") ?? "").Replace(OutputTitle, "", StringComparison.Ordinal).Trim());
+            TimeSpan.FromSeconds(double.Parse((string)test.Attribute("time")!, CultureInfo.InvariantCulture)))
+        {
+            Message = (string?)failure?.Attribute("message") ?? "",
+            Stack = failure?.Value ?? "",
+            Output = ((string?)test.Element("system-out") ?? "").Replace(OutputTitle, "", StringComparison.Ordinal).Trim(),
+        };
     }
 
     /// <summary>What a fixture threw at its end belongs to no test.</summary>
@@ -34,7 +36,10 @@ public static class ResultsFile
         if ((int)suite.Attribute("errors")! == 0)
             yield break;
         string[] lines = ((string?)suite.Element("system-err") ?? "").Trim().Split('\n');
-        yield return new EndedTest(project, "", $"the cleanup of {project}", Outcome.Failed, TimeSpan.Zero,
-            string.Join('\n', lines.Where(line => !FailureText.IsStack(line))), string.Join('\n', lines.Where(FailureText.IsStack)));
+        yield return new EndedTest(project, "", $"the cleanup of {project}", Outcome.Failed, TimeSpan.Zero)
+        {
+            Message = string.Join('\n', lines.Where(line => !FailureText.IsStack(line))),
+            Stack = string.Join('\n', lines.Where(FailureText.IsStack)),
+        };
     }
 }

@@ -68,9 +68,11 @@ public sealed class TestProgram(PlannedRun run, string results, TextWriter outpu
         return
         [
             .. tests ?? ProgramOutput.Finished(run.Project.Name, _lines),
-            new EndedTest(
-                run.Project.Name, "", $"the program of {run.Name}", Outcome.Failed, TimeSpan.Zero, fault
-                    + running, Output: string.Join('\n', FailureText.Tail(_lines, MostTail))),
+            new EndedTest(run.Project.Name, "", $"the program of {run.Name}", Outcome.Failed, TimeSpan.Zero)
+            {
+                Message = fault + running,
+                Output = string.Join('\n', FailureText.Tail(_lines, MostTail)),
+            },
         ];
     }
 }

@@ -10,7 +10,7 @@ namespace PixelCnnCluster.Actors.Cluster;
 /// coordinators back that were lost. Before its own silo stops, it takes the silo's worker out of its run.
 /// </summary>
 public sealed partial class RunSupervisor(
-    string worker, WorkerService device, IGrainFactory grains, ClusterWorkers cluster, ILocalSiloDetails silo, TimeProvider time,
+    WorkerService device, IGrainFactory grains, ClusterWorkers cluster, ILocalSiloDetails silo, TimeProvider time,
     ILogger<RunSupervisor> log) : BackgroundService, IHostedLifecycleService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2), Poll = TimeSpan.FromMilliseconds(50);
@@ -27,14 +27,14 @@ public sealed partial class RunSupervisor(
                 if (asked == 0 || time.GetElapsedTime(asked) > Interval)
                 {
                     asked = time.GetTimestamp();
-                    await grains.GetGrain<IClusterGrain>(0).DrainAsync(worker, silo.SiloAddress.ToParsableString());
+                    await grains.GetGrain<IClusterGrain>(0).DrainAsync(silo.Name, silo.SiloAddress.ToParsableString());
                 }
 
                 await Task.Delay(Poll, time, cancellationToken);
             }
             catch (Exception fault)
             {
-                LogNotHandedOver(log, fault, worker);
+                LogNotHandedOver(log, fault, silo.Name);
             }
         }
     }

@@ -127,11 +127,21 @@ internal sealed class JobCoordinator(
 
     private async Task SampleAsync(SampleJob draw, string sampler, Part part)
     {
-        SampleRowsRequest request = new(
-            id, draw.Model, part.First, part.End, draw.Seed, draw.Class, draw.MixtureTemperature, draw.LogisticTemperature,
-            draw.Given is { } given
+        SampleRowsRequest request = new()
+        {
+            Job = id,
+            Model = draw.Model,
+            First = part.First,
+            End = part.End,
+            Seed = draw.Seed,
+            Class = draw.Class,
+            MixtureTemperature = draw.MixtureTemperature,
+            LogisticTemperature = draw.LogisticTemperature,
+            Given = draw.Given is { } given
                 ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))]
-                    : null, draw.Given?.Mask);
+                : null,
+            Mask = draw.Given?.Mask,
+        };
         while (part.Rows < draw.Model.Size)
         {
             SampleRowsResponse drawn = await AskAsync(sampler, grain => grain.SampleAsync(request, part.Rows));
@@ -143,9 +153,17 @@ internal sealed class JobCoordinator(
     private async Task ScoreAsync(ScoreJob score, string sampler, Part part)
     {
         int bytes = score.Model.ImageBytes;
-        ScoreRequest request = new(
-            id, score.Model, part.First, part.End, score.Images?[(part.First * bytes)..(part.End * bytes)], score.Class, score.DataSet,
-            score.Maps);
+        ScoreRequest request = new()
+        {
+            Job = id,
+            Model = score.Model,
+            First = part.First,
+            End = part.End,
+            Images = score.Images?[(part.First * bytes)..(part.End * bytes)],
+            Class = score.Class,
+            DataSet = score.DataSet,
+            Maps = score.Maps,
+        };
         Tell(await AskAsync(sampler, grain => grain.ScoreAsync(request)));
     }
 

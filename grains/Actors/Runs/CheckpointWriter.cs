@@ -1,13 +1,11 @@
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
-using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>Saves the run's state: one worker copies it, which all have alike, and writes it while training goes on.</summary>
-internal sealed class CheckpointWriter(
-    string run, RunSpec spec, RunHistory history, RunLease lease, Evaluator evaluator, TimeProvider time) : IBetweenSteps
+internal sealed class CheckpointWriter(RunContext run, Evaluator evaluator) : IBetweenSteps
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2), FailedWait = TimeSpan.FromSeconds(30),
         PollInterval = TimeSpan.FromSeconds(1);
@@ -21,8 +19,8 @@ internal sealed class CheckpointWriter(
 
     /// <summary>A checkpoint is late when so much time has passed since then.</summary>
     private (long Since, TimeSpan Wait) _next = (
-        time.GetTimestamp(),
-        lease.Record.Step > (lease.Record.SavedStep ?? 0) ? TimeSpan.Zero : TimeSpan.FromMinutes(spec.Output.SaveMinutes));
+        run.Time.GetTimestamp(),
+        run.Lease.Record.Step > (run.Lease.Record.SavedStep ?? 0) ? TimeSpan.Zero : TimeSpan.FromMinutes(run.Spec.Output.SaveMinutes));
 
     /// <summary>
     /// For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.
@@ -34,9 +32,9 @@ internal sealed class CheckpointWriter(
         order.WholeEpochsAfter(step) / spec.Output.SaveInterval > order.WholeEpochsAfter(step - 1) / spec.Output.SaveInterval;
 
     /// <summary>So long ago that a checkpoint is due, whatever the epochs. One that is being written is not disturbed.</summary>
-    public bool IsLate => _writing.IsCompleted && time.GetElapsedTime(_next.Since) >= _next.Wait;
+    public bool IsLate => _writing.IsCompleted && run.Time.GetElapsedTime(_next.Since) >= _next.Wait;
 
-    public bool IsDue(DataOrder order, long step) => IsRegular(spec, order, step) || step % spec.Output.SaveSteps == 0;
+    public bool IsDue(DataOrder order, long step) => IsRegular(run.Spec, order, step) || step % run.Spec.Output.SaveSteps == 0;
 
     public Task RunAsync(Generation generation, long step) =>
         generation.IsEnding ? Task.CompletedTask : SaveAsync(generation, step, () => generation.IsEnding);
@@ -49,20 +47,20 @@ internal sealed class CheckpointWriter(
         {
             if (isLeftOut())
                 return;
-            await Task.WhenAny(_writing, Task.Delay(PollInterval, time));
+            await Task.WhenAny(_writing, Task.Delay(PollInterval, run.Time));
         }
 
         await _writing;
         if (_saved?.Step == step)
             return;
-        var request = new CheckpointRequest(run, generation.Id, step, evaluator.BitsPerDimAt(step));
+        var request = new CheckpointRequest(run.Name, generation.Id, step, evaluator.BitsPerDimAt(step));
         string writer = generation.Workers[_failedWrites % generation.Workers.Count];
         await generation.AskAsync(writer, async worker =>
         {
             await worker.SnapshotAsync(request);
             return true;
         });
-        _next = (time.GetTimestamp(), TimeSpan.FromMinutes(spec.Output.SaveMinutes));
+        _next = (run.Time.GetTimestamp(), TimeSpan.FromMinutes(run.Spec.Output.SaveMinutes));
         _writing = WriteAsync(generation, writer, request);
     }
 
@@ -95,13 +93,14 @@ internal sealed class CheckpointWriter(
         bool isOver = false;
         try
         {
-            return await TryAsync().WaitAsync(timeout, time);
+            return await TryAsync().WaitAsync(timeout, run.Time);
         }
         catch (TimeoutException late)
         {
             isOver = true;
             throw new IOException(
-                $"The checkpoint of step {step} could not be written to {spec.Output.SaveDir} within {timeout.TotalSeconds:F0} s.", late);
+                $"The checkpoint of step {step} could not be written to {run.Spec.Output.SaveDir} within {timeout.TotalSeconds:F0} s.",
+                late);
         }
 
         async Task<CheckpointSaved> TryAsync()
@@ -113,32 +112,32 @@ internal sealed class CheckpointWriter(
                     return written;
                 if (isOver)
                     throw new OperationCanceledException($"Nobody waits for the checkpoint of step {step} any more.");
-                await Task.Delay(RetryDelay, time);
+                await Task.Delay(RetryDelay, run.Time);
             }
         }
     }
 
     private async Task WriteAsync(Generation generation, string writer, CheckpointRequest request)
     {
-        long begun = time.GetTimestamp();
+        long begun = run.Time.GetTimestamp();
         try
         {
             CheckpointResponse written = await generation.AskAsync(
                 writer, worker => worker.WriteSnapshotAsync(request), Timeouts.Write, outlives: true);
-            TimeSpan took = time.GetElapsedTime(begun);
+            TimeSpan took = run.Time.GetElapsedTime(begun);
             _longestWrite = took > _longestWrite ? took : _longestWrite;
             (_saved, _writer) = (new(request.Step, written.Path, written.Bytes, written.StateHash), writer);
             NewestGood = written.NewestGood;
             Tell(_saved);
             // A store that is away must not make the file count as missing.
             if (!written.IsDiverged)
-                _ = lease.WriteAsync(record => record with { SavedStep = Math.Max(request.Step, record.SavedStep ?? 0) });
+                _ = run.Lease.WriteAsync(record => record with { SavedStep = Math.Max(request.Step, record.SavedStep ?? 0) });
         }
         catch (WorkerFaultException fault)
         {
             // All have the same state, and another's folder may answer.
             _failedWrites++;
-            _next = (time.GetTimestamp(), FailedWait);
+            _next = (run.Time.GetTimestamp(), FailedWait);
             Tell(
                 new FaultNoticed(request.Step, fault.Worker, $"The checkpoint of step {request.Step} was not written: {fault.Message}"));
         }
@@ -151,16 +150,16 @@ internal sealed class CheckpointWriter(
             return;
         // The run does not go on from a checkpoint that has diverged, so the record forgets it first.
         if (!double.IsFinite(bitsPerDim))
-            await lease.WriteAsync(record => record with { SavedStep = null });
+            await run.Lease.WriteAsync(record => record with { SavedStep = null });
         foreach (string worker in generation.Workers.OrderBy(worker => worker != _writer))
         {
             try
             {
                 long? good = await generation.AskAsync(
-                    worker, grain => grain.AddScoreAsync(new(run, generation.Id, step, saved.Path, bitsPerDim)), Timeouts.Write,
+                    worker, grain => grain.AddScoreAsync(new(run.Name, generation.Id, step, saved.Path, bitsPerDim)), Timeouts.Write,
                     outlives: true);
                 if (!double.IsFinite(bitsPerDim))
-                    await lease.WriteAsync(record => record with { SavedStep = good });
+                    await run.Lease.WriteAsync(record => record with { SavedStep = good });
                 return;
             }
             catch (WorkerFaultException fault)
@@ -173,6 +172,6 @@ internal sealed class CheckpointWriter(
     private void Tell(RunEvent happened)
     {
         if (!_isClosed)
-            history.Add(happened);
+            run.History.Add(happened);
     }
 }

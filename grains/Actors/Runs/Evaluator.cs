@@ -1,13 +1,12 @@
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
-using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>
 /// Evaluates the Polyak average on the test images, at the end of each epoch. A score that is in the history is not made again.
 /// </summary>
-internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, TimeProvider time) : IBetweenSteps
+internal sealed class Evaluator(RunContext run) : IBetweenSteps
 {
     /// <summary>Test batches that a worker evaluates before it is asked again.</summary>
     private const int BatchesAtOnce = 16;
@@ -16,7 +15,7 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
     public Action<Generation, Evaluated> Scored { get; set; } = (_, _) => { };
 
     /// <summary>The newest test score.</summary>
-    public Evaluated? Score { get; private set; } = history.Last<Evaluated>();
+    public Evaluated? Score { get; private set; } = run.History.Last<Evaluated>();
 
     /// <summary>The test score of a step in bits/dim; null if it was not evaluated, and for energy distance.</summary>
     public double? BitsPerDimAt(long step) => Score?.Step == step ? Score.TestBitsPerDim : null;
@@ -34,9 +33,9 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
     {
         if (Score?.Step == step)
             return true;
-        long begun = time.GetTimestamp();
+        long begun = run.Time.GetTimestamp();
         JoinResponse facts = generation.Facts;
-        int batches = (facts.TestImages + spec.Optimiser.BatchSize - 1) / spec.Optimiser.BatchSize,
+        int batches = (facts.TestImages + run.Spec.Optimiser.BatchSize - 1) / run.Spec.Optimiser.BatchSize,
             atOnce = BatchesAtOnce * generation.Workers.Count;
         double total = 0;
         for (int first = 0; first < batches; first += atOnce)
@@ -46,7 +45,7 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
             int from = first;
             EvaluateResponse[] responses = await generation.ShareAsync(
                 Math.Min(atOnce, batches - first),
-                (worker, share) => worker.EvaluateAsync(new(run, generation.Id, step, from + share.First, from + share.End)));
+                (worker, share) => worker.EvaluateAsync(new(run.Name, generation.Id, step, from + share.First, from + share.End)));
             foreach (double loss in responses.SelectMany(response => response.BatchLosses))
                 total += loss;
         }
@@ -54,14 +53,14 @@ internal sealed class Evaluator(string run, RunSpec spec, RunHistory history, Ti
         double perImage = total / facts.TestImages;
         Score = new(
             step, generation.Order.EpochsAfter(step), BitsPerDim(facts, perImage), perImage, facts.TestImages,
-            time.GetElapsedTime(begun).TotalSeconds);
-        history.Add(Score);
+            run.Time.GetElapsedTime(begun).TotalSeconds);
+        run.History.Add(Score);
         Scored(generation, Score);
         return true;
     }
 
     /// <summary>Loss in bits/dim; null for energy distance, which has none.</summary>
-    public double? BitsPerDim(JoinResponse facts, double lossPerImage) => spec.Model.Objective == Objective.EnergyDistance
+    public double? BitsPerDim(JoinResponse facts, double lossPerImage) => run.Spec.Model.Objective == Objective.EnergyDistance
         ? null
         : lossPerImage / (Math.Log(2) * facts.Channels * facts.Size * facts.Size);
 }

@@ -7,10 +7,8 @@ namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>A fixed set of a run's workers: one generation. The position of a worker decides its share of the work.</summary>
 /// <param name="answerTimeout">How long one thing that is asked of a worker may take.</param>
-/// <param name="isRunEnding">The run is told to stop, or this coordinator leaves.</param>
 internal sealed class Generation(
-    string run, GenerationId id, IReadOnlyList<string> workers, RunCluster cluster, WorkerPool pool, Func<TimeSpan> answerTimeout,
-    Func<bool> isRunEnding, TimeProvider time)
+    string run, GenerationId id, IReadOnlyList<string> workers, WorkerPool pool, Func<TimeSpan> answerTimeout, TimeProvider time)
 {
     private JoinResponse? _facts;
     private DataOrder? _order;
@@ -27,7 +25,7 @@ internal sealed class Generation(
     public bool IsComplete => workers.All(pool.IsAssigned);
 
     /// <summary>Another generation, or the run's end, is to follow: what can wait is left to it.</summary>
-    public bool IsEnding => isRunEnding() || !IsComplete;
+    public bool IsEnding => pool.IsClosed || !IsComplete;
 
     /// <summary>
     /// Where the generation begins, and what the run's data and network look like. All workers have joined before anybody asks.
@@ -59,7 +57,7 @@ internal sealed class Generation(
         {
             try
             {
-                return await ask(cluster.Find(worker));
+                return await ask(pool.Find(worker));
             }
             catch (TimeoutException) when (pool.IsClaimed(worker) && (outlives || pool.Generation == id.Number))
             {

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
-using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
@@ -10,24 +9,25 @@ namespace PixelCnnCluster.Actors.Runs;
 /// Opens a run's generations: takes the next number by compare-and-set, asks the workers what they hold, decides where to go on, and
 /// brings every worker's state there, proved by its hash.
 /// </summary>
+/// <param name="isLeaving">This coordinator ends, and the run does not.</param>
+/// <param name="isStopping">The run is told to stop.</param>
 internal sealed partial class GenerationStarter(
-    string run, RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history, RunCluster cluster, StepRunner steps,
-    Func<bool> isLeaving, Func<bool> isStopping, TimeProvider time, ILogger log)
+    RunContext run, WorkerPool pool, StepRunner steps, Func<bool> isLeaving, Func<bool> isStopping)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100), FolderDelay = TimeSpan.FromSeconds(2);
 
     /// <summary>Workers that an earlier coordinator may still be commanding; null when there is none.</summary>
-    private IReadOnlyList<string>? _rivals = lease.Record.State == RunState.Training ? lease.Record.Workers : null;
+    private IReadOnlyList<string>? _rivals = run.Lease.Record.State == RunState.Training ? run.Lease.Record.Workers : null;
 
     /// <summary>
     /// Workers that may have a state of the run: those of the newest generation that could train, and those asked since then to join.
     /// </summary>
-    private string[] _holders = lease.Record.Holders;
+    private string[] _holders = run.Lease.Record.Holders;
 
     /// <summary>The newest generation that workers had heard of; a store that has lost writes may know of older ones only.</summary>
     private int _newestHeard;
 
-    private readonly WorkerAdmission _admission = new(spec, lease, pool, history);
+    private readonly WorkerAdmission _admission = new(run, pool);
 
     /// <summary>Since when no worker has answered.</summary>
     private long? _silentSince;
@@ -44,15 +44,15 @@ internal sealed partial class GenerationStarter(
         while (true)
         {
             IReadOnlyList<string> candidates = await pool.CandidatesAsync(
-                onWait: () => history.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0,
-                mayWait: lease.Record.State == RunState.Training && step > 0);
+                onWait: () => run.History.Add(new WorkersAwaited(step)), mayGiveUp: _holders.Length > 0,
+                mayWait: run.Lease.Record.State == RunState.Training && step > 0);
             if (isLeaving() || (candidates.Count == 0 && _holders.Length == 0))
                 return null;
-            int number = pool.Generation = Math.Max(lease.Record.Generation, _newestHeard) + 1;
+            int number = pool.Generation = Math.Max(run.Lease.Record.Generation, _newestHeard) + 1;
             GenerationId id = new(number, Guid.NewGuid());
             string[] mayHold = _holders;
             _holders = [.. _holders.Union(candidates)];
-            await lease.WriteAsync(record => record with { Generation = number, Holders = _holders });
+            await run.Lease.WriteAsync(record => record with { Generation = number, Holders = _holders });
             PrepareResponse[] responses = await PrepareAsync(NewGeneration(id, candidates), ifHeld: false, step, mayHold);
             // The state must not go with workers that leave before another has it.
             if (responses.All(response => response.Step is null))
@@ -61,19 +61,19 @@ internal sealed partial class GenerationStarter(
             if (_newestHeard >= number)
             {
                 // A worker that refuses may have the newest state.
-                await Task.Delay(RetryDelay, time);
+                await Task.Delay(RetryDelay, run.Time);
                 continue;
             }
 
             responses = _admission.Admit(responses, step);
             if (responses.Length == 0)
             {
-                _silentSince ??= time.GetTimestamp();
-                if (isStopping() && time.GetElapsedTime(_silentSince.Value) > Timeouts.LastWrite)
+                _silentSince ??= run.Time.GetTimestamp();
+                if (isStopping() && run.Time.GetElapsedTime(_silentSince.Value) > Timeouts.LastWrite)
                     return null;
                 if (candidates.Count == 0)
                     _holders = [];
-                await Task.Delay(RetryDelay, time);
+                await Task.Delay(RetryDelay, run.Time);
                 continue;
             }
 
@@ -82,7 +82,7 @@ internal sealed partial class GenerationStarter(
             {
                 if (isStopping())
                     return null;
-                await Task.Delay(FolderDelay, time);
+                await Task.Delay(FolderDelay, run.Time);
                 continue;
             }
 
@@ -91,14 +91,14 @@ internal sealed partial class GenerationStarter(
             Generation generation = NewGeneration(id, [.. responses.Select(response => response.Worker)]);
             if (!await JoinAsync(generation, responses, step))
             {
-                await Task.Delay(RetryDelay, time);
+                await Task.Delay(RetryDelay, run.Time);
                 continue;
             }
 
             _isMissingTold = false;
-            string[] lost = [.. lease.Record.Workers.Where(worker => !pool.IsUnfit(worker) && !holders.Contains(worker))];
+            string[] lost = [.. run.Lease.Record.Workers.Where(worker => !pool.IsUnfit(worker) && !holders.Contains(worker))];
             // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
-            await lease.WriteAsync(
+            await run.Lease.WriteAsync(
                 record =>
                     record with
                     {
@@ -110,7 +110,7 @@ internal sealed partial class GenerationStarter(
                         Data = _admission.Data,
                     });
             _holders = [.. generation.Workers];
-            LogOpened(log, run, number, string.Join(", ", generation.Workers), generation.Facts.Step, generation.Facts.StateHash);
+            LogOpened(run.Log, run.Name, number, string.Join(", ", generation.Workers), generation.Facts.Step, generation.Facts.StateHash);
             return generation;
         }
     }
@@ -124,13 +124,13 @@ internal sealed partial class GenerationStarter(
         if (fault.InnerException is PeerLostException)
             pool.NoteGone(fault.Worker);
         if (fault.IsLoss)
-            history.Add(new FaultNoticed(step, fault.Worker, fault.Message));
+            run.History.Add(new FaultNoticed(step, fault.Worker, fault.Message));
         else
             pool.DeclareUnfit(fault.Worker, fault);
     }
 
     private Generation NewGeneration(GenerationId id, IReadOnlyList<string> workers) =>
-        new(run, id, workers, cluster, pool, () => steps.AnswerTimeout, () => isLeaving() || isStopping(), time);
+        new(run.Name, id, workers, pool, () => steps.AnswerTimeout, run.Time);
 
     /// <summary>
     /// What those hold who answer. Workers that cannot have a state of the run are awaited for a minute at most when another has answered:
@@ -152,9 +152,9 @@ internal sealed partial class GenerationStarter(
 
         Task<PrepareResponse?[]> all = Task.WhenAll(answers.Values);
         if (!all.IsCompleted)
-            await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, time));
+            await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, run.Time));
         foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))
-            pool.LoadData(late, spec);
+            pool.LoadData(late, run.Spec);
         return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<PrepareResponse>()];
     }
 
@@ -164,7 +164,7 @@ internal sealed partial class GenerationStarter(
         pool.Claim(worker);
         try
         {
-            return await generation.AskAsync(worker, grain => grain.PrepareAsync(new(run, generation.Id, spec, ifHeld)), timeout);
+            return await generation.AskAsync(worker, grain => grain.PrepareAsync(new(run.Name, generation.Id, run.Spec, ifHeld)), timeout);
         }
         catch (Exception fault) when (ifHeld && fault is (UserErrorException or WorkerFaultException { IsLoss: false }))
         {
@@ -194,16 +194,15 @@ internal sealed partial class GenerationStarter(
     /// </summary>
     private bool IsStateMissing(PrepareResponse[] responses, long step)
     {
-        if (lease.Record.SavedStep is not { } saved
+        if (run.Lease.Record.SavedStep is not { } saved
             || responses.Any(response => Math.Max(response.Step ?? 0, response.Checkpoint ?? 0) >= saved))
             return false;
         if (!_isMissingTold)
         {
-            history.Add(new FaultNoticed(
+            run.History.Add(new FaultNoticed(
                 step, null,
-                $"The checkpoint of step {saved} is not in {spec.Output.SaveDir}. The run waits until it is there: see that the folder's " +
-                $"volume " +
-                $"is mounted."));
+                $"The checkpoint of step {saved} is not in {run.Spec.Output.SaveDir}. The run waits until it is there: see that the " +
+                $"folder's volume is mounted."));
         }
 
         return _isMissingTold = true;
@@ -216,7 +215,7 @@ internal sealed partial class GenerationStarter(
     private async Task OutliveRivalsAsync(PrepareResponse[] responses)
     {
         if (_rivals is not null && !responses.Any(response => response.Step is not null && _rivals.Contains(response.Worker)))
-            await Task.Delay(RunLease.Duration, time);
+            await Task.Delay(RunLease.Duration, run.Time);
         _rivals = null;
     }
 
@@ -245,7 +244,7 @@ internal sealed partial class GenerationStarter(
         }
 
         // The first is whom the others have copied.
-        generation.Begin(joined[0], spec);
+        generation.Begin(joined[0], run.Spec);
         return joined.All(response => response.StateHash == agreed);
     }
 
@@ -255,7 +254,7 @@ internal sealed partial class GenerationStarter(
         var plan = StatePlan.For(prepared);
         JoinResponse made = await generation.AskAsync(plan.Maker, grain => grain.JoinAsync(Order(plan.Step, source: null)));
         foreach (string refused in made.Refused)
-            history.Add(new FaultNoticed(made.Step, plan.Maker, refused));
+            run.History.Add(new FaultNoticed(made.Step, plan.Maker, refused));
         Dictionary<string, PrepareResponse> held = prepared.ToDictionary(response => response.Worker);
         TimeSpan timeout = steps.AnswerTimeout;
         try
@@ -263,17 +262,25 @@ internal sealed partial class GenerationStarter(
             JoinResponse[] responses = await generation.AskAllAsync(
                 (worker, grain) => worker == plan.Maker ? Task.FromResult(made)
                     : grain.JoinAsync(Order(made.Step, plan.Has(held[worker]) ? null : plan.Maker)),
-                timeout * 2).WaitAsync(timeout, time);
+                timeout * 2).WaitAsync(timeout, run.Time);
             return [made, .. responses];
         }
         catch (TimeoutException)
         {
             // Whoever copies the state waits for the worker that has it.
-            throw await StragglerDetector.FindAsync(generation, "joining", timeout, time);
+            throw await StragglerDetector.FindAsync(generation, "joining", timeout, run.Time);
         }
 
-        JoinRequest Order(long? at, string? source) =>
-            new(run, generation.Id, generation.Workers, spec, at, source, MustLoad: lease.Record.SavedStep is not null);
+        JoinRequest Order(long? at, string? source) => new()
+        {
+            Run = run.Name,
+            Generation = generation.Id,
+            Workers = generation.Workers,
+            Spec = run.Spec,
+            Step = at,
+            Source = source,
+            MustLoad = run.Lease.Record.SavedStep is not null,
+        };
     }
 
     [LoggerMessage(

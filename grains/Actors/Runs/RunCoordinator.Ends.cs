@@ -55,11 +55,16 @@ internal sealed partial class RunCoordinator
         return end;
     }
 
-    private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new(
-        outcome, _progress.Step, saved?.StateHash, _evaluator.BitsPerDimAt(_progress.Step),
-        _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep,
-        (saved ?? _history.Last<CheckpointSaved>())?.Path, _history.Last<SamplesWritten>()?.Path, error, UserError: false)
+    private RunEnded EndOf(RunOutcome outcome, CheckpointSaved? saved, string? error) => new()
     {
+        Outcome = outcome,
+        Step = _progress.Step,
+        StateHash = saved?.StateHash,
+        TestBitsPerDim = _evaluator.BitsPerDimAt(_progress.Step),
+        ImagesPerS = _steps.StepsPerSecond * _spec.Optimiser.ImagesPerStep,
+        Checkpoint = (saved ?? _history.Last<CheckpointSaved>())?.Path,
+        Samples = _history.Last<SamplesWritten>()?.Path,
+        Error = error,
         StepsRedone = _history.All<GenerationOpened>().Sum(opened => opened.StepsRedone),
     };
 

@@ -46,10 +46,11 @@ internal sealed partial class RunCoordinator
         _pool = new(cluster, time, OnUnfit);
         _pool.NoteKnown(store.Record.Workers);
         _steps = new(time);
-        _starter = new(run, _spec, _lease, _pool, history, cluster, _steps, () => _isLeaving, () => _isStopping, time, log);
-        _evaluator = new(run, _spec, history, time);
-        _checkpoints = new(run, _spec, history, _lease, _evaluator, time);
-        _samples = new(run, _spec, history);
+        RunContext context = new(run, _spec, _lease, history, time, log);
+        _starter = new(context, _pool, _steps, () => _isLeaving, () => _isStopping);
+        _evaluator = new(context);
+        _checkpoints = new(context, _evaluator);
+        _samples = new(context);
         // The state is saved before anything that takes long; its score is added.
         BetweenSteps = [_checkpoints, _evaluator, _samples];
         _evaluator.Scored = _checkpoints.AddScore;
@@ -198,16 +199,33 @@ internal sealed partial class RunCoordinator
         long totalSteps = generation.Order.TotalSteps(_spec);
         if (!_progress.HasBegun)
         {
-            _history.Add(new RunStarted(
-                _run, _spec, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels, facts.Size, facts.Step,
-                (double)facts.TrainImages / _spec.Optimiser.ImagesPerStep, totalSteps));
+            _history.Add(new RunStarted
+            {
+                Run = _run,
+                Spec = _spec,
+                Parameters = facts.Parameters,
+                TrainImages = facts.TrainImages,
+                TestImages = facts.TestImages,
+                Channels = facts.Channels,
+                Size = facts.Size,
+                FirstStep = facts.Step,
+                StepsPerEpoch = (double)facts.TrainImages / _spec.Optimiser.ImagesPerStep,
+                TotalSteps = totalSteps,
+            });
             _progress.Begin(facts.Step);
         }
 
-        _history.Add(new GenerationOpened(
-            facts.Step, generation.Number, generation.Workers, _spec.Compute.Workers, cause.Text,
-            _steps.Regroup(_progress.Step, facts.Step),
-            took.TotalSeconds, cause.Cause));
+        _history.Add(new GenerationOpened
+        {
+            Step = facts.Step,
+            Generation = generation.Number,
+            Workers = generation.Workers,
+            WorkersWanted = _spec.Compute.Workers,
+            Cause = cause.Text,
+            StepsRedone = _steps.Regroup(_progress.Step, facts.Step),
+            Seconds = took.TotalSeconds,
+            Kind = cause.Cause,
+        });
         _progress.Start(facts, totalSteps);
     }
 
@@ -253,12 +271,18 @@ internal sealed partial class RunCoordinator
         int skippedInARow = responses[0].SkippedInARow;
         JoinResponse facts = generation.Facts;
         _progress.Commit(_evaluator.BitsPerDim(generation.Facts, loss), skippedInARow);
-        _history.Add(new StepCommitted(
-            step + 1, generation.Order.EpochsAfter(step + 1), _progress.BitsPerDim, loss, responses[0].GradientNorm,
-            _spec.Schedule.RateAt(step, _progress.TotalSteps!.Value),
-            _spec.Optimiser.ImagesPerStep / _steps.Newest.TotalSeconds, generation.Workers.Count, generation.Number,
-            Skipped: skippedInARow > 0)
+        _history.Add(new StepCommitted
         {
+            Step = step + 1,
+            Epoch = generation.Order.EpochsAfter(step + 1),
+            BitsPerDim = _progress.BitsPerDim,
+            Loss = loss,
+            GradientNorm = responses[0].GradientNorm,
+            LearningRate = _spec.Schedule.RateAt(step, _progress.TotalSteps!.Value),
+            ImagesPerS = _spec.Optimiser.ImagesPerStep / _steps.Newest.TotalSeconds,
+            Workers = generation.Workers.Count,
+            Generation = generation.Number,
+            Skipped = skippedInARow > 0,
             GradientNormPerDim = responses[0].GradientNorm / _spec.Optimiser.DimensionsPerStep(facts.Channels, facts.Size),
         });
     }

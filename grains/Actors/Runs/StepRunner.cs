@@ -58,7 +58,8 @@ internal sealed class StepRunner(TimeProvider time)
         // A generation's first step compiles methods and kernels, which says nothing about the others.
         if (!_isFirst)
             _longest = answered > _longest * Decay ? answered : _longest * Decay;
-        (_isFirst, _lateInARow, _total, _count) = (false, 0, _total + Newest, _count + 1);
+        (_isFirst, _lateInARow) = (false, 0);
+        (_total, _count) = (_total + Newest, _count + 1);
         return all;
     }
 

@@ -107,11 +107,21 @@ public sealed partial class TrainingRunGrain(
         return Task.CompletedTask;
     }
 
-    public Task<RunOverview> OverviewAsync() => Task.FromResult(new RunOverview(
-        Run, Record.State, Spec.Data.DataSet, Spec.Output.SaveDir, Record.Submitted, Record.Step, Record.TotalSteps, Record.BitsPerDim,
-        Record.TestBitsPerDim,
-        Record.Workers, Spec.Compute.Workers, Record.Generation, Record.Error)
+    public Task<RunOverview> OverviewAsync() => Task.FromResult(new RunOverview
     {
+        Run = Run,
+        State = Record.State,
+        DataSet = Spec.Data.DataSet,
+        SaveDir = Spec.Output.SaveDir,
+        Submitted = Record.Submitted,
+        Step = Record.Step,
+        TotalSteps = Record.TotalSteps,
+        BitsPerDim = Record.BitsPerDim,
+        TestBitsPerDim = Record.TestBitsPerDim,
+        Workers = Record.Workers,
+        WorkersWanted = Spec.Compute.Workers,
+        Generation = Record.Generation,
+        Error = Record.Error,
         Unfit = _coordinator?.Unfit ?? [],
     });
 

@@ -1,5 +1,4 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 
@@ -7,27 +6,27 @@ namespace PixelCnnCluster.Actors.Runs;
 /// Which workers may train a run together: those that round alike and have the same images. Otherwise a step would not be the same whoever
 /// did it. A run keeps to what it began or was resumed with.
 /// </summary>
-internal sealed class WorkerAdmission(RunSpec spec, RunLease lease, WorkerPool pool, RunHistory history)
+internal sealed class WorkerAdmission(RunContext run, WorkerPool pool)
 {
     /// <summary>How the workers round that train the run; null before the first.</summary>
-    public string? Arithmetic { get; private set; } = lease.Record.Arithmetic;
+    public string? Arithmetic { get; private set; } = run.Lease.Record.Arithmetic;
 
     /// <summary>What the run's images are; null before the first worker has told it.</summary>
-    public string? Data { get; private set; } = lease.Record.Data;
+    public string? Data { get; private set; } = run.Lease.Record.Data;
 
-    private bool IsTraining => lease.Record.State == RunState.Training;
+    private bool IsTraining => run.Lease.Record.State == RunState.Training;
 
     /// <returns>The answers of those who may take part. The others are unfit from now on.</returns>
     public PrepareResponse[] Admit(PrepareResponse[] responses, long step) => WithSameData(WithSameArithmetic(responses, step), step);
 
     private PrepareResponse[] WithSameArithmetic(PrepareResponse[] responses, long step)
     {
-        if (spec.Compute.MixedWorkers || responses.Length == 0)
+        if (run.Spec.Compute.MixedWorkers || responses.Length == 0)
             return responses;
         string most = MostFrequent(responses, response => response.Arithmetic);
         if (!IsTraining && Arithmetic is not null && Arithmetic != most)
         {
-            history.Add(new FaultNoticed(
+            run.History.Add(new FaultNoticed(
                 step, null,
                 "The workers round differently from those that have trained the run so far; from here on it has the bits of their kind."));
         }
@@ -44,18 +43,17 @@ internal sealed class WorkerAdmission(RunSpec spec, RunLease lease, WorkerPool p
         if (responses.Length == 0)
             return responses;
         string most = MostFrequent(responses, response => response.Data);
-        if (!IsTraining && spec.Data.AcceptDataChange && Data is not null && Data != most)
+        if (!IsTraining && run.Spec.Data.AcceptDataChange && Data is not null && Data != most)
         {
-            history.Add(new FaultNoticed(step, null, $"The data set has changed from {Data} to {most}; the run goes on with it."));
+            run.History.Add(new FaultNoticed(step, null, $"The data set has changed from {Data} to {most}; the run goes on with it."));
             Data = most;
         }
 
         Data ??= most;
         return LeaveOut(responses, response => response.Data == Data, response => new(
-            $"{response.Worker} has other images than the run in --data-dir {spec.Data.DataDir}: {response.Data} in place of {Data}. Give "
-                +
-            $"every silo the same images, or, if they were changed on purpose, train on with --load-params {spec.Output.SaveDir} and " +
-            $"--accept-data-change."));
+            $"{response.Worker} has other images than the run in --data-dir {run.Spec.Data.DataDir}: {response.Data} in place of {Data}. " +
+            $"Give every silo the same images, or, if they were changed on purpose, train on with --load-params " +
+            $"{run.Spec.Output.SaveDir} and --accept-data-change."));
     }
 
     private PrepareResponse[] LeaveOut(

@@ -42,12 +42,18 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
         Signal();
     }
 
-    /// <summary>Lets a wait for workers end after so long.</summary>
+    /// <summary>The run is told to stop, or its coordinator leaves.</summary>
+    public bool IsClosed => _waitTimeout is not null;
+
+    /// <summary>Lets a wait for workers end after so long: the run, or its coordinator, is about to end.</summary>
     public void Close(TimeSpan after)
     {
         _waitTimeout = after;
         Signal();
     }
+
+    /// <summary>The grain of a worker. Throws if the cluster has no such worker.</summary>
+    public IWorkerGrain Find(string worker) => cluster.Find(worker);
 
     /// <summary>The worker is about to serve the run, and so is to be told when the run does without it.</summary>
     public void Claim(string worker) => _claimed.Add(worker);

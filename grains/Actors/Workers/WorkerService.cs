@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
@@ -13,8 +12,7 @@ namespace PixelCnnCluster.Actors.Workers;
 /// its generation is still the one.
 /// </summary>
 public sealed class WorkerService(
-    string name, IDevice device, IReplicaSource replicas, Func<string, IWorkerGrain> find, IPeerNetwork network, DeviceMetrics metrics,
-    TimeProvider time, ILogger<WorkerService> log)
+    string name, IDevice device, IReplicaSource replicas, WorkerPeers peers, DeviceMetrics metrics, TimeProvider time)
 {
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
@@ -181,7 +179,7 @@ public sealed class WorkerService(
         IReplica replica = mine.Replica!;
         IReadOnlyList<string> refused = [];
         if (request.Source is { } source)
-            await new StateCopy(mine, request, find(source), device).RunAsync();
+            await new StateCopy(mine, request, peers.Find(source), device).RunAsync();
         else if (request.Step is null)
             await OnDeviceAsync(() => refused = mine.Start(request.MustLoad));
         int rank = request.Workers.ToList().IndexOf(name);
@@ -189,27 +187,37 @@ public sealed class WorkerService(
         JoinResponse? response = null;
         await OnDeviceAsync(() =>
         {
-            response = new(
-                name, replica.Step, replica.SkippedInARow, facts.Parameters, facts.TrainImages, facts.TestImages, facts.Channels,
-                facts.Size, replica.Hash(), refused)
+            response = new()
             {
+                Worker = name,
+                Step = replica.Step,
+                SkippedInARow = replica.SkippedInARow,
                 Images = replica.Images,
+                Parameters = facts.Parameters,
+                TrainImages = facts.TrainImages,
+                TestImages = facts.TestImages,
+                Channels = facts.Channels,
+                Size = facts.Size,
+                StateHash = replica.Hash(),
+                Refused = refused,
             };
             lock (_gate)
             {
                 if (!mine.IsIn(request.Generation))
                     throw Left(request.Run);
                 GradientExchange exchange = new(
-                    new(request.Spec.Optimiser.Shards), request.Workers.Count, rank, replica.GradientBuckets, request.Spec.Compute.Wire,
-                    replica.NewVector,
-                    mine.Over);
+                    new(request.Spec.Optimiser.Shards), new(rank, request.Workers.Count), replica.GradientBuckets,
+                    request.Spec.Compute.Wire, replica.NewVector, mine.Over);
                 GenerationMember member = new(mine, request, exchange, response);
                 member.Pipeline = new(member, device, step => Check(member, step), phase => _phase = phase, metrics, time);
                 mine.Join(member);
-                PeerLink.Start(
-                    exchange, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), request.Workers,
-                    network, bytes => metrics.AddSent(request.Run, bytes),
-                    member.PeerLoss.Tell, time, log, mine.Over);
+                var links = new PeerLinks(
+                    peers.Network, new(request.Run, request.Generation.Number, name, request.Generation.Nonce), time, peers.Log)
+                {
+                    Sent = bytes => metrics.AddSent(request.Run, bytes),
+                    Gone = member.PeerLoss.Tell,
+                };
+                links.Start(exchange, request.Workers);
             }
 
             _phase = WorkerPhase.Waiting;

@@ -20,17 +20,15 @@ internal sealed record CausalKernel(int Height, int Width, ImagePadding Padding)
 
 /// <summary>Shifted convolution: output (i, j) depends on what <see cref="CausalKernel"/> sees from input (stride i, stride j).</summary>
 internal sealed class ShiftedConvolution(
-    ParameterLayout layout, string name, int inputs, int outputs, CausalKernel kernel, int stride = 1, double initialScale = 1)
+    ParameterLayout layout, string name, int inputs, int outputs, CausalKernel kernel, double initialScale = 1)
 {
-    private readonly long[] _strides = [stride, stride];
-
     /// <summary>[out, in, height, width]</summary>
     public WeightNormalised Weights { get; } = new(
         layout, name, [outputs, inputs, kernel.Height, kernel.Width], outputDimension: 0, initialScale);
 
     public CausalKernel Kernel => kernel;
 
-    public int Stride => stride;
+    public int Stride { get; init; } = 1;
 
     public ImagePadding Padding => kernel.Padding;
 
@@ -39,9 +37,9 @@ internal sealed class ShiftedConvolution(
 
     /// <summary>The same for an input that has <see cref="Padding"/> around it already.</summary>
     public Tensor ForwardPadded(ForwardContext context, Tensor input) => Weights.Apply(
-        context, input, (x, weight, bias) => stride == 1 && DirectConvolution.Takes(x, outputs)
+        context, input, (x, weight, bias) => Stride == 1 && DirectConvolution.Takes(x, outputs)
             ? DirectConvolution.Apply(x, weight, bias ?? zeros(outputs), kernel.Padding)
-            : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, _strides).permute(0, 2, 3, 1));
+            : F.conv2d(x.permute(0, 3, 1, 2), weight, bias, [Stride, Stride]).permute(0, 2, 3, 1));
 }
 
 /// <summary>Transposed shifted convolution with stride 2: the way back up from half the size.</summary>

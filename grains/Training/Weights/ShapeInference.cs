@@ -42,13 +42,21 @@ internal sealed class ShapeInference
         int activated = Most(
             _weights.Where(pair => pair.Key.EndsWith(".conv_in", StringComparison.Ordinal) && pair.Value.Length == 4)
                 .Select(pair => (pair.Key, pair.Value[1])));
-        return new(
-            channels, Size: 0,
-            Most(_weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2)
+        return new()
+        {
+            Channels = channels,
+            Size = 0,
+            Classes = Most(_weights.Where(pair => pair.Key.EndsWith(".class", StringComparison.Ordinal) && pair.Value.Length == 2)
                 .Select(pair => (pair.Key, pair.Value[0]))),
-            blocks, filters, mixtures, activated == filters ? Nonlinearity.Elu
-                : Nonlinearity.ConcatElu, new RunSpec().Model.Dropout, coordinates,
-            _weights.Keys.Any(name => name.StartsWith("non_local.", StringComparison.Ordinal)), energy);
+            Blocks = blocks,
+            Filters = filters,
+            Mixtures = mixtures,
+            Nonlinearity = activated == filters ? Nonlinearity.Elu : Nonlinearity.ConcatElu,
+            Dropout = new RunSpec().Model.Dropout,
+            CoordinateChannels = coordinates,
+            NonLocal = _weights.Keys.Any(name => name.StartsWith("non_local.", StringComparison.Ordinal)),
+            EnergyDistance = energy,
+        };
     }
 
     /// <summary>One side of the weights of layers whose names begin so.</summary>

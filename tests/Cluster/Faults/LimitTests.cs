@@ -22,8 +22,17 @@ public sealed class LimitTests() : ClusterTests(new(), isOwn: true)
         await new FollowedRun("run-0", UndisturbedRun.Spec, grains.Run("run-0"), 0).EndAsync();
         await Cluster.SubmitAsync("one-more", UndisturbedRun.Spec);
 
-        var job = new SampleJob(
-            new ModelInfo("/none/step-1.safetensors", "none", 1, "", 1, 28, 0, UndisturbedRun.Spec, null), 1, null, 1, null, 1, 1, null);
+        ModelInfo model = new()
+        {
+            Path = "/none/step-1.safetensors",
+            Run = "none",
+            Step = 1,
+            StateHash = "",
+            Channels = 1,
+            Size = 28,
+            Spec = UndisturbedRun.Spec,
+        };
+        var job = new SampleJob { Model = model, Count = 1, Seed = 1 };
         for (int i = 0; i < 32; i++)
             await grains.Job(Guid.NewGuid()).BeginAsync(job);
         mistake = await Assert.ThrowsAsync<UserErrorException>(() => grains.Job(Guid.NewGuid()).BeginAsync(job));

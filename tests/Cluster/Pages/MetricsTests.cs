@@ -73,7 +73,7 @@ public sealed class MetricsTests() : ClusterTests(new() { HasPages = true }, isO
         ModelInfo model = await Deadline.AnswerAsync(() => Cluster.Fleet.Grains.Models().FindAsync(run.Name), "the run's checkpoint");
         await new FollowedJob(
             Cluster.Fleet.Grains.Job(Guid.NewGuid()),
-            new SampleJob(model, 5, Batch: 2, Seed: 1, Class: null, 1, 1, Given: null)).PixelsAsync();
+            new SampleJob { Model = model, Count = 5, Batch = 2, Seed = 1 }).PixelsAsync();
         await run.StopAsync();
         figures = await ScrapeAsync(survivor);
         Assert.Equal((5, 0), (figures.Sum("pixelcnn_sampler_drawn_total"), figures.Sum("pixelcnn_sampler_parts")));

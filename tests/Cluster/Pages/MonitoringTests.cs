@@ -66,10 +66,10 @@ public sealed partial class MonitoringTests() : ClusterTests(new() { HasPages = 
         {
             await new FollowedJob(
                 Cluster.Fleet.Grains.Job(Guid.NewGuid()),
-                new SampleJob(model, 2, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+                new SampleJob { Model = model, Count = 2, Batch = 1, Seed = 1 }).EndAsync();
             await new FollowedJob(
                 Cluster.Fleet.Grains.Job(Guid.NewGuid()),
-                new ScoreJob(model, 2, Batch: 1, new byte[2 * model.ImageBytes], Class: null, DataSet: null, Maps: false)).EndAsync();
+                new ScoreJob { Model = model, Count = 2, Batch = 1, Images = new byte[2 * model.ImageBytes] }).EndAsync();
             foreach (string query in left.ToList())
             {
                 if (await prometheus.CountAsync(query) > 0)

@@ -133,7 +133,7 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
                 await RefusedAsync(() => grains.Models().ImportAsync(model.Path, Path.Combine(outside, "imported"), null));
                 JobEnded ended = await new FollowedJob(
                     grains.Job(Guid.NewGuid()),
-                    new ScoreJob(model, 1, null, null, null, new DataSetHalf(DataSet.Mnist, outside, Train: false), Maps: false))
+                    new ScoreJob { Model = model, Count = 1, DataSet = new(DataSet.Mnist, outside, Train: false) })
                     .NextAsync<JobEnded>(_ => true, "its end");
                 Assert.True(ended.UserError);
                 Assert.Contains("is outside of the folders", ended.Error, StringComparison.Ordinal);

@@ -34,7 +34,7 @@ public sealed partial class TraceTests() : ClusterTests(new(), isOwn: true)
         ModelInfo model = await Cluster.Fleet.Grains.Models().FindAsync("run");
         await new FollowedJob(
             Cluster.Fleet.Grains.Job(Guid.NewGuid()),
-            new SampleJob(model, 1, Batch: 1, Seed: 1, Class: null, 1, 1, Given: null)).EndAsync();
+            new SampleJob { Model = model, Count = 1, Batch = 1, Seed = 1 }).EndAsync();
         IReadOnlyList<string> traces = await received.WithinAsync(
             Deadline.Generous, $"{Steps} steps and spans with {string.Join(", ", awaited)}");
         // One of a whole run would be too much for anybody who looks at it.

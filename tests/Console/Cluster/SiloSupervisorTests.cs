@@ -153,7 +153,8 @@ public sealed class SiloSupervisorTests : IDisposable
     [Fact]
     public async Task A_program_that_is_gone_ends_the_silo()
     {
-        var supervisor = new SiloSupervisor(Start("echo ready"), () => SiloProcess.Start("worker-0", ["/no/such/program"], Log), _notes.Add, _time);
+        var supervisor = new SiloSupervisor(
+            Start("echo ready"), () => SiloProcess.Start("worker-0", ["/no/such/program"], Log), _notes.Add, _time);
 
         await Assert.ThrowsAsync<ClusterFaultException>(() => supervisor.Ended.SoonAsync("the end"));
         await supervisor.DisposeAsync();

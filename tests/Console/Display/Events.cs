@@ -13,19 +13,72 @@ internal static class Events
     };
 
     public static RunStarted Started(RunSpec? spec = null, long totalSteps = 1000) =>
-        new("a-run", spec ?? Spec, 12_345, 4_000, 1_000, 1, 28, 0, 125, totalSteps);
+        new()
+        {
+            Run = "a-run",
+            Spec = spec ?? Spec,
+            Parameters = 12_345,
+            TrainImages = 4_000,
+            TestImages = 1_000,
+            Channels = 1,
+            Size = 28,
+            FirstStep = 0,
+            StepsPerEpoch = 125,
+            TotalSteps = totalSteps,
+        };
 
     public static GenerationOpened Generation(int number, long step = 0, string cause = "the run begins", long redone = 0) =>
-        new(step, number, ["worker-0", "worker-2"], 3, cause, redone, 1.4);
+        new()
+        {
+            Step = step,
+            Generation = number,
+            Workers = ["worker-0", "worker-2"],
+            WorkersWanted = 3,
+            Cause = cause,
+            StepsRedone = redone,
+            Seconds = 1.4,
+        };
 
     public static RunOverview Overview(RunState state = RunState.Training) =>
-        new("a-run", state, DataSet.FashionMnist, "/runs/a-run", new DateTimeOffset(2026, 1, 2, 3, 0, 0, TimeSpan.Zero), 120, 1000, 3.21,
-            null, ["worker-0", "worker-2"], 3, 2, null);
+        new()
+        {
+            Run = "a-run",
+            State = state,
+            DataSet = DataSet.FashionMnist,
+            SaveDir = "/runs/a-run",
+            Submitted = new DateTimeOffset(2026, 1, 2, 3, 0, 0, TimeSpan.Zero),
+            Step = 120,
+            TotalSteps = 1000,
+            BitsPerDim = 3.21,
+            Workers = ["worker-0", "worker-2"],
+            WorkersWanted = 3,
+            Generation = 2,
+        };
 
     public static StepCommitted Step(long step, double? bits = 3, double imagesPerS = 64) =>
-        new(step, step / 125.0, bits, 500, 1, 0.001, imagesPerS, 2, 1, Skipped: false);
+        new()
+        {
+            Step = step,
+            Epoch = step / 125.0,
+            BitsPerDim = bits,
+            Loss = 500,
+            GradientNorm = 1,
+            LearningRate = 0.001,
+            ImagesPerS = imagesPerS,
+            Workers = 2,
+            Generation = 1,
+        };
 
     public static RunEnded Ended(RunOutcome outcome = RunOutcome.Completed, string? error = null) =>
-        new(outcome, 1000, "0123abcd", 2.345, 63.7, "/runs/a-run/step-000001000.safetensors", "/runs/a-run/samples.png", error,
-            UserError: false);
+        new()
+        {
+            Outcome = outcome,
+            Step = 1000,
+            StateHash = "0123abcd",
+            TestBitsPerDim = 2.345,
+            ImagesPerS = 63.7,
+            Checkpoint = "/runs/a-run/step-000001000.safetensors",
+            Samples = "/runs/a-run/samples.png",
+            Error = error,
+        };
 }

@@ -6,7 +6,16 @@ namespace PixelCnnCluster.Console.Tests.Models;
 /// <summary>What stays of an image that is completed, and how that is shown.</summary>
 public sealed class KeptPartTests
 {
-    private static readonly ModelInfo Model = new("/model", "run", 1, "hash", Channels: 3, Size: 2, Classes: 0, Presets.Quick, null);
+    private static readonly ModelInfo Model = new()
+    {
+        Path = "/model",
+        Run = "run",
+        Step = 1,
+        StateHash = "hash",
+        Channels = 3,
+        Size = 2,
+        Spec = Presets.Quick,
+    };
 
     [Theory]
     [InlineData("top", "1111111100000000")]

@@ -8,7 +8,16 @@ namespace PixelCnnCluster.Console.Tests.Models;
 public sealed class ScoreListingTests
 {
     /// <summary>Grey images of 2x2 pixels.</summary>
-    private static readonly ModelInfo Model = new("/model", "run", 1, "hash", Channels: 1, Size: 2, Classes: 0, Presets.Quick, null);
+    private static readonly ModelInfo Model = new()
+    {
+        Path = "/model",
+        Run = "run",
+        Step = 1,
+        StateHash = "hash",
+        Channels = 1,
+        Size = 2,
+        Spec = Presets.Quick,
+    };
 
     [Fact]
     public void Scores_count_once_in_whatever_order_and_however_often_they_come()

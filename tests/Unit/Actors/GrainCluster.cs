@@ -66,9 +66,12 @@ public sealed class GrainCluster : IAsyncLifetime
             .AddSingleton<ClusterWorkers>()
             .AddSingleton<IDataEndpoint, NoEndpoint>()
             .AddSingleton(services => new WorkerService(
-                name, new QueuedDevice(), new SimulatedReplicas(), services.GetRequiredService<ClusterWorkers>().Find,
-                new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), tls: null),
-                device, TimeProvider.System, NullLogger<WorkerService>.Instance));
+                name, new QueuedDevice(), new SimulatedReplicas(),
+                new(
+                    services.GetRequiredService<ClusterWorkers>().Find,
+                    new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), tls: null),
+                    NullLogger.Instance),
+                device, TimeProvider.System));
         silo.AddMemoryGrainStorage(StoreNames.Storage)
             .AddGrainDirectory(StoreNames.Directory, (_, _) => new MemoryDirectory())
             .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();

@@ -30,5 +30,18 @@ public sealed class TrainingProgressTests
         Assert.InRange(progress.Seconds, 0, 1);
     }
 
-    private static JoinResponse At(long step) => new("worker", step, 0, 1, 1, 1, 1, 8, "hash", []);
+    private static JoinResponse At(long step) => new()
+    {
+        Worker = "worker",
+        Step = step,
+        SkippedInARow = 0,
+        Images = 0,
+        Parameters = 1,
+        TrainImages = 1,
+        TestImages = 1,
+        Channels = 1,
+        Size = 8,
+        StateHash = "hash",
+        Refused = [],
+    };
 }

@@ -199,7 +199,19 @@ public sealed class WorkerSchedulerTests : IRunRegisterStore
                 await new TaskCompletionSource().Task;
             return IsUnknown
                 ? throw new UserErrorException("There is no such run.")
-                : new("", State, DataSet.Digits, "", default, 0, null, null, null, Workers, 1, 1, null) { Unfit = Unfit };
+                : new()
+                {
+                    Run = "",
+                    State = State,
+                    DataSet = DataSet.Digits,
+                    SaveDir = "",
+                    Submitted = default,
+                    Step = 0,
+                    Workers = Workers,
+                    WorkersWanted = 1,
+                    Generation = 1,
+                    Unfit = Unfit,
+                };
         }
 
         public Task<long> BeginAsync(RunSpec spec) => throw new NotSupportedException();

@@ -18,7 +18,7 @@ public sealed class CifarPickleTests : IDisposable
     [InlineData("numpy._core.multiarray", true)]
     public void An_array_of_old_and_new_numpy_is_read(string module, bool asBytes)
     {
-        WriteAll(Formats.CifarPickle([3, 9], Pixels, module, asBytes: asBytes));
+        WriteAll(Formats.CifarPickle([3, 9], Pixels, new(module, AsBytes: asBytes)));
 
         ImageSet train = ImageDataSets.Load(DataSet.Cifar, _folder.Path, 0).Train;
 
@@ -45,12 +45,12 @@ public sealed class CifarPickleTests : IDisposable
         { [.. "<html>Not found</html>"u8], "cut off or garbled" },
         { [.. "}."u8], "has no array `data`" },
         { [.. "K\u0001."u8], "holds no dictionary" },
-        { Formats.CifarPickle([3, 9], Pixels, type: "i1"), "has no array `data`" },
+        { Formats.CifarPickle([3, 9], Pixels, new(Type: "i1")), "has no array `data`" },
         { Formats.CifarPickle([3, 9, 1], Pixels), "6144 bytes instead of 3 times 3072" },
         { Formats.CifarPickle([3], Pixels), "6144 bytes instead of 1 times 3072" },
         { Formats.CifarPickle([3, 10], Pixels), "label 10 in record 1" },
         { [.. Batch, 0], "more bytes than its batch needs" },
-        { Formats.CifarPickle([3, 9, 1], Pixels, count: 2), "no list `labels` of the length of `data`, 2" },
+        { Formats.CifarPickle([3, 9, 1], Pixels, new(Count: 2)), "no list `labels` of the length of `data`, 2" },
         { Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(Batch).Replace("](K\u0003", "](N", StringComparison.Ordinal)),
             "label None in record 0" },
         { new byte[(64 << 20) + 1], "too many for its kind" },

@@ -35,13 +35,11 @@ internal static class Formats
         [.. labels.SelectMany((label, i) => pixels.AsSpan(i * 3072, 3072).ToArray().Prepend(label))];
 
     /// <summary>A batch of CIFAR-10's Python version, protocol 2: opcodes as in Python's pickletools.</summary>
-    /// <param name="type">NumPy's name of the array's type.</param>
-    /// <param name="count">Images that the array claims to hold; as many as labels unless given.</param>
+    /// <param name="array">How the pixels are stored; null for as NumPy does.</param>
     /// <param name="extra">Opcodes of one more key and value of the dictionary.</param>
-    public static byte[] CifarPickle(
-        byte[] labels, byte[] pixels, string module = "numpy.core.multiarray", string type = "u1", bool asBytes = false, string extra = "",
-        int? count = null)
+    public static byte[] CifarPickle(byte[] labels, byte[] pixels, PickledArray? array = null, string extra = "")
     {
+        (string module, string type, bool asBytes, int? count) = array ?? new();
         using var pickle = new MemoryStream();
         void Text(string opcodes) => pickle.Write(Encoding.Latin1.GetBytes(opcodes));
         void Int(char opcode, int value)
@@ -116,3 +114,9 @@ internal static class Formats
         return data.ToArray();
     }
 }
+
+/// <summary>An array of NumPy in a pickle.</summary>
+/// <param name="Type">NumPy's name of its type.</param>
+/// <param name="Count">Images that it claims to hold; null for as many as labels.</param>
+internal sealed record PickledArray(
+    string Module = "numpy.core.multiarray", string Type = "u1", bool AsBytes = false, int? Count = null);

@@ -11,11 +11,16 @@ internal sealed class JobBench(int seed)
 
     private readonly Dictionary<string, PretendedSampler> _samplers = [];
 
-    public static ModelInfo Model { get; } = new(
-        "/model", "run", 1, "hash", Channels: 1, Size: 4, Classes: 0, Presets.Quick with
-        {
-            Model = Presets.Quick.Model with { Objective = Objective.Likelihood },
-        }, null);
+    public static ModelInfo Model { get; } = new()
+    {
+        Path = "/model",
+        Run = "run",
+        Step = 1,
+        StateHash = "hash",
+        Channels = 1,
+        Size = 4,
+        Spec = Presets.Quick with { Model = Presets.Quick.Model with { Objective = Objective.Likelihood } },
+    };
 
     public World World { get; } = new(seed);
 
@@ -33,11 +38,17 @@ internal sealed class JobBench(int seed)
 
     public PretendedSampler this[string name] => _samplers[name];
 
-    public static SampleJob Sample(int count, int? batch = null) => new(Model, count, batch, Seed: 5, Class: null, 1, 1, Given: null);
+    public static SampleJob Sample(int count, int? batch = null) =>
+        new() { Model = Model, Count = count, Batch = batch, Seed = 5 };
 
     public static ScoreJob Score(int count, int? batch = null) =>
-        new(Model, count, batch, [.. Enumerable.Range(0, count * Model.ImageBytes)
-            .Select(i => (byte)(i / Model.ImageBytes))], Class: null, DataSet: null, Maps: false);
+        new()
+        {
+            Model = Model,
+            Count = count,
+            Batch = batch,
+            Images = [.. Enumerable.Range(0, count * Model.ImageBytes).Select(i => (byte)(i / Model.ImageBytes))],
+        };
 
     /// <summary>What a sampler samples of a row of images.</summary>
     public static byte[] Row(int first, int end, int row) =>

@@ -40,7 +40,7 @@ internal sealed class JobDevice : IDisposable
     }
 
     public SampleRowsRequest Order(int first, int end) =>
-        new(Guid.NewGuid(), Model, first, end, Model.Spec.Optimiser.Seed, Class: null, 1, 1, Given: null, Mask: null);
+        new() { Job = Guid.NewGuid(), Model = Model, First = first, End = end, Seed = Model.Spec.Optimiser.Seed };
 
     /// <summary>Samples all rows, asking for the next until there is none.</summary>
     /// <returns>[images, C, H, W]</returns>

@@ -77,7 +77,7 @@ public sealed class SamplerServiceTests : IClassFixture<SamplerServiceTests.Trai
         SampleRowsRequest narrow = device.Order(0, 2), wide = narrow with { End = 3 };
         await device.SampleAsync(narrow);
         Assert.Equal(await device.SampleAsync(wide with { Job = Guid.NewGuid() }), await device.SampleAsync(wide));
-        ScoreRequest two = new(Guid.NewGuid(), device.Model, 0, 2, new byte[2 * Size * Size], Class: null, DataSet: null, Maps: false);
+        ScoreRequest two = new() { Job = Guid.NewGuid(), Model = device.Model, First = 0, End = 2, Images = new byte[2 * Size * Size] };
         Assert.Equal(2, (await device.Sampler.ScoreAsync(two)).Bits.Length);
         Assert.Equal(3, (await device.Sampler.ScoreAsync(two with { End = 3, Images = new byte[3 * Size * Size] })).Bits.Length);
     }

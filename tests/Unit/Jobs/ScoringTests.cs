@@ -20,7 +20,7 @@ public sealed class ScoringTests
         ImageSet test = TinyRun.Images(channels).Test;
         byte[] images = [.. Enumerable.Range(0, test.Count).SelectMany(i => test.Image(i).ToArray())];
         ImagesScored scored = await device.Sampler.ScoreAsync(
-            new(Guid.NewGuid(), device.Model, 20, 20 + test.Count, images, Class: null, DataSet: null, Maps: true));
+            new() { Job = Guid.NewGuid(), Model = device.Model, First = 20, End = 20 + test.Count, Images = images, Maps = true });
         Assert.Equal((20, test.Count), (scored.First, scored.Bits.Length));
         AssertClose(run.On(() => run.Replica.Evaluate(0, (test.Count + 1) / 2)).Sum() / Math.Log(2), scored.Bits.Sum());
         Assert.Equal(images, scored.Maps!.Pixels);
@@ -30,7 +30,7 @@ public sealed class ScoringTests
 
         int bytes = device.Model.ImageBytes;
         ImagesScored part = await device.Sampler.ScoreAsync(
-            new(Guid.NewGuid(), device.Model, 3, 5, images[(3 * bytes)..(5 * bytes)], Class: null, DataSet: null, Maps: false));
+            new() { Job = Guid.NewGuid(), Model = device.Model, First = 3, End = 5, Images = images[(3 * bytes)..(5 * bytes)] });
         Assert.Null(part.Maps);
         AssertClose(scored.Bits[3] + scored.Bits[4], part.Bits.Sum());
     }
@@ -45,11 +45,18 @@ public sealed class ScoringTests
         Assert.Equal(digits.Test.Count, await device.Sampler.CountAsync(DigitsTest, device.Model));
         Assert.Equal(digits.Train.Count, await device.Sampler.CountAsync(DigitsTest with { Train = true }, device.Model));
         ImagesScored scored = await device.Sampler.ScoreAsync(
-            new(Guid.NewGuid(), device.Model, 4, 8, Images: null, Class: null, DigitsTest, Maps: false));
+            new() { Job = Guid.NewGuid(), Model = device.Model, First = 4, End = 8, DataSet = DigitsTest });
         AssertClose(run.On(() => run.Replica.Evaluate(2, 4)).Sum() / Math.Log(2), scored.Bits.Sum());
 
-        ScoreRequest one = new(
-            Guid.NewGuid(), device.Model, 4, 5, digits.Test.Image(4).ToArray(), digits.Test.Label(4), DataSet: null, Maps: false);
+        ScoreRequest one = new()
+        {
+            Job = Guid.NewGuid(),
+            Model = device.Model,
+            First = 4,
+            End = 5,
+            Images = digits.Test.Image(4).ToArray(),
+            Class = digits.Test.Label(4),
+        };
         AssertClose(scored.Bits[0], (await device.Sampler.ScoreAsync(one)).Bits.Single());
         int other = (digits.Test.Label(4) + 1) % 10;
         Assert.NotEqual(scored.Bits[0], (await device.Sampler.ScoreAsync(one with { Job = Guid.NewGuid(), Class = other })).Bits.Single());

@@ -14,6 +14,20 @@ public sealed class CachedNetworkTests
 {
     private const int Images = 3;
 
+    private static readonly NetworkShape AllAtOnce = new()
+    {
+        Channels = 3,
+        Size = 12,
+        Classes = 3,
+        Blocks = 2,
+        Filters = 10,
+        Mixtures = 4,
+        Nonlinearity = Nonlinearity.Elu,
+        Dropout = 0.5,
+        CoordinateChannels = true,
+        NonLocal = true,
+    };
+
     private static readonly Dictionary<string, NetworkShape> Shapes = new()
     {
         ["plain"] = SamplingNetwork.Plain,
@@ -28,9 +42,13 @@ public sealed class CachedNetworkTests
         ["energy distance"] = SamplingNetwork.Plain with { EnergyDistance = true },
         ["elu"] = SamplingNetwork.Plain with { Nonlinearity = Nonlinearity.Elu },
         ["relu"] = SamplingNetwork.Plain with { Nonlinearity = Nonlinearity.Relu },
-        ["all at once"] = new(3, 12, 3, 2, 10, 4, Nonlinearity.Elu, 0.5, CoordinateChannels: true, NonLocal: true, EnergyDistance: false),
-        ["all at once, energy distance"] = new(
-            3, 12, 3, 1, 10, 4, Nonlinearity.ConcatElu, 0.5, CoordinateChannels: true, NonLocal: true, EnergyDistance: true),
+        ["all at once"] = AllAtOnce,
+        ["all at once, energy distance"] = AllAtOnce with
+        {
+            Blocks = 1,
+            Nonlinearity = Nonlinearity.ConcatElu,
+            EnergyDistance = true,
+        },
     };
 
     public static TheoryData<string> Names => [.. Shapes.Keys];

@@ -39,9 +39,19 @@ public sealed class CausalityTests
         int channels, Nonlinearity nonlinearity, bool classes, bool coordinates, bool nonLocal, bool energyDistance)
     {
         using DisposeScope scope = NewDisposeScope();
-        using var tiny = new TinyNetwork(new(
-            channels, Size, classes ? 3
-                : 0, Blocks: 1, Filters: 4, Mixtures: 1, nonlinearity, Dropout: 0, coordinates, nonLocal, energyDistance));
+        using var tiny = new TinyNetwork(new()
+        {
+            Channels = channels,
+            Size = Size,
+            Classes = classes ? 3 : 0,
+            Blocks = 1,
+            Filters = 4,
+            Mixtures = 1,
+            Nonlinearity = nonlinearity,
+            CoordinateChannels = coordinates,
+            NonLocal = nonLocal,
+            EnergyDistance = energyDistance,
+        });
         Tensor? labels = classes ? ones([Positions.Length], ScalarType.Int64) : null;
         foreach ((int raster, float[] changes) in ChangesOfPixels(
             tiny, [.. Positions.Select(position => (position.Y * Size) + position.X)], labels))

@@ -21,8 +21,9 @@ public sealed class DirectConvolutionTests
     [InlineData(2, 3, 16, 16, 0, 0, 0)]
     [InlineData(9, 13, 32, 64, 0, 0, 0)]
     [InlineData(4, 6, 16, 16, 2, 2, 2)]
-    public void Output_and_gradients_equal_the_librarys(int height, int width, int inputs, int outputs, int top, int left, int right)
+    public void Output_and_gradients_equal_the_librarys(int height, int width, int inputs, int outputs, params int[] around)
     {
+        (int top, int left, int right) = (around[0], around[1], around[2]);
         using DisposeScope scope = NewDisposeScope();
         using var generator = new Generator((ulong)(height + width + inputs), CPU);
         Tensor Leaf(params long[] shape) => randn(shape, generator: generator).requires_grad_(true);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
@@ -19,9 +18,14 @@ public sealed class ReferenceVector : IDisposable
     {
         (_tensors, IReadOnlyDictionary<string, string> metadata) = Stored.Parse(File.ReadAllBytes(path));
         int Number(string key) => int.Parse(metadata[key], CultureInfo.InvariantCulture);
-        Network = new(new NetworkShape(
-            Number("channels"), Number("height"), Classes: 0, Number("resnets"), Number("filters"), Number("mixtures"),
-            Nonlinearity.ConcatElu, Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false));
+        Network = new(new NetworkShape
+        {
+            Channels = Number("channels"),
+            Size = Number("height"),
+            Blocks = Number("resnets"),
+            Filters = Number("filters"),
+            Mixtures = Number("mixtures"),
+        });
         Parameters = new(Network.Layout, zeros(Network.Layout.Length));
         foreach (Slot slot in Network.Layout.Slots)
             Parameters[slot].copy_(Parameter(slot));

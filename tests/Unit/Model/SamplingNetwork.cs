@@ -1,4 +1,3 @@
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
@@ -12,9 +11,7 @@ namespace PixelCnnCluster.Unit.Tests.Model;
 /// <summary>A tiny network, every parameter of which matters, to sample from.</summary>
 public sealed class SamplingNetwork : IDisposable
 {
-    public static readonly NetworkShape Plain = new(
-        Channels: 1, Size: 8, Classes: 0, Blocks: 1, Filters: 6, Mixtures: 3, Nonlinearity.ConcatElu, Dropout: 0.5,
-        CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
+    public static readonly NetworkShape Plain = new() { Channels = 1, Size = 8, Blocks = 1, Filters = 6, Mixtures = 3, Dropout = 0.5 };
 
     private readonly Tensor _values;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
@@ -30,9 +29,7 @@ internal sealed class TinyNetwork : IDisposable
         }
     }
 
-    public static NetworkShape Shape { get; } = new(
-        Channels: 1, Size: 8, Classes: 0, Blocks: 1, Filters: 4, Mixtures: 2, Nonlinearity.ConcatElu,
-        Dropout: 0, CoordinateChannels: false, NonLocal: false, EnergyDistance: false);
+    public static NetworkShape Shape { get; } = new() { Channels = 1, Size = 8, Blocks = 1, Filters = 4, Mixtures = 2 };
 
     public PixelCnn Network { get; }
 

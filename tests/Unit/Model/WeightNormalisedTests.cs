@@ -114,7 +114,7 @@ public sealed class WeightNormalisedTests
         "down" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down()).Forward,
         "down right" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.DownRight()).Forward,
         "wide" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down(1, 3)).Forward,
-        "strided" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down(), stride: 2).Forward,
+        "strided" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.Down()) { Stride = 2 }.Forward,
         "conv_out" => new ShiftedConvolution(layout, kind, Inputs, Outputs, CausalKernel.DownRight(), initialScale: 0.1).Forward,
         "pointwise" => new Pointwise(layout, kind, Inputs, Outputs).Forward,
         "upsampling down" => new ShiftedUpsampling(layout, kind, Outputs, CausalKernel.Down()).Forward,

@@ -22,8 +22,8 @@ internal sealed class SimulatedNode : IDevice, IReplicaSource
         (_cluster, _world, Name) = (cluster, cluster.World, name);
         Clock = _world.ClockOf(() => IsAlive);
         Worker = new(
-            name, this, this, peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), Figures, Clock,
-            NullLogger<WorkerService>.Instance);
+            name, this, this,
+            new(peer => new SimulatedLink(cluster, this, peer), new SimulatedNetwork(cluster, this), NullLogger.Instance), Figures, Clock);
     }
 
     public string Name { get; }

@@ -49,7 +49,7 @@ internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedRepli
         List<string> hashes = [replica.Hash()];
         for (long step = 0; step < steps; step++)
         {
-            var alone = new GradientExchange(new(spec.Optimiser.Shards), workers: 1, rank: 0, replica.GradientBuckets, spec.Compute.Wire);
+            var alone = new GradientExchange(new(spec.Optimiser.Shards), WorkerRank.Alone, replica.GradientBuckets, spec.Compute.Wire);
             AllReduceStep round = alone.Begin(step);
             replica.ComputeShards(alone.Share, round);
             IReadOnlyList<ReadOnlyMemory<float>> gradient = round.Whole.GetAwaiter().GetResult();

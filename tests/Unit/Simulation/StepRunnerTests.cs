@@ -15,8 +15,8 @@ public sealed class StepRunnerTests
         var clock = new StepRunner(time);
         // Nobody is asked, so that a step takes no time itself.
         var cluster = new RunCluster(_ => throw new NotSupportedException(), _ => null, () => { });
-        var nobody = new Generation("run", new(1, Guid.Empty), [], cluster, new WorkerPool(cluster, time, (_, _) => { }),
-            () => clock.AnswerTimeout, () => false, time);
+        var nobody = new Generation(
+            "run", new(1, Guid.Empty), [], new WorkerPool(cluster, time, (_, _) => { }), () => clock.AnswerTimeout, time);
         Assert.Equal(
             [TimeSpan.Zero, Pause, TimeSpan.Zero, TimeSpan.Zero, TimeSpan.Zero],
             world.Run(

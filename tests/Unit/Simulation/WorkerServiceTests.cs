@@ -20,8 +20,8 @@ public sealed class WorkerServiceTests : IDisposable
     private readonly WorkerService _worker;
 
     public WorkerServiceTests() => _worker = new(
-        "worker-0", _threads, _replicas, _ => throw new NotSupportedException(), new NoNetwork(), new(new(Meters.Name)),
-        TimeProvider.System, NullLogger<WorkerService>.Instance);
+        "worker-0", _threads, _replicas, new(_ => throw new NotSupportedException(), new NoNetwork(), NullLogger.Instance),
+        new(new(Meters.Name)), TimeProvider.System);
 
     public void Dispose() => _threads.Dispose();
 
@@ -64,7 +64,7 @@ public sealed class WorkerServiceTests : IDisposable
         await JoinAsync();
         await StepAndGoOnAsync(0);
         Assert.Equal(1, (await PrepareAsync(generation: 2)).Step);
-        await _worker.JoinAsync(new("run", Second, ["worker-0"], Spec, Step: 1, Source: null, MustLoad: false));
+        await _worker.JoinAsync(Join(Second, step: 1));
         await _worker.StepAsync(new("run", Second, 1));
         Assert.Equal(SimulatedReplica.Reference(Spec, 2)[2], await _worker.HashAsync(new("run", Second, 2)));
         Assert.Equal(3, _replicas.Newest!.Computed);
@@ -123,7 +123,7 @@ public sealed class WorkerServiceTests : IDisposable
 
         Assert.Equal(1, refusal.Newest);
         await Assert.ThrowsAsync<StaleOrderException>(
-            () => _worker.JoinAsync(new("run", again, ["worker-0"], Spec, Step: 0, Source: null, MustLoad: false)));
+            () => _worker.JoinAsync(Join(again, step: 0)));
         await Assert.ThrowsAsync<StaleOrderException>(() => _worker.StepAsync(new("run", again, 0)));
         Assert.Null(_worker.ExchangeFor(new("run", 1, "worker-1", again.Nonce)));
         Assert.Equal(0, (await _worker.StepAsync(new("run", First, 0))).Step);
@@ -138,7 +138,7 @@ public sealed class WorkerServiceTests : IDisposable
         for (int step = 0; step < 20; step++)
             await _worker.StepAsync(new("run", First, step));
 
-        JoinResponse again = await _worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
+        JoinResponse again = await _worker.JoinAsync(Join(First, step: null));
 
         Assert.Equal(0, again.Step);
         Assert.Same(exchange, _worker.ExchangeFor(new("run", 1, "worker-1", Guid.Empty)));
@@ -161,8 +161,19 @@ public sealed class WorkerServiceTests : IDisposable
     private async Task JoinAsync()
     {
         await PrepareAsync(generation: 1);
-        await _worker.JoinAsync(new("run", First, ["worker-0"], Spec, Step: null, Source: null, MustLoad: false));
+        await _worker.JoinAsync(Join(First, step: null));
     }
+
+    private static JoinRequest Join(GenerationId generation, long? step) => new()
+    {
+        Run = "run",
+        Generation = generation,
+        Workers = ["worker-0"],
+        Spec = Spec,
+        Step = step,
+        Source = null,
+        MustLoad = false,
+    };
 
     private sealed class Replicas : IReplicaSource
     {

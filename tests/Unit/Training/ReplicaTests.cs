@@ -260,7 +260,7 @@ public sealed class ReplicaTests
         TinyRun[] runs = [.. Enumerable.Range(0, workers).Select(_ => TinyRun.Start(TinyRun.Small, threads))];
         GradientExchange[] exchanges = [.. Enumerable.Range(0, workers).Select(
             rank => new GradientExchange(
-                new(TinyRun.Small.Optimiser.Shards), workers, rank, runs[0].Replica.GradientBuckets, WireFormat.Float32))];
+                new(TinyRun.Small.Optimiser.Shards), new(rank, workers), runs[0].Replica.GradientBuckets, WireFormat.Float32))];
         for (long step = 0; step < Steps; step++)
         {
             AllReduceStep[] rounds = [.. exchanges.Select(exchange => exchange.Begin(step))];
@@ -286,8 +286,7 @@ public sealed class ReplicaTests
         using var over = new CancellationTokenSource();
         int vectors = 0;
         var exchange = new GradientExchange(
-            new(TinyRun.Small.Optimiser.Shards), workers: 1, rank: 0, run.Replica.GradientBuckets, WireFormat.Float32, Allocate,
-            over.Token);
+            new(TinyRun.Small.Optimiser.Shards), WorkerRank.Alone, run.Replica.GradientBuckets, WireFormat.Float32, Allocate, over.Token);
         AllReduceStep step = exchange.Prepare(0);
         Assert.Throws<OperationCanceledException>(() => run.On(() => run.Replica.ComputeShards(exchange.Share, step)));
         Assert.Equal(run.Replica.GradientBuckets.Count, vectors);

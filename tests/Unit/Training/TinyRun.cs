@@ -92,7 +92,7 @@ internal sealed class TinyRun : IDisposable
     /// <returns>Mean loss per image of each step.</returns>
     public double[] Steps(int count)
     {
-        var alone = new GradientExchange(new(Spec.Optimiser.Shards), workers: 1, rank: 0, Replica.GradientBuckets, Spec.Compute.Wire);
+        var alone = new GradientExchange(new(Spec.Optimiser.Shards), WorkerRank.Alone, Replica.GradientBuckets, Spec.Compute.Wire);
         return [.. Enumerable.Range(0, count).Select(_ => On(() =>
         {
             AllReduceStep step = alone.Begin(Replica.Step);

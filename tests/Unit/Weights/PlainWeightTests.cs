@@ -68,12 +68,18 @@ public sealed class PlainWeightTests : IDisposable
         Stored.AssertSame(Stored.Tensors(export.Path), Stored.Tensors(In("again.safetensors")));
         ModelInfo model = ModelFiles.Read(to);
         Assert.Equal(
-            new ModelInfo(
-                to, "out", 0, model.StateHash, channels, 12, spec.Model.ClassConditional ? 10 : 0, spec with
-                {
-                    Output = spec.Output with { SaveDir = In("to") },
-                }, null),
-                model);
+            new ModelInfo
+            {
+                Path = to,
+                Run = "out",
+                Step = 0,
+                StateHash = model.StateHash,
+                Channels = channels,
+                Size = 12,
+                Classes = spec.Model.ClassConditional ? 10 : 0,
+                Spec = spec with { Output = spec.Output with { SaveDir = In("to") } },
+            },
+            model);
         using DisposeScope scope = NewDisposeScope();
         Tensor images = Stored.Images(channels, 12);
         float[] outputs = Stored.Outputs(to, images);

@@ -49,7 +49,17 @@ public sealed class CheckpointTests : IClassFixture<CheckpointTests.Trained>, ID
             (header.TestBitsPerDim, header.Metadata["step"], header.Metadata["run"], header.Spec));
         ReplicaFacts facts = _run.Replica.Facts;
         Assert.Equal(
-            new ModelInfo(File1, "run", Trained.Steps, _run.Hash, facts.Channels, facts.Size, Classes: 0, Spec, 3.25),
+            new ModelInfo
+            {
+                Path = File1,
+                Run = "run",
+                Step = Trained.Steps,
+                StateHash = _run.Hash,
+                Channels = facts.Channels,
+                Size = facts.Size,
+                Spec = Spec,
+                TestBitsPerDim = 3.25,
+            },
             ModelFiles.Read(File1));
         Assert.Equal([File1], Directory.GetFiles(_folder.Path));
     }

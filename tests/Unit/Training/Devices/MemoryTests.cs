@@ -72,9 +72,10 @@ public sealed partial class MemoryTests
 
     /// <summary>The C library's struct mallinfo2.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    private readonly record struct HeapUse(
-        nuint Arena, nuint FreeChunks, nuint FastChunks, nuint MappedChunks, nuint Mapped, nuint Highest, nuint FastFree, nuint InUse,
-        nuint Free, nuint Releasable);
+    private readonly struct HeapUse
+    {
+        public readonly nuint Arena, FreeChunks, FastChunks, MappedChunks, Mapped, Highest, FastFree, InUse, Free, Releasable;
+    }
 }
 
 [CollectionDefinition("alone", DisableParallelization = true)]

@@ -1,6 +1,14 @@
+using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
+
+/// <summary>What all parts of a run's coordinator share.</summary>
+/// <param name="Name">The run's.</param>
+/// <param name="Lease">This coordinator's right to write the run's record.</param>
+/// <param name="History">Takes what happens.</param>
+internal sealed record RunContext(string Name, RunSpec Spec, RunLease Lease, RunHistory History, TimeProvider Time, ILogger Log);
 
 /// <summary>What a run's coordinator sees of the cluster.</summary>
 /// <param name="Find">The grain of a worker. Throws if the cluster has no such worker.</param>
