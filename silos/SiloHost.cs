@@ -119,7 +119,9 @@ internal static partial class SiloHost
             return threads;
         });
         services.AddSingleton<DataSets>();
-        services.AddSingleton<Replicas>();
+        services.AddSingleton(services => new Replicas(
+            services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<DataSets>(),
+            services.GetRequiredService<AllowedFolders>(), (long)(MachineMemory.Limit() * settings.MemoryShare)));
         services.AddSingleton<TrainedModels>();
         services.AddSingleton<ClusterWorkers>();
         services.AddSingleton(services => new WorkerService(

@@ -173,6 +173,11 @@ public static class TrainFlags
                 "Go on from a checkpoint although the data set is not the one that it was trained on."),
             s => s with { Data = s.Data with { AcceptDataChange = true } }),
         SpecFlag.Of(
+            new Switch(
+                "--ignore-memory",
+                "Begin although a worker may have less memory than the run is expected to need."),
+            s => s with { Compute = s.Compute with { IgnoreMemory = true } }),
+        SpecFlag.Of(
             new Valued<WireFormat>(
                 "--wire", Choice<WireFormat>("float32", "bf16"),
                 "How gradients travel between workers: float32, or bf16 in half the bytes, rounded. Default: float32."),

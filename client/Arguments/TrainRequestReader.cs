@@ -33,10 +33,11 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
             : continues ? saved!
             : Presets.Quick;
         RunSpec spec = TrainFlags.Settings.Aggregate(
-            // Consent to changed data is for one time.
+            // Consent to changed data, or to a lack of memory, is for one time.
             start with
             {
                 Data = start.Data with { AcceptDataChange = false },
+                Compute = start.Compute with { IgnoreMemory = false },
                 Output = start.Output with { LoadParams = checkpoint, SaveDir = "" },
             },
             (spec, flag) => flag.Apply(spec, result, _mistakes));

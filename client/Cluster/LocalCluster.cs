@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PixelCnnCluster.Client.Cluster;
 
 /// <summary>A cluster of this machine's own: an embedded store, one silo process per worker, and a client connected to them.</summary>
@@ -30,7 +32,7 @@ public sealed class LocalCluster : IAsyncDisposable
         {
             foreach (int i in Enumerable.Range(0, workers))
             {
-                SiloProcess Start() => cluster.StartSilo($"worker-{i}", threads, logDir);
+                SiloProcess Start() => cluster.StartSilo($"worker-{i}", threads, 1.0 / workers, logDir);
                 cluster._silos.Add(new SiloSupervisor(Start(), Start, note, TimeProvider.System));
             }
 
@@ -70,7 +72,7 @@ public sealed class LocalCluster : IAsyncDisposable
         throw new ClusterFaultException($"Every worker has ended. {_silos[0].Tail}");
     }
 
-    private SiloProcess StartSilo(string name, int threads, string logDir)
+    private SiloProcess StartSilo(string name, int threads, double share, string logDir)
     {
         int[] ports = FreePorts.Find(2);
         return SiloProcess.Start(
@@ -84,6 +86,7 @@ public sealed class LocalCluster : IAsyncDisposable
                 $"--Silo:GatewayPort={ports[1]}",
                 "--Silo:HttpPort=0",
                 $"--Silo:Threads={threads}",
+                string.Create(CultureInfo.InvariantCulture, $"--Silo:MemoryShare={share}"),
                 "--Silo:StopWithInput=true",
             ],
             Path.Combine(logDir, $"{name}.log"));

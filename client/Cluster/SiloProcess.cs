@@ -144,7 +144,8 @@ public sealed class SiloProcess : IAsyncDisposable
             try
             {
                 _process.Refresh();
-                Volatile.Write(ref _peakBytes, _process.PeakWorkingSet64);
+                // Of a process that has just ended the system tells 0.
+                Volatile.Write(ref _peakBytes, Math.Max(_peakBytes, _process.PeakWorkingSet64));
             }
             catch (InvalidOperationException)
             {

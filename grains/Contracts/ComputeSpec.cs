@@ -44,6 +44,9 @@ public sealed record ComputeSpec
     /// <summary>How gradients travel between workers.</summary>
     public WireFormat Wire { get; init; } = WireFormat.Float32;
 
+    /// <summary>A worker takes the run on although it has less memory than the run is expected to need.</summary>
+    public bool IgnoreMemory { get; init; }
+
     internal void Validate(SpecMistakes mistakes) => mistakes.Within(Workers, 1, 1024, "--workers");
 }
 

@@ -8,7 +8,8 @@ namespace PixelCnnCluster.Contracts;
 
 /// <summary>
 /// A <see cref="RunSpec"/> as it travels and is stored in checkpoints, histories, run records and JSON: without sections, each setting by
-/// its name. A setting that was not written is null, and has its default. The numbers are those under which Orleans has stored them.
+/// its name. A setting that was not written is null, and has its default. The great numbers are those under which Orleans has stored
+/// the first settings.
 /// </summary>
 [GenerateSerializer, MessagePackObject(keyAsPropertyName: true)]
 public record struct FlatRunSpec
@@ -145,6 +146,9 @@ public record struct FlatRunSpec
 
     [Id(3729087644)]
     public string? LoadParams { get; init; }
+
+    [Id(1)]
+    public bool? IgnoreMemory { get; init; }
 
     internal static FlatRunSpec Of(RunSpec spec)
     {

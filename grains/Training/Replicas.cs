@@ -3,11 +3,13 @@ using PixelCnnCluster.Files;
 using PixelCnnCluster.Training.Checkpoints;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
+using TorchSharp;
 
 namespace PixelCnnCluster.Training;
 
 /// <summary>Builds replicas.</summary>
-public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFolders folders) : IReplicaSource
+/// <param name="memory">Bytes that they may use on the CPU.</param>
+public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFolders folders, long memory) : IReplicaSource
 {
     private readonly Dictionary<RunSpec, string> _fingerprints = [];
 
@@ -41,9 +43,12 @@ public sealed class Replicas(DeviceThreads threads, DataSets dataSets, AllowedFo
         spec.Check();
         folders.Check(spec);
         ImageData data = dataSets.Get(spec.Data.DataSet, spec.Data.DataDir, spec.Data.ImageSize);
-        return spec.Model.ClassConditional && data.Train.Classes == 0
-            ? throw new UserErrorException(
-                "--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.")
-            : data;
+        if (spec.Model.ClassConditional && data.Train.Classes == 0)
+            throw new UserErrorException(
+                "--class-conditional needs labels, which this data set has not; leave it out or give images in class folders.");
+        if (threads.Device.type == DeviceType.CPU && !spec.Compute.IgnoreMemory
+            && MemoryNeed.Mistake(spec, data, threads.Count, memory) is { } mistake)
+            throw new UserErrorException(mistake);
+        return data;
     }
 }

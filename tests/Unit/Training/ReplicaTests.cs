@@ -77,12 +77,23 @@ public sealed class ReplicaTests
         Assert.Equal(run.Hash, same.Hash);
     }
 
+    [Fact]
+    public void A_run_that_needs_more_memory_than_there_is_is_refused_before_it_is_allocated()
+    {
+        using var threads = new DeviceThreads(1);
+        var replicas = new Replicas(threads, new DataSets(), AllowedFolders.All, memory: 300_000_000);
+        RunSpec spec = TinyRun.Small with { Data = new() { DataSet = DataSet.Digits } };
+
+        Assert.Contains("--batch-size", Assert.Throws<UserErrorException>(() => replicas.Build(spec)).Message, StringComparison.Ordinal);
+        replicas.Load(spec with { Compute = spec.Compute with { IgnoreMemory = true } });
+    }
+
     /// <summary>Workers are asked by whoever is a member.</summary>
     [Fact]
     public void What_is_wrong_with_a_specification_is_told_before_anything_is_built_of_it()
     {
         using var threads = new DeviceThreads(1);
-        var replicas = new Replicas(threads, new DataSets(), AllowedFolders.All);
+        var replicas = new Replicas(threads, new DataSets(), AllowedFolders.All, long.MaxValue);
         string message = Assert.Throws<UserErrorException>(
             () => replicas.Load(TinyRun.Small with
             {
