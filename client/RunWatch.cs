@@ -18,7 +18,7 @@ public sealed class RunWatch(ITrainingRunGrain run, RunStatus status, IRunDispla
     /// <exception cref="ClusterFaultException">The cluster is lost.</exception>
     public async Task<RunEnded> FollowAsync(long from, CancellationToken stop, CancellationToken leave)
     {
-        // At once, even while the cluster does not answer.
+        // This takes effect at once, even while the cluster does not answer.
         using CancellationTokenRegistration notice = stop.Register(
             () => display.Note("Finishing the step and saving... press Ctrl+C again to stop at once."));
         (long next, bool asked) = (from, false);

@@ -9,7 +9,7 @@ namespace PixelCnnCluster.Silo;
 /// </summary>
 internal sealed class InputLifetime(IHostApplicationLifetime application) : IHostLifetime, IDisposable
 {
-    /// <summary>A stop that takes longer ends the process at once.</summary>
+    /// <summary>A stop that takes longer than this ends the process at once.</summary>
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(15);
 
     private readonly List<PosixSignalRegistration> _signals = [];

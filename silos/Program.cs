@@ -22,7 +22,7 @@ catch (InvalidOperationException fault)
 List<string> mistakes = [.. settings.Validate()];
 try
 {
-    // Before anything uses TorchSharp.
+    // This comes before anything uses TorchSharp.
     if (builder.Configuration[TorchLibrary.Key] is { Length: > 0 } library)
         TorchLibrary.Load(library);
 }

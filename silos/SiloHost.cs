@@ -56,7 +56,7 @@ internal static partial class SiloHost
         builder.Logging.ClearProviders().AddConsole();
         // Standard output says nothing but "ready".
         builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
-        // Placement's own tries; what comes of them is told by who asked.
+        // Placement logs its own tries; whoever asked tells what came of them.
         builder.Logging.AddFilter("Polly", LogLevel.None);
     }
 

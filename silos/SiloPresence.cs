@@ -52,7 +52,7 @@ internal sealed partial class SiloPresence(
     {
         await AwaitPlaceAsync(store, clusterId, name);
         await SayAsync(store, clusterId, name, address);
-        // Another may have looked at the same time: whoever said it last has the name.
+        // Another silo may have looked at the same time: the one that wrote last has the name.
         await AwaitPlaceAsync(store, clusterId, name);
     }
 

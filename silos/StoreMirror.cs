@@ -94,7 +94,7 @@ internal sealed partial class StoreMirror(
             }
         }
 
-        // Last: whoever finds itself there takes the store for whole.
+        // This is written last: a silo that finds itself there takes the store for whole.
         foreach (HashEntry row in _membership.Where(row => row.Name != Version))
             await keys.HashSetAsync(_members, row.Name, row.Value, When.NotExists);
         await keys.ScriptEvaluateAsync(RaiseVersion, [_members], [(long)_membership.Single(row => row.Name == Version).Value + 1]);

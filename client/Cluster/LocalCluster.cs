@@ -54,12 +54,12 @@ public sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the silos without grace.</summary>
+    /// <summary>Kills the silos.</summary>
     public void Kill() => _silos.ForEach(silo => silo.Kill());
 
     public async ValueTask DisposeAsync()
     {
-        // The client first: it would take the silos' end for a failure.
+        // The client ends first: it would take the silos' end for a failure.
         if (_connection is not null)
             await _connection.DisposeAsync();
         await Task.WhenAll(_silos.Select(silo => silo.DisposeAsync().AsTask()));

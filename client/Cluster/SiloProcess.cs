@@ -36,7 +36,7 @@ public sealed class SiloProcess : IAsyncDisposable
     {
         Name = name;
         LogPath = logPath;
-        // Appended, because a continued run keeps its folder.
+        // The log is appended to, because a continued run keeps its folder.
         _log = new StreamWriter(logPath, append: true) { AutoFlush = true };
         _process = Process.Start(start)!;
         _output = Task.WhenAll(CopyAsync(_process.StandardOutput), CopyAsync(_process.StandardError)).ContinueWith(

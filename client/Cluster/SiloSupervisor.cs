@@ -39,7 +39,7 @@ public sealed class SiloSupervisor : IAsyncDisposable
     /// <inheritdoc cref="SiloProcess.Tail"/>
     public string Tail => _silo.Tail;
 
-    /// <summary>Ends the silo for good and without grace.</summary>
+    /// <summary>Kills the silo for good.</summary>
     public void Kill()
     {
         lock (_gate)

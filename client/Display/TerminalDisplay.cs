@@ -50,7 +50,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
     {
         Dispose();
         foreach (string line in summary.Lines(status))
-            // Past the console, which would break commands that are to be pasted.
+            // This bypasses the console, which would break commands that are to be pasted.
             console.Profile.Out.Writer.WriteLine(line);
     }
 

@@ -27,10 +27,10 @@ internal static class ModelSession
         {
             if (request.Cluster is null)
             {
-                ModelInfo card = Sound(ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere())));
-                TPlan planned = plan(card, options);
+                ModelInfo found = Sound(ModelFiles.Find(Path.GetFullPath(request.Model ?? NewestHere())));
+                TPlan planned = plan(found, options);
                 await using ClusterSession session = await ClusterSession.OpenAsync(null, stop);
-                await work(session, card, options, planned, stop);
+                await work(session, found, options, planned, stop);
             }
             else
             {
@@ -38,8 +38,8 @@ internal static class ModelSession
                 string model = request.Model
                     ?? ((await session.Grains.Cluster.RunsAsync().WaitAsync(stop)) is [var newest, ..] ? newest.Run : null)
                     ?? throw new UserErrorException($"The cluster at {request.Cluster} has no run yet; name a checkpoint with --model.");
-                ModelInfo card = Sound(await session.Grains.Models().FindAsync(model).WaitAsync(stop));
-                await work(session, card, options, plan(card, options), stop);
+                ModelInfo found = Sound(await session.Grains.Models().FindAsync(model).WaitAsync(stop));
+                await work(session, found, options, plan(found, options), stop);
             }
         });
 

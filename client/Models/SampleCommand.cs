@@ -40,7 +40,7 @@ public static class SampleCommand
     private static async Task RunAsync(
         PixelCnnCluster.Client.Cluster.ClusterSession session, ModelInfo model, Options options, SampleJob job, CancellationToken stop)
     {
-        var drawn = new SampledImages(model, job.Count);
+        var sampled = new SampledImages(model, job.Count);
         using (var display = new JobDisplay(options.Json, TimeProvider.System))
         {
             display.Note(
@@ -48,9 +48,9 @@ public static class SampleCommand
                     CultureInfo.InvariantCulture,
                     $"Sampling {job.Count} images of {model.Size}x{model.Size} from {model.Path}, step {model.Step:N0}."));
             await ModelSession.DoAsync(session, job, Show, stop);
-            (ImageStack Images, int?) grid = job.Given is null ? (drawn.Images, null) : KeptPart.Grid(model, job.Given, drawn.Images);
+            (ImageStack Images, int?) grid = job.Given is null ? (sampled.Images, null) : KeptPart.Grid(model, job.Given, sampled.Images);
             int[]? labels = model.Classes == 0 ? null : [.. Enumerable.Range(0, job.Count).Select(i => job.Class ?? i % model.Classes)];
-            options.Output.Write(drawn.Images, labels, grid, options.Name);
+            options.Output.Write(sampled.Images, labels, grid, options.Name);
             TimeSpan took = display.Elapsed;
             display.Dispose();
             display.Preview(grid.Item1);
@@ -75,8 +75,8 @@ public static class SampleCommand
             {
                 if (e is RowSampled row)
                 {
-                    drawn.Add(row);
-                    display.Show("Sampling", drawn.Done, drawn.Images);
+                    sampled.Add(row);
+                    display.Show("Sampling", sampled.Done, sampled.Images);
                 }
 
                 JobText.Note(e, display);

@@ -36,13 +36,13 @@ public static class JobValidation
             $"now.";
         switch (job)
         {
-            case SampleJob draw:
-                CheckClass(draw.Class);
-                CheckTemperature(draw.MixtureTemperature, "--mixture-temperature");
-                CheckTemperature(draw.LogisticTemperature, "--logistic-temperature");
+            case SampleJob sample:
+                CheckClass(sample.Class);
+                CheckTemperature(sample.MixtureTemperature, "--mixture-temperature");
+                CheckTemperature(sample.LogisticTemperature, "--logistic-temperature");
                 Check(bytes <= Array.MaxLength, $"--count makes {job.Count} images, more than can be held; sample at most " +
                     $"{Array.MaxLength / job.Model.ImageBytes} at a time, each time with another --seed.");
-                Check(draw.Given is not { } given
+                Check(sample.Given is not { } given
                     || (given.Each >= 1 && given.Mask.Length == job.Model.Size * job.Model.Size
                         && (long)given.Images.Length * given.Each == bytes),
                     $"The given images are not {job.Count} {ofModel}");

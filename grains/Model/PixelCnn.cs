@@ -47,10 +47,10 @@ public sealed class PixelCnn
         using var generator = new Generator(seed, CPU);
         foreach (Slot slot in Layout.Slots)
         {
-            Tensor draw = randn(slot.Shape, generator: generator).Times(0.05);
+            Tensor random = randn(slot.Shape, generator: generator).Times(0.05);
             parameters[slot].copy_(
-                slot.Name.EndsWith(".v", StringComparison.Ordinal) || slot.Name.EndsWith(".w", StringComparison.Ordinal) ? draw
-                    : zeros_like(draw));
+                slot.Name.EndsWith(".v", StringComparison.Ordinal) || slot.Name.EndsWith(".w", StringComparison.Ordinal) ? random
+                    : zeros_like(random));
         }
     }
 

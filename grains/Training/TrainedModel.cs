@@ -22,23 +22,23 @@ public sealed class TrainedModel : IDisposable
     private readonly Tensor _values;
     private readonly Parameters _parameters;
 
-    private TrainedModel(ModelInfo model, DeviceThreads threads)
+    private TrainedModel(ModelInfo info, DeviceThreads threads)
     {
-        (Card, _threads) = (model, threads);
-        _network = new(NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes));
+        (Info, _threads) = (info, threads);
+        _network = new(NetworkShape.From(info.Spec, info.Channels, info.Size, info.Classes));
         _values = zeros(_network.Layout.Length, device: threads.Device).DetachFromDisposeScope();
         _parameters = new(_network.Layout, _values);
     }
 
-    public ModelInfo Card { get; }
+    public ModelInfo Info { get; }
 
-    /// <exception cref="UserErrorException">The checkpoint is damaged, or is not the one that the card is of.</exception>
-    public static TrainedModel Load(ModelInfo card, DeviceThreads threads)
+    /// <exception cref="UserErrorException">The checkpoint is damaged, or is another than the one described.</exception>
+    public static TrainedModel Load(ModelInfo info, DeviceThreads threads)
     {
-        var model = new TrainedModel(card, threads);
+        var model = new TrainedModel(info, threads);
         try
         {
-            Checkpoint.ReadAverage(card, model._values, model._network.Layout);
+            Checkpoint.ReadAverage(info, model._values, model._network.Layout);
             return model;
         }
         catch
@@ -50,7 +50,7 @@ public sealed class TrainedModel : IDisposable
 
     /// <summary>Begins to sample; the sampling does not need the model any more.</summary>
     public ImageSampling Sample(SampleRowsRequest request) => new(
-        _network, _parameters, _threads, new(request.First, request.End, request.Seed, i => request.Class ?? i % Card.Classes)
+        _network, _parameters, _threads, new(request.First, request.End, request.Seed, i => request.Class ?? i % Info.Classes)
         {
             Given = request.Given is null ? null : (request.Given, request.Mask!),
             Temperatures = new(request.MixtureTemperature, request.LogisticTemperature),
@@ -62,7 +62,7 @@ public sealed class TrainedModel : IDisposable
     /// <returns>Bits of each image, and where they went if that was asked for.</returns>
     public (double[] Bits, ScoreMaps? Maps) Score(ImageSet images, int first, int end, int? label, bool maps)
     {
-        int plane = Card.Size * Card.Size;
+        int plane = Info.Size * Info.Size;
         double[] bits = new double[end - first];
         float[]? pixelBits = maps ? new float[bits.Length * plane] : null;
         _threads.ForEach((bits.Length + Batch - 1) / Batch, (_, batch) =>
@@ -71,7 +71,7 @@ public sealed class TrainedModel : IDisposable
             int from = batch * Batch;
             int[] positions = [.. Enumerable.Range(first + from, Math.Min(Batch, bits.Length - from))];
             var pixels = images.ToTensor(positions, _threads.Device);
-            Tensor? labels = Card.Classes == 0 ? null
+            Tensor? labels = Info.Classes == 0 ? null
                 : tensor(positions.Select(i => (long)(label ?? images.Label(i))).ToArray()).MovedTo(_threads.Device);
             Tensor nats = MixtureLikelihood.LogProbability(
                 _network.Forward(new ForwardContext(_parameters) { Labels = labels }, pixels), pixels);

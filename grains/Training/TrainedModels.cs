@@ -61,7 +61,7 @@ public sealed class TrainedModels(DeviceThreads threads, DataSets dataSets, Allo
     {
         folders.Check(model.Path, "--model");
         CheckpointFolder.HoldOn(model.Path);
-        if (_loaded?.Card.StateHash != model.StateHash)
+        if (_loaded?.Info.StateHash != model.StateHash)
         {
             _loaded?.Dispose();
             _loaded = null;

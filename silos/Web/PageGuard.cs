@@ -28,7 +28,7 @@ internal static class PageGuard
 
     public static void Use(WebApplication app, SiloSettings settings)
     {
-        // Nothing here changes anything, and stays so whatever is mounted.
+        // Nothing here changes anything, and that stays so whatever is mounted.
         app.Use((context, next) =>
         {
             if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
@@ -54,7 +54,7 @@ internal static class PageGuard
             else if (Shows(request.Query[Parameter]))
             {
                 context.Response.Cookies.Append(Cookie, request.Query[Parameter]!, new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
-                // One slash: two would name another host.
+                // It has one slash: two would name another host.
                 context.Response.Redirect("/" + request.Path.Value!.TrimStart('/'));
             }
             else

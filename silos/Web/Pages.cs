@@ -47,7 +47,7 @@ internal static class Pages
             return next();
         });
         app.MapPrometheusScrapingEndpoint();
-        // Alive is who answers; whether the cluster has the silo is another question, whose answer must not have it killed.
+        // A silo that answers is alive. Whether the cluster has it is another question, and its answer must not get the silo killed.
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready");
         app.UseFileServer();
@@ -85,9 +85,9 @@ internal static class Pages
     /// <summary>The images that a run sampled last.</summary>
     private static async Task<IResult> SamplesAsync(string run, IGrainFactory grains, TimeProvider time)
     {
-        SamplesWritten drawn = await grains.GetGrain<ITrainingRunGrain>(run).SamplesAsync().WaitAsync(Timeout, time)
+        SamplesWritten samples = await grains.GetGrain<ITrainingRunGrain>(run).SamplesAsync().WaitAsync(Timeout, time)
             ?? throw new UserErrorException($"Run {run} has sampled no images yet.");
-        return Results.Bytes(PictureGrid.Png(drawn.Images()), "image/png");
+        return Results.Bytes(PictureGrid.Png(samples.Images()), "image/png");
     }
 
     /// <summary>

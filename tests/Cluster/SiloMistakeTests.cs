@@ -31,72 +31,41 @@ public sealed class SiloMistakeTests : IAsyncLifetime
             [], "--Silo:Address=10.0.0.1", "--Silo:HttpAddress=0.0.0.0", "--Silo:HttpPort=8080", "--Silo:Port=0", "--Silo:Device=gpu",
             "--Silo:Threads=0", "--Silo:Folders=data:/nowhere", "--Silo:RedisPassword=open-sesame", $"--Silo:Tls={_folder}",
             "--Silo:Redis=127.0.0.1:1,password=open-sesame");
-        string[] sentences =
+        string[] named =
         [
-            "Silo:Port is 0; give a port from 1 to 65535.",
-            "Silo:Device is gpu; give cpu, cuda or cuda:N.",
-            "Silo:Threads is 0; give 1 or more.",
-            "Silo:Folders has data; give full paths.",
-            "Silo:HttpAddress is 0.0.0.0, where others than this machine could read the pages; give a secret with the environment's " +
-            "Silo__HttpToken.",
-            "Silo:RedisPassword is a secret, and every user of the machine can read flags; give it with the environment's " +
-            "Silo__RedisPassword.",
-            "Silo:Folders has /nowhere, which does not exist; mount or make it, or leave it out.",
-            $"Silo:Tls: {_folder}/tls.crt cannot be used (Could not find file '{_folder}/tls.crt'); tls.crt, tls.key and ca.crt are to " +
-            $"be there as PEM, the key that of the certificate.",
-            "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.",
+            "Silo:Port", "Silo:Device", "Silo:Threads", "Silo:Folders has data", "Silo__HttpToken", "Silo__RedisPassword",
+            "Silo:Folders has /nowhere", $"Silo:Tls: {_folder}/tls.crt", "Silo:Redis",
         ];
-        Assert.Equal(sentences, told);
+        AssertNamed(named, told);
     }
 
     [Theory]
-    [InlineData(
-        "--Silo:Address=10.0.0.1",
-        "Silo:Address is 10.0.0.1, where others than this machine could connect; give certificates with Silo:Tls, or say " +
-        "Silo:AllowPlaintext=true.",
-        "Silo:Address is 10.0.0.1, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ " +
-        "for all).")]
-    [InlineData(
-        "--Silo:Address=0.0.0.0",
-        "Silo:Address is 0.0.0.0, where nobody can be reached; give the IP address that others reach this machine at.",
-        "Silo:Address is 0.0.0.0, where others than this machine could connect; give certificates with Silo:Tls, or say " +
-        "Silo:AllowPlaintext=true.",
-        "Silo:Address is 0.0.0.0, where others than this machine could name paths; say with Silo:Folders which folders runs may use (/ " +
-        "for all).")]
-    [InlineData("--Silo:Address=somewhere", "Silo:Address is somewhere; give an IP address of this machine.")]
-    [InlineData(
-        "--Silo:GatewayPort=11111",
-        "Silo:Port 11111, Silo:GatewayPort 11111, Silo:DataPort 0 and Silo:HttpPort 0 are not different ports; change one.")]
-    [InlineData(
-        "--Silo:Redis=127.0.0.1:1,password=x",
-        "Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.")]
-    [InlineData(
-        "--Silo:Port=many",
-        "The silo's settings cannot be read: Failed to convert configuration value 'many' at 'Silo:Port' to type 'System.Int32'.")]
-    public async Task Wrong_settings(string flag, params string[] sentences) => Assert.Equal(sentences, await RefusedAsync([], flag));
+    [InlineData("--Silo:Address=10.0.0.1", "Silo:Tls", "Silo:Folders")]
+    [InlineData("--Silo:Address=0.0.0.0", "Silo:Address", "Silo:Tls", "Silo:Folders")]
+    [InlineData("--Silo:Address=somewhere", "Silo:Address")]
+    [InlineData("--Silo:GatewayPort=11111", "Silo:GatewayPort 11111")]
+    [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo__RedisPassword")]
+    [InlineData("--Silo:Port=many", "Silo:Port")]
+    public async Task Wrong_settings(string flag, params string[] named) => AssertNamed(named, await RefusedAsync([], flag));
 
     [Theory]
     [InlineData("correct-horse")]
     [InlineData("correct horse battery staple")]
     [InlineData("correct-horse-bättery-staple")]
-    public async Task A_token_that_is_easily_guessed_or_cannot_be_shown(string token) => Assert.Equal(
-        ["Silo:HttpToken is short or holds what a header cannot; give 16 or more letters, digits and signs of ASCII, without spaces, " +
-            "with the environment's Silo__HttpToken."],
-        await RefusedAsync(new() { ["Silo__HttpToken"] = token }));
+    public async Task A_token_that_is_easily_guessed_or_cannot_be_shown(string token) =>
+        AssertNamed(["Silo__HttpToken"], await RefusedAsync(new() { ["Silo__HttpToken"] = token }));
 
     [Fact]
-    public async Task A_PyTorch_that_does_not_fit() => Assert.Equal(
-        [$"Torch:NativeLibraryPath is {_folder}, which has no libc10.so; name the folder torch/lib of an installed PyTorch 2.10 or 2.11."],
-        await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = _folder }));
+    public async Task A_PyTorch_that_does_not_fit() => AssertNamed(
+        [$"Torch:NativeLibraryPath is {_folder}"], await RefusedAsync(new() { ["Torch__NativeLibraryPath"] = _folder }));
 
     /// <summary>The tests' build has the libtorch for CPUs.</summary>
     [Fact]
     public async Task A_GPU_that_is_not_there()
     {
         int[] ports = FreePorts.Find(2);
-        Assert.Equal(
-            ["Silo:Device is cuda:1, and no GPU can be used; build with -p:TorchCuda=true or name an installed PyTorch with " +
-                "Torch:NativeLibraryPath, see that nvidia-smi shows the card, or take cpu."],
+        AssertNamed(
+            ["Silo:Device is cuda:1"],
             await RefusedAsync([], "--Silo:Device=cuda:1", $"--Silo:Port={ports[0]}", $"--Silo:GatewayPort={ports[1]}"));
     }
 
@@ -131,8 +100,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     {
         IReadOnlyList<string> told = await RefusedAsync(
             password is null ? [] : new() { ["Silo__RedisPassword"] = password }, $"--Silo:Redis={_redis.Address}");
-        Assert.Equal(
-            [$"Redis at {_redis.Address} refuses the password; give the right one with the environment's Silo__RedisPassword."], told);
+        AssertNamed(["Silo__RedisPassword"], told);
     }
 
     [Fact]
@@ -155,9 +123,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         IReadOnlyList<string> told = await RefusedAsync(
             new() { ["Silo__RedisPassword"] = "open-sesame" },
             [$"--Silo:Redis={_redis.Address}", .. ports.Select(port => $"--Silo:{port.Key}={port.Value}")]);
-        Assert.Equal(
-            [$"Silo:{setting} {ports[setting]} cannot be listened on at 127.0.0.1 (Address already in use); see what has it, or give " +
-                $"another port or address."], told);
+        AssertNamed([$"Silo:{setting} {ports[setting]}"], told);
     }
 
     [Fact]
@@ -186,9 +152,7 @@ public sealed class SiloMistakeTests : IAsyncLifetime
             new() { ["Silo__RedisPassword"] = "open-sesame" },
             [.. FreshPorts(), $"--Silo:Redis={_redis.Address}", "--Silo:Name=twin"]);
 
-        Assert.Equal(
-            $"A silo named twin runs at 127.0.0.1:{fleet.PortsOf("twin")[0]}; give this one another name with Silo:Name.",
-            Assert.Single(told));
+        AssertNamed([$"127.0.0.1:{fleet.PortsOf("twin")[0]}"], told);
     }
 
     [Fact]
@@ -209,6 +173,13 @@ public sealed class SiloMistakeTests : IAsyncLifetime
         Assert.StartsWith(
             $"Silo old at 10.0.0.1:11111 is of version 0.9.0 and this one of version {ClusterNames.Version}", Assert.Single(told),
             StringComparison.Ordinal);
+    }
+
+    /// <summary>One sentence for each mistake, which names the setting.</summary>
+    private static void AssertNamed(string[] named, IReadOnlyList<string> told)
+    {
+        Assert.Equal(named.Length, told.Count);
+        Assert.All(named.Zip(told), pair => Assert.Contains(pair.First, pair.Second, StringComparison.Ordinal));
     }
 
     private static IEnumerable<string> FreshPorts() =>

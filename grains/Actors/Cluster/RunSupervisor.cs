@@ -19,7 +19,7 @@ public sealed partial class RunSupervisor(
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         await StopAsync(cancellationToken);
-        // Again and again: the silo that was asked may stop as well.
+        // It asks again and again: the silo that was asked may stop as well.
         for (long asked = 0; device.IsNeeded && !cancellationToken.IsCancellationRequested;)
         {
             try

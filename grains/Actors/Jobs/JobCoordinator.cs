@@ -44,7 +44,9 @@ internal sealed class JobCoordinator(
                 _pending.Enqueue(new(first, Math.Min(first + atOnce, count)), first);
             while (_pending.Count > 0 || _busy.Count > 0)
                 await AdvanceAsync(
-                    (sampler, part) => job is SampleJob draw ? SampleAsync(draw, sampler, part) : ScoreAsync((ScoreJob)job, sampler, part));
+                    (sampler, part) => job is SampleJob sample
+                        ? SampleAsync(sample, sampler, part)
+                        : ScoreAsync((ScoreJob)job, sampler, part));
             Tell(new JobEnded(Error: null, UserError: false));
         }
         catch (Exception fault)
@@ -125,27 +127,27 @@ internal sealed class JobCoordinator(
         }
     }
 
-    private async Task SampleAsync(SampleJob draw, string sampler, Part part)
+    private async Task SampleAsync(SampleJob sample, string sampler, Part part)
     {
         SampleRowsRequest request = new()
         {
             Job = id,
-            Model = draw.Model,
+            Model = sample.Model,
             First = part.First,
             End = part.End,
-            Seed = draw.Seed,
-            Class = draw.Class,
-            MixtureTemperature = draw.MixtureTemperature,
-            LogisticTemperature = draw.LogisticTemperature,
-            Given = draw.Given is { } given
+            Seed = sample.Seed,
+            Class = sample.Class,
+            MixtureTemperature = sample.MixtureTemperature,
+            LogisticTemperature = sample.LogisticTemperature,
+            Given = sample.Given is { } given
                 ? [.. Enumerable.Range(part.First, part.End - part.First).SelectMany(i => Image(given.Images, i / given.Each))]
                 : null,
-            Mask = draw.Given?.Mask,
+            Mask = sample.Given?.Mask,
         };
-        while (part.Rows < draw.Model.Size)
+        while (part.Rows < sample.Model.Size)
         {
-            SampleRowsResponse drawn = await AskAsync(sampler, grain => grain.SampleAsync(request, part.Rows));
-            foreach (byte[] row in drawn.Rows)
+            SampleRowsResponse response = await AskAsync(sampler, grain => grain.SampleAsync(request, part.Rows));
+            foreach (byte[] row in response.Rows)
                 Tell(new RowSampled(part.First, part.End, part.Rows++, row));
         }
     }

@@ -75,7 +75,7 @@ public sealed partial class JobGrain(
         Queue(e switch
         {
             JobStarted started => started.Count,
-            RowSampled drawn when drawn.Row == _rows - 1 => drawn.First - drawn.End,
+            RowSampled row when row.Row == _rows - 1 => row.First - row.End,
             ImagesScored scored => -scored.Bits.Length,
             JobEnded => -_queued,
             _ => 0,

@@ -13,7 +13,7 @@ public sealed class ModelsGrain(AllowedFolders folders, TimeProvider time) : Gra
 {
     public async Task<ModelInfo> FindAsync(string model)
     {
-        // Whether something lies there or not, so that a name means the same on every silo.
+        // It does not matter whether something lies there, so that a name means the same on every silo.
         if (model.Contains('/', StringComparison.Ordinal) || model.EndsWith(".safetensors", StringComparison.Ordinal))
         {
             return await FolderWork.DoAsync(

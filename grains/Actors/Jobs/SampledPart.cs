@@ -23,7 +23,7 @@ internal sealed class SampledPart
     public SampledPart(SampleRowsRequest request, IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
     {
         (_time, _size, _heard) = (time, request.Model.Size, time.GetTimestamp());
-        // Apart from the grain activation that asked first.
+        // The work does not belong to the grain activation that asked first.
         _sampling = Task.Run(() => SampleAsync(request, device, models, metrics));
     }
 
@@ -33,7 +33,7 @@ internal sealed class SampledPart
     /// <summary>Rows from number <paramref name="from"/> on, as soon as that is finished.</summary>
     public async Task<SampleRowsResponse> ReadAsync(int from)
     {
-        // Once a call: a call that is still open says nothing of whether somebody waits, and who does calls again.
+        // A call counts when it comes: one that is still open does not say whether somebody waits, and whoever waits calls again.
         Volatile.Write(ref _heard, _time.GetTimestamp());
         while (true)
         {

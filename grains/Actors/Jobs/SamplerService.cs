@@ -7,8 +7,8 @@ using PixelCnnCluster.Training.Devices;
 namespace PixelCnnCluster.Actors.Jobs;
 
 /// <summary>
-/// The silo's device in jobs with trained models, apart from any grain activation. Rows are drawn one at a time and images scored a few
-/// at a time, so that a device that trains as well turns to its steps between them.
+/// The silo's device in jobs with trained models, apart from any grain activation. It samples one row and scores a few images at a time,
+/// so that a device that trains as well turns to its steps between them.
 /// </summary>
 public sealed class SamplerService(IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
 {

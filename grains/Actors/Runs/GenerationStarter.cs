@@ -97,7 +97,7 @@ internal sealed partial class GenerationStarter(
 
             _isMissingTold = false;
             string[] lost = [.. run.Lease.Record.Workers.Where(worker => !pool.IsUnfit(worker) && !holders.Contains(worker))];
-            // Those who are let go now may be the last to hold a state, should all others die before they hear of it.
+            // Workers that are let go now may be the last that hold a state, if all others die before they hear of it.
             await run.Lease.WriteAsync(
                 record =>
                     record with
@@ -243,7 +243,7 @@ internal sealed partial class GenerationStarter(
                     new InvalidDataException($"its state after step {other.Step} has hash {other.StateHash}, the others' {agreed}")));
         }
 
-        // The first is whom the others have copied.
+        // The others have copied the first one's state.
         generation.Begin(joined[0], run.Spec);
         return joined.All(response => response.StateHash == agreed);
     }

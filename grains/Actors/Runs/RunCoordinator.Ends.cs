@@ -27,7 +27,7 @@ internal sealed partial class RunCoordinator
                 $"The workers' states differ after step {step}: {string.Join(", ", hashes)}; the checkpoint has {saved.StateHash}.");
         }
 
-        // With its score.
+        // The checkpoint gets its score too.
         await _checkpoints.WrittenAsync(step);
         return new GenerationOutcome.Finished(IsDiverged
             ? EndOf(RunOutcome.Failed, saved, DivergenceText()) with { Checkpoint = _checkpoints.NewestGood ?? saved.Path }
@@ -36,7 +36,7 @@ internal sealed partial class RunCoordinator
 
     private async Task<RunEnded> EndAsync(RunEnded end)
     {
-        // Nothing comes after it.
+        // Nothing comes after the run's end.
         _checkpoints.Close();
         _history.Add(end);
         await _lease.WriteAsync(record => Note(record) with

@@ -105,7 +105,7 @@ internal sealed partial class RunCoordinator
     /// <returns>The run's end; null if this coordinator's came first, because it left or another has taken over.</returns>
     public async Task<RunEnded?> RunAsync()
     {
-        // Whoever began the run would have all of it in one trace; each step is one of its own.
+        // Each step is a trace of its own. Otherwise all of the run would belong to the trace of whoever began it.
         Activity.Current = null;
         using var over = new CancellationTokenSource();
         Task heartbeat = HeartbeatAsync(over.Token);
@@ -265,7 +265,7 @@ internal sealed partial class RunCoordinator
         bool prefetchNext = step + 1 < _progress.TotalSteps && !_isSaveDue
             && !BetweenSteps.Any(work => work.IsDue(generation.Order, step + 1));
         StepResponse[] responses = await _steps.RunAsync(generation, step, prefetchNext);
-        // Whoever has taken over meanwhile commits in this one's place.
+        // A coordinator that has taken over meanwhile commits in place of this one.
         await ConfirmLeaseAsync();
         double loss = responses.SelectMany(response => response.ShardLosses).Sum() / _spec.Optimiser.ImagesPerStep;
         int skippedInARow = responses[0].SkippedInARow;

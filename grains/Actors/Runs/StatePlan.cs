@@ -13,7 +13,7 @@ internal sealed record StatePlan(long? Step, string Maker)
     public static StatePlan For(IReadOnlyList<PrepareResponse> responses)
     {
         PrepareResponse furthest = responses.MaxBy(response => response.Step ?? -1)!;
-        // Should the checkpoint be damaged, what the worker holds itself is the next best.
+        // If the checkpoint is damaged, the worker's own state is the next best.
         PrepareResponse saved = responses.MaxBy(response => (response.Checkpoint ?? -1, response.Step ?? -1))!;
         return furthest.Step is { } step && step >= (saved.Checkpoint ?? 0) ? new(step, furthest.Worker) : new(null, saved.Worker);
     }

@@ -54,7 +54,7 @@ public sealed partial class TrainingRunGrain(
         _isEnding = true;
         _coordinator?.Leave();
         await Task.WhenAny(_training, Task.Delay(LeaveTimeout, time, cancellationToken));
-        // A folder that does not answer holds no silo's stop.
+        // A folder that does not answer does not delay the silo's stop.
         if (_history is { IsCompletedSuccessfully: true })
             await Task.WhenAny(_history.Result.FlushAsync(), Task.Delay(FlushTimeout, time, cancellationToken));
     }
@@ -256,10 +256,10 @@ public sealed partial class TrainingRunGrain(
         return position;
     }
 
-    private async Task TrainAsync(RunCoordinator trainer)
+    private async Task TrainAsync(RunCoordinator coordinator)
     {
-        RunEnded? ended = await trainer.RunAsync();
-        if (_coordinator == trainer)
+        RunEnded? ended = await coordinator.RunAsync();
+        if (_coordinator == coordinator)
             (_coordinator, _assigned) = (null, []);
         metrics.Forget(Run);
         if (ended is null)

@@ -61,13 +61,13 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     /// <summary>The newest that was opened, or is about to be.</summary>
     public int Generation { get; set; }
 
-    /// <summary>Lets all workers go without a word.</summary>
+    /// <summary>Lets all workers go without telling them.</summary>
     public void Forget() => _claimed.Clear();
 
     /// <summary>The worker has not been let go.</summary>
     public bool IsClaimed(string worker) => _claimed.Contains(worker);
 
-    /// <summary>Lets all workers go that were engaged, but some.</summary>
+    /// <summary>Lets all workers go but some.</summary>
     public void ReleaseAllBut(string run, int generation, IEnumerable<string> but)
     {
         foreach (string worker in _claimed.Except(but).ToList())

@@ -36,7 +36,7 @@ internal sealed class StepPipeline(
             "worker step", ("run", _run), ("generation", request.Generation), ("step", request.Step + 1), ("worker", worker));
         long requested = time.GetTimestamp();
         Computation computation = Compute(request.Step);
-        // Not under the lock: where all shards are there, the exchange begins with sums.
+        // This is not under the lock: where all shards are there, the exchange begins with sums.
         await computation.Turn.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
         AllReduceStep step = member.Exchange.Begin(request.Step);
         ComputedShards computed = await computation.Done;

@@ -119,7 +119,7 @@ public sealed class WorkerService(
 
     /// <summary>Copies the state; <see cref="WriteSnapshotAsync"/> writes it while training goes on.</summary>
     public Task SnapshotAsync(CheckpointRequest request) => AtStep(
-        // Always anew: the copy before may have been lost on a full disk.
+        // The state is copied each time: the copy before may have been lost on a full disk.
         null,
         request.Run,
         request.Generation,

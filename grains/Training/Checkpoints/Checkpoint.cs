@@ -183,7 +183,7 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
-    /// <exception cref="UserErrorException">The checkpoint is damaged, is not the one that the card is of, or is of another network than
+    /// <exception cref="UserErrorException">The checkpoint is damaged, is another than the one described, or is of another network than
     /// its settings say.</exception>
     public static void ReadAverage(ModelInfo model, Tensor average, ParameterLayout layout)
     {

@@ -21,8 +21,8 @@ internal sealed class TensorBoardLog(string folder, TimeProvider time)
         {
             foreach ((string tag, long step, double value) in Scalars(entry.Event))
                 current.add_scalar(tag, (float)value, checked((int)step), now);
-            if (entry.Event is SamplesWritten drawn && File.Exists(drawn.Path))
-                current.add_img("samples", drawn.Path, checked((int)drawn.Step), now);
+            if (entry.Event is SamplesWritten samples && File.Exists(samples.Path))
+                current.add_img("samples", samples.Path, checked((int)samples.Step), now);
         }
 
         _writer = current;

@@ -17,7 +17,7 @@ public sealed class LimitTests() : ClusterTests(new(), isOwn: true)
             await Cluster.SubmitAsync($"run-{i}", UndisturbedRun.Spec);
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
             () => Cluster.SubmitAsync("one-more", UndisturbedRun.Spec));
-        Assert.Equal("100 runs train or wait already; wait until one ends, or stop one with the command stop.", mistake.Message);
+        Assert.StartsWith("100 runs ", mistake.Message, StringComparison.Ordinal);
         await grains.Run("run-0").StopAsync();
         await new FollowedRun("run-0", UndisturbedRun.Spec, grains.Run("run-0"), 0).EndAsync();
         await Cluster.SubmitAsync("one-more", UndisturbedRun.Spec);
@@ -36,6 +36,6 @@ public sealed class LimitTests() : ClusterTests(new(), isOwn: true)
         for (int i = 0; i < 32; i++)
             await grains.Job(Guid.NewGuid()).BeginAsync(job);
         mistake = await Assert.ThrowsAsync<UserErrorException>(() => grains.Job(Guid.NewGuid()).BeginAsync(job));
-        Assert.Equal("The silo has 32 jobs already; begin again when one of them has ended.", mistake.Message);
+        Assert.Contains("32 jobs", mistake.Message, StringComparison.Ordinal);
     }
 }

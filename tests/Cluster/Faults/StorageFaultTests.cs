@@ -39,10 +39,8 @@ public sealed class StorageFaultTests(TestCluster cluster, UndisturbedRun undist
                     {
                         Output = UndisturbedRun.Spec.Output with { SaveDir = Path.Combine(disk, "run") },
                     }));
-            Assert.Equal(
-                $"--save-dir {disk}/run cannot be written to (Read-only file system : '{disk}/run'); mend the silos' volume or its " +
-                $"rights, or name another folder.",
-                mistake.Message);
+            Assert.StartsWith($"--save-dir {disk}/run ", mistake.Message, StringComparison.Ordinal);
+            Assert.Contains("Read-only file system", mistake.Message, StringComparison.Ordinal);
             Assert.DoesNotContain(await Cluster.Fleet.Grains.Cluster.RunsAsync(), run => run.Run == "unwritable");
         }
         finally

@@ -26,8 +26,7 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
 
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
             () => SharedCluster.ConnectAsync(new(Cluster.Redis.Address), TestContext.Current.CancellationToken));
-        Assert.Equal(
-            $"Redis at {Cluster.Redis.Address} refuses the password; give the right one with PIXELCNN_REDIS_PASSWORD.", mistake.Message);
+        Assert.Contains("PIXELCNN_REDIS_PASSWORD", mistake.Message, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/live"));
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/health/ready"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("closed", "/metrics"));

@@ -18,8 +18,7 @@ public sealed class FolderWorkTests
         Assert.False(asked.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(0.1));
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(() => asked.SoonAsync("answer about the folder"));
-        Assert.Equal(
-            "/volume/hung does not answer within 5 s; see that the silos' volume is there, or name another folder.", mistake.Message);
+        Assert.Contains("/volume/hung", mistake.Message, StringComparison.Ordinal);
         // No second thread waits for it, and nobody waits 5 s again.
         Assert.Equal(
             mistake.Message, (await Assert.ThrowsAsync<UserErrorException>(() => AskAsync().SoonAsync("answer about the folder"))).Message);

@@ -17,7 +17,8 @@ public sealed partial class RoomTests
         { "grains/Pictures/Pictures.csproj", ["Files"] },
         { "grains/Training/Training.csproj", ["Exchange", "Model", "Pictures"] },
         { "grains/Actors/Actors.csproj", ["Training"] },
-        { "silos/Silo.csproj", ["Actors"] },
+        { "silos/Settings/Silo.Settings.csproj", ["Contracts"] },
+        { "silos/Silo.csproj", ["Actors", "Silo.Settings"] },
         { "client/Console.csproj", ["Contracts", "Files", "Pictures"] },
     };
 
@@ -39,6 +40,13 @@ public sealed partial class RoomTests
         string solution = Repository.Read("PixelCnnCluster.sln");
         Assert.All(SourceTree.Files("*.csproj"), path => Assert.Contains(path.Replace('/', '\\'), solution, StringComparison.Ordinal));
     }
+
+    [Fact]
+    public void No_project_compiles_the_source_of_another() => Assert.Empty(
+        from path in SourceTree.Files("*.csproj")
+        from source in Load(path).Descendants("Compile")
+        where ((string?)source.Attribute("Include"))?.Contains("..", StringComparison.Ordinal) == true
+        select $"{path} compiles {(string?)source.Attribute("Include")}");
 
     [Fact]
     public void The_console_builds_the_silo_without_linking_it()
