@@ -13,7 +13,8 @@ public static class MachineMemory
     {
         IEnumerable<string> meminfo = Lines(root, "proc/meminfo").Where(line => line.StartsWith("MemTotal:", StringComparison.Ordinal));
         IEnumerable<long> limits = meminfo.Select(line => Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024);
-        return limits.Concat(Lines(root, "proc/self/cgroup").SelectMany(line => GroupLimits(root, line))).DefaultIfEmpty(long.MaxValue).Min();
+        return limits.Concat(Lines(root, "proc/self/cgroup").SelectMany(line => GroupLimits(root, line)))
+            .DefaultIfEmpty(long.MaxValue).Min();
     }
 
     /// <summary>Limits of a group and those above it. A container sees its own group as the root.</summary>
@@ -21,7 +22,9 @@ public static class MachineMemory
     private static IEnumerable<long> GroupLimits(string root, string line)
     {
         string[] parts = line.Split(':', 3);
-        (string folder, string file) = parts is [_, "", _] ? ("sys/fs/cgroup", "memory.max") : ("sys/fs/cgroup/memory", "memory.limit_in_bytes");
+        (string folder, string file) = parts is [_, "", _]
+            ? ("sys/fs/cgroup", "memory.max")
+            : ("sys/fs/cgroup/memory", "memory.limit_in_bytes");
         if (parts is not [_, "" or "memory", { } path])
             yield break;
         for (string? group = path.TrimStart('/'); group is not null; group = group.Length == 0 ? null : Path.GetDirectoryName(group))
