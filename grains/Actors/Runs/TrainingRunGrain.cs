@@ -93,7 +93,7 @@ public sealed partial class TrainingRunGrain(
             throw new UserErrorException(
                 $"Run {Run} is complete; train further with --load-params {Spec.Output.SaveDir} and a higher --max-epochs or --max-steps.");
         await CheckFoldersAsync(Spec);
-        // The coordinator before may be about to end.
+        // Until the coordinator before has ended altogether: it would take its successor for itself.
         await _training;
         RunHistory events = await OpenHistoryAsync(Spec);
         await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
@@ -259,8 +259,7 @@ public sealed partial class TrainingRunGrain(
     private async Task TrainAsync(RunCoordinator coordinator)
     {
         RunEnded? ended = await coordinator.RunAsync();
-        if (_coordinator == coordinator)
-            (_coordinator, _assigned) = (null, []);
+        (_coordinator, _assigned) = (null, []);
         metrics.Forget(Run);
         if (ended is null)
         {

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.GrainDirectory;
 using Orleans.Runtime.Hosting;
+using Orleans.Storage;
 using Orleans.TestingHost;
 using PixelCnnCluster.Actors;
 using PixelCnnCluster.Actors.Cluster;
@@ -22,6 +23,8 @@ namespace PixelCnnCluster.Unit.Tests.Actors;
 /// <summary>A cluster of one silo in this process, with real grains, a worker with a simulated replica, and a store in memory.</summary>
 public sealed class GrainCluster : IAsyncLifetime
 {
+    private const string InMemory = "memory";
+
     private readonly InProcessTestCluster _cluster;
     private readonly TempFolder _root = new();
 
@@ -34,6 +37,12 @@ public sealed class GrainCluster : IAsyncLifetime
 
     /// <summary>All folders of the silo, which a test may have hang.</summary>
     internal HangingFolders Folders { get; } = new();
+
+    /// <summary>Where the records are, which a test may keep waiting.</summary>
+    internal HeldStorage Storage { get; } = new();
+
+    /// <summary>The time of all grains.</summary>
+    internal ImpatientClock Clock { get; } = new();
 
     public IClusterGrain Cluster => _cluster.Client.GetGrain<IClusterGrain>(0);
 
@@ -58,7 +67,7 @@ public sealed class GrainCluster : IAsyncLifetime
     {
         var meter = new Meter(Meters.Name);
         var device = new DeviceMetrics(meter);
-        silo.Services.AddSingleton(TimeProvider.System)
+        silo.Services.AddSingleton<TimeProvider>(Clock)
             .AddSingleton(new RunMetrics(meter))
             .AddSingleton(device)
             .AddSingleton<JobSlots>()
@@ -72,7 +81,9 @@ public sealed class GrainCluster : IAsyncLifetime
                     new PeerNetwork(worker => services.GetRequiredService<ClusterWorkers>().Find(worker).DataEndpointAsync(), tls: null),
                     NullLogger.Instance),
                 device, TimeProvider.System));
-        silo.AddMemoryGrainStorage(StoreNames.Storage)
+        silo.Services.AddGrainStorage(
+            StoreNames.Storage, (services, _) => Storage.Over(services.GetRequiredKeyedService<IGrainStorage>(InMemory)));
+        silo.AddMemoryGrainStorage(InMemory)
             .AddGrainDirectory(StoreNames.Directory, (_, _) => new MemoryDirectory())
             .AddPlacementDirector<WorkerPlacement, WorkerPlacementDirector>();
     }

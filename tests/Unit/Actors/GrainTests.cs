@@ -39,6 +39,29 @@ public sealed class GrainTests(GrainCluster cluster) : IClassFixture<GrainCluste
         await cluster.Run("stopped").StopAsync().SoonAsync("answer to the second stop");
     }
 
+    /// <summary>The coordinator that ends has a sign of life to store after the run's end, which the store takes late.</summary>
+    [Fact]
+    public async Task A_run_that_is_resumed_while_its_coordinator_ends_keeps_the_next_one()
+    {
+        RunSpec endless = Spec() with { Limits = Spec().Limits with { MaxSteps = 100_000 } };
+        long position = await cluster.Cluster.SubmitAsync("again", endless).SoonAsync("submission");
+        cluster.Storage.Hold();
+        await cluster.Run("again").StopAsync().SoonAsync("answer to the stop");
+        await cluster.Storage.Waits.Task.SoonAsync("write of the end");
+        cluster.Clock.Ring(TimeSpan.FromSeconds(1));
+        // What rang goes on before a call that comes later.
+        await cluster.Run("again").OverviewAsync().SoonAsync("overview");
+        cluster.Storage.GoOn();
+        await cluster.Storage.Refused.Task.SoonAsync("refusal of the sign of life");
+
+        position = await cluster.Cluster.ResumeAsync("again").SoonAsync("resumption");
+        cluster.Clock.Ring(TimeSpan.FromMilliseconds(250));
+        for (RunProgress? progress = null; progress?.Events.OfType<StepCommitted>().Any() != true; position = progress.Next)
+            progress = await cluster.Run("again").ReadAsync(position).SoonAsync("events");
+
+        await cluster.Run("again").StopAsync().SoonAsync("answer to the second stop");
+    }
+
     [Fact]
     public async Task The_clusters_grain_answers_while_the_folder_of_a_submission_hangs()
     {

@@ -43,25 +43,17 @@ public sealed class HungDeviceTests
     [Fact]
     public void A_stop_ends_a_run_whose_folder_hangs()
     {
-        var world = new World(1);
-        RunEnded ended = world.Run(
-            async () =>
-            {
-                var cluster = new SimulatedCluster(world, Schedule.Spec with
-                {
-                    Limits = Schedule.Spec.Limits with { MaxSteps = null },
-                }, Schedule.Endless);
-                cluster.StartNode().WritingHangs = true;
-                cluster.StartCoordinator();
-                await cluster.ReachAsync(20);
-                long stopped = world.Now;
-                await cluster.StopAsync();
-                RunEnded end = await cluster.Ended;
-                Assert.InRange(TimeSpan.FromTicks(world.Now - stopped), TimeSpan.Zero, TimeSpan.FromMinutes(2));
-                return end;
-            },
-            Schedule.Deadline,
-            awaited: "end of the run");
+        RunSpec endless = Schedule.Spec with { Limits = Schedule.Spec.Limits with { MaxSteps = null } };
+        (RunEnded ended, _) = Schedule.RunToEnd(endless, workers: 1, async (cluster, end) =>
+        {
+            cluster.Nodes[0].WritingHangs = true;
+            await cluster.ReachAsync(20);
+            long stopped = cluster.World.Now;
+            await cluster.StopAsync();
+            await end;
+            Assert.InRange(TimeSpan.FromTicks(cluster.World.Now - stopped), TimeSpan.Zero, TimeSpan.FromMinutes(2));
+        });
+
         Assert.Equal(RunOutcome.Failed, ended.Outcome);
         Assert.Contains("could not be written", ended.Error, StringComparison.Ordinal);
     }

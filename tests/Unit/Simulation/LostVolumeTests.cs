@@ -27,21 +27,13 @@ public sealed class LostVolumeTests
     [Fact]
     public void A_run_that_waits_for_its_folder_can_be_stopped()
     {
-        var world = new World(1);
-        RunEnded ended = world.Run(
-            async () =>
-            {
-                var cluster = new SimulatedCluster(world, Schedule.Spec, Schedule.Reference);
-                cluster.StartNode();
-                cluster.StartNode();
-                cluster.StartCoordinator();
-                await LoseAllAsync(cluster);
-                await cluster.World.Delay(TimeSpan.FromSeconds(10));
-                await cluster.StopAsync();
-                return await cluster.Ended;
-            },
-            Schedule.Deadline,
-            awaited: "end of the run");
+        (RunEnded ended, _) = Schedule.RunToEnd(Schedule.Spec, workers: 2, async (cluster, _) =>
+        {
+            await LoseAllAsync(cluster);
+            await cluster.World.Delay(TimeSpan.FromSeconds(10));
+            await cluster.StopAsync();
+        });
+
         Assert.Equal((RunOutcome.Stopped, null), (ended.Outcome, ended.StateHash));
     }
 

@@ -26,26 +26,16 @@ public sealed class MixedWorkersTests
     [Fact]
     public void Workers_that_round_differently_train_together_where_they_may()
     {
-        var world = new World(1);
-        SimulatedCluster cluster = null!;
+        RunSpec mixed = Schedule.Spec with { Compute = Schedule.Spec.Compute with { MixedWorkers = true } };
 
-        RunEnded ended = world.Run(
-            () =>
-            {
-                cluster = new SimulatedCluster(world, Schedule.Spec with
-                {
-                    Compute = Schedule.Spec.Compute with { MixedWorkers = true },
-                }, Schedule.Reference);
-                cluster.StartNode();
-                cluster.StartNode().RoundsDifferently = true;
-                cluster.StartCoordinator();
-                return cluster.Ended;
-            },
-            Schedule.Deadline,
-            awaited: "end of the run");
+        (RunEnded ended, SimulatedCluster after) = Schedule.RunToEnd(mixed, workers: 2, (cluster, _) =>
+        {
+            cluster.Nodes[1].RoundsDifferently = true;
+            return Task.CompletedTask;
+        });
 
         Assert.Contains("A state after 1 steps is", ended.Error, StringComparison.Ordinal);
-        Assert.Equal(2, cluster.Generations[0].Opened.Workers.Count);
+        Assert.Equal(2, after.Generations[0].Opened.Workers.Count);
     }
 
     private static async Task<SimulatedNode> JoinAsync(SimulatedCluster cluster)

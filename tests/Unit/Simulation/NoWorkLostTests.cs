@@ -12,13 +12,13 @@ public sealed class NoWorkLostTests
         Compute = Schedule.Spec.Compute with { Workers = 1 },
     };
 
+    private static readonly RunSpec SavedEach20 = Rare with { Output = Rare.Output with { SaveSteps = 20 } };
+
     [Fact]
     public void A_run_whose_only_worker_dies_while_it_is_evaluated_for_the_last_time_is_not_trained_again()
     {
-        SimulatedCluster? cluster = null;
-        RunEnded ended = Run(Rare, async running =>
+        (RunEnded ended, SimulatedCluster cluster) = Schedule.RunToEnd(Rare, workers: 1, async (running, _) =>
         {
-            cluster = running;
             while (running.Store.Record.SavedStep is null)
                 await running.World.Delay(TimeSpan.FromMilliseconds(1));
             SimulatedNode node = running.Nodes.Single();
@@ -29,17 +29,15 @@ public sealed class NoWorkLostTests
         });
 
         Assert.Equal((RunOutcome.Completed, (long)Schedule.Steps), (ended.Outcome, ended.Step));
-        Assert.Equal(Schedule.Steps, cluster!.Generations[^1].Opened.Step);
+        Assert.Equal(Schedule.Steps, cluster.Generations[^1].Opened.Step);
         Assert.Contains(cluster.Events, e => e is Evaluated { Step: Schedule.Steps });
     }
 
     [Fact]
     public void What_a_fault_takes_counts_as_lost_and_is_trained_again()
     {
-        SimulatedCluster? cluster = null;
-        RunEnded ended = Run(Rare with { Output = Rare.Output with { SaveSteps = 20 } }, async running =>
+        (RunEnded ended, SimulatedCluster cluster) = Schedule.RunToEnd(SavedEach20, workers: 1, async (running, _) =>
         {
-            cluster = running;
             await running.ReachAsync(50);
             SimulatedNode node = running.Nodes.Single();
             await running.KillAsync(node);
@@ -48,20 +46,17 @@ public sealed class NoWorkLostTests
         });
 
         Assert.Equal(RunOutcome.Completed, ended.Outcome);
-        Assert.Equal(40, cluster!.Generations[^1].Opened.Step);
+        Assert.Equal(40, cluster.Generations[^1].Opened.Step);
     }
 
     [Fact]
     public void A_checkpoint_is_written_after_some_minutes_whatever_the_epochs()
     {
-        SimulatedCluster? cluster = null;
-        Run(Rare with { Output = Rare.Output with { SaveMinutes = 1.0 / 60 } }, running =>
-        {
-            cluster = running;
-            return Task.CompletedTask;
-        });
+        RunSpec spec = Rare with { Output = Rare.Output with { SaveMinutes = 1.0 / 60 } };
 
-        Assert.InRange(cluster!.Events.OfType<CheckpointSaved>().Count(), 3, Schedule.Steps);
+        (_, SimulatedCluster cluster) = Schedule.RunToEnd(spec, workers: 1, (_, _) => Task.CompletedTask);
+
+        Assert.InRange(cluster.Events.OfType<CheckpointSaved>().Count(), 3, Schedule.Steps);
     }
 
     /// <summary>So it goes where a step needs more memory than there is.</summary>
@@ -70,7 +65,7 @@ public sealed class NoWorkLostTests
     [InlineData(40)]
     public void A_run_whose_worker_is_killed_three_times_in_one_step_is_given_up(int step)
     {
-        RunEnded ended = Run(Rare with { Output = Rare.Output with { SaveSteps = 20 } }, async running =>
+        (RunEnded ended, _) = Schedule.RunToEnd(SavedEach20, workers: 1, async (running, _) =>
         {
             while ((running.Store.Record.SavedStep ?? 0) < step || running.Generations.Count == 0)
                 await running.World.Delay(TimeSpan.FromMilliseconds(1));
@@ -88,7 +83,7 @@ public sealed class NoWorkLostTests
     public void A_step_in_between_makes_up_for_losses()
     {
         RunSpec endless = Rare with { Limits = Rare.Limits with { MaxSteps = 1000 } };
-        RunEnded ended = Run(endless, async running =>
+        (RunEnded ended, _) = Schedule.RunToEnd(endless, workers: 1, async (running, _) =>
         {
             for (int i = 0; i < 3; i++)
             {
@@ -113,21 +108,5 @@ public sealed class NoWorkLostTests
         running.StartCoordinator();
         while (running.Generations.Count == opened && !running.Ended.IsCompleted)
             await running.World.Delay(TimeSpan.FromMilliseconds(1));
-    }
-
-    private static RunEnded Run(RunSpec spec, Func<SimulatedCluster, Task> disturb)
-    {
-        var world = new World(seed: 1);
-        return world.Run(
-            async () =>
-            {
-                var cluster = new SimulatedCluster(world, spec, Schedule.Endless);
-                cluster.StartNode();
-                cluster.StartCoordinator();
-                await disturb(cluster);
-                return await cluster.Ended;
-            },
-            Schedule.Deadline,
-            awaited: "end of the run");
     }
 }

@@ -33,25 +33,11 @@ internal static class Schedule
     /// <param name="disturb">Given the cluster and the run's end. What it does after that is not waited for.</param>
     public static SimulatedCluster Run(World world, int seed, int workers, Func<SimulatedCluster, Task, Task> disturb)
     {
-        SimulatedCluster? cluster = null;
         try
         {
-            RunEnded ended = world.Run(
-                async () =>
-                {
-                    cluster = new SimulatedCluster(world, Spec, Reference);
-                    for (int i = 0; i < workers; i++)
-                        cluster.StartNode();
-                    cluster.StartCoordinator();
-                    Task disturbing = disturb(cluster, cluster.Ended);
-                    if (await Task.WhenAny(cluster.Ended, disturbing) == disturbing)
-                        await disturbing;
-                    return await cluster.Ended;
-                },
-                Deadline,
-                awaited: "end of the run");
+            (RunEnded ended, SimulatedCluster cluster) = RunToEnd(world, Spec, workers, disturb);
             Assert.Equal((RunOutcome.Completed, (long)Steps, Reference[Steps]), (ended.Outcome, ended.Step, ended.StateHash));
-            return cluster!;
+            return cluster;
         }
         catch (Exception fault)
         {
@@ -60,4 +46,26 @@ internal static class Schedule
                 fault);
         }
     }
+
+    /// <inheritdoc cref="RunToEnd(World, RunSpec, int, Func{SimulatedCluster, Task, Task})"/>
+    public static (RunEnded Ended, SimulatedCluster Cluster) RunToEnd(
+        RunSpec spec, int workers, Func<SimulatedCluster, Task, Task> disturb) => RunToEnd(new World(seed: 1), spec, workers, disturb);
+
+    /// <summary>Starts a cluster with a run, and awaits the run's end, whatever that is.</summary>
+    /// <param name="disturb">Given the cluster and the run's end. What it does after that is not waited for.</param>
+    public static (RunEnded Ended, SimulatedCluster Cluster) RunToEnd(
+        World world, RunSpec spec, int workers, Func<SimulatedCluster, Task, Task> disturb) => world.Run(
+            async () =>
+            {
+                var cluster = new SimulatedCluster(world, spec, Endless);
+                for (int i = 0; i < workers; i++)
+                    cluster.StartNode();
+                cluster.StartCoordinator();
+                Task disturbing = disturb(cluster, cluster.Ended);
+                if (await Task.WhenAny(cluster.Ended, disturbing) == disturbing)
+                    await disturbing;
+                return (await cluster.Ended, cluster);
+            },
+            Deadline,
+            awaited: "end of the run");
 }

@@ -13,7 +13,8 @@ internal sealed record Trouble(double Lost, double Doubled)
 
 /// <summary>
 /// Nodes, coordinators, the store and the disk of one run, with checks at every change: each state is that of an undisturbed run after as
-/// many steps, no commit that was announced is taken back while anyone holds it, and generations commit one after the other.
+/// many steps, no commit that was announced is taken back while anyone holds it, and generations commit one after the other. At every
+/// commit <see cref="CommitCheck"/> looks as well.
 /// </summary>
 internal sealed class SimulatedCluster
 {
@@ -23,6 +24,7 @@ internal sealed class SimulatedCluster
     private readonly List<(RunCoordinator Coordinator, SimulatedNode Node)> _coordinators = [];
     private readonly TaskCompletionSource<RunEnded> _ended = new();
     private readonly List<(GenerationOpened, TimeSpan)> _generations = [];
+    private readonly CommitCheck _commits;
     private int _incarnations;
 
     /// <summary>The newest that has committed a step.</summary>
@@ -32,6 +34,7 @@ internal sealed class SimulatedCluster
     public SimulatedCluster(World world, RunSpec spec, string[] reference)
     {
         (World, _spec, _reference) = (world, spec, reference);
+        _commits = new(spec);
         Store.Write(new() { Spec = spec });
         _ = TellAgainAsync();
     }
@@ -39,9 +42,6 @@ internal sealed class SimulatedCluster
     public World World { get; }
 
     public Trouble Trouble { get; set; } = Trouble.None;
-
-    /// <summary>Given each coordinator before it begins.</summary>
-    public Action<RunCoordinator> Began { get; init; } = _ => { };
 
     /// <summary>The work of all workers may have failed; the run goes on when it is resumed.</summary>
     public bool MayFail { get; set; }
@@ -58,6 +58,9 @@ internal sealed class SimulatedCluster
 
     /// <summary>All that were opened, and when.</summary>
     public IReadOnlyList<(GenerationOpened Opened, TimeSpan At)> Generations => _generations;
+
+    /// <summary>The newest of the run.</summary>
+    public RunCoordinator Coordinator => _coordinators[^1].Coordinator;
 
     /// <summary>The run's coordinator is on this node.</summary>
     public bool HasCoordinator(SimulatedNode node) => _coordinators.Any(one => one.Node == node);
@@ -151,12 +154,12 @@ internal sealed class SimulatedCluster
         SimulatedNode node = living[World.Random.Next(living.Length)];
         RunHistory history = RunHistory.OpenAsync(null, 0, node.Clock, _ => { }).GetAwaiter().GetResult();
         var cluster = new RunCluster(name => new SimulatedLink(this, node, name), ProcessOf, () => World.Post(_ => Tell(), null));
-        var coordinator = new RunCoordinator("run", new SimulatedRunStore(this, node), history, cluster, node.Clock, NullLogger.Instance);
-        Began(coordinator);
+        var store = new SimulatedRunStore(this, node);
+        var coordinator = new RunCoordinator("run", store, history, cluster, node.Clock, NullLogger.Instance);
         _coordinators.Add((coordinator, node));
         World.Note($"a coordinator begins on {node.Name}");
         coordinator.AssignWorkers(Assigned([]), []);
-        _ = ListenAsync(history);
+        _ = ListenAsync(history, store);
         _ = RunAsync(coordinator, node);
     }
 
@@ -168,7 +171,7 @@ internal sealed class SimulatedCluster
     }
 
     /// <summary>Asks the coordinator that holds the lease to end the run, and waits until the wish is stored.</summary>
-    public Task StopAsync() => _coordinators.Last().Coordinator.StopAsync();
+    public Task StopAsync() => Coordinator.StopAsync();
 
     /// <summary>Tells all coordinators which workers the run has.</summary>
     public void Tell()
@@ -238,7 +241,7 @@ internal sealed class SimulatedCluster
         }
     }
 
-    private async Task ListenAsync(RunHistory history)
+    private async Task ListenAsync(RunHistory history, SimulatedRunStore store)
     {
         try
         {
@@ -247,7 +250,7 @@ internal sealed class SimulatedCluster
                 RunProgress progress = await history.ReadAsync(next, TimeSpan.FromDays(1), () => false);
                 next = progress.Next;
                 foreach (RunEvent happened in progress.Events)
-                    Check(happened);
+                    Check(happened, store);
             }
         }
         catch (Exception fault)
@@ -256,9 +259,10 @@ internal sealed class SimulatedCluster
         }
     }
 
-    private void Check(RunEvent happened)
+    private void Check(RunEvent happened, SimulatedRunStore store)
     {
         Events.Add(happened);
+        _commits.See(happened, store, Store.HasGoneBack);
         if (happened is GenerationOpened begun)
             _generations.Add((begun, World.Elapsed));
         World.Note(

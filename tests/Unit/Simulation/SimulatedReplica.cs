@@ -11,13 +11,13 @@ namespace PixelCnnCluster.Unit.Tests.Simulation;
 /// </summary>
 internal sealed class SimulatedReplica(SimulatedDisk disk, Action<SimulatedReplica> changed) : IReplica
 {
-    public const int StepWithoutFiniteGradient = 7;
+    public const int StepWithoutFiniteGradient = 7, TrainImages = 200;
 
     private const int Words = 4;
 
     private readonly ulong[] _state = new ulong[Words];
 
-    public ReplicaFacts Facts => new(Words, TrainImages: 200, TestImages: 4, Channels: 1, Size: 8) { Data = Data };
+    public ReplicaFacts Facts => new(Words, TrainImages, TestImages: 4, Channels: 1, Size: 8) { Data = Data };
 
     /// <summary>What its images are.</summary>
     public string Data { get; init; } = "the usual images";

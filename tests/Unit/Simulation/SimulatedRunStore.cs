@@ -40,17 +40,22 @@ internal sealed class SimulatedStore
 internal sealed class SimulatedRunStore(SimulatedCluster cluster, SimulatedNode node) : IRunStore
 {
     private int _version = cluster.Store.Version;
+    private TimeSpan _writtenAt = TimeSpan.FromDays(-1);
 
     public RunRecord Record { get; private set; } = cluster.Store.Record;
 
+    /// <summary>Since its newest write that succeeded was begun.</summary>
+    public TimeSpan SinceWritten => cluster.World.Elapsed - _writtenAt;
+
     public async Task WriteAsync(RunRecord record)
     {
+        TimeSpan begun = cluster.World.Elapsed;
         await TravelAsync();
         if (cluster.Store.IsEmpty || cluster.Store.Version != _version)
             throw new LeaseLostException("Someone else has written.");
         int written = cluster.Store.Write(record);
         await TravelAsync();
-        (Record, _version) = (record, written);
+        (Record, _version, _writtenAt) = (record, written, begun);
     }
 
     private async Task TravelAsync()

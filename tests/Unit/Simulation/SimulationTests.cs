@@ -44,31 +44,68 @@ public sealed class SimulationTests
     [Fact]
     public void A_run_that_is_told_to_stop_saves_its_state_whatever_happens()
     {
+        RunSpec endless = Schedule.Spec with { Limits = Schedule.Spec.Limits with { MaxSteps = 100_000 } };
         Parallel.For(1, 301, seed =>
         {
             var world = new World(seed);
-            RunEnded ended = world.Run(
-                async () =>
-                {
-                    var cluster = new SimulatedCluster(world, Schedule.Spec with
-                    {
-                        Limits = Schedule.Spec.Limits with { MaxSteps = 100_000 },
-                    }, Schedule.Endless);
-                    for (int i = 0; i < 3; i++)
-                        cluster.StartNode();
-                    cluster.StartCoordinator();
-                    await world.Delay(world.Between(500, 2000));
-                    await cluster.StopAsync();
-                    await world.Delay(world.Between(0, 100));
-                    if (world.Chance(0.7))
-                        await cluster.KillAsync(cluster.Nodes[world.Random.Next(3)]);
-                    return await cluster.Ended;
-                },
-                Schedule.Deadline,
-                awaited: "end of the run");
+            (RunEnded ended, _) = Schedule.RunToEnd(world, endless, workers: 3, async (cluster, _) =>
+            {
+                await world.Delay(world.Between(500, 2000));
+                await cluster.StopAsync();
+                await world.Delay(world.Between(0, 100));
+                if (world.Chance(0.7))
+                    await cluster.KillAsync(cluster.Nodes[world.Random.Next(3)]);
+            });
             Assert.True(
                 ended.Outcome == RunOutcome.Stopped
                     && ended.StateHash == Schedule.Endless[ended.Step], $"Seed {seed}: {ended}\n{string.Join('\n', world.Newest)}");
+        });
+    }
+
+    /// <summary>With null, if there is no checkpoint; but for a coordinator whose process ends.</summary>
+    [Theory]
+    [InlineData("nothing")]
+    [InlineData("full disk")]
+    [InlineData("stop")]
+    [InlineData("leave")]
+    [InlineData("lost worker")]
+    [InlineData("lost lease")]
+    public void Whoever_asks_for_a_checkpoint_is_answered(string trouble)
+    {
+        Parallel.For(1, 21, seed =>
+        {
+            var world = new World(seed);
+            Task<CheckpointSaved?>[] asked = [];
+            Schedule.RunToEnd(world, Schedule.Spec, workers: 2, async (cluster, ended) =>
+            {
+                await cluster.ReachAsync(1 + (seed % 20));
+                SimulatedNode[] others = [.. cluster.Nodes.Where(node => !cluster.HasCoordinator(node))];
+                asked = [.. Enumerable.Range(0, 3).Select(_ => cluster.Coordinator.SaveAsync())];
+                switch (trouble)
+                {
+                    case "full disk":
+                        cluster.Disk.IsFull = true;
+                        break;
+                    case "stop":
+                        await cluster.StopAsync();
+                        break;
+                    case "leave":
+                        cluster.Coordinator.Leave();
+                        break;
+                    case "lost worker":
+                        await cluster.KillAsync(others[0]);
+                        break;
+                    case "lost lease":
+                        cluster.StartCoordinator();
+                        break;
+                }
+
+                CheckpointSaved?[] saved = await Task.WhenAll(asked);
+                Assert.Single(saved.Distinct());
+                Assert.True(saved[0] is not null || trouble is "full disk" or "leave" or "lost lease" or "stop", $"seed {seed}: no checkpoint");
+                cluster.Disk.IsFull = false;
+            });
+            Assert.All(asked, one => Assert.True(one.IsCompletedSuccessfully, $"Seed {seed}: nobody answers."));
         });
     }
 

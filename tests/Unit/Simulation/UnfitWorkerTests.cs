@@ -66,29 +66,19 @@ public sealed class UnfitWorkerTests
     [Fact]
     public void A_run_whose_only_worker_fails_saves_its_state_before_it_ends()
     {
-        var world = new World(1);
-        SimulatedCluster cluster = null!;
+        RunSpec rare = Schedule.Spec with { Output = Schedule.Spec.Output with { SaveInterval = 1000 } };
 
-        RunEnded ended = world.Run(
-            async () =>
-            {
-                cluster = new SimulatedCluster(world, Schedule.Spec with
-                {
-                    Output = Schedule.Spec.Output with { SaveInterval = 1000 },
-                }, Schedule.Reference);
-                SimulatedNode only = cluster.StartNode();
-                cluster.StartCoordinator();
-                while (only.Replica is not { Step: >= 23 })
-                    await world.Delay(TimeSpan.FromMilliseconds(10));
-                only.Fault = new InvalidOperationException("out of memory");
-                return await cluster.Ended;
-            },
-            Schedule.Deadline,
-            awaited: "end of the run");
+        (RunEnded ended, SimulatedCluster after) = Schedule.RunToEnd(rare, workers: 1, async (cluster, _) =>
+        {
+            SimulatedNode only = cluster.Nodes[0];
+            while (only.Replica is not { Step: >= 23 })
+                await cluster.World.Delay(TimeSpan.FromMilliseconds(10));
+            only.Fault = new InvalidOperationException("out of memory");
+        });
 
         Assert.Equal(RunOutcome.Failed, ended.Outcome);
         Assert.Contains("out of memory", ended.Error, StringComparison.Ordinal);
-        Assert.Equal(ended.Step, cluster.Disk.Newest);
+        Assert.Equal(ended.Step, after.Disk.Newest);
     }
 
     [Fact]
@@ -131,18 +121,14 @@ public sealed class UnfitWorkerTests
     [Fact]
     public void A_run_that_no_worker_can_serve_fails_with_the_users_mistake()
     {
-        var world = new World(1);
-        RunEnded ended = world.Run(
-            () =>
-            {
-                var cluster = new SimulatedCluster(world, Schedule.Spec, Schedule.Reference);
-                for (int i = 0; i < 3; i++)
-                    cluster.StartNode().Mistake = NoData;
-                cluster.StartCoordinator();
-                return cluster.Ended;
-            },
-            TimeSpan.FromSeconds(10),
-            awaited: "end of the run");
+        (RunEnded ended, SimulatedCluster after) = Schedule.RunToEnd(Schedule.Spec, workers: 3, (cluster, _) =>
+        {
+            foreach (SimulatedNode node in cluster.Nodes)
+                node.Mistake = NoData;
+            return Task.CompletedTask;
+        });
+
+        Assert.InRange(after.World.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Equal((RunOutcome.Failed, true, NoData.Message), (ended.Outcome, ended.UserError, ended.Error));
     }
 
