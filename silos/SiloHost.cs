@@ -123,6 +123,7 @@ internal static partial class SiloHost
             services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<DataSets>(),
             services.GetRequiredService<AllowedFolders>(), (long)(MachineMemory.Limit() * settings.MemoryShare)));
         services.AddSingleton<TrainedModels>();
+        services.AddSingleton(settings.Timeouts);
         services.AddSingleton<ClusterWorkers>();
         services.AddSingleton(services => new WorkerService(
             settings.SiloName(), services.GetRequiredService<DeviceThreads>(), services.GetRequiredService<Replicas>(),

@@ -70,6 +70,9 @@ public sealed record SiloSettings
     /// <summary>Share of the machine's or container's memory that the worker may use on the CPU, above 0 and up to 1.</summary>
     public double MemoryShare { get; init; } = 1;
 
+    /// <summary>How long a run's coordinator on this silo waits for answers.</summary>
+    public Timeouts Timeouts { get; init; } = new();
+
     /// <summary>The silo takes part in sampling and scoring only, never in training.</summary>
     public bool SampleOnly { get; init; }
 
@@ -110,6 +113,8 @@ public sealed record SiloSettings
             yield return $"Silo:Address is {Address}, where nobody can be reached; give the IP address that others reach this machine at.";
         if (Threads < 1)
             yield return $"Silo:Threads is {Threads}; give 1 or more.";
+        foreach (string mistake in Timeouts.Validate())
+            yield return mistake;
         if (MemoryShare is not (> 0 and <= 1))
             yield return $"Silo:MemoryShare is {MemoryShare}; give a number above 0 and up to 1.";
         foreach ((string name, string value) in new[] { ("Name", Name), ("ClusterId", ClusterId), ("Redis", Redis) })

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Silo.Settings;
 
 namespace PixelCnnCluster.Deployment.Tests;
@@ -12,12 +13,27 @@ public sealed partial class SettingsTableTests
         var table = Row().Matches(Repository.Read("docs/operations.md"))
             .ToDictionary(row => row.Groups["name"].Value, row => row.Groups["default"].Value);
         var settings = new SiloSettings();
-        Assert.Equal(typeof(SiloSettings).GetProperties().Select(property => property.Name).Order(), table.Keys.Order());
+        var defaults = new[] { ("", (object)settings), ($"{nameof(SiloSettings.Timeouts)}:", settings.Timeouts) }
+            .SelectMany(section => section.Item2.GetType().GetProperties()
+                .Select(property => (Name: section.Item1 + property.Name, Value: property.GetValue(section.Item2))))
+            .Where(setting => setting.Value is not Timeouts)
+            .ToDictionary(setting => setting.Name, setting => setting.Value);
+        Assert.Equal(defaults.Keys.Order(), table.Keys.Order());
         Assert.All(
-            typeof(SiloSettings).GetProperties().Where(property => table[property.Name].StartsWith('`')),
-            property => Assert.StartsWith($"`{property.GetValue(settings)}`", table[property.Name], StringComparison.OrdinalIgnoreCase));
+            defaults.Where(setting => table[setting.Key].StartsWith('`')),
+            setting => Assert.StartsWith($"`{setting.Value}`", table[setting.Key], StringComparison.OrdinalIgnoreCase));
     }
 
-    [GeneratedRegex(@"^\| `(?<name>[A-Z]\w+)` \| (?<default>[^|]+) \|", RegexOptions.Multiline)]
+    [Fact]
+    public void Time_outs_are_validated_together()
+    {
+        Timeouts wrong = new() { Tolerance = 0, Step = TimeSpan.Zero, Write = TimeSpan.FromSeconds(-1) };
+
+        Assert.Equal(
+            ["Silo:Timeouts:Tolerance", "Silo:Timeouts:Step", "Silo:Timeouts:Write"],
+            new SiloSettings { Timeouts = wrong }.Validate().Select(mistake => mistake.Split(' ')[0]));
+    }
+
+    [GeneratedRegex(@"^\| `(?<name>[A-Z][\w:]+)` \| (?<default>[^|]+) \|", RegexOptions.Multiline)]
     private static partial Regex Row();
 }

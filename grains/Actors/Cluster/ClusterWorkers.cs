@@ -3,8 +3,11 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors.Cluster;
 
 /// <summary>Which silos, and so which workers and samplers, the cluster has.</summary>
-public sealed class ClusterWorkers(IClusterMembershipService membership, IGrainFactory grains)
+public sealed class ClusterWorkers(IClusterMembershipService membership, IGrainFactory grains, Timeouts timeouts)
 {
+    /// <summary>Of the silo's settings.</summary>
+    public Timeouts Timeouts => timeouts;
+
     /// <summary>Names of the active silos, in order: each has a sampler.</summary>
     public IReadOnlyList<string> Active() =>
         [.. membership.CurrentSnapshot.Members.Values.Where(member => member.Status == SiloStatus.Active).Select(member => member.Name)

@@ -177,7 +177,7 @@ internal sealed class JobCoordinator(
     /// <exception cref="WorkerFaultException">The sampler died, cannot be reached, hangs, or its work threw.</exception>
     private async Task<T> AskAsync<T>(string sampler, Func<ISamplerGrain, Task<T>> ask)
     {
-        TimeSpan timeout = job is ScoreJob { DataSet: not null } ? Timeouts.Data : Timeouts.Answer;
+        TimeSpan timeout = job is ScoreJob { DataSet: not null } ? cluster.Timeouts.Data : cluster.Timeouts.Answer;
         for (long asked = time.GetTimestamp(); ;)
         {
             CheckWanted();

@@ -30,9 +30,8 @@ public sealed partial class JobGrain(
             LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
             _heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
-            _ = new JobCoordinator(
-                this.GetPrimaryKey(), job, new(cluster.Active, cluster.FindSampler, cluster.ProcessOf), Tell, time,
-                isWanted: () => !_isOver).RunAsync();
+            JobCluster view = new(cluster.Active, cluster.FindSampler, cluster.ProcessOf) { Timeouts = cluster.Timeouts };
+            _ = new JobCoordinator(this.GetPrimaryKey(), job, view, Tell, time, isWanted: () => !_isOver).RunAsync();
             this.RegisterGrainTimer(EndIfForgottenAsync, new() { DueTime = IdleTimeout, Period = IdleTimeout, Interleave = true });
         }
 

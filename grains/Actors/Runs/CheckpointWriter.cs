@@ -25,7 +25,7 @@ internal sealed class CheckpointWriter(RunContext run, Evaluator evaluator) : IB
     /// <summary>
     /// For the last write of a run that is told to stop, on a disk as slow as it has been; the write in progress ends first.
     /// </summary>
-    public TimeSpan LastWriteTimeout => _longestWrite * 3 > Timeouts.LastWrite ? _longestWrite * 3 : Timeouts.LastWrite;
+    public TimeSpan LastWriteTimeout => _longestWrite * 3 > run.Timeouts.LastWrite ? _longestWrite * 3 : run.Timeouts.LastWrite;
 
     /// <summary>A checkpoint is due at the end of every <see cref="OutputSpec.SaveInterval"/>th epoch.</summary>
     public static bool IsRegular(RunSpec spec, DataOrder order, long step) =>
@@ -123,7 +123,7 @@ internal sealed class CheckpointWriter(RunContext run, Evaluator evaluator) : IB
         try
         {
             CheckpointResponse written = await generation.AskAsync(
-                writer, worker => worker.WriteSnapshotAsync(request), Timeouts.Write, outlives: true);
+                writer, worker => worker.WriteSnapshotAsync(request), run.Timeouts.Write, outlives: true);
             TimeSpan took = run.Time.GetElapsedTime(begun);
             _longestWrite = took > _longestWrite ? took : _longestWrite;
             (_saved, _writer) = (new(request.Step, written.Path, written.Bytes, written.StateHash), writer);
@@ -156,7 +156,7 @@ internal sealed class CheckpointWriter(RunContext run, Evaluator evaluator) : IB
             try
             {
                 long? good = await generation.AskAsync(
-                    worker, grain => grain.AddScoreAsync(new(run.Name, generation.Id, step, saved.Path, bitsPerDim)), Timeouts.Write,
+                    worker, grain => grain.AddScoreAsync(new(run.Name, generation.Id, step, saved.Path, bitsPerDim)), run.Timeouts.Write,
                     outlives: true);
                 if (!double.IsFinite(bitsPerDim))
                     await run.Lease.WriteAsync(record => record with { SavedStep = good });

@@ -69,7 +69,7 @@ internal sealed partial class GenerationStarter(
             if (responses.Length == 0)
             {
                 _silentSince ??= run.Time.GetTimestamp();
-                if (isStopping() && run.Time.GetElapsedTime(_silentSince.Value) > Timeouts.LastWrite)
+                if (isStopping() && run.Time.GetElapsedTime(_silentSince.Value) > run.Timeouts.LastWrite)
                     return null;
                 if (candidates.Count == 0)
                     _holders = [];
@@ -140,7 +140,8 @@ internal sealed partial class GenerationStarter(
     private async Task<PrepareResponse[]> PrepareAsync(Generation generation, bool ifHeld, long step, IReadOnlyCollection<string> mayHold)
     {
         var answers = generation.Workers.ToDictionary(
-            worker => worker, worker => PrepareAsync(generation, worker, ifHeld, step, mayHold.Contains(worker) ? null : Timeouts.Data));
+            worker => worker,
+            worker => PrepareAsync(generation, worker, ifHeld, step, mayHold.Contains(worker) ? null : run.Timeouts.Data));
         await Task.WhenAll(answers.Where(answer => mayHold.Contains(answer.Key)).Select(answer => answer.Value));
         for (List<Task<PrepareResponse?>> pending = [.. answers.Values]; pending.Count > 0;)
         {
@@ -152,7 +153,7 @@ internal sealed partial class GenerationStarter(
 
         Task<PrepareResponse?[]> all = Task.WhenAll(answers.Values);
         if (!all.IsCompleted)
-            await Task.WhenAny(all, Task.Delay(Timeouts.Newcomer, run.Time));
+            await Task.WhenAny(all, Task.Delay(run.Timeouts.Newcomer, run.Time));
         foreach (string late in answers.Where(answer => !answer.Value.IsCompleted).Select(answer => answer.Key))
             pool.LoadData(late, run.Spec);
         return [.. answers.Values.Where(answer => answer.IsCompleted).Select(answer => answer.Result).OfType<PrepareResponse>()];

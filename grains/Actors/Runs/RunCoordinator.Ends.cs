@@ -15,7 +15,7 @@ internal sealed partial class RunCoordinator
         long step = _progress.Step;
         bool onlySaves = _isStopping || IsDiverged;
         CheckpointSaved saved = await _checkpoints.SaveWholeAsync(
-            generation, step, _isStopping ? _checkpoints.LastWriteTimeout : Timeouts.Write);
+            generation, step, _isStopping ? _checkpoints.LastWriteTimeout : _timeouts.Write);
         if (!onlySaves && !await _evaluator.EvaluateAsync(generation, step, isLeftOut: () => !generation.IsComplete))
             return new GenerationOutcome.Regroup(GenerationCause.WorkerLeft, "a worker left while the run was scored for the last time");
         if (!onlySaves)
@@ -72,7 +72,7 @@ internal sealed partial class RunCoordinator
     private async Task<GenerationOutcome> GiveUpAsync(Generation generation, string worker)
     {
         CheckpointSaved? saved = _progress.Step == 0 ? null
-            : await _checkpoints.SaveWholeAsync(generation, _progress.Step, Timeouts.Write);
+            : await _checkpoints.SaveWholeAsync(generation, _progress.Step, _timeouts.Write);
         return new GenerationOutcome.Finished(EndOf(RunOutcome.Failed, saved, LossText(worker)));
     }
 

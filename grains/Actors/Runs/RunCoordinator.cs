@@ -23,6 +23,7 @@ internal sealed partial class RunCoordinator
     private readonly RunLease _lease;
     private readonly WorkerPool _pool;
     private readonly RunHistory _history;
+    private readonly Timeouts _timeouts;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly GenerationStarter _starter;
@@ -38,6 +39,7 @@ internal sealed partial class RunCoordinator
     {
         _run = run;
         _history = history;
+        _timeouts = cluster.Timeouts;
         _time = time;
         _log = log;
         _spec = store.Record.Spec ?? throw new ArgumentException("The run was not submitted.", nameof(store));
@@ -45,8 +47,8 @@ internal sealed partial class RunCoordinator
         _lease = new(store, time, log);
         _pool = new(cluster, time, OnUnfit);
         _pool.NoteKnown(store.Record.Workers);
-        _steps = new(time);
-        RunContext context = new(run, _spec, _lease, history, time, log);
+        _steps = new(_timeouts, time);
+        RunContext context = new(run, _spec, _lease, history, time, log) { Timeouts = _timeouts };
         _starter = new(context, _pool, _steps, () => _isLeaving, () => _isStopping);
         _evaluator = new(context);
         _checkpoints = new(context, _evaluator);
@@ -302,7 +304,7 @@ internal sealed partial class RunCoordinator
     private async Task HandOverAsync(Generation generation)
     {
         if (_progress.Step > 0 && !generation.Workers.Any(_pool.IsFit))
-            await _checkpoints.SaveWholeAsync(generation, _progress.Step, Timeouts.Write);
+            await _checkpoints.SaveWholeAsync(generation, _progress.Step, _timeouts.Write);
         if (!_pool.HasFit)
         {
             _pool.ReleaseAllBut(_run, generation.Number, []);

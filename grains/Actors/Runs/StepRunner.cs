@@ -4,7 +4,7 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Actors.Runs;
 
 /// <summary>Times a run's steps, so that a worker whose device hangs is told from one that is slow.</summary>
-internal sealed class StepRunner(TimeProvider time)
+internal sealed class StepRunner(Timeouts timeouts, TimeProvider time)
 {
     /// <summary>Of the longest step, with each step: one that was slow is forgotten after some hundred.</summary>
     private const double Decay = 0.99;
@@ -23,12 +23,12 @@ internal sealed class StepRunner(TimeProvider time)
     public double StepsPerSecond => _count == 0 ? 0 : _count / _total.TotalSeconds;
 
     /// <summary>Of what is asked of a worker between steps.</summary>
-    public TimeSpan AnswerTimeout => AtLeast(Timeouts.Answer);
+    public TimeSpan AnswerTimeout => AtLeast(timeouts.Answer);
 
     /// <summary>
     /// Doubled each time that it has passed, so that a machine that is slower than anybody thought is not given up for ever.
     /// </summary>
-    private TimeSpan StepTimeout => AtLeast(_isFirst ? Timeouts.FirstStep : Timeouts.Step) * Math.Pow(2, _lateInARow);
+    private TimeSpan StepTimeout => AtLeast(_isFirst ? timeouts.FirstStep : timeouts.Step) * Math.Pow(2, _lateInARow);
 
     /// <summary>Orders a step and waits for all reports.</summary>
     /// <param name="prefetchNext">See <see cref="StepRequest"/>.</param>
@@ -77,5 +77,5 @@ internal sealed class StepRunner(TimeProvider time)
         return Math.Max(0, redone);
     }
 
-    private TimeSpan AtLeast(TimeSpan least) => _longest * Timeouts.Tolerance > least ? _longest * Timeouts.Tolerance : least;
+    private TimeSpan AtLeast(TimeSpan least) => _longest * timeouts.Tolerance > least ? _longest * timeouts.Tolerance : least;
 }

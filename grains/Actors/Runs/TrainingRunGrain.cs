@@ -249,7 +249,8 @@ public sealed partial class TrainingRunGrain(
         DelayDeactivation(Timeout.InfiniteTimeSpan);
         metrics.Follow(Run, Spec, events.Last<Evaluated>());
         events.Added = happened => metrics.Add(Run, happened, time.GetUtcNow());
-        _coordinator = new(Run, this, events, new(cluster.Find, cluster.ProcessOf, () => Cluster.ReconcileAsync().Ignore()), time, log);
+        RunCluster view = new(cluster.Find, cluster.ProcessOf, () => Cluster.ReconcileAsync().Ignore()) { Timeouts = cluster.Timeouts };
+        _coordinator = new(Run, this, events, view, time, log);
         _coordinator.AssignWorkers(_assigned, _unfit);
         long position = events.Next;
         _training = TrainAsync(_coordinator);

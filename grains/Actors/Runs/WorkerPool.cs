@@ -193,8 +193,8 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     {
         for (long begun = time.GetTimestamp(); IsAssigned(worker);)
         {
-            if (time.GetElapsedTime(begun) > Timeouts.Data)
-                throw new TimeoutException($"{worker} has not read the data within {Timeouts.Data.TotalMinutes:F0} minutes.");
+            if (time.GetElapsedTime(begun) > cluster.Timeouts.Data)
+                throw new TimeoutException($"{worker} has not read the data within {cluster.Timeouts.Data.TotalMinutes:F0} minutes.");
             try
             {
                 await cluster.Find(worker).LoadDataAsync(spec);

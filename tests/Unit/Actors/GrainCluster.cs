@@ -72,6 +72,7 @@ public sealed class GrainCluster : IAsyncLifetime
             .AddSingleton(device)
             .AddSingleton<JobSlots>()
             .AddSingleton<AllowedFolders>(Folders)
+            .AddSingleton(new Timeouts())
             .AddSingleton<ClusterWorkers>()
             .AddSingleton<IDataEndpoint, NoEndpoint>()
             .AddSingleton(services => new WorkerService(

@@ -12,7 +12,7 @@ public sealed class StepRunnerTests
     {
         var world = new World(1);
         TimeProvider time = world.ClockOf(() => true);
-        var clock = new StepRunner(time);
+        var clock = new StepRunner(new(), time);
         // Nobody is asked, so that a step takes no time itself.
         var cluster = new RunCluster(_ => throw new NotSupportedException(), _ => null, () => { });
         var nobody = new Generation(
