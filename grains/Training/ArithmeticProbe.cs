@@ -16,8 +16,15 @@ internal static class ArithmeticProbe
     /// <summary>What decides which kernels a run uses, whatever the size of its network.</summary>
     public static RunSpec SpecFor(RunSpec run) => new()
     {
-        Model = new() { Blocks = 1, Filters = 16, Mixtures = 3, Nonlinearity = run.Model.Nonlinearity, Objective = run.Model.Objective,
-            NonLocal = run.Model.NonLocal },
+        Model = new()
+        {
+            Blocks = 1,
+            Filters = 16,
+            Mixtures = 3,
+            Nonlinearity = run.Model.Nonlinearity,
+            Objective = run.Model.Objective,
+            NonLocal = run.Model.NonLocal
+        },
         Optimiser = new() { BatchSize = 4, InitBatchSize = 8, Shards = 1 },
         Compute = new() { Precision = run.Compute.Precision },
     };

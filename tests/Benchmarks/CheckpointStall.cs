@@ -27,8 +27,12 @@ internal static class CheckpointStall
         command.SetAction(parsed => Run(
             new RunSpec
             {
-                Model = new() { Filters = parsed.GetValue(network.Filters), Blocks = parsed.GetValue(network.Resnets),
-                    Mixtures = parsed.GetValue(network.Mixtures) },
+                Model = new()
+                {
+                    Filters = parsed.GetValue(network.Filters),
+                    Blocks = parsed.GetValue(network.Resnets),
+                    Mixtures = parsed.GetValue(network.Mixtures)
+                },
                 Optimiser = new() { Shards = 1, BatchSize = parsed.GetValue(batch), InitBatchSize = 2 },
                 Output = new() { KeepCheckpoints = 1, SaveDir = Directory.CreateTempSubdirectory("pixelcnn-checkpoint-").FullName },
             },

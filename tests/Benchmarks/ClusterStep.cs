@@ -36,8 +36,13 @@ internal static class ClusterStep
             new RunSpec
             {
                 Data = new() { DataSet = DataSet.Digits },
-                Model = new() { Filters = parsed.GetValue(network.Filters), Blocks = parsed.GetValue(network.Resnets),
-                    Mixtures = parsed.GetValue(network.Mixtures), Dropout = 0 },
+                Model = new()
+                {
+                    Filters = parsed.GetValue(network.Filters),
+                    Blocks = parsed.GetValue(network.Resnets),
+                    Mixtures = parsed.GetValue(network.Mixtures),
+                    Dropout = 0
+                },
                 Optimiser = new() { BatchSize = parsed.GetValue(batch) },
                 Limits = new() { MaxSteps = parsed.GetValue(steps) + WarmUp },
                 Output = new() { Samples = 0, SaveInterval = int.MaxValue },

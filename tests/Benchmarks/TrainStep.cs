@@ -51,8 +51,13 @@ internal static class TrainStep
         command.SetAction(parsed => parsed.GetValue(batch) % parsed.GetValue(threads) != 0 ? Refuse("--threads must divide --batch.") : Run(
             new RunSpec
             {
-                Model = new() { Filters = parsed.GetValue(network.Filters), Blocks = parsed.GetValue(network.Resnets),
-                    Mixtures = parsed.GetValue(network.Mixtures), Dropout = parsed.GetValue(dropout) },
+                Model = new()
+                {
+                    Filters = parsed.GetValue(network.Filters),
+                    Blocks = parsed.GetValue(network.Resnets),
+                    Mixtures = parsed.GetValue(network.Mixtures),
+                    Dropout = parsed.GetValue(dropout)
+                },
                 Optimiser = new() { Shards = parsed.GetValue(threads), BatchSize = parsed.GetValue(batch) / parsed.GetValue(threads) },
                 Compute = new() { Precision = parsed.GetValue(precision) },
             },

@@ -118,9 +118,17 @@ internal static class WeightImport
             },
             ImageSize = shape.Channels == 1 ? new RunSpec().Data.ImageSize : shape.Size
         },
-        Model = new() { Blocks = shape.Blocks, Filters = shape.Filters, Mixtures = shape.Mixtures, Nonlinearity = shape.Nonlinearity,
-            ClassConditional = shape.Classes > 0, CoordinateChannels = shape.CoordinateChannels, NonLocal = shape.NonLocal,
-            Objective = shape.EnergyDistance ? Objective.EnergyDistance : Objective.Likelihood },
+        Model = new()
+        {
+            Blocks = shape.Blocks,
+            Filters = shape.Filters,
+            Mixtures = shape.Mixtures,
+            Nonlinearity = shape.Nonlinearity,
+            ClassConditional = shape.Classes > 0,
+            CoordinateChannels = shape.CoordinateChannels,
+            NonLocal = shape.NonLocal,
+            Objective = shape.EnergyDistance ? Objective.EnergyDistance : Objective.Likelihood
+        },
     };
 
     /// <summary>The run's beginning, with the weights as parameters and as their average.</summary>

@@ -17,8 +17,19 @@ public sealed class DefaultsTests : IDisposable
         var published = new RunSpec
         {
             Data = new() { DataSet = DataSet.Cifar },
-            Model = new() { Blocks = 5, Filters = 160, Mixtures = 10, Nonlinearity = Nonlinearity.ConcatElu, ClassConditional = false,
-                Objective = Objective.Likelihood, Dropout = 0.5, CoordinateChannels = false, NonLocal = false, FocalGamma = 2 },
+            Model = new()
+            {
+                Blocks = 5,
+                Filters = 160,
+                Mixtures = 10,
+                Nonlinearity = Nonlinearity.ConcatElu,
+                ClassConditional = false,
+                Objective = Objective.Likelihood,
+                Dropout = 0.5,
+                CoordinateChannels = false,
+                NonLocal = false,
+                FocalGamma = 2
+            },
             Optimiser = new() { BatchSize = 16, InitBatchSize = 16, Shards = 8, PolyakDecay = 0.9995, Seed = 1 },
             Schedule = new() { LearningRate = 0.001, LearningRateDecay = 0.999995 },
             Limits = new() { MaxEpochs = 5000, MaxSteps = null, MaxMinutes = null },

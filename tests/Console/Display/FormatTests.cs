@@ -54,8 +54,13 @@ public sealed class FormatTests
             Format.Summary(
                 Events.Spec with
                 {
-                    Model = Events.Spec.Model with { Objective = Objective.Focal, ClassConditional = true, CoordinateChannels = true,
-                        NonLocal = true },
+                    Model = Events.Spec.Model with
+                    {
+                        Objective = Objective.Focal,
+                        ClassConditional = true,
+                        CoordinateChannels = true,
+                        NonLocal = true
+                    },
                 }),
                 StringComparison.Ordinal);
         Assert.EndsWith(

@@ -59,8 +59,13 @@ public sealed class ReplicaTests
         RunSpec spec =
             TinyRun.Small with
             {
-                Model = TinyRun.Small.Model with { Objective = objective, ClassConditional = classes, CoordinateChannels = coordinates,
-                    NonLocal = nonLocal },
+                Model = TinyRun.Small.Model with
+                {
+                    Objective = objective,
+                    ClassConditional = classes,
+                    CoordinateChannels = coordinates,
+                    NonLocal = nonLocal
+                },
                 Optimiser = TinyRun.Small.Optimiser with { Shards = 2 },
             };
         using var run = TinyRun.Start(spec, threads: 2, channels);
@@ -220,8 +225,14 @@ public sealed class ReplicaTests
         RunSpec spec =
             TinyRun.Small with
             {
-                Model = TinyRun.Small.Model with { Objective = objective, Nonlinearity = nonlinearity, ClassConditional = true,
-                    CoordinateChannels = true, NonLocal = true },
+                Model = TinyRun.Small.Model with
+                {
+                    Objective = objective,
+                    Nonlinearity = nonlinearity,
+                    ClassConditional = true,
+                    CoordinateChannels = true,
+                    NonLocal = true
+                },
                 Optimiser = TinyRun.Small.Optimiser with { Shards = 2 },
                 Compute = TinyRun.Small.Compute with { Precision = Precision.Bf16 },
             };

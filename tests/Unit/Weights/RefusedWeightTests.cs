@@ -164,8 +164,14 @@ public sealed class RefusedWeightTests : IDisposable
     {
         string checkpoint = Stored.Checkpoint(In("from"), Stored.Spec with
         {
-            Model = Stored.Spec.Model with { ClassConditional = classes, CoordinateChannels = coordinates, NonLocal = nonLocal,
-                Objective = objective, Nonlinearity = nonlinearity },
+            Model = Stored.Spec.Model with
+            {
+                ClassConditional = classes,
+                CoordinateChannels = coordinates,
+                NonLocal = nonLocal,
+                Objective = objective,
+                Nonlinearity = nonlinearity
+            },
         });
         Stored.AssertRefused(() => Stored.Export(checkpoint, In("out.pth")), "out.pth", part, ".safetensors");
         Assert.False(File.Exists(In("out.pth")));
