@@ -257,7 +257,8 @@ public static class ContractsJson
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType == JsonTokenType.String
-                ? double.Parse(reader.GetString()!, CultureInfo.InvariantCulture)
+                ? double.TryParse(reader.GetString(), CultureInfo.InvariantCulture, out double number) ? number
+                    : throw new JsonException("a text stands where a number should")
                 : reader.GetDouble();
 
         public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)

@@ -26,26 +26,18 @@ public sealed class TrainedModel : IDisposable
     {
         (Card, _threads) = (model, threads);
         _network = new(NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes));
-        _values = zeros(_network.Layout.Length, device: threads.Device).DetachFromDisposeScope();
+        _values = Checkpoint.ReadAverage(model, _network.Layout, threads.Device);
         _parameters = new(_network.Layout, _values);
     }
 
     public ModelInfo Card { get; }
 
-    /// <exception cref="UserErrorException">The checkpoint is damaged, or is not the one that the card is of.</exception>
+    /// <exception cref="UserErrorException">The checkpoint is damaged, or is not the one that the card is of, or there can be no such
+    /// model.</exception>
     public static TrainedModel Load(ModelInfo card, DeviceThreads threads)
     {
-        var model = new TrainedModel(card, threads);
-        try
-        {
-            Checkpoint.ReadAverage(card, model._values, model._network.Layout);
-            return model;
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
+        card.Check();
+        return new(card, threads);
     }
 
     /// <summary>Begins to sample; the sampling does not need the model any more.</summary>
