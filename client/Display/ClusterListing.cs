@@ -41,7 +41,7 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
 
         IEnumerable<string> facts =
         [
-            run.Run,
+            Printable.Of(run.Run),
             .. Row("state", run.Error is null ? Name(run.State) : $"{Name(run.State)}: {run.Error}"),
             .. Row("settings", events.OfType<RunStarted>().LastOrDefault() is { } started ? Summary(started.Spec) : Name(run.DataSet)),
             .. Row("step", Steps(run.Step, run.TotalSteps)),
@@ -89,7 +89,7 @@ public sealed class ClusterListing(IAnsiConsole console, bool json, Prompt promp
         foreach (string column in columns)
             table.AddColumn(new TableColumn(new Text(column, new Style(Color.Grey))) { Padding = new Padding(0, 0, 2, 0) });
         foreach (T item in items)
-            table.AddRow(row(item).Select(cell => new Text(cell)));
+            table.AddRow(row(item).Select(cell => new Text(Printable.Of(cell))));
         console.Write(table);
     }
 

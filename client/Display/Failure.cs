@@ -65,7 +65,9 @@ public static class Failure
         {
             if (json)
                 Console.Out.WriteLine(JsonLine(message));
-            Console.Error.WriteLine(message);
+            // A message may end with lines of a log.
+            foreach (string line in message.Split('\n'))
+                Console.Error.WriteLine(Printable.Of(line));
         }
 
         return exitCode;

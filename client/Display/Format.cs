@@ -18,7 +18,8 @@ public static class Format
     public static string Bits(double? bitsPerDim) => bitsPerDim is { } bits ? Number(bits, "0.000") : "–";
 
     /// <summary>A labelled value in a column of such; nothing for a value that there is not.</summary>
-    public static IEnumerable<string> Row(string label, string? value) => value is null ? [] : [$"  {label,-16}{value}"];
+    public static IEnumerable<string> Row(string label, string? value) =>
+        value is null ? [] : [$"  {label,-16}{Printable.Of(value)}"];
 
     /// <summary>"120 of 1,000", or the step alone while the end is unknown.</summary>
     public static string Steps(long step, long? total) =>

@@ -33,9 +33,11 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
                 console.MarkupLineInterpolated($"[yellow]{EventText.Of(e)}[/]");
                 break;
             case SamplesWritten samples:
-                console.Write(
-                    HalfBlocks.Render(
-                        HalfBlocks.Grid(samples.Images(), console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
+                // The cluster keeps the pixels of the newest alone.
+                if (samples.Pixels.Length > 0)
+                    console.Write(
+                        HalfBlocks.Render(
+                            HalfBlocks.Grid(samples.Images(), console.Profile.Width - 1, console.Profile.Height - LinesForPanel)));
                 console.WriteLine(EventText.SamplesOf(samples));
                 break;
             case GenerationOpened or Evaluated or CheckpointSaved or RunEnded:
@@ -99,7 +101,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
                 ? FormattableString.Invariant($"{g.Workers.Count} of {g.WorkersWanted}, generation {g.Generation}") : "waiting for one");
         return new Rows(new List<IRenderable>
         {
-            new Text(started.Run, new Style(decoration: Decoration.Bold)),
+            new Text(Printable.Of(started.Run), new Style(decoration: Decoration.Bold)),
             new Text(Summary(started.Spec), new Style(Color.Grey)).Ellipsis(),
             new Markup(
                 $"[green]{Bar(status.Done, Math.Clamp(width - 30, 10, 60))}[/] {Number(100 * status.Done, "0")} %, " +

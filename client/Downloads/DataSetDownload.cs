@@ -66,13 +66,15 @@ public sealed class DataSetDownload(HttpClient http)
 
     private async Task AppendAsync(PublishedFile file, Uri address, string part, IProgress<DownloadProgress> progress, CancellationToken ct)
     {
+        if (Length(part) > file.Bytes)
+            File.Delete(part);
         long start = Length(part);
+        if (start == file.Bytes)
+            return;
         using var request = new HttpRequestMessage(HttpMethod.Get, address);
         if (start > 0)
             request.Headers.Range = new RangeHeaderValue(start, null);
         using HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
-            return; // Nothing is left to fetch; the checksum tells whether what is there is the file.
         response.EnsureSuccessStatusCode();
         bool resumed = response.StatusCode == HttpStatusCode.PartialContent && response.Content.Headers.ContentRange?.From == start;
         await using var output = new FileStream(part, resumed ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.None);
@@ -96,6 +98,12 @@ public sealed class DataSetDownload(HttpClient http)
             }
             if (read == 0)
                 return;
+            if (output.Length + read > file.Bytes)
+            {
+                output.SetLength(0);
+                throw new InvalidDataException($"{address.Host} sends more than the {file.Bytes} bytes that the file has");
+            }
+
             await output.WriteAsync(buffer.AsMemory(0, read), ct);
         }
     }

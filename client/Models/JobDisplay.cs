@@ -27,10 +27,11 @@ internal sealed class JobDisplay(bool json, TimeProvider time) : IDisposable
 
     public void Note(string text)
     {
+        string line = Printable.Of(text);
         if (_live)
-            AnsiConsole.MarkupLineInterpolated($"[grey]{text}[/]");
+            AnsiConsole.MarkupLineInterpolated($"[grey]{line}[/]");
         else if (!json)
-            Console.Error.WriteLine(text);
+            Console.Error.WriteLine(line);
     }
 
     /// <summary>Shows that so much of the job is done.</summary>

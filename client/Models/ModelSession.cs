@@ -66,7 +66,7 @@ internal static class ModelSession
 
     /// <exception cref="UserErrorException">The job has mistakes.</exception>
     public static T Checked<T>(this T job)
-        where T : Job => job.Validate() is [_, ..] mistakes ? throw new UserErrorException(string.Join('\n', mistakes)) : job;
+        where T : Job => job.Validate() is [_, ..] mistakes ? throw new UserErrorException(string.Join(' ', mistakes)) : job;
 
     /// <exception cref="InvalidDataException">The model has diverged.</exception>
     private static ModelInfo Sound(ModelInfo model) => model.IsDiverged

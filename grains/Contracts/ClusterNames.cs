@@ -47,7 +47,7 @@ public static class RunName
 
     /// <summary>What is wrong with a name, as a sentence; null if nothing is.</summary>
     public static string? Mistake(string run) =>
-        run.Length is 0 or > Longest || run is "." or ".." || run.Any(c => char.IsControl(c) || c == '/')
+        run.Length is 0 or > Longest || run is "." or ".." || !Printable.Is(run) || run.Contains('/', StringComparison.Ordinal)
         ? $"The run's name, the last part of --save-dir, has to have 1 to {Longest} characters, none of them / or a control character; " +
             $"name another folder."
         : null;

@@ -20,7 +20,7 @@ public sealed record DataSpec
     internal void Validate(SpecMistakes mistakes)
     {
         mistakes.Unless(
-            ImageSize is >= 8 and <= 64 && ImageSize % 4 == 0, $"--image-size is {ImageSize}; give a multiple of 4 from 8 to 64.");
+            ModelValidation.IsImageSize(ImageSize), $"--image-size is {ImageSize}; give a multiple of 4 from 8 to 64.");
         mistakes.Unless(
             DataSet != DataSet.ImageNet || ImageSize is 32 or 64,
             $"--image-size is {ImageSize}; the small ImageNet data sets are published at 32 and 64.");

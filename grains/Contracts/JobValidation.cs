@@ -6,9 +6,14 @@ public static class JobValidation
     /// <summary>Bytes of images that go with ease into one message of Orleans, whose default limit is 100 MB.</summary>
     private const int MostSent = 64 << 20;
 
+    /// <summary>Images that a sampler takes at once.</summary>
+    public const int MostAtOnce = 4096;
+
     /// <summary>All mistakes at once, each a sentence that names the flag and the remedy; empty when there is none.</summary>
     public static IReadOnlyList<string> Validate(this Job job)
     {
+        if (job.Model.Mistake() is { } impossible)
+            return [impossible];
         var mistakes = new List<string>();
 
         void Check(bool holds, string sentence)
@@ -29,7 +34,7 @@ public static class JobValidation
         }
 
         Check(job.Count >= 1, $"--count is {job.Count}; give 1 or more.");
-        Check(job.Batch is null or (>= 1 and <= 4096), $"--batch is {job.Batch}; give a number from 1 to 4096.");
+        Check(job.Batch is null or (>= 1 and <= MostAtOnce), $"--batch is {job.Batch}; give a number from 1 to {MostAtOnce}.");
         long bytes = (long)job.Count * job.Model.ImageBytes;
         string ofModel =
             $"of {job.Model.Size}x{job.Model.Size} pixels with {job.Model.Channels} channels; begin again with the model that is there " +
@@ -48,6 +53,7 @@ public static class JobValidation
                     $"The given images are not {job.Count} {ofModel}");
                 break;
             case ScoreJob score:
+                Check(score.Images is null != score.DataSet is null, "Give either images or a data set to score.");
                 CheckClass(score.Class);
                 Check(score.Class is null
                     || score.Images is not null, $"--class is {score.Class}, but a data set has labels of its own; leave it out.");

@@ -48,6 +48,9 @@ public sealed record ModelSpec
         mistakes.Within(Blocks, 1, 100, "--nr-resnet");
         mistakes.Within(Filters, 2, 4096, "--nr-filters");
         mistakes.Within(Mixtures, 1, 1000, "--nr-logistic-mix");
+        mistakes.Unless(
+            Enum.IsDefined(Nonlinearity) && Enum.IsDefined(Objective),
+            $"The nonlinearity is {Nonlinearity} and the objective {Objective}; give those that --help lists.");
         mistakes.Unless(Filters % 2 == 0 || !NonLocal, $"--nr-filters is {Filters}; --non-local halves it, so give an even number.");
         mistakes.Unless(Dropout is >= 0 and < 1, $"--dropout is {Dropout}; give a probability from 0 up to, not including, 1.");
         mistakes.Unless(FocalGamma is >= 0 and < double.PositiveInfinity, $"--focal-gamma is {FocalGamma}; give 0 or more.");

@@ -136,7 +136,11 @@ public sealed record CheckpointSaved(long Step, string Path, long Bytes, string 
 public sealed record SamplesWritten(
     long Step, string Path, int Count, int Channels, int Size, [property: JsonIgnore] byte[] Pixels) : RunEvent
 {
-    public ImageStack Images() => new(Pixels, Count, Channels, Size);
+    /// <exception cref="ArgumentException">The event does not have so many pixels, and what is drawn is as large as it says.</exception>
+    public ImageStack Images() =>
+        Count > 0 && Channels is 1 or 3 && Size > 0 && Pixels?.Length == (Int128)Count * Channels * Size * Size
+        ? new(Pixels, Count, Channels, Size)
+        : throw new ArgumentException($"{Pixels?.Length} bytes are not {Count} images of {Size}x{Size} pixels with {Channels} channels.");
 }
 
 /// <summary>Something failed; the run goes on, or the next event says that it ended.</summary>
@@ -253,7 +257,8 @@ public static class ContractsJson
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType == JsonTokenType.String
-                ? double.Parse(reader.GetString()!, CultureInfo.InvariantCulture)
+                ? double.TryParse(reader.GetString(), CultureInfo.InvariantCulture, out double number) ? number
+                    : throw new JsonException("a text stands where a number should")
                 : reader.GetDouble();
 
         public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)

@@ -52,3 +52,44 @@ public sealed record ScoreRequest
 
     public bool Maps { get; init; }
 }
+
+/// <summary>
+/// What can be wrong with a request to a sampler. Its device runs no others: on a GPU a class that there is not takes all work with it.
+/// </summary>
+public static class SamplerRequests
+{
+    /// <exception cref="UserErrorException">It asks for what the model does not have, or for too much.</exception>
+    public static void Check(this SampleRowsRequest request) => Check(
+        request.First, request.End,
+        new SampleJob
+        {
+            Model = request.Model,
+            Count = request.End - request.First,
+            Seed = request.Seed,
+            Class = request.Class,
+            MixtureTemperature = request.MixtureTemperature,
+            LogisticTemperature = request.LogisticTemperature,
+            Given = request.Given is null && request.Mask is null ? null : new(request.Given ?? [], request.Mask ?? [], Each: 1),
+        });
+
+    /// <inheritdoc cref="Check(SampleRowsRequest)"/>
+    public static void Check(this ScoreRequest request) => Check(
+        request.First, request.End,
+        new ScoreJob
+        {
+            Model = request.Model,
+            Count = request.End - request.First,
+            Images = request.Images,
+            Class = request.Class,
+            DataSet = request.DataSet,
+        });
+
+    private static void Check(int first, int end, Job part)
+    {
+        if (first < 0 || end <= first || end - first > JobValidation.MostAtOnce)
+            throw new UserErrorException(
+                $"A part of a job cannot be images {first} up to {end}; ask for at most {JobValidation.MostAtOnce} from 0 on.");
+        if (part.Validate() is [_, ..] mistakes)
+            throw new UserErrorException(string.Join(' ', mistakes));
+    }
+}

@@ -18,6 +18,9 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     /// <summary>Checks the score, which the file's checksum does not cover, because it is added when the file is there.</summary>
     public const string ScoreCheckKey = "test_bits_per_dim_check";
 
+    private static readonly EnumerationOptions WithoutLinks =
+        new() { AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false };
+
     private const string Prefix = "step-", Suffix = ".safetensors";
 
     /// <summary>Settings of the run that wrote the checkpoint.</summary>
@@ -63,11 +66,13 @@ public sealed record CheckpointHeader(IReadOnlyDictionary<string, string> Metada
     public static string FileName(long step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D9}{Suffix}");
 
     /// <summary>
-    /// Paths of a folder's checkpoints, those with the most steps in their names first; none where there is no such folder.
+    /// Paths of a folder's checkpoints, those with the most steps in their names first; none where there is no such folder. Links are
+    /// passed over: they may lead out of it.
     /// </summary>
     public static IReadOnlyList<string> NewestFirst(string folder) => !Directory.Exists(folder)
         ? []
-        : [.. Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}").Where(path => StepOf(path) is not null).OrderByDescending(StepOf)];
+        : [.. Directory.EnumerateFiles(folder, $"{Prefix}*{Suffix}", WithoutLinks).Where(path => StepOf(path) is not null)
+            .OrderByDescending(StepOf)];
 
     /// <summary>
     /// Path of the checkpoint with the most steps in its name that has not diverged, or null when the folder has none.

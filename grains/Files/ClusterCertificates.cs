@@ -185,7 +185,7 @@ public sealed partial class ClusterCertificates
             using var chain = new X509Chain { ChainPolicy = Policy(sent) };
             if (chain.Build(certificate))
                 return null;
-            string what = $"the certificate of {certificate.Subject}";
+            string what = $"the certificate of {Printable.Of(certificate.Subject)}";
             return chain.ChainStatus[0].Status switch
             {
                 X509ChainStatusFlags.NotTimeValid => $"{what} is good from {certificate.NotBefore.ToUniversalTime():u} to " +

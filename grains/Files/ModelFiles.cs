@@ -6,31 +6,36 @@ namespace PixelCnnCluster.Files;
 /// <summary>Models as checkpoints on disk.</summary>
 public static class ModelFiles
 {
-    /// <exception cref="UserErrorException">The file is missing, unreadable, truncated or no checkpoint of this program.</exception>
+    /// <exception cref="UserErrorException">The file is missing, unreadable, truncated or no checkpoint of this program, or describes a
+    /// model that there cannot be.</exception>
     public static ModelInfo Read(string path)
     {
         var header = CheckpointHeader.Read(path);
         try
         {
-            return new()
+            var model = new ModelInfo
             {
                 Path = path,
                 Run = header.Metadata["run"],
                 Step = Whole("step"),
                 StateHash = header.Metadata["state_hash"],
-                Channels = (int)Whole("channels"),
-                Size = (int)Whole("size"),
-                Classes = (int)Whole("classes"),
+                Channels = Side("channels"),
+                Size = Side("size"),
+                Classes = Side("classes"),
                 Spec = header.Spec,
                 TestBitsPerDim = header.TestBitsPerDim,
                 IsDiverged = header.IsDiverged,
             };
+            model.Check();
+            return model;
         }
         catch (Exception fault) when (fault is KeyNotFoundException or FormatException or OverflowException)
         {
             throw new UserErrorException(
                 $"{path} does not say what its model looks like ({fault.Message.TrimEnd('.')}); name another checkpoint.", fault);
         }
+
+        int Side(string key) => checked((int)Whole(key));
 
         long Whole(string key) => long.Parse(header.Metadata[key], NumberStyles.None, CultureInfo.InvariantCulture);
     }

@@ -43,6 +43,16 @@ public static class RealPath
         return walked;
     }
 
+    /// <summary>
+    /// Refuses a link where the program writes a file under a name that others know: it could lead out of the folder.
+    /// </summary>
+    /// <exception cref="IOException">There is a link.</exception>
+    public static void RefuseLink(string path)
+    {
+        if (new FileInfo(path).LinkTarget is { } target)
+            throw new IOException($"{path} is a link to {target}; put the file itself there");
+    }
+
     /// <summary>Whether a path is a folder or lies below it. Both are real paths.</summary>
     public static bool IsWithin(string path, string folder) =>
         path == folder || path.StartsWith(folder.TrimEnd('/') + '/', StringComparison.Ordinal);

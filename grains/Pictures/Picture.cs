@@ -6,25 +6,49 @@ namespace PixelCnnCluster.Pictures;
 /// <summary>A PNG or JPEG image whose header was read; its pixels are decoded when they are asked for.</summary>
 public sealed class Picture : IDisposable
 {
-    /// <summary>Decoded it takes 256 MB; a small file can promise far more.</summary>
+    /// <summary>A small file can promise far more.</summary>
     private const long MostPixels = 64 << 20;
+
+    /// <summary>Of the decoded picture and of what scales it down.</summary>
+    private const int BytesPerPixel = 6;
+
+    /// <summary>The share of the memory that one picture may take.</summary>
+    private const int MemoryShare = 8;
+
+    /// <summary>Of a file: as many bytes as its pixels have when they are not packed.</summary>
+    public const long MostBytes = 4 * MostPixels;
 
     private readonly string _name;
     private readonly SKCodec _codec;
 
     /// <param name="name">The file as messages name it.</param>
     /// <param name="file">Stays open as long as the picture is used.</param>
-    /// <exception cref="UserErrorException">It is neither PNG nor JPEG, or claims too many pixels.</exception>
+    /// <exception cref="UserErrorException">It is neither PNG nor JPEG, or claims too many pixels for this machine or for any.</exception>
     public Picture(string name, Stream file)
+        : this(name, file, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+    {
+    }
+
+    /// <param name="memory">Bytes that the process may use.</param>
+    internal Picture(string name, Stream file, long memory)
     {
         _name = name;
         // Null when the library knows no such format.
         var found = SKCodec.Create(file);
-        if (found is not { EncodedFormat: SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg })
-            throw Faulty("is no PNG or JPEG image", "take it away or replace it");
-        if ((long)found.Info.Width * found.Info.Height > MostPixels)
-            throw Faulty($"claims {found.Info.Width}x{found.Info.Height} pixels, more than {MostPixels}", "take it away or shrink it");
-        _codec = found;
+        try
+        {
+            if (found is not { EncodedFormat: SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg })
+                throw Faulty("is no PNG or JPEG image", "take it away or replace it");
+            long most = Math.Min(MostPixels, memory / MemoryShare / BytesPerPixel);
+            if ((long)found.Info.Width * found.Info.Height > most)
+                throw Faulty($"claims {found.Info.Width}x{found.Info.Height} pixels, more than {most}", "take it away or shrink it");
+            _codec = found;
+        }
+        catch
+        {
+            found?.Dispose();
+            throw;
+        }
     }
 
     public int Width => _codec.Info.Width;

@@ -89,6 +89,20 @@ public static class PictureFile
         return colour;
     }
 
+    /// <summary>A file's bytes, read before the native decoder sees them, which must never meet a failing disk.</summary>
+    /// <exception cref="UserErrorException">It is empty or no file, or longer than any image.</exception>
+    /// <exception cref="IOException">The disk failed.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    public static MemoryStream Load(string path)
+    {
+        // A pipe or a device has no length either, and whoever opens it may wait for ever.
+        long length = new FileInfo(path).Length;
+        if (length is 0 or > Picture.MostBytes)
+            throw new UserErrorException(length == 0 ? $"{path} is empty, or no file; remove it."
+                : $"{path} has more than {Picture.MostBytes} bytes; take it away or shrink it.");
+        return new(File.ReadAllBytes(path), writable: false);
+    }
+
     private static MemoryStream Open(string path)
     {
         if (Directory.Exists(path))
@@ -97,8 +111,7 @@ public static class PictureFile
             throw new UserErrorException($"There is no file '{path}'; give the path of a PNG or JPEG image.");
         try
         {
-            // In memory, so that the native decoder never meets a failing disk.
-            return new MemoryStream(File.ReadAllBytes(path), writable: false);
+            return Load(path);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -203,6 +203,9 @@ public sealed class Replica : IReplica
 
     public double[] Evaluate(int firstBatch, int endBatch)
     {
+        int batches = (_data.Test.Count + _spec.Optimiser.BatchSize - 1) / _spec.Optimiser.BatchSize;
+        if (firstBatch < 0 || endBatch < firstBatch || endBatch > batches)
+            throw new ArgumentException($"There are no test batches {firstBatch} up to {endBatch} of {batches}.", nameof(endBatch));
         Objective objective = _spec.Model.Objective == Objective.EnergyDistance ? _spec.Model.Objective : Objective.Likelihood;
         double[] losses = new double[endBatch - firstBatch];
         _threads.ForEach(losses.Length, (_, i) =>
@@ -224,6 +227,8 @@ public sealed class Replica : IReplica
     /// <remarks>Classes take turns.</remarks>
     public byte[] Sample(int first, int end)
     {
+        if (first < 0 || end < first || end - first > JobValidation.MostAtOnce)
+            throw new ArgumentException($"Images {first} up to {end} cannot be sampled at once.", nameof(end));
         using var sampling = new ImageSampling(
             Network, State.AverageParameters, _threads, new(first, end, _spec.Optimiser.Seed, i => i % Network.Shape.Classes));
         return sampling.SampleAll();

@@ -26,26 +26,18 @@ public sealed class TrainedModel : IDisposable
     {
         (Info, _threads) = (info, threads);
         _network = new(NetworkShape.From(info.Spec, info.Channels, info.Size, info.Classes));
-        _values = zeros(_network.Layout.Length, device: threads.Device).DetachFromDisposeScope();
+        _values = Checkpoint.ReadAverage(info, _network.Layout, threads.Device);
         _parameters = new(_network.Layout, _values);
     }
 
     public ModelInfo Info { get; }
 
-    /// <exception cref="UserErrorException">The checkpoint is damaged, or is another than the one described.</exception>
+    /// <exception cref="UserErrorException">The checkpoint is damaged, is another than the one described, or there can be no such
+    /// model.</exception>
     public static TrainedModel Load(ModelInfo info, DeviceThreads threads)
     {
-        var model = new TrainedModel(info, threads);
-        try
-        {
-            Checkpoint.ReadAverage(info, model._values, model._network.Layout);
-            return model;
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
+        info.Check();
+        return new(info, threads);
     }
 
     /// <summary>Begins to sample; the sampling does not need the model any more.</summary>

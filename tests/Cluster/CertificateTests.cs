@@ -46,6 +46,23 @@ public sealed class CertificateTests : IDisposable
         Assert.False(_shop.Pending(), "the certificate's issuer was asked for");
     }
 
+    /// <summary>Whoever can reach a port chooses what its certificate is called.</summary>
+    [Fact]
+    public async Task The_name_of_a_stranger_commands_no_terminal()
+    {
+        ClusterCertificates member = Open(_authority, "member");
+        var log = new LastLine();
+        member.Log = log;
+        using var named = new Authority("x\u001b[2J\u202e");
+        string folder = named.Write(Path.Combine(_folder, "named"), "y\u001b[2J\u202e", trusted: _authority.Pem + "\n" + named.Pem);
+
+        await Assert.ThrowsAnyAsync<AuthenticationException>(() => MeetAsync(member, ClusterCertificates.Open(folder)));
+
+        Assert.Contains("y?[2J?", log.Line, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', log.Line);
+        Assert.DoesNotContain('\u202e', log.Line);
+    }
+
     [Fact]
     public async Task A_renewal_that_nobody_would_take_is_told_and_not_taken()
     {

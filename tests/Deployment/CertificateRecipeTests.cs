@@ -36,6 +36,24 @@ public sealed partial class CertificateRecipeTests : IDisposable
         Assert.DoesNotContain(member.Extensions.OfType<X509BasicConstraintsExtension>(), constraints => constraints.CertificateAuthority);
     }
 
+    /// <summary>Whoever follows the documents in the repository's folder does not publish a key with the next commit.</summary>
+    [Theory]
+    [InlineData("ca.key", "ca.crt", "tls.key", "tls.crt")]
+    [InlineData("digits/000000.png", "digits.png", "completed.png", "samples.npz", "mine.pth", "name.safetensors", "runs/a/step.held")]
+    public async Task What_the_documents_make_is_not_committed(params string[] names)
+    {
+        using Process git = Process.Start(
+            new ProcessStartInfo("git", ["check-ignore", "--no-index", .. names])
+            {
+                WorkingDirectory = Repository.Root,
+                RedirectStandardOutput = true,
+            })!;
+        string ignored = await git.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await git.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(names, ignored.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
     [GeneratedRegex(@"^    (?<command>openssl req .*)$", RegexOptions.Multiline)]
     private static partial Regex Command();
 }

@@ -101,8 +101,23 @@ internal sealed class JobCoordinator(
     private bool IsHopeless =>
         _seen.Keys.Any(_unfit.Contains) && _seen.All(one => _unfit.Contains(one.Key) || time.GetElapsedTime(one.Value) > Away);
 
+    /// <summary>
+    /// Whether a sampler's process has ended at the part. If another ends that had it after that, the part may be what ends them, and each
+    /// may be a silo that trains as well: no third is asked.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Two have ended so.</exception>
+    private bool HasEndedOne(Part part)
+    {
+        Trial[] ended = [.. part.Lost.Where(trial => trial.Process is not null && cluster.ProcessOf(trial.Sampler) != trial.Process)];
+        return !ended.Any(trial => trial.IsSecond) ? ended.Length > 0 : throw new InvalidOperationException(
+            $"{string.Join(" and ", ended.Select(trial => trial.Sampler).Distinct())} ended while they had the same images to do, so no " +
+            $"other is asked; see the silos' logs. If they were stopped on purpose, begin again.");
+    }
+
     private async Task TryAsync(string sampler, Part part, Func<string, Part, Task> work)
     {
+        var trial = new Trial(sampler, cluster.ProcessOf(sampler), HasEndedOne(part));
+        int rows = part.Rows;
         using Activity? span = Traces.Begin("part", ("job", id), ("sampler", sampler), ("first", part.First), ("end", part.End));
         try
         {
@@ -119,6 +134,13 @@ internal sealed class JobCoordinator(
         catch (WorkerFaultException fault)
         {
             _pending.Enqueue(part, part.First);
+            if (part.Rows > rows)
+            {
+                part.Lost.Clear();
+                trial = trial with { IsSecond = false };
+            }
+
+            part.Lost.Add(trial);
             Tell(new SamplerLost(sampler, fault.InnerException!.Message));
             // One whose work throws would throw again.
             if (!fault.IsLoss)
@@ -217,5 +239,11 @@ internal sealed class JobCoordinator(
     private sealed record Part(int First, int End)
     {
         public int Rows { get; set; }
+
+        /// <summary>Trials in which the sampler was lost, since the part last went forward.</summary>
+        public List<Trial> Lost { get; } = [];
     }
+
+    /// <param name="IsSecond">The part had ended another before, and has not gone forward since.</param>
+    private sealed record Trial(string Sampler, string? Process, bool IsSecond);
 }

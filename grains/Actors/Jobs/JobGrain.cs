@@ -27,7 +27,7 @@ public sealed partial class JobGrain(
             slots.Take();
             _isBegun = true;
             _rows = job.Model.Size;
-            LogBegun(log, this.GetPrimaryKey(), job.Count, job.Model.Path);
+            LogBegun(log, this.GetPrimaryKey(), job.Count, Printable.Of(job.Model.Path));
             _heard = time.GetTimestamp();
             DelayDeactivation(Timeout.InfiniteTimeSpan);
             JobCluster view = new(cluster.Active, cluster.FindSampler, cluster.ProcessOf) { Timeouts = cluster.Timeouts };

@@ -65,6 +65,8 @@ public sealed partial class TrainingRunGrain(
         try
         {
             spec.Check();
+            if (RunName.Mistake(Run) is { } mistake)
+                throw new UserErrorException(mistake);
             await CheckFoldersAsync(spec);
             if (Record.Spec is not null)
                 throw new UserErrorException($"Run {Run} exists already; give another --save-dir.");

@@ -6,7 +6,9 @@ namespace PixelCnnCluster.Actors.Workers;
 /// <summary>Copies a run's state from a peer in slices. Until the last has come the worker has none.</summary>
 internal sealed class StateCopy(WorkerSession mine, JoinRequest request, IWorkerGrain source, IDevice device)
 {
-    private const int SliceBytes = 1 << 20;
+    /// <summary>Of one request at most.</summary>
+    public const int SliceBytes = 1 << 20;
+
     private const int SlicesInFlight = 4;
 
     private readonly CancellationToken _over = mine.Over;

@@ -77,8 +77,15 @@ public sealed class WorkerService(
         }
     }
 
+    /// <exception cref="ArgumentException">The generation cannot be, or this worker is none of it.</exception>
     public Task<JoinResponse> JoinAsync(JoinRequest request)
     {
+        request.Spec.Check();
+        if (!request.Workers.Contains(name) || request.Workers.Distinct().Count() != request.Workers.Count
+            || request.Workers.Count > request.Spec.Optimiser.Shards || request.Step < 0)
+            throw new ArgumentException(
+                $"{name} cannot join a generation of {string.Join(", ", request.Workers.Take(10))} at step {request.Step}.",
+                nameof(request));
         lock (_gate)
         {
             _heard = time.GetTimestamp();
@@ -101,10 +108,13 @@ public sealed class WorkerService(
         _session?.Member is { } member && member.Request.Run == greeting.Run
             && member.Request.Generation == new GenerationId(greeting.Generation, greeting.Nonce) ? member.Exchange : null;
 
-    public Task<StateResponse> ReadStateAsync(StateRequest request) => AtStep(
-        null, request.Run, request.Generation, request.Step,
-        replica => new StateResponse(replica.ReadState(request.Offset, request.Length), replica.SkippedInARow, replica.Images),
-        WorkerPhase.Waiting);
+    /// <exception cref="ArgumentException">There are no such bytes, or too many of them.</exception>
+    public Task<StateResponse> ReadStateAsync(StateRequest request) => request.Length is > 0 and <= StateCopy.SliceBytes
+        ? AtStep(
+            null, request.Run, request.Generation, request.Step,
+            replica => new StateResponse(replica.ReadState(request.Offset, request.Length), replica.SkippedInARow, replica.Images),
+            WorkerPhase.Waiting)
+        : throw new ArgumentException($"A state is read in slices of at most {StateCopy.SliceBytes} bytes.", nameof(request));
 
     public Task<EvaluateResponse> EvaluateAsync(EvaluateRequest request) => AtStep(
         request, request.Run, request.Generation, request.Step,

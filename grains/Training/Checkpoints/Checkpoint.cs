@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
@@ -30,6 +31,9 @@ public sealed class Checkpoint : IDisposable
 
     private const int ScoreCheckLength = 8;
 
+    /// <summary>Steps or images: what a double still counts.</summary>
+    private const long MostCounted = 1L << 53;
+
     /// <summary>As long as any number, so that a score can be written when the file is there.</summary>
     private static readonly string NoScore = new(' ', 24), NoChecksum = new('0', 32);
 
@@ -49,10 +53,10 @@ public sealed class Checkpoint : IDisposable
         _free = free;
     }
 
-    public long Step => long.Parse(_metadata["step"], CultureInfo.InvariantCulture);
+    public long Step => Whole("step");
 
     /// <summary>See <see cref="TrainingState.SkippedInARow"/>.</summary>
-    public int SkippedInARow => int.Parse(_metadata.GetValueOrDefault("skipped_in_a_row", "0"), CultureInfo.InvariantCulture);
+    public int SkippedInARow => _metadata.ContainsKey("skipped_in_a_row") ? checked((int)Whole("skipped_in_a_row")) : 0;
 
     /// <summary>What images the run had, see <see cref="Data.ImageData.Fingerprint"/>; null where the file does not say it.</summary>
     public string? DataFingerprint => _metadata.GetValueOrDefault("data");
@@ -64,9 +68,7 @@ public sealed class Checkpoint : IDisposable
     public bool IsDiverged => new CheckpointHeader(_metadata).IsDiverged;
 
     /// <summary>See <see cref="TrainingState.Images"/>. Files of older versions do not say it, and had batches of one size.</summary>
-    public long Images => _metadata.TryGetValue("images", out string? images)
-        ? long.Parse(images, CultureInfo.InvariantCulture)
-        : Step * RunSpec.FromJson(_metadata["spec"]).Optimiser.ImagesPerStep;
+    public long Images => _metadata.ContainsKey("images") ? Whole("images") : checked(Step * Spec.Optimiser.ImagesPerStep);
 
     /// <summary>
     /// See <see cref="TrainingState.Hash()"/>. Of a copy it is made when it is first asked for, which need not be while training waits.
@@ -134,6 +136,7 @@ public sealed class Checkpoint : IDisposable
     /// <exception cref="IOException">The disk refused.</exception>
     public static void AddScore(string path, double testBitsPerDim)
     {
+        RealPath.RefuseLink(path);
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         byte[] header = SafeTensorsHeader.Read(file).Bytes;
         int check = Position(header, CheckpointHeader.ScoreCheckKey) ?? throw new InvalidDataException($"{path} has no room for a score");
@@ -157,9 +160,11 @@ public sealed class Checkpoint : IDisposable
             string stored = Encoding.ASCII.GetString(header.Bytes, position, NoChecksum.Length);
             if (Checksum(header.Bytes, hash => AppendData(hash, file, header.Bytes.Length)) != stored)
                 throw new InvalidDataException("its checksum does not fit its content");
-            return new(
+            var checkpoint = new Checkpoint(
                 [.. tensors.Select(pair => (pair.Key, pair.Value))], new(header.Metadata), () => header.Metadata["state_hash"],
                 free: file.Dispose);
+            checkpoint.CheckMetadata();
+            return checkpoint;
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
         {
@@ -176,33 +181,48 @@ public sealed class Checkpoint : IDisposable
     public void Fill(TrainingState state, string path)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        Fill(
-            _tensors, state.Vectors, state.Layout, path,
-            "use the flags and the data set it was trained with, or give --load-params alone to take its own");
+        Fill(Fitting(
+            _tensors, state.Vectors.Select(vector => vector.Name), state.Layout, path,
+            "use the flags and the data set it was trained with, or give --load-params alone to take its own"), state.Vectors);
         state.StartAt(Step, SkippedInARow, Images);
     }
 
-    /// <summary>Fills a flat vector [Length] with a model's Polyak average.</summary>
+    /// <summary>
+    /// A model's Polyak average, a flat vector [Length]. It is made when the file is known to hold so much, whatever the description says.
+    /// </summary>
+    /// <param name="device">Where it is to be; null for the CPU.</param>
     /// <exception cref="UserErrorException">The checkpoint is damaged, is another than the one described, or is of another network than
     /// its settings say.</exception>
-    public static void ReadAverage(ModelInfo model, Tensor average, ParameterLayout layout)
+    public static Tensor ReadAverage(ModelInfo model, ParameterLayout layout, Device? device = null)
     {
         using Checkpoint checkpoint = Read(model.Path);
         if (checkpoint.StateHash != model.StateHash)
             throw new UserErrorException($"{model.Path} was overwritten while it was in use; start again with what it is now.");
-        Fill(
+        List<(string, Slot, SafeTensor)> parts = Fitting(
             checkpoint._tensors.Where(entry => entry.Name.StartsWith(TrainingState.AverageName + "/", StringComparison.Ordinal)),
-            [(TrainingState.AverageName, average)], layout, model.Path,
-            "its settings do not fit its weights, so name another with --model");
+            [TrainingState.AverageName], layout, model.Path, "its settings do not fit its weights, so name another with --model");
+        Tensor average = zeros(layout.Length, device: device).DetachFromDisposeScope();
+        try
+        {
+            Fill(parts, [(TrainingState.AverageName, average)]);
+            return average;
+        }
+        catch
+        {
+            average.Dispose();
+            throw;
+        }
     }
 
-    private static void Fill(
-        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<(string Name, Tensor Vector)> vectors, ParameterLayout layout,
-        string path, string remedy)
+    /// <summary>The tensors of some vectors and where in these they belong.</summary>
+    /// <exception cref="UserErrorException">They are of another network.</exception>
+    private static List<(string Vector, Slot Slot, SafeTensor Tensor)> Fitting(
+        IEnumerable<(string Name, SafeTensor Tensor)> from, IEnumerable<string> vectors, ParameterLayout layout, string path, string remedy)
     {
+        List<(string, Slot, SafeTensor)> parts = [];
         var stored = from.ToDictionary(entry => entry.Name, entry => entry.Tensor);
         List<string> wrong = [];
-        foreach ((string name, Tensor vector) in vectors)
+        foreach (string name in vectors)
         {
             foreach (Slot slot in layout.Slots)
             {
@@ -219,8 +239,7 @@ public sealed class Checkpoint : IDisposable
                 }
                 else
                 {
-                    using Tensor view = vector.narrow(0, slot.Offset, slot.Length);
-                    HostBytes.Write(view, MemoryMarshal.Cast<byte, float>(tensor.Data.Span));
+                    parts.Add((name, slot, tensor));
                 }
             }
         }
@@ -230,6 +249,19 @@ public sealed class Checkpoint : IDisposable
         {
             throw new UserErrorException(
                 $"{path} is of another network ({wrong[0]}{(wrong.Count > 1 ? $", and {wrong.Count - 1} more" : "")}); {remedy}.");
+        }
+
+        return parts;
+    }
+
+    private static void Fill(
+        IEnumerable<(string Vector, Slot Slot, SafeTensor Tensor)> parts, IEnumerable<(string Name, Tensor Vector)> vectors)
+    {
+        var byName = vectors.ToDictionary();
+        foreach ((string vector, Slot slot, SafeTensor tensor) in parts)
+        {
+            using Tensor view = byName[vector].narrow(0, slot.Offset, slot.Length);
+            HostBytes.Write(view, MemoryMarshal.Cast<byte, float>(tensor.Data.Span));
         }
     }
 
@@ -269,6 +301,24 @@ public sealed class Checkpoint : IDisposable
             offset += read;
         }
     }
+
+    /// <exception cref="InvalidDataException">The metadata lack what a state needs besides its tensors.</exception>
+    private void CheckMetadata()
+    {
+        try
+        {
+            _ = (Step, SkippedInARow, Images, StateHash, Spec);
+        }
+        catch (Exception fault) when (fault is KeyNotFoundException or FormatException or OverflowException or JsonException)
+        {
+            throw new InvalidDataException($"its metadata are garbled ({fault.Message.TrimEnd('.')})", fault);
+        }
+    }
+
+    /// <exception cref="OverflowException">It is more than any run comes to.</exception>
+    private long Whole(string key) =>
+        long.Parse(_metadata[key], NumberStyles.None, CultureInfo.InvariantCulture) is <= MostCounted and var whole ? whole
+        : throw new OverflowException($"{key} is {_metadata[key]}");
 
     private static string Text(double? score) =>
         score is { } told ? told.ToString("R", CultureInfo.InvariantCulture).PadRight(NoScore.Length) : NoScore;

@@ -14,6 +14,7 @@ public static class CheckpointFolder
     /// <summary>Keeps a checkpoint from being removed for some minutes, for a reader that is to come.</summary>
     public static void Hold(string path) => Quietly(() =>
     {
+        RealPath.RefuseLink(path + HeldSuffix);
         File.WriteAllBytes(path + HeldSuffix, []);
         File.SetLastWriteTimeUtc(path + HeldSuffix, DateTime.UtcNow);
     });

@@ -23,14 +23,19 @@ internal sealed class DataFile(string name, Stream stream) : IDisposable
     /// <summary>Opens a file and unpacks it on the way if it is a gzip file.</summary>
     public static DataFile Open(string path)
     {
-        if (Directory.Exists(path))
-            throw Faulty(path, "is a folder where a file should be", "put the file in its place");
-        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        FileStream file = OpenPacked(path);
         Span<byte> start = stackalloc byte[2];
         bool gzip = file.ReadAtLeast(start, 2, throwOnEndOfStream: false) == 2 && start is [0x1f, 0x8b];
         file.Position = 0;
-        return new(path, gzip ? new BufferedStream(new GZipStream(file, CompressionMode.Decompress), 1 << 16) : file);
+        return new(path, gzip
+            ? new BufferedStream(new UnpackingStream(new GZipStream(file, CompressionMode.Decompress), file.Length), 1 << 16)
+            : file);
     }
+
+    /// <summary>Opens a file as it is.</summary>
+    public static FileStream OpenPacked(string path) => Directory.Exists(path)
+        ? throw Faulty(path, "is a folder where a file should be", "put the file in its place")
+        : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
 
     /// <summary>Fills the buffer as far as the file goes and returns the number of bytes.</summary>
     public int Read(Span<byte> buffer)

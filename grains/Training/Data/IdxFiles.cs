@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using PixelCnnCluster.Contracts;
 
 namespace PixelCnnCluster.Training.Data;
 
@@ -39,7 +40,7 @@ internal static class IdxFiles
 
         using var images = DataFile.Open(imagesPath);
         int[] shape = ReadHeader(images, Images);
-        if (shape[1] != shape[2] || !ImageSetBuilder.IsSupported(shape[1]))
+        if (shape[1] != shape[2] || !ModelValidation.IsImageSize(shape[1]))
             throw images.Fault(
                 $"holds images of {shape[1]}x{shape[2]} pixels", "give square images whose side is a multiple of 4 from 8 to 64");
         if (shape[0] != labels.Length)

@@ -106,10 +106,7 @@ internal static class ImageFolder
         byte[] colours = new byte[3 * size * size];
         foreach ((string path, int label) in images)
         {
-            // A pipe or a device has no length either, and whoever opens it may wait for ever.
-            if (new FileInfo(path).Length == 0)
-                throw DataFile.Faulty(path, "is empty, or no file", "remove it");
-            using FileStream file = File.OpenRead(path);
+            using MemoryStream file = PictureFile.Load(path);
             using var picture = new Picture(path, file);
             picture.CopyTo(colours, size);
             if (channels == 1 && !IsGrey(colours))

@@ -31,7 +31,4 @@ public sealed class ImageSetBuilder(int channels, int size, int classes)
 
     /// <summary>The images added so far; nothing may be added afterwards.</summary>
     public ImageSet Build() => new(channels, size, classes, _blocks, _labels);
-
-    /// <summary>Whether the network, which halves the image twice, takes images of this side.</summary>
-    internal static bool IsSupported(int size) => size is >= 8 and <= 64 && size % 4 == 0;
 }

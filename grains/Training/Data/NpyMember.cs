@@ -41,7 +41,8 @@ internal sealed partial class NpyMember : IDisposable
     {
         ZipArchiveEntry entry = DataFile.Parse(path, () => zip.GetEntry(name))
             ?? throw DataFile.Faulty(path, $"lacks {name}", "download it again");
-        return new(new DataFile($"{path}: {name}", DataFile.Parse(path, entry.Open)), entry.Crc32);
+        var content = new UnpackingStream(DataFile.Parse(path, entry.Open), entry.CompressedLength);
+        return new(new DataFile($"{path}: {name}", content), entry.Crc32);
     }
 
     /// <summary>All elements as whole numbers, for a type of one, two, four or eight bytes.</summary>

@@ -11,7 +11,7 @@ internal static class SmallImageNet
 {
     private const int Classes = 1000;
 
-    /// <summary>The whole training set holds 1,281,167.</summary>
+    /// <summary>Of a set. The whole training set holds 1,281,167.</summary>
     private const int MostImages = 1_300_000;
 
     /// <summary>Several times an uncompressed image.</summary>
@@ -39,8 +39,9 @@ internal static class SmallImageNet
         var builder = new ImageSetBuilder(3, size, Classes);
         foreach (string path in paths)
         {
-            using var file = DataFile.Open(path);
-            using ZipArchive zip = DataFile.Parse(path, () => new ZipArchive(file.Stream, ZipArchiveMode.Read));
+            // A zip is read from its end, so one that is packed again would be unpacked into memory whole.
+            using FileStream file = DataFile.OpenPacked(path);
+            using ZipArchive zip = DataFile.Parse(path, () => new ZipArchive(file, ZipArchiveMode.Read));
             ReadBatch(path, zip, builder);
         }
         return builder.Build();
@@ -50,8 +51,9 @@ internal static class SmallImageNet
     {
         int size = builder.Size;
         using var labels = NpyMember.Open(path, zip, "labels.npy");
-        if (labels.Shape is not [>= 1 and <= MostImages])
-            throw labels.File.Fault($"has shape ({string.Join(", ", labels.Shape)}) where one row of labels should be");
+        if (labels.Shape is not [>= 1 and <= MostImages] || builder.Count + labels.Shape[0] > MostImages)
+            throw labels.File.Fault(
+                $"has shape ({string.Join(", ", labels.Shape)}) where one row of labels should be, of at most {MostImages} in all files");
         long[] classes = labels.ReadIntegers();
         labels.ExpectEnd();
 
@@ -76,6 +78,8 @@ internal static class SmallImageNet
         var builder = new ImageSetBuilder(3, size, classes: 0);
         foreach ((_, DataFile file) in TarFiles.Read(path, MostPngBytes))
         {
+            if (builder.Count == MostImages)
+                throw file.Fault($"is one more than the {MostImages} images of a set");
             using MemoryStream content = file.ReadAll(MostPngBytes);
             using var picture = new Picture(file.Name, content);
             if (picture.Width != size || picture.Height != size)

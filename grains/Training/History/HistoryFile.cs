@@ -1,6 +1,7 @@
 using System.Buffers;
 using MessagePack;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Files;
 
 namespace PixelCnnCluster.Training.History;
 
@@ -20,7 +21,7 @@ internal sealed class HistoryFile(string folder)
 
     /// <summary>
     /// The entries up to the first damage, oldest first; none if there is no file. Those of a kind that this version
-    /// does not know are left out.
+    /// does not know are left out, and so are pictures without their pixels.
     /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
@@ -42,6 +43,7 @@ internal sealed class HistoryFile(string folder)
 
         writer.Flush();
         RunFolder.Require(folder);
+        RealPath.RefuseLink(_path);
         if (!_endIsWhole && File.Exists(_path))
             CutTornEnd();
         _endIsWhole = false;
@@ -100,9 +102,13 @@ internal sealed class HistoryFile(string folder)
             var reader = new MessagePackReader(bytes);
             reader.ReadArrayHeader();
             long position = reader.ReadInt64();
-            return MessagePackSerializer.Deserialize<RunEvent?>(ref reader) is { } known ? new(position, known) : null;
+            RunEvent? known = MessagePackSerializer.Deserialize<RunEvent?>(ref reader);
+            if (known is null or RunStarted { Spec: null } or GenerationOpened { Workers: null })
+                return null;
+            _ = (known as SamplesWritten)?.Images();
+            return new(position, known);
         }
-        catch (Exception fault) when (fault is MessagePackSerializationException or OverflowException)
+        catch (Exception fault) when (fault is MessagePackSerializationException or OverflowException or ArgumentException)
         {
             return null;
         }

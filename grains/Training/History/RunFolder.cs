@@ -14,6 +14,7 @@ public static class RunFolder
     public static void Make(string folder)
     {
         Directory.CreateDirectory(folder);
+        RealPath.RefuseLink(HistoryIn(folder));
         File.Open(HistoryIn(folder), FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite).Dispose();
     }
 

@@ -11,6 +11,9 @@ public sealed class RunHistory
 {
     private const int Most = 20_000;
 
+    /// <summary>Events with which they are thinned next, well above what the last time has left.</summary>
+    private int _most = Most;
+
     /// <summary>Least time between two steps in the files, skipped ones apart.</summary>
     private static readonly TimeSpan BetweenSteps = TimeSpan.FromSeconds(1);
 
@@ -110,8 +113,11 @@ public sealed class RunHistory
             FreePixels();
         _events.Add(entry);
         _next = entry.Position + 1;
-        if (_events.Count > Most)
+        if (_events.Count > _most)
+        {
             Thin();
+            _most = Math.Max(Most, _events.Count / 4 * 5);
+        }
     }
 
     /// <summary>The newest picture alone keeps its images.</summary>

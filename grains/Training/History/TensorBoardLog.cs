@@ -14,7 +14,8 @@ internal sealed class TensorBoardLog(string folder, TimeProvider time)
     public void Write(IEnumerable<HistoryEntry> entries)
     {
         // TensorBoard reads a file up to its first torn record, so after a failure comes a new file.
-        SummaryWriter current = _writer ?? tensorboard.SummaryWriter(folder);
+        // Its name is one that nobody can know before, and so put a link in its place.
+        SummaryWriter current = _writer ?? tensorboard.SummaryWriter(folder, $".{Guid.NewGuid():N}");
         _writer = null;
         long now = time.GetUtcNow().ToUnixTimeSeconds();
         foreach (HistoryEntry entry in entries)

@@ -103,15 +103,17 @@ public sealed class TrainingState : IDisposable
     }
 
     /// <summary>Copies a slice's bytes.</summary>
+    /// <exception cref="ArgumentException">There are no such bytes.</exception>
     public byte[] Read(long offset, int length)
     {
-        byte[] copy = GC.AllocateUninitializedArray<byte>(length);
         using Tensor view = View(offset, length);
+        byte[] copy = GC.AllocateUninitializedArray<byte>(length);
         HostBytes.Read(view, bytes => bytes.CopyTo(copy));
         return copy;
     }
 
     /// <summary>Fills a slice.</summary>
+    /// <exception cref="ArgumentException">There are no such bytes.</exception>
     public void Write(long offset, ReadOnlySpan<byte> bytes)
     {
         using Tensor view = View(offset, bytes.Length);
@@ -140,6 +142,9 @@ public sealed class TrainingState : IDisposable
     private Tensor View(long offset, int length)
     {
         (long vector, long first) = Math.DivRem(offset, VectorBytes);
+        if (offset < 0 || length < 0 || (offset | (long)length) % sizeof(float) != 0 || vector >= Vectors.Count()
+            || first + length > VectorBytes)
+            throw new ArgumentException($"A state has no {length} bytes at {offset} in one of its vectors.", nameof(offset));
         return Vectors.ElementAt((int)vector).Vector.narrow(0, first / sizeof(float), length / sizeof(float));
     }
 

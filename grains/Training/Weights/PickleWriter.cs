@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using PixelCnnCluster.Training.Checkpoints;
+using PixelCnnCluster.Training.Pickles;
 
 namespace PixelCnnCluster.Training.Weights;
 

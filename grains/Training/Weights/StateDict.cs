@@ -1,3 +1,5 @@
+using PixelCnnCluster.Training.Pickles;
+
 namespace PixelCnnCluster.Training.Weights;
 
 /// <summary>Finds the tensors in what a program saved.</summary>
@@ -9,14 +11,15 @@ internal static class StateDict
     /// <exception cref="WeightFileException">There is none, or more than one.</exception>
     public static Dictionary<string, PickledTensor> Of(object? saved)
     {
-        if (AsTensors(saved) is { } tensors)
-            return tensors;
-        (object? Key, Dictionary<string, PickledTensor>? Tensors)[] inner = saved is PickledDictionary wrapper
-            ? [.. wrapper.Items.Select(item => (item.Key, AsTensors(item.Value))).Where(item => item.Item2 is not null)]
+        if (IsTensors(saved))
+            return AsTensors((PickledDictionary)saved!);
+        // Of many keys for one dictionary, which takes a few bytes each, the first counts.
+        (object? Key, object? Value)[] inner = saved is PickledDictionary wrapper
+            ? [.. wrapper.Items.DistinctBy(item => item.Value, ReferenceEqualityComparer.Instance).Where(item => IsTensors(item.Value))]
             : [];
         return inner switch
         {
-            [(_, { } only)] => only,
+            [var only] => AsTensors((PickledDictionary)only.Value!),
             [] => throw new WeightFileException("holds no dictionary of tensors; save it again with torch.save(model.state_dict(), ...)"),
             _ => throw new WeightFileException(
                 $"holds several dictionaries of tensors ({WeightFileException.List([.. inner.Select(item => $"{item.Key}")])}); save the " +
@@ -24,10 +27,12 @@ internal static class StateDict
         };
     }
 
-    private static Dictionary<string, PickledTensor>? AsTensors(object? value)
+    private static bool IsTensors(object? value) =>
+        value is PickledDictionary { Items: [_, ..] items } && items.All(item => item is { Key: string, Value: PickledTensor });
+
+    private static Dictionary<string, PickledTensor> AsTensors(PickledDictionary dictionary)
     {
-        if (value is not PickledDictionary { Items: [_, ..] items } || !items.All(item => item is { Key: string, Value: PickledTensor }))
-            return null;
+        IReadOnlyList<(object? Key, object? Value)> items = dictionary.Items;
         int prefix = items.All(item => ((string)item.Key!).StartsWith(DataParallel, StringComparison.Ordinal)) ? DataParallel.Length : 0;
         var tensors = new Dictionary<string, PickledTensor>();
         foreach ((object? key, object? tensor) in items)

@@ -45,7 +45,7 @@ internal sealed class TorchArchive
         var archive = new TorchArchive(zip, file.Length);
         if (archive.Find("byteorder") is { } order && !archive.Content(order).AsSpan().SequenceEqual("little"u8))
             throw new WeightFileException("was saved on a big-endian machine; load it and save it again on a little-endian one");
-        object? saved = PickleReader.Read(archive.Content(archive.Find(Pickle)!));
+        object? saved = TorchPickle.Read(archive.Content(archive.Find(Pickle)!));
         return StateDict.Of(saved).ToDictionary(entry => entry.Key, entry => archive.Tensor(entry.Key, entry.Value));
     }
 

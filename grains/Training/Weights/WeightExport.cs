@@ -12,6 +12,7 @@ namespace PixelCnnCluster.Training.Weights;
 /// <summary>See <see cref="WeightFiles.Export"/>.</summary>
 internal static class WeightExport
 {
+    /// <remarks>The model may come from a message, whose sender need not have read it from a file.</remarks>
     public static ExportedWeights Write(ModelInfo model, string outputPath)
     {
         bool torch = Path.GetExtension(outputPath) switch
@@ -24,6 +25,7 @@ internal static class WeightExport
         };
         if (Path.GetFullPath(outputPath) == Path.GetFullPath(model.Path))
             throw new UserErrorException($"{outputPath} is the checkpoint itself; give the output another name.");
+        model.Check();
         var shape = NetworkShape.From(model.Spec, model.Channels, model.Size, model.Classes);
         if (torch && NotInPort(shape) is [_, ..] foreign)
         {
@@ -70,8 +72,7 @@ internal static class WeightExport
 
     private static float[] AverageOf(ModelInfo model, ParameterLayout layout)
     {
-        using Tensor vector = zeros(layout.Length);
-        Checkpoint.ReadAverage(model, vector, layout);
+        using Tensor vector = Checkpoint.ReadAverage(model, layout);
         float[] average = new float[layout.Length];
         HostBytes.Read(vector, bytes => bytes.CopyTo(MemoryMarshal.AsBytes(average.AsSpan())));
         return average;

@@ -3,9 +3,7 @@ namespace PixelCnnCluster.Training.Weights;
 /// <summary>
 /// What is wrong with a file of weights and what to do, as the rest of a sentence that begins with its name and lacks its full stop.
 /// </summary>
-/// <remarks>It may quote the file, whose characters must not command a terminal.</remarks>
-internal sealed class WeightFileException(string fault)
-    : Exception(string.Concat(fault.Select(character => char.IsControl(character) ? '?' : character)))
+internal sealed class WeightFileException(string fault) : Exception(fault)
 {
     private const int Most = 10, Longest = 120;
 

@@ -87,7 +87,7 @@ internal static class WeightImport
     private static (NetworkShape Shape, RunSpec Spec) Describe(
         WeightFormat format, IReadOnlyDictionary<string, SafeTensor> tensors, IReadOnlyDictionary<string, string> metadata, int? imageSize)
     {
-        if (WeightMetadata.Read(metadata, tensors.Count) is { } told)
+        if (WeightMetadata.Read(metadata) is { } told)
         {
             return imageSize is null || imageSize == told.Shape.Size
                 ? told

@@ -25,7 +25,7 @@ internal static class WeightMetadata
 
     /// <returns>Null where the file was written by another program.</returns>
     /// <exception cref="WeightFileException">The metadata contradict themselves, or the file is a checkpoint.</exception>
-    public static (NetworkShape Shape, RunSpec Spec)? Read(IReadOnlyDictionary<string, string> metadata, int tensors)
+    public static (NetworkShape Shape, RunSpec Spec)? Read(IReadOnlyDictionary<string, string> metadata)
     {
         string format = metadata.GetValueOrDefault("format", "");
         if (format.StartsWith("pixelcnn-checkpoint-", StringComparison.Ordinal))
@@ -36,12 +36,9 @@ internal static class WeightMetadata
         {
             var spec = RunSpec.FromJson(metadata["spec"]);
             (int channels, int size, int classes) = (Whole("channels"), Whole("size"), Whole("classes"));
-            // The network is built to see whether the tensors fit, so it must not be out of all proportion to them.
-            return channels is 1 or 3 && size is >= 8 and <= 64 && size % 4 == 0 && spec.Model.ClassConditional == classes > 0
-                && spec.Model.Blocks <= tensors
-                ? (NetworkShape.From(spec, channels, size, classes), spec)
-                : throw new FormatException(
-                    $"{channels} channels, {size} pixels, {classes} classes and {spec.Model.Blocks} blocks are no network");
+            return ModelValidation.Mistakes(spec, channels, size, classes) is [var mistake, ..]
+                ? throw new WeightFileException($"describes no network that there can be ({mistake.TrimEnd('.')}); export it again")
+                : (NetworkShape.From(spec, channels, size, classes), spec);
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or FormatException or OverflowException)
         {

@@ -129,6 +129,23 @@ public sealed class DataSetDownloadTests : IDisposable
         Assert.False(File.Exists(Target));
     }
 
+    /// <summary>Cut only when the client has gone: a server that would fill the disk.</summary>
+    [Fact]
+    public async Task A_server_that_sends_without_end_is_left_after_the_files_size()
+    {
+        using var endless = new LoopbackServer(
+            _ => LoopbackServer.Response("200 OK", 1L << 40, new byte[Content.Length + 1]), cut: false);
+
+        string message = await RefusedAsync(endless.Address(Name));
+
+        Assert.Contains("127.0.0.1 sends more than the 300000 bytes that the file has", message, StringComparison.Ordinal);
+        Assert.Equal(0, new FileInfo(Part).Length);
+
+        using var right = new LoopbackServer(Ranges(Content.Length));
+        await EnsureAsync(endless.Address(Name), right.Address(Name));
+        Assert.Equal(Content, await File.ReadAllBytesAsync(Target, TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public async Task Mirrors_are_tried_in_turn()
     {
@@ -202,7 +219,7 @@ public sealed class DataSetDownloadTests : IDisposable
 #pragma warning disable CA5351 // As published.
         string md5 = Convert.ToHexStringLower(MD5.HashData(Content));
 #pragma warning restore CA5351
-        var file = new PublishedFile(Name, md5, addresses, [$"set/{Name}", "elsewhere.bin"]);
+        var file = new PublishedFile(Name, md5, Content.Length, addresses, [$"set/{Name}", "elsewhere.bin"]);
         await new DataSetDownload(http).EnsureAsync([file], _folder, new Reports(_reports), ct);
     }
 

@@ -144,6 +144,33 @@ public sealed class SmallImageNetTests : IDisposable
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
     }
 
+    /// <summary>A zip is read from its end: one that is packed again had to be unpacked into memory whole.</summary>
+    [Fact]
+    public void A_packed_zip_is_refused_unread()
+    {
+        byte[] part = Formats.Gzip(new byte[16 << 20]);
+        _folder.Write(Batch1, [.. Enumerable.Repeat(part, 50).SelectMany(bytes => bytes)]);
+        _folder.Write(Validation, Batch);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        _folder.AssertRefused(DataSet.ImageNet, 32, Batch1, "cut off or garbled");
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+    }
+
+    /// <summary>Images of one colour, of which a batch promises no more than the set may have.</summary>
+    [Fact]
+    public void A_batch_that_unpacks_to_more_than_its_size_can_hold_is_refused()
+    {
+        const int Images = 50_000;
+        _folder.Write(Batch1, Npz(
+            Formats.Npy("|u1", $"{Images}, 3072", new byte[Images * 3072]),
+            Formats.Npy("|u1", $"{Images},", [.. Enumerable.Repeat((byte)1, Images)])));
+        _folder.Write(Validation, Batch);
+
+        _folder.AssertRefused(DataSet.ImageNet, 32, Batch1, "data.npy", "it unpacks to more than", "too many for its size");
+    }
+
     public static TheoryData<TarEntry[], string> BadArchives => new()
     {
         { [], "holds no images" },

@@ -18,7 +18,7 @@ internal sealed class JobBench(int seed)
         Step = 1,
         StateHash = "hash",
         Channels = 1,
-        Size = 4,
+        Size = 8,
         Spec = Presets.Quick with { Model = Presets.Quick.Model with { Objective = Objective.Likelihood } },
     };
 

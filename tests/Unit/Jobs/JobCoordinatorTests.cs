@@ -39,7 +39,7 @@ public sealed class JobCoordinatorTests
     public void Given_images_go_with_the_completions_of_theirs()
     {
         byte[] images = [.. Enumerable.Range(0, 3 * JobBench.Model.ImageBytes).Select(i => (byte)(i / JobBench.Model.ImageBytes))];
-        new JobBench(1).With(Three).Run(JobBench.Sample(6, 4) with { Given = new(images, new bool[16], Each: 2) }).AssertSampled(6);
+        new JobBench(1).With(Three).Run(JobBench.Sample(6, 4) with { Given = new(images, new bool[64], Each: 2) }).AssertSampled(6);
     }
 
     /// <summary>Over many schedules of losses that come and go.</summary>
@@ -77,6 +77,74 @@ public sealed class JobCoordinatorTests
         bench.Run(JobBench.Sample(4)).AssertSampled(4);
         SamplerLost lost = Assert.Single(bench.Events.OfType<SamplerLost>());
         Assert.Equal(("a", "No silo named a is in the cluster."), (lost.Sampler, lost.Message));
+    }
+
+    /// <summary>A model that takes all memory, say: it would take one silo after the other.</summary>
+    [Fact]
+    public void A_part_that_ended_two_samplers_is_not_given_to_a_third()
+    {
+        JobBench bench = new JobBench(1).With(Three);
+        foreach (string name in Three)
+        {
+            bench[name].Fault = _ =>
+            {
+                bench.Absent.Add(name);
+                return new OrleansException("gone");
+            };
+        }
+
+        bench.Run(JobBench.Sample(1));
+
+        Assert.Equal(2, Three.Sum(name => bench[name].Calls));
+        Assert.Contains("ended while they had the same images to do, so no other is asked", bench.End.Error, StringComparison.Ordinal);
+        Assert.False(bench.End.UserError);
+    }
+
+    /// <summary>As when silos are stopped one after the other.</summary>
+    [Fact]
+    public void A_part_that_went_forward_goes_on_however_many_end()
+    {
+        JobBench bench = new JobBench(2).With(Three);
+        foreach (string name in Three[..2])
+        {
+            bench[name].MostRows = 1;
+            bench[name].Fault = call =>
+            {
+                if (call == 0)
+                    return null;
+                bench.Absent.Add(name);
+                return new OrleansException("gone");
+            };
+        }
+
+        // The third comes when the others have gone.
+        bench.Absent.Add("c");
+        bench.Told = e =>
+        {
+            if (e is SamplerLost && bench.Absent.Count == 3)
+                bench.Absent.Remove("c");
+        };
+
+        bench.Run(JobBench.Sample(1)).AssertSampled(1);
+
+        Assert.Equal((2, 2), (bench["a"].Calls, bench["b"].Calls));
+    }
+
+    /// <summary>Both were gone before anybody knew of either.</summary>
+    [Fact]
+    public void Samplers_that_end_at_the_same_time_end_no_job()
+    {
+        JobBench bench = new JobBench(4).With(Three);
+        foreach (string name in Three[..2])
+        {
+            bench[name].Fault = _ =>
+            {
+                bench.Absent.UnionWith(Three[..2]);
+                return new OrleansException("gone");
+            };
+        }
+
+        bench.Run(JobBench.Score(3, 1)).AssertScored(3);
     }
 
     [Fact]

@@ -8,7 +8,11 @@ public sealed class JobValidationTests
     private static readonly SampleJob Sample = JobBench.Sample(1);
     private static readonly ScoreJob Score = JobBench.Score(1);
     private static readonly DataSetHalf Digits = new(DataSet.Digits, "", Train: false);
-    private static readonly ModelInfo OfClasses = JobBench.Model with { Classes = 10 };
+    private static readonly ModelInfo OfClasses = JobBench.Model with
+    {
+        Classes = 10,
+        Spec = JobBench.Model.Spec with { Model = JobBench.Model.Spec.Model with { ClassConditional = true } },
+    };
     private static readonly ModelInfo ByEnergy =
         JobBench.Model with
         {
@@ -36,12 +40,12 @@ public sealed class JobValidationTests
         (Sample with { Model = ByEnergy, LogisticTemperature = 0 }, "--logistic-temperature"),
         (Score with { Model = ByEnergy }, "--model"),
         (Score with { Model = OfClasses, Images = null, DataSet = Digits, Class = 3 }, "--class"),
-        (Score with { Count = 5_000_000, Images = new byte[80_000_000] }, "--data-set"),
+        (Score with { Count = 2_000_000, Images = new byte[128_000_000] }, "--data-set"),
         (Score with { Count = 2 }, "images"),
-        (Sample with { Given = new(new byte[16], new bool[16], Each: 0) }, "images"),
-        (Sample with { Given = new(new byte[16], new bool[15], Each: 1) }, "images"),
-        (Sample with { Given = new(new byte[16], new bool[16], Each: 2) }, "images"),
-        (Sample with { Count = 2, Given = new(new byte[16], new bool[16], Each: 1) }, "images"),
+        (Sample with { Given = new(new byte[64], new bool[64], Each: 0) }, "images"),
+        (Sample with { Given = new(new byte[64], new bool[63], Each: 1) }, "images"),
+        (Sample with { Given = new(new byte[64], new bool[64], Each: 2) }, "images"),
+        (Sample with { Count = 2, Given = new(new byte[64], new bool[64], Each: 1) }, "images"),
         (Score with { Model = OfClasses }, "--class"),
     ];
 
@@ -58,7 +62,7 @@ public sealed class JobValidationTests
             Sample with { Model = OfClasses }, Sample with { Model = OfClasses, Class = 9 },
             Sample with { Model = ByEnergy }, Score with { Model = OfClasses, Class = 0 },
             Score with { Model = OfClasses, Images = null, DataSet = Digits },
-            Sample with { Count = 6, Given = new(new byte[32], new bool[16], Each: 3) },
+            Sample with { Count = 6, Given = new(new byte[128], new bool[64], Each: 3) },
         ];
         Assert.All(right, job => Assert.Empty(job.Validate()));
     }

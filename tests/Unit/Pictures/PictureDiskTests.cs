@@ -1,5 +1,4 @@
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Files;
 using PixelCnnCluster.Pictures;
 using PixelCnnCluster.Unit.Tests.Data;
 
@@ -19,20 +18,6 @@ public sealed class PictureDiskTests : IDisposable
     };
 
     public void Dispose() => _temp.Dispose();
-
-    [Theory]
-    [MemberData(nameof(Writers), DisableDiscoveryEnumeration = true)]
-    public void A_full_disk_leaves_what_was_there(string name, Action<string> write)
-    {
-        byte[] before = [1, 2, 3];
-        string path = _temp.Write(name, before);
-        File.CreateSymbolicLink(WholeFile.PartOf(path), "/dev/full");
-
-        Assert.Throws<IOException>(() => write(path));
-
-        Assert.Equal(before, File.ReadAllBytes(path));
-        Assert.Equal([path], Directory.GetFiles(_temp.Path));
-    }
 
     [Theory]
     [MemberData(nameof(Writers), DisableDiscoveryEnumeration = true)]

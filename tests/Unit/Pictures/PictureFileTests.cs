@@ -116,7 +116,6 @@ public sealed class PictureFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("")]
     [InlineData("hello")]
     [InlineData("GIF89a\u0001\0\u0001\0\0\0\0")]
     public void A_file_that_is_no_image_is_refused(string content)
@@ -125,9 +124,26 @@ public sealed class PictureFileTests : IDisposable
         AssertBothRefuse(path, $"{path} is no PNG or JPEG image; take it away or replace it.");
     }
 
+    /// <summary>A file of a few bytes may promise pixels that would take the memory of a pod.</summary>
+    [Fact]
+    public void A_picture_that_is_large_for_the_machine_is_refused_before_it_is_decoded()
+    {
+        const int Side = 80, PerPixel = 8 * 6;
+        byte[] file = Formats.Picture(Side, Side, (_, _) => SKColors.Red);
+
+        TempFolder.AssertRefused(
+            () => new Picture("p.png", new MemoryStream(file), (PerPixel * Side * Side) - 1),
+            "p.png claims 80x80 pixels, more than 6399; take it away or shrink it.");
+        using var fits = new Picture("p.png", new MemoryStream(file), PerPixel * Side * Side);
+        Assert.Equal(Side, fits.Width);
+    }
+
     [Fact]
     public void What_cannot_be_read_is_refused()
     {
+        string empty = _temp.Write("empty.png", []);
+        AssertBothRefuse(empty, $"{empty} is empty, or no file; remove it.");
+
         string path = Path.Combine(_temp.Path, "gone.png");
         AssertBothRefuse(path, $"There is no file '{path}'; give the path of a PNG or JPEG image.");
         AssertBothRefuse("", "There is no file ''");

@@ -33,6 +33,28 @@ public sealed class WorkerServiceTests : IDisposable
         Assert.Equal(1, (await PrepareAsync(generation: 2)).Step);
     }
 
+    /// <summary>Whoever may call the grain may send it anything.</summary>
+    [Fact]
+    public async Task A_generation_that_cannot_be_and_too_many_bytes_are_refused_where_they_arrive()
+    {
+        await PrepareAsync(generation: 1);
+        JoinRequest right = Join(First, step: null);
+        JoinRequest[] wrong =
+        [
+            right with { Workers = ["other"] }, right with { Workers = ["worker-0", "worker-0"] }, right with { Step = -1 },
+            right with { Workers = ["worker-0", "b", "c"] },
+        ];
+        Assert.All(wrong, request => Assert.Throws<ArgumentException>(() => { _ = _worker.JoinAsync(request); }));
+        RunSpec vast = Spec with { Optimiser = Spec.Optimiser with { Shards = int.MaxValue } };
+        Assert.Throws<UserErrorException>(() => { _ = _worker.JoinAsync(right with { Spec = vast }); });
+
+        await _worker.JoinAsync(right);
+
+        Assert.All(
+            [int.MaxValue, (1 << 20) + 1, 0, -1],
+            length => Assert.Throws<ArgumentException>(() => { _ = _worker.ReadStateAsync(new("run", First, 0, 0, length)); }));
+    }
+
     [Fact]
     public async Task The_shards_of_a_step_that_is_sure_to_come_are_computed_before_its_order()
     {

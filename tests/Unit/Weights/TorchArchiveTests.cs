@@ -42,12 +42,12 @@ public sealed class TorchArchiveTests : IDisposable
         { Start + "X\u00ff\u00ff\u00ff\u00ff.", "ends early" },
         { Start + "X\u00ff\u00ff\u00ff\u007f.", "ends early" },
         { Start + "cos", "ends early" },
-        { Start + ".", "no state_dict" },
-        { Start + "t.", "no state_dict" },
-        { Start + "h\u0001.", "no state_dict" },
-        { Start + Dictionary + "(K\u0001u.", "no state_dict" },
-        { Start + "(ctorch\nFloatStorage\ntQ.", "no state_dict" },
-        { Start + "ctorch._utils\n_rebuild_tensor_v2\n)R.", "no state_dict" },
+        { Start + ".", "pickle is garbled" },
+        { Start + "t.", "pickle is garbled" },
+        { Start + "h\u0001.", "pickle is garbled" },
+        { Start + Dictionary + "(K\u0001u.", "pickle is garbled" },
+        { Start + "(ctorch\nFloatStorage\ntQ.", "pickle is garbled" },
+        { Start + "ctorch._utils\n_rebuild_tensor_v2\n)R.", "pickle is garbled" },
         { Start + "ccollections\nOrderedDict\nK\u0001\u0085\u0081.", "instruction 0x81" },
         { Start + "ccollections\nOrderedDict\n(o.", "instruction 0x6f" },
         { Start + "\u008a\u0009" + new string('\u0001', 9) + ".", "more than 64 bits" },
@@ -197,7 +197,7 @@ public sealed class TorchArchiveTests : IDisposable
                 damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
             try
             {
-                StateDict.Of(PickleReader.Read(damaged));
+                StateDict.Of(TorchPickle.Read(damaged));
             }
             catch (Exception fault) when (fault is WeightFileException or InvalidDataException)
             {
@@ -216,8 +216,77 @@ public sealed class TorchArchiveTests : IDisposable
             Start + Dictionary + Text("a") + first + "s"
                 + string.Concat(Enumerable.Range(0, Tensors).Select(i => Text($"b{i}") + other + "s")) + End);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        PickleReader.Read(pickle);
+        TorchPickle.Read(pickle);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, Length * Tensors * sizeof(long) / 4);
+    }
+
+    /// <summary>Two thousand keys of a few bytes, each for the same two thousand tensors.</summary>
+    [Fact]
+    public void A_dictionary_that_many_keys_share_is_not_copied_for_each()
+    {
+        const int Many = 2000;
+        string tensors = string.Concat(
+            Enumerable.Range(0, Many).Select(i => Text($"{i}") + (i == 0 ? Tensor("0", 0, [4], [1]) + "q\u0007" : "h\u0007")));
+        byte[] pickle = Bytes(
+            Start + "}(" + Text("a") + $"}}q\u0008({tensors}u"
+                + string.Concat(Enumerable.Range(0, Many).Select(i => Text($"b{i}") + "h\u0008")) + "u" + End);
+        Assert.InRange(pickle.Length, 0, 50_000);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Dictionary<string, PickledTensor> found = StateDict.Of(TorchPickle.Read(pickle));
+
+        Assert.Equal(Many, found.Count);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 20 << 20);
+    }
+
+    /// <summary>Each byte makes something that takes many: dictionaries, lists, places in the memory, marks and their tuples.</summary>
+    [Theory]
+    [InlineData("}")]
+    [InlineData("]")]
+    [InlineData("}\u0094")]
+    [InlineData("(t")]
+    [InlineData("N\u0085")]
+    [InlineData("h\0h\0\u0086")]
+    [InlineData("h\0h\u0001R")]
+    public void What_is_out_of_proportion_to_its_bytes_is_refused(string repeated)
+    {
+        string begin = Start + "ccollections\nOrderedDict\nq\0)q\u0001";
+        byte[] pickle = Bytes(begin + string.Concat(Enumerable.Repeat(repeated, 20_000_000 / repeated.Length)) + End);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        string message = Assert.Throws<InvalidDataException>(() => TorchPickle.Read(pickle)).Message;
+
+        Assert.Equal("its pickle has more values than one of its kind and size can have", message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1, 20 << 20);
+    }
+
+    /// <summary>As a program saves that trains a large network: tensors with their optimiser's state, and a history beside them.</summary>
+    [Fact]
+    public void A_large_checkpoint_is_in_proportion()
+    {
+        string history = string.Concat(Enumerable.Range(0, 20_000).Select(_ => "](G\u003f\u00f0\0\0\0\0\0\0G\u003f\u00f0\0\0\0\0\0\0e"));
+        string tensors = string.Concat(Enumerable.Range(0, 10_000).Select(i => Text($"layers.{i}.weight") + Shared(i)));
+        byte[] pickle = Bytes(
+            Start + "ctorch._utils\n_rebuild_tensor_v2\nq\0ctorch\nFloatStorage\nq\u0001" + Text("storage") + "q\u0002" + Text("cpu")
+                + "q\u0003ccollections\nOrderedDict\nq\u0004" + Dictionary + "(" + Text("history") + $"]({history}e" + Text("state_dict")
+                + Dictionary + $"({tensors}uu" + End);
+
+        Assert.Equal(10_000, StateDict.Of(TorchPickle.Read(pickle)).Count);
+
+        static string Shared(int i) => $"h\0((h\u0002h\u0001{Text($"{i}")}r{Int(1000 + (2 * i))}h\u0003K\u0004tr{Int(1001 + (2 * i))}QK\0" +
+            $"K\u0004\u0085K\u0001\u0085\u0089h\u0004)RtR";
+    }
+
+    [Fact]
+    public void Values_within_values_are_read_however_deep()
+    {
+        const int Deep = 100_000;
+        string nested = string.Concat(Enumerable.Repeat("N", Deep)) + "]" + string.Concat(Enumerable.Repeat("a", Deep));
+        Assert.Throws<InvalidDataException>(() => TorchPickle.Read(Bytes(Start + nested + End)));
+        string tuples = "N" + string.Concat(Enumerable.Repeat("\u0085", 10_000));
+
+        Assert.IsType<object?[]>(TorchPickle.Read(Bytes(Start + tuples + End)));
+        Assert.Throws<WeightFileException>(() => StateDict.Of(TorchPickle.Read(Bytes(Start + "}" + Text("a") + tuples + "s" + End))));
     }
 
     private static string Text(string text) => $"X{Int(text.Length)}{text}";

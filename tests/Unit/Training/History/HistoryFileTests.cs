@@ -74,6 +74,20 @@ public sealed class HistoryFileTests : IDisposable
         }
     }
 
+    /// <summary>To draw them would take the memory that their numbers say.</summary>
+    [Theory]
+    [InlineData(1, 1, 20_000, 0)]
+    [InlineData(1, 2, 1, 2)]
+    [InlineData(int.MaxValue, 1, 0, 0)]
+    [InlineData(65_536, 1, 65_536, 0)]
+    [InlineData(-1, 1, 1, 1)]
+    public void Pictures_without_their_pixels_are_left_out(int count, int channels, int size, int bytes)
+    {
+        new HistoryFile(Folder).Append(Entries(1, [new SamplesWritten(1, "p.png", count, channels, size, new byte[bytes]), Samples(2)]));
+
+        Assert.Equal(Text(Samples(2)), Text(Assert.Single(HistoryFile.Read(File1)).Event));
+    }
+
     [Fact]
     public void Endless_nesting_is_damage_like_any_other()
     {

@@ -1,10 +1,12 @@
-namespace PixelCnnCluster.Training.Weights;
+namespace PixelCnnCluster.Training.Pickles;
 
-/// <summary>The instructions of Python's pickle format that a state_dict consists of.</summary>
+/// <summary>The instructions of Python's pickle format that dictionaries of numbers, texts, bytes and arrays consist of.</summary>
 internal enum PickleCode : byte
 {
     Mark = (byte)'(',
     Stop = (byte)'.',
+    Bytes = (byte)'B',
+    ShortBytes = (byte)'C',
     Float = (byte)'G',
     Int32 = (byte)'J',
     UInt8 = (byte)'K',
@@ -12,6 +14,8 @@ internal enum PickleCode : byte
     None = (byte)'N',
     PersistentId = (byte)'Q',
     Reduce = (byte)'R',
+    ByteText = (byte)'T',
+    ShortByteText = (byte)'U',
     Text = (byte)'X',
     Append = (byte)'a',
     Build = (byte)'b',
@@ -40,17 +44,3 @@ internal enum PickleCode : byte
     Memoize = 0x94,
     Frame = 0x95,
 }
-
-/// <summary>A Python dictionary as it was filled: the last of equal keys holds.</summary>
-internal sealed class PickledDictionary
-{
-    public List<(object? Key, object? Value)> Items { get; } = [];
-}
-
-/// <summary>A run of numbers in the archive.</summary>
-/// <param name="Type">In safetensors' spelling.</param>
-/// <param name="Key">Name of the archive's member.</param>
-internal sealed record PickledStorage(string Type, string Key);
-
-/// <summary>A view of a storage, its offset and strides in elements.</summary>
-internal sealed record PickledTensor(PickledStorage Storage, long Offset, long[] Shape, long[] Strides);
