@@ -27,6 +27,13 @@ public sealed class TrainedModel : IDisposable
         (Info, _threads) = (info, threads);
         _network = new(NetworkShape.From(info.Spec, info.Channels, info.Size, info.Classes));
         _values = Checkpoint.ReadAverage(info, _network.Layout, threads.Device);
+        if (!_values.isfinite().all().Value<bool>())
+        {
+            _values.Dispose();
+            throw new InvalidDataException(
+                $"{info.Path} has diverged: its parameters are not finite. Name another checkpoint with --model.");
+        }
+
         _parameters = new(_network.Layout, _values);
     }
 

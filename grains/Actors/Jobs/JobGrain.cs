@@ -3,6 +3,7 @@ using Orleans.GrainDirectory;
 using PixelCnnCluster.Actors.Cluster;
 using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Actors.Jobs;
 
@@ -17,7 +18,7 @@ public sealed partial class JobGrain(
     private readonly List<JobEvent> _events = [];
     private int _first, _rows, _queued;
     private bool _isBegun, _isOver;
-    private TaskCompletionSource _news = NewSignal();
+    private readonly Signal _news = new(time);
     private long _heard;
 
     public Task BeginAsync(Job job)
@@ -44,7 +45,7 @@ public sealed partial class JobGrain(
             return null;
         _heard = time.GetTimestamp();
         if (from >= _first + _events.Count)
-            await Task.WhenAny(_news.Task, Task.Delay(ReadTimeout, time));
+            await _news.WaitAsync(ReadTimeout);
         int read = Math.Clamp(from - _first, 0, _events.Count);
         _events.RemoveRange(0, read);
         _first += read;
@@ -79,8 +80,7 @@ public sealed partial class JobGrain(
             JobEnded => -_queued,
             _ => 0,
         });
-        _news.SetResult();
-        _news = NewSignal();
+        _news.Raise();
     }
 
     private void Queue(int images)
@@ -90,8 +90,6 @@ public sealed partial class JobGrain(
     }
 
     private Task EndIfForgottenAsync() => time.GetElapsedTime(_heard) > IdleTimeout ? EndAsync() : Task.CompletedTask;
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Job {Job}: at most {Count} images with {Model}")]
     private static partial void LogBegun(ILogger log, Guid job, int count, string model);

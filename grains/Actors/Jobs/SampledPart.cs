@@ -16,13 +16,14 @@ internal sealed class SampledPart
     private readonly List<byte[]> _rows = [];
     private readonly int _size;
     private readonly Task _sampling;
-    private TaskCompletionSource _news = NewSignal();
+    private readonly Signal _news;
     private long _heard;
     private volatile bool _isGivenUp;
 
     public SampledPart(SampleRowsRequest request, IDevice device, TrainedModels models, DeviceMetrics metrics, TimeProvider time)
     {
         (_time, _size, _heard) = (time, request.Model.Size, time.GetTimestamp());
+        _news = new(time);
         // The work does not belong to the grain activation that asked first.
         _sampling = Task.Run(() => SampleAsync(request, device, models, metrics));
     }
@@ -42,7 +43,7 @@ internal sealed class SampledPart
             {
                 if (_rows.Count > from)
                     return new([.. _rows.Skip(from)]);
-                change = _news.Task;
+                change = _news.WaitAsync(Timeout.InfiniteTimeSpan);
             }
 
             await Task.WhenAny(change, _sampling);
@@ -66,8 +67,7 @@ internal sealed class SampledPart
                 lock (_rows)
                 {
                     _rows.Add(row);
-                    _news.SetResult();
-                    _news = NewSignal();
+                    _news.Raise();
                 }
             }
 
@@ -79,6 +79,4 @@ internal sealed class SampledPart
             await device.RunAsync(images.Dispose);
         }
     }
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -1,5 +1,6 @@
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Training;
 
 namespace PixelCnnCluster.Actors.Runs;
 
@@ -19,7 +20,7 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     private readonly Dictionary<string, (string? Process, long At)> _gone = [];
     private IReadOnlyList<string> _assigned = [], _passedOver = [];
     private TimeSpan? _waitTimeout;
-    private TaskCompletionSource _changed = new();
+    private readonly Signal _changed = new(time);
 
     /// <summary>Workers that the run does without, because their work failed.</summary>
     public IReadOnlyList<string> Unfit => _unfit.Names;
@@ -39,7 +40,7 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
             _loading.Remove(gone);
         (_assigned, _passedOver) = (workers, unfit);
         NoteKnown(workers);
-        Signal();
+        _changed.Raise();
     }
 
     /// <summary>The run is told to stop, or its coordinator leaves.</summary>
@@ -49,7 +50,7 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
     public void Close(TimeSpan after)
     {
         _waitTimeout = after;
-        Signal();
+        _changed.Raise();
     }
 
     /// <summary>The grain of a worker. Throws if the cluster has no such worker.</summary>
@@ -124,7 +125,7 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
             if (time.GetElapsedTime(begun) >= _waitTimeout)
                 return [];
             // A coordinator that has just come back is told its workers at once.
-            await Task.WhenAny(_changed.Task, Task.Delay(WaitWorthTelling, time));
+            await _changed.WaitAsync(WaitWorthTelling);
             if (HasFit || time.GetElapsedTime(begun) < WaitWorthTelling)
                 continue;
             if (mayGiveUp)
@@ -205,12 +206,5 @@ internal sealed class WorkerPool(RunCluster cluster, TimeProvider time, Action<s
                 await Task.Delay(RetryDelay, time);
             }
         }
-    }
-
-    private void Signal()
-    {
-        TaskCompletionSource announced = _changed;
-        _changed = new();
-        announced.SetResult();
     }
 }

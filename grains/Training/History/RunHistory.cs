@@ -20,11 +20,11 @@ public sealed class RunHistory
     private readonly TimeProvider _time;
     private readonly HistoryWriter? _writer;
     private readonly List<HistoryEntry> _events = [];
-    private readonly List<TaskCompletionSource> _readers = [];
+    private readonly Signal _added;
     private long _next;
     private long? _lastStepWritten;
 
-    private RunHistory(TimeProvider time, HistoryWriter? writer) => (_time, _writer) = (time, writer);
+    private RunHistory(TimeProvider time, HistoryWriter? writer) => (_time, _writer, _added) = (time, writer, new(time));
 
     /// <summary>Goes on from what the folder's file holds.</summary>
     /// <param name="folder">The run's folder; null keeps the events in memory alone.</param>
@@ -52,9 +52,7 @@ public sealed class RunHistory
         Keep(entry);
         if (_writer is not null && IsForFiles(happened))
             _writer.Add(entry);
-        foreach (TaskCompletionSource reader in _readers)
-            reader.TrySetResult();
-        _readers.Clear();
+        _added.Raise();
         Added(happened);
     }
 
@@ -63,15 +61,7 @@ public sealed class RunHistory
     public async Task<RunProgress> ReadAsync(long from, TimeSpan timeout, Func<bool> over)
     {
         if (from >= _next && timeout > TimeSpan.Zero && !over())
-        {
-            // Awaited itself and by one reader alone: a combination of tasks would go on somewhere on the thread pool first.
-            var more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _readers.Add(more);
-            using (_time.CreateTimer(_ => more.TrySetResult(), null, timeout, Timeout.InfiniteTimeSpan))
-                await more.Task;
-            _readers.Remove(more);
-        }
-
+            await _added.WaitAsync(timeout);
         int first = _events.FindLastIndex(entry => entry.Position < from) + 1;
         return new([.. _events.Skip(first).Select(entry => entry.Event)], _next, over());
     }

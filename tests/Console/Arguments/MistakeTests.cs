@@ -22,6 +22,8 @@ public sealed class MistakeTests : IDisposable
     [InlineData("-l NaN", "--learning-rate")]
     [InlineData("--max-minutes Infinity", "--max-minutes")]
     [InlineData("-p 1", "--dropout")]
+    [InlineData("--lr-schedule linear --final-lr 1", "--final-lr")]
+    [InlineData("--warmup 20 --max-steps 20", "--warmup")]
     [InlineData("-d lsun", "--data-set")]
     [InlineData("-d 3", "--data-set")]
     [InlineData("-z swish", "--resnet-nonlinearity")]

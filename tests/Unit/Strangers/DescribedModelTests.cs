@@ -61,6 +61,20 @@ public sealed class DescribedModelTests : IDisposable
     }
 
     [Fact]
+    public void A_model_whose_parameters_are_not_finite_is_refused()
+    {
+        using var run = TinyRun.Start(TinyRun.Small);
+        using var threads = new DeviceThreads(1);
+        run.Replica.State.Average[5] = float.NaN;
+        using var device = new JobDevice(run);
+
+        string message = Assert.Throws<InvalidDataException>(() => On(threads, () => TrainedModel.Load(device.Model, threads))).Message;
+
+        Assert.Contains("has diverged", message, StringComparison.Ordinal);
+        Assert.Contains("--model", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_message_that_describes_no_network_is_refused_by_every_reader()
     {
         using var run = TinyRun.Start(TinyRun.Small);
