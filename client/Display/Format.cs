@@ -26,7 +26,14 @@ public static class Format
         FormattableString.Invariant($"{step:N0}{(total is { } steps ? FormattableString.Invariant($" of {steps:N0}") : "")}");
 
     /// <summary>Whole images a second, and of few two decimals: a large model on a small machine takes seconds for each.</summary>
-    public static string Speed(double? imagesPerS) => $"{Number(imagesPerS ?? 0, imagesPerS is > 0 and < 10 ? "0.00" : "0")} images/s";
+    /// <param name="flopsPerImage">The rate of operations is shown too if it is known.</param>
+    public static string Speed(double? imagesPerS, double? flopsPerImage = null)
+    {
+        string images = $"{Number(imagesPerS ?? 0, imagesPerS is > 0 and < 10 ? "0.00" : "0")} images/s";
+        return imagesPerS * flopsPerImage is { } flops and > 0
+            ? $"{images} ({Number(flops / 1e9, flops < 10e9 ? "0.0" : "0")} GFLOP/s)"
+            : images;
+    }
 
     /// <summary>The two largest units: "3 min 20 s", "5 d 3 h".</summary>
     public static string Duration(TimeSpan? time) => time switch

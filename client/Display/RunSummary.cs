@@ -17,7 +17,7 @@ public sealed class RunSummary(Prompt prompt, string? logDir, string workingDire
             "",
             FormattableString.Invariant($"{(ended.Outcome == RunOutcome.Stopped ? "Stopped" : "Finished")} after step {ended.Step:N0}."),
             .. Row("test bits/dim", ended.TestBitsPerDim is { } bits ? Bits(bits) : null),
-            .. Row("speed", Speed(ended.ImagesPerS)),
+            .. Row("speed", Speed(ended.ImagesPerS, status.Started?.FlopsPerImage)),
             .. Row(
                 "lost to faults", ended.StepsRedone > 0 ? FormattableString.Invariant($"{ended.StepsRedone:N0} steps, done again") : null),
             .. Row("checkpoint", ended.Checkpoint),

@@ -96,7 +96,7 @@ public sealed class TerminalDisplay(IAnsiConsole console, RunStatus status, RunS
             status.ObjectiveName, $"{Bits(status.Objective)}  {Sparkline(status.History, Math.Clamp(width - 60, 8, 40))}");
         Row("epoch", FormattableString.Invariant($"{status.Last?.Epoch ?? 0:0.00}"),
             "test bits/dim", Bits(status.Test?.TestBitsPerDim));
-        Row("speed", Format.Speed(status.ImagesPerS),
+        Row("speed", Format.Speed(status.ImagesPerS, started.FlopsPerImage),
             "workers", status.Generation is { } g
                 ? FormattableString.Invariant($"{g.Workers.Count} of {g.WorkersWanted}, generation {g.Generation}") : "waiting for one");
         return new Rows(new List<IRenderable>

@@ -38,6 +38,9 @@ public sealed record RunStarted : RunEvent
 
     public required long Parameters { get; init; }
 
+    /// <summary>Floating-point operations that one image of a step takes, forward and backward; null in events of older versions.</summary>
+    public double? FlopsPerImage { get; init; }
+
     public required int TrainImages { get; init; }
 
     public required int TestImages { get; init; }

@@ -77,6 +77,9 @@ public sealed record JoinResponse
 
     public required long Parameters { get; init; }
 
+    /// <summary>Floating-point operations that one image of a step takes, forward and backward.</summary>
+    public double FlopsPerImage { get; init; }
+
     public required int TrainImages { get; init; }
 
     public required int TestImages { get; init; }

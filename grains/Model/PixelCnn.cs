@@ -35,6 +35,11 @@ public sealed class PixelCnn
     /// <summary>Dropout masks of a pass.</summary>
     public int Masks => Layers.Blocks;
 
+    /// <summary>
+    /// Floating-point operations of the convolutions and 1x1 layers in the forward pass of one image; a multiply-add counts as two.
+    /// </summary>
+    public long ForwardOperations => OperationCount.OfForward(this);
+
     internal NetworkLayers Layers { get; }
 
     /// <summary>

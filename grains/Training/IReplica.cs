@@ -9,6 +9,9 @@ public sealed record ReplicaFacts(long Parameters, int TrainImages, int TestImag
 {
     /// <summary>Tells the images from all others.</summary>
     public string Data { get; init; } = "";
+
+    /// <summary>Floating-point operations that one image of a step takes, forward and backward.</summary>
+    public double FlopsPerImage { get; init; }
 }
 
 /// <summary>

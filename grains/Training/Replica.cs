@@ -57,6 +57,8 @@ public sealed class Replica : IReplica
     public ReplicaFacts Facts => new(Network.Layout.Count, _data.Train.Count, _data.Test.Count, _data.Train.Channels, _data.Train.Size)
     {
         Data = _data.Fingerprint,
+        // A backward pass takes twice the products of a forward pass.
+        FlopsPerImage = 3.0 * Network.ForwardOperations,
     };
 
     public IReadOnlyList<int> GradientBuckets { get; }

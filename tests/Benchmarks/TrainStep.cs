@@ -4,7 +4,6 @@ using System.Text.Json;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Model.Kernels;
 using PixelCnnCluster.Model.Tensors;
-using PixelCnnCluster.Reference;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Data;
 using PixelCnnCluster.Training.Devices;
@@ -119,7 +118,7 @@ internal static class TrainStep
                 rate = 2.0 * productSide * productSide * productSide / products.Median();
             return new StepFigures(
                 replica.Network.Layout.Count, seconds.Median(), imagesPerSecond, rate,
-                3.0 * OperationCount.OfForward(replica.Network) * imagesPerSecond / rate);
+                3.0 * replica.Network.ForwardOperations * imagesPerSecond / rate);
         }).GetAwaiter().GetResult();
     }
 

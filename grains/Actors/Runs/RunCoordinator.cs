@@ -206,6 +206,7 @@ internal sealed partial class RunCoordinator
                 Run = _run,
                 Spec = _spec,
                 Parameters = facts.Parameters,
+                FlopsPerImage = facts.FlopsPerImage,
                 TrainImages = facts.TrainImages,
                 TestImages = facts.TestImages,
                 Channels = facts.Channels,

@@ -204,6 +204,7 @@ public sealed class WorkerService(
                 SkippedInARow = replica.SkippedInARow,
                 Images = replica.Images,
                 Parameters = facts.Parameters,
+                FlopsPerImage = facts.FlopsPerImage,
                 TrainImages = facts.TrainImages,
                 TestImages = facts.TestImages,
                 Channels = facts.Channels,

@@ -3,7 +3,6 @@ using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Objectives;
 using PixelCnnCluster.Model.Tensors;
-using PixelCnnCluster.Reference;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -117,7 +116,7 @@ public sealed class NetworkTests
             (Full * (Inputs + UpU + UpUl + (2 * (DownU + DownUl)) + Output))
             + (Half * (Resize + UpU + UpUl + (2 * (DownU + DownUl)) + Resize))
             + (Quarter * (Resize + UpU + UpUl + DownU + DownUl + Resize)));
-        Assert.Equal(expected, OperationCount.OfForward(new PixelCnn(TinyNetwork.Shape)));
+        Assert.Equal(expected, new PixelCnn(TinyNetwork.Shape).ForwardOperations);
     }
 
     [Fact]

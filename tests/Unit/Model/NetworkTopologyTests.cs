@@ -1,7 +1,6 @@
 using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 using PixelCnnCluster.Model.Tensors;
-using PixelCnnCluster.Reference;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -47,7 +46,7 @@ public sealed class NetworkTopologyTests
         // Multiply-adds for each position: 2x2 convolutions of 12 activated channels, and a shortcut from 2 x 6 activated channels.
         const long Weights = (2 * 2 * 12 * 6) + (2 * 2 * 12 * 12) + (12 * 6);
         PixelCnn plain = new(SamplingNetwork.Plain), wider = new(SamplingNetwork.Plain, new WiderTopology());
-        Assert.Equal(2 * 64 * Weights, OperationCount.OfForward(wider) - OperationCount.OfForward(plain));
+        Assert.Equal(2 * 64 * Weights, wider.ForwardOperations - plain.ForwardOperations);
     }
 
     /// <summary>One block of the horizontal stream more, at full size, with its own input as shortcut.</summary>

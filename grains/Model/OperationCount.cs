@@ -1,7 +1,6 @@
-using PixelCnnCluster.Model;
 using PixelCnnCluster.Model.Layers;
 
-namespace PixelCnnCluster.Reference;
+namespace PixelCnnCluster.Model;
 
 /// <summary>
 /// Interpreter that counts the floating-point operations of the convolutions and 1x1 layers in one image's forward pass. A multiply-add
