@@ -1,3 +1,5 @@
 using PixelCnnCluster.Client;
+using PixelCnnCluster.Client.Shell;
 
+OwnFiles.KeepPrivate();
 return await Commands.RunAsync(args);

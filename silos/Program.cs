@@ -55,10 +55,27 @@ try
     redis = ConfigurationOptions.Parse(settings.Redis);
     if (redis.Password is not null)
         mistakes.Add("Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.");
+    else if (string.IsNullOrEmpty(settings.RedisPassword) && !settings.AllowPlaintext && redis.EndPoints.Any(IsBeyondLoopback))
+        mistakes.Add(
+            $"Silo:Redis is {settings.Redis}, where others than this machine could write to it; give Redis a password (requirepass), and " +
+            $"the silo the same with the environment's Silo__RedisPassword, or say Silo:AllowPlaintext=true.");
 }
 catch (ArgumentException)
 {
     mistakes.Add("Silo:Redis cannot be read; give host:port.");
+}
+
+try
+{
+    if (settings.RedisTls is { } authority)
+    {
+        redis.Ssl = true;
+        redis.CertificateValidation += RedisAuthority.Trust(authority);
+    }
+}
+catch (UserErrorException mistake)
+{
+    mistakes.Add($"Silo:RedisTls: {mistake.Message}");
 }
 
 if (mistakes.Count == 0)
@@ -67,7 +84,7 @@ if (mistakes.Count == 0 && TorchDevice.Missing(settings.Device) is { } missing)
     mistakes.Add($"Silo:Device is {settings.Device}, and {missing}.");
 if (mistakes.Count > 0)
     return Refuse([.. mistakes]);
-redis.Password = settings.RedisPassword;
+(redis.User, redis.Password) = (settings.RedisUser, settings.RedisPassword);
 TimeSpan ahead;
 try
 {
@@ -109,6 +126,13 @@ static IEnumerable<string> TakenPorts(SiloSettings settings)
                 $"or address.";
     }
 }
+
+static bool IsBeyondLoopback(EndPoint place) => place switch
+{
+    IPEndPoint { Address: var address } => !IPAddress.IsLoopback(address),
+    DnsEndPoint { Host: var host } => host != "localhost",
+    _ => false,
+};
 
 static int Refuse(params IReadOnlyList<string> mistakes)
 {

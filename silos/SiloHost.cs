@@ -14,6 +14,7 @@ using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Exchange.Handshakes;
 using PixelCnnCluster.Files;
 using PixelCnnCluster.Silo.Settings;
 using PixelCnnCluster.Silo.Web;
@@ -44,7 +45,11 @@ internal static partial class SiloHost
             Pages.Map(app, settings);
         ILogger log = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("PixelCnnCluster.Silo");
         if (certificates is not null)
+        {
             certificates.Log = log;
+            certificates.Refused = app.Services.GetRequiredService<RefusalLog>().Tell;
+        }
+
         if (ahead.Duration() > SharedStore.MostSkew)
             LogSkew(log, Math.Abs(ahead.TotalSeconds), ahead > TimeSpan.Zero ? "ahead of" : "behind", settings.Redis);
         app.Lifetime.ApplicationStarted.Register(() => Console.Out.WriteLine("ready"));
@@ -88,9 +93,11 @@ internal static partial class SiloHost
     /// </summary>
     private static void AddPeers(WebApplicationBuilder builder, SiloSettings settings, ClusterCertificates? certificates)
     {
-        PeerTls? tls = certificates is null ? null : new(certificates.ServerOptions, certificates.ClientOptions);
+        PeerTls? tls = certificates is null ? null : new(certificates.ServerOptions, certificates.ClientOptions, certificates.Watch);
+        builder.Services.AddSingleton<RefusalLog>();
+        builder.Services.AddSingleton<HandshakeGate>();
         builder.Services.AddSingleton(services => new PeerListener(
-            new(IPAddress.Parse(settings.Address), settings.DataPort), tls,
+            new(IPAddress.Parse(settings.Address), settings.DataPort), tls, services.GetRequiredService<HandshakeGate>(),
             greeting => services.GetRequiredService<WorkerService>().ExchangeFor(greeting),
             services.GetRequiredService<ILogger<PeerListener>>()));
         builder.Services.AddSingleton<IDataEndpoint>(services => services.GetRequiredService<PeerListener>()).AddHostedService(
@@ -174,7 +181,7 @@ internal static partial class SiloHost
             if (IsTraced(builder))
                 silo.AddActivityPropagation();
             if (certificates is not null)
-                silo.UseTls(certificates.Secure);
+                SecuredConnections.Use(silo, certificates);
         });
         builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<SiloPresence>(
             services, redis, settings.ClusterId, settings.SiloName(), settings.MemberAddress()));

@@ -4,15 +4,22 @@ using PixelCnnCluster.Contracts;
 namespace PixelCnnCluster.Client.Cluster;
 
 /// <summary>Where a cluster is found.</summary>
-/// <param name="Redis">host:port of the Redis in which its silos register.</param>
+/// <param name="Redis">host:port of the Redis in which its silos register; or those of its Sentinels, and the name that they know it
+/// by.</param>
 /// <param name="Id">Orleans' cluster id, under which they do.</param>
 public sealed partial record ClusterAddress(string Redis, string Id = ClusterNames.DefaultClusterId)
 {
+    private const string Place = @"([^\s:/,=\[\]]+|\[[0-9a-fA-F:.]+\]):(?<port>[0-9]{1,5})";
+
     public static bool TryParse(string text, out ClusterAddress? address)
     {
         address = null;
-        if (Pattern().Match(text) is not { Success: true } match || int.Parse(match.Groups["port"].ValueSpan) is < 1 or > 65535)
+        if (Pattern().Match(text) is not { Success: true } match
+            || match.Groups["port"].Captures.Any(port => int.Parse(port.ValueSpan) is < 1 or > 65535))
+        {
             return false;
+        }
+
         address = new(
             match.Groups["redis"].Value, match.Groups["id"] is { Success: true, Value: var id } ? id : ClusterNames.DefaultClusterId);
         return true;
@@ -22,6 +29,6 @@ public sealed partial record ClusterAddress(string Redis, string Id = ClusterNam
     public override string ToString() => Id == ClusterNames.DefaultClusterId ? Redis : $"{Redis}/{Id}";
 
     [GeneratedRegex(
-        @"^(?<redis>([^\s:/,=\[\]]+|\[[0-9a-fA-F:.]+\]):(?<port>[0-9]{1,5}))(/(?<id>[^\s/]+))?\z", RegexOptions.ExplicitCapture)]
+        $@"^(?<redis>{Place}((,{Place})*,serviceName=[^\s,=/]+)?)(/(?<id>[^\s/]+))?\z", RegexOptions.ExplicitCapture)]
     private static partial Regex Pattern();
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using Garnet;
 using Garnet.server;
+using Garnet.server.Auth.Settings;
 
 namespace PixelCnnCluster.Client.Cluster;
 
@@ -11,7 +12,8 @@ public sealed class EmbeddedStore : IDisposable
 {
     private readonly GarnetServer _server;
 
-    public EmbeddedStore()
+    /// <param name="password">That who connects has to give; null for none.</param>
+    public EmbeddedStore(string? password = null)
     {
         int port = FreePorts.Find(1)[0];
         Address = $"127.0.0.1:{port}";
@@ -21,6 +23,7 @@ public sealed class EmbeddedStore : IDisposable
             // Orleans' providers run scripts; without Lua a silo's start hangs silently.
             EnableLua = true,
             LuaOptions = new LuaOptions(),
+            AuthSettings = password is null ? null : new PasswordAuthenticationSettings(password),
             QuietMode = true,
             LogMemorySize = "64m",
             PageSize = "1m",

@@ -2,16 +2,26 @@ using System.Globalization;
 
 namespace PixelCnnCluster.Client.Cluster;
 
-/// <summary>A cluster of this machine's own: an embedded store, one silo process per worker, and a client connected to them.</summary>
+/// <summary>
+/// A cluster of this machine's own: an embedded store, one silo process per worker, and a client connected to them. Only consoles of the
+/// same user can connect.
+/// </summary>
 public sealed class LocalCluster : IAsyncDisposable
 {
-    private readonly EmbeddedStore _store = new();
+    private readonly EmbeddedStore _store;
+    private readonly LocalAccess _access;
     private readonly List<SiloSupervisor> _silos = [];
     private ClusterConnection? _connection;
 
-    private LocalCluster() => Address = new(_store.Address);
+    private LocalCluster()
+    {
+        string password = LocalAccess.NewPassword();
+        _store = new(password);
+        Address = new(_store.Address);
+        _access = LocalAccess.Create(_store.Address, password);
+    }
 
-    /// <summary>Where other consoles of this machine find the cluster.</summary>
+    /// <summary>Where other consoles of this user find the cluster.</summary>
     public ClusterAddress Address { get; }
 
     /// <summary>Fails when every silo has ended for good, and never completes otherwise.</summary>
@@ -40,7 +50,7 @@ public sealed class LocalCluster : IAsyncDisposable
             // The first failure ends the wait for the others.
             await foreach (Task ready in Task.WhenEach(cluster._silos.Select(silo => silo.Ready)).WithCancellation(cancel))
                 await ready;
-            Task<ClusterConnection> opening = ClusterConnection.OpenAsync(cluster.Address, ClusterAccess.Open, cancel);
+            Task<ClusterConnection> opening = ClusterConnection.OpenAsync(cluster.Address, cluster._access.Access, cancel);
             // Without the second task a client whose silos are gone would keep on trying for minutes.
             await await Task.WhenAny(opening, cluster.Lost);
             cluster._connection = await opening;
@@ -64,6 +74,7 @@ public sealed class LocalCluster : IAsyncDisposable
             await _connection.DisposeAsync();
         await Task.WhenAll(_silos.Select(silo => silo.DisposeAsync().AsTask()));
         _store.Dispose();
+        _access.Dispose();
     }
 
     private async Task ThrowWhenLostAsync()
@@ -84,11 +95,13 @@ public sealed class LocalCluster : IAsyncDisposable
                 $"--Silo:Redis={Address.Redis}",
                 $"--Silo:Port={ports[0]}",
                 $"--Silo:GatewayPort={ports[1]}",
+                $"--Silo:Tls={_access.Folder}",
                 "--Silo:HttpPort=0",
                 $"--Silo:Threads={threads}",
                 string.Create(CultureInfo.InvariantCulture, $"--Silo:MemoryShare={share}"),
                 "--Silo:StopWithInput=true",
             ],
-            Path.Combine(logDir, $"{name}.log"));
+            Path.Combine(logDir, $"{name}.log"),
+            new Dictionary<string, string> { ["Silo__RedisPassword"] = _access.Access.RedisPassword! });
     }
 }

@@ -13,7 +13,7 @@ public static class SharedCluster
     /// <exception cref="UserErrorException">There is no such cluster, it is of another version, or none of its silos answers.</exception>
     public static async Task<ClusterConnection> ConnectAsync(ClusterAddress address, CancellationToken cancel)
     {
-        var access = ClusterAccess.FromEnvironment();
+        ClusterAccess access = LocalAccess.Find(address) ?? ClusterAccess.FromEnvironment();
         CheckVersion(address, await ReadVersionAsync(address, access, cancel));
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timeout.CancelAfter(SiloTimeout);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using PixelCnnCluster.Exchange.Handshakes;
 
 namespace PixelCnnCluster.Exchange;
 
@@ -15,6 +16,9 @@ internal sealed class BatchingStream(Socket socket) : NetworkStream(socket, owns
 
     private bool _isPatient;
 
+    /// <summary>During a handshake: what comes after a read goes on on its thread.</summary>
+    public HandshakeGate? Handshake { get; set; }
+
     /// <inheritdoc/>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -25,6 +29,7 @@ internal sealed class BatchingStream(Socket socket) : NetworkStream(socket, owns
             Socket.SetRawSocketOption(SocketLevel, ReceiveLowWater, BitConverter.GetBytes(isLong ? LongRead : 1));
         }
 
-        return base.ReadAsync(buffer, cancellationToken);
+        ValueTask<int> read = base.ReadAsync(buffer, cancellationToken);
+        return Handshake is { } gate ? gate.GoOnApart(read) : read;
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using PixelCnnCluster.Exchange.Handshakes;
 
 namespace PixelCnnCluster.Exchange;
 
@@ -12,12 +13,13 @@ namespace PixelCnnCluster.Exchange;
 /// worker's exchange.
 /// </summary>
 /// <param name="endpoint">Where to listen; port 0 takes a free one.</param>
+/// <param name="gate">For connections whose peers have not said who they are.</param>
 /// <param name="find">The exchange that a peer's chunks are for; null to hang up.</param>
 public sealed partial class PeerListener(
-    IPEndPoint endpoint, PeerTls? tls, Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log)
+    IPEndPoint endpoint, PeerTls? tls, HandshakeGate gate, Func<PeerGreeting, GradientExchange?> find, ILogger<PeerListener> log)
     : BackgroundService, IDataEndpoint
 {
-    private static readonly TimeSpan GreetingTimeout = TimeSpan.FromSeconds(10), AcceptPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Socket _listener = new(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
     private readonly Dictionary<PeerGreeting, Incoming> _newest = [];
@@ -44,7 +46,7 @@ public sealed partial class PeerListener(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        List<Task> serving = [];
+        HashSet<Task> serving = [];
         try
         {
             while (true)
@@ -52,8 +54,10 @@ public sealed partial class PeerListener(
                 try
                 {
                     Socket socket = await _listener.AcceptAsync(stoppingToken);
-                    serving.RemoveAll(served => served.IsCompleted);
-                    serving.Add(Task.Run(() => ServeAsync(socket, stoppingToken), CancellationToken.None));
+                    var served = Task.Run(() => ServeAsync(socket, stoppingToken), CancellationToken.None);
+                    lock (serving)
+                        serving.Add(served);
+                    _ = served.ContinueWith(Remove, TaskScheduler.Default);
                 }
                 catch (SocketException fault) when (!stoppingToken.IsCancellationRequested)
                 {
@@ -65,7 +69,16 @@ public sealed partial class PeerListener(
         finally
         {
             _listener.Dispose();
-            await Task.WhenAll(serving);
+            Task[] left;
+            lock (serving)
+                left = [.. serving];
+            await Task.WhenAll(left);
+        }
+
+        void Remove(Task served)
+        {
+            lock (serving)
+                serving.Remove(served);
         }
     }
 
@@ -73,26 +86,33 @@ public sealed partial class PeerListener(
     {
         EndPoint? peer = socket.RemoteEndPoint;
         PeerGreeting? greeting = null;
-        Stream stream = new BatchingStream(socket);
+        BatchingStream plain = new(socket);
+        Stream stream = plain;
+        IDisposable? standing = null;
         try
         {
-            using (var timeout = CancellationTokenSource.CreateLinkedTokenSource(stopping))
+            using (gate.Enter(peer, socket.Dispose))
             {
-                timeout.CancelAfter(GreetingTimeout);
                 if (tls is not null)
                 {
                     var secured = new SslStream(stream);
                     stream = secured;
-                    await secured.AuthenticateAsServerAsync(tls.Server(peer), timeout.Token);
+                    plain.Handshake = gate;
+                    await secured.AuthenticateAsServerAsync(tls.Server(peer), stopping);
+                    plain.Handshake = null;
+                    standing = tls.Watch(secured.RemoteCertificate!, socket.Dispose);
+                    // Away from the thread of the handshakes.
+                    await Task.Yield();
                 }
 
-                greeting = await PeerGreeting.ReadAsync(stream, timeout.Token);
+                greeting = await PeerGreeting.ReadAsync(stream, stopping);
             }
 
             if (find(greeting) is { } exchange)
                 await ReceiveAsync(stream, greeting, exchange, stopping);
         }
-        catch (Exception fault) when (fault is IOException or OperationCanceledException or AuthenticationException)
+        catch (Exception fault)
+            when (fault is IOException or OperationCanceledException or AuthenticationException or ObjectDisposedException)
         {
             // The peer makes another, if the generation is not over. Who shows a wrong certificate is told of where that is judged.
         }
@@ -102,6 +122,7 @@ public sealed partial class PeerListener(
         }
         finally
         {
+            standing?.Dispose();
             await stream.DisposeAsync();
         }
     }

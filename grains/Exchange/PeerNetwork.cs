@@ -23,6 +23,7 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, PeerTls? tls
         var endpoint = IPEndPoint.Parse(address);
         var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         Stream? stream = null;
+        IDisposable? standing = null;
         try
         {
             await socket.ConnectAsync(endpoint, cancel);
@@ -32,14 +33,16 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, PeerTls? tls
                 var secured = new SslStream(stream);
                 stream = secured;
                 await secured.AuthenticateAsClientAsync(tls.Client(endpoint), cancel);
+                standing = tls.Watch(secured.RemoteCertificate!, socket.Dispose);
             }
 
             await stream.WriteAsync(greeting.ToBytes(), cancel);
             _reached[worker] = endpoint;
-            return new Connection(stream);
+            return new Connection(stream, standing);
         }
         catch
         {
+            standing?.Dispose();
             socket.Dispose();
             if (stream is not null)
                 await stream.DisposeAsync();
@@ -76,13 +79,15 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, PeerTls? tls
         private const int StartBytes = 1 << 16;
 
         private readonly Stream _stream;
+        private readonly IDisposable? _standing;
         private readonly CancellationTokenSource _lost = new();
         private readonly byte[] _start = new byte[StartBytes];
         private byte[] _halves = [];
 
-        public Connection(Stream stream)
+        public Connection(Stream stream, IDisposable? standing)
         {
             _stream = stream;
+            _standing = standing;
             _ = WatchAsync();
         }
 
@@ -100,7 +105,11 @@ public sealed class PeerNetwork(Func<string, Task<string?>> locate, PeerTls? tls
             return ChunkHeader.Bytes + content.Length;
         }
 
-        public ValueTask DisposeAsync() => _stream.DisposeAsync();
+        public ValueTask DisposeAsync()
+        {
+            _standing?.Dispose();
+            return _stream.DisposeAsync();
+        }
 
         /// <summary>The other side says nothing, so whatever is read is the end.</summary>
         private async Task WatchAsync()

@@ -1,6 +1,7 @@
-using System.Diagnostics;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
@@ -22,28 +23,59 @@ public sealed partial class ClusterCertificates
     /// </summary>
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
+    /// <summary>How often standing connections are looked at again.</summary>
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
+
     private readonly string _folder;
+    private readonly TimeProvider _time;
 
     /// <summary>Protects the two below: one connection reads the files anew, the others take what it read.</summary>
     private readonly Lock _reading = new();
 
     private Material _current;
-    private long _readAt = Stopwatch.GetTimestamp();
+    private long _readAt;
 
-    private ClusterCertificates(string folder, Material current) => (_folder, _current) = (folder, current);
+    /// <summary>What stood between a peer's certificate and the authority when it was judged.</summary>
+    private readonly ConditionalWeakTable<X509Certificate, X509Certificate2Collection> _sentWith = [];
 
-    /// <summary>Hears who is refused, and why.</summary>
+    private readonly ConcurrentDictionary<Standing, X509Certificate2> _standing = [];
+
+    private ClusterCertificates(string folder, Material current, TimeProvider time)
+    {
+        _folder = folder;
+        _current = current;
+        _time = time;
+        _readAt = time.GetTimestamp();
+        _ = LookAgainAsync(new(this));
+    }
+
+    /// <summary>Hears what cannot be taken from the folder.</summary>
     public ILogger Log { get; set; } = NullLogger.Instance;
+
+    /// <summary>Hears who is refused: the kind of the refusal, the peer, and the reason.</summary>
+    public Action<string, EndPoint?, string> Refused { get; set; } = (_, _, _) => { };
 
     /// <exception cref="UserErrorException">The folder lacks a file, the files do not belong together, or the certificate is not valid
     /// now.</exception>
-    public static ClusterCertificates Open(string folder)
+    public static ClusterCertificates Open(string folder, TimeProvider? time = null)
     {
         var material = Material.Read(folder);
-        return material.Refusal() is { } reason
+        return material.Refusal() is { } refusal
             ? throw new UserErrorException(
-                $"{Path.Combine(folder, "tls.crt")} cannot be used: {reason}; renew it, or see that the clock is right.")
-                    : new(folder, material);
+                $"{Path.Combine(folder, "tls.crt")} cannot be used: {refusal.Reason}; renew it, or see that the clock is right.")
+            : new(folder, material, time ?? TimeProvider.System);
+    }
+
+    /// <summary>
+    /// Ends a standing connection, within a minute, when its peer's certificate is good no more: it has expired, or its authority is not
+    /// the cluster's any more.
+    /// </summary>
+    /// <returns>To be disposed of when the connection has ended.</returns>
+    public IDisposable Watch(X509Certificate shown, Action end)
+    {
+        var standing = new Standing(this, end);
+        _standing[standing] = (X509Certificate2)shown;
+        return standing;
     }
 
     /// <summary>For one connection that is accepted, with the certificates of now.</summary>
@@ -91,31 +123,71 @@ public sealed partial class ClusterCertificates
 
     private bool IsMember(X509Certificate? shown, X509Chain? sent, EndPoint? peer)
     {
-        string? reason = shown is X509Certificate2 certificate
-            ? Fresh().Refusal(certificate, [.. sent?.ChainElements.Select(element => element.Certificate) ?? []])
-            : "it shows no certificate";
-        if (reason is not null)
-            LogRefused(Log, peer, reason);
-        return reason is null;
+        // The chain's own are disposed of when it is judged.
+        X509Certificate2Collection between =
+            [.. sent?.ChainElements.Skip(1).Select(element => X509CertificateLoader.LoadCertificate(element.Certificate.RawData)) ?? []];
+        Refusal? refusal = shown is X509Certificate2 certificate ? Fresh().Refusal(certificate, between)
+            : new("none", "it shows no certificate");
+        if (refusal is not null)
+            Refused(refusal.Kind, peer, refusal.Reason);
+        else
+            _sentWith.AddOrUpdate(shown!, between);
+        return refusal is null;
+    }
+
+    /// <summary>As long as somebody has the certificates.</summary>
+    private static async Task LookAgainAsync(WeakReference<ClusterCertificates> certificates)
+    {
+        while (certificates.TryGetTarget(out ClusterCertificates? them))
+        {
+            them.EndExcluded();
+            TimeProvider time = them._time;
+            them = null;
+            await Task.Delay(Interval, time).ConfigureAwait(false);
+        }
+    }
+
+    private void EndExcluded()
+    {
+        if (_standing.IsEmpty)
+            return;
+        Material material = Fresh();
+        foreach ((Standing standing, X509Certificate2 shown) in _standing)
+        {
+            if (material.Refusal(shown, _sentWith.TryGetValue(shown, out X509Certificate2Collection? sent) ? sent : []) is not { } refusal)
+                continue;
+            Refused(refusal.Kind, null, $"{refusal.Reason}; its connection is ended");
+            standing.End();
+        }
     }
 
     /// <summary>
-    /// As the folder is now; as it was, if it cannot be read now, or what is there now would be refused and what was there would not.
+    /// As the folder is now; as it was, if it cannot be read now. An authority counts at once; a certificate of this one's own that others
+    /// would refuse is not taken while the one before is good.
     /// </summary>
     private Material Fresh()
     {
         lock (_reading)
         {
-            if (Stopwatch.GetElapsedTime(_readAt) < Freshness)
+            if (_time.GetElapsedTime(_readAt) < Freshness)
                 return _current;
-            _readAt = Stopwatch.GetTimestamp();
+            _readAt = _time.GetTimestamp();
             try
             {
                 var renewed = Material.Read(_folder);
-                if (renewed.Refusal() is { } reason && _current.Refusal() is null)
-                    LogNotRenewed(Log, $"{_folder}: {reason}");
+                Material kept = _current with { Authority = renewed.Authority };
+                if (renewed.Refusal() is { } refusal && (kept.Refusal() is null || renewed.Leaf.Equals(kept.Leaf)))
+                {
+                    if (kept.Refusal() is null)
+                        LogNotRenewed(Log, $"{_folder}: {refusal.Reason}");
+                    else if (_current.Refusal() is null)
+                        LogLeftOut(Log, _folder, refusal.Reason);
+                    _current = kept;
+                }
                 else
+                {
                     _current = renewed;
+                }
             }
             catch (UserErrorException mistake)
             {
@@ -126,11 +198,13 @@ public sealed partial class ClusterCertificates
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection with {Peer} was refused: {Reason}")]
-    private static partial void LogRefused(ILogger log, EndPoint? peer, string reason);
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "The certificates are still those that were read before: {Mistake}")]
     private static partial void LogNotRenewed(ILogger log, string mistake);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Folder}/ca.crt counts from now on, and others that have it refuse this one: {Reason}; renew tls.crt and tls.key too")]
+    private static partial void LogLeftOut(ILogger log, string folder, string reason);
 
     private sealed record Material(
         X509Certificate2 Leaf, X509Certificate2Collection Between, X509Certificate2Collection Authority,
@@ -177,22 +251,34 @@ public sealed partial class ClusterCertificates
         }
 
         /// <summary>Why the others would refuse this one's own certificate; null if they would not.</summary>
-        public string? Refusal() => Refusal(Leaf, Between);
+        public Refusal? Refusal() => Refusal(Leaf, Between);
 
         /// <summary>Why the certificate is not one of a member; null if it is.</summary>
-        public string? Refusal(X509Certificate2 certificate, X509Certificate2Collection sent)
+        public Refusal? Refusal(X509Certificate2 certificate, X509Certificate2Collection sent)
         {
             using var chain = new X509Chain { ChainPolicy = Policy(sent) };
             if (chain.Build(certificate))
                 return null;
             string what = $"the certificate of {Printable.Of(certificate.Subject)}";
-            return chain.ChainStatus[0].Status switch
+            X509ChainStatusFlags status = chain.ChainStatus[0].Status;
+            return new($"{status}", status switch
             {
                 X509ChainStatusFlags.NotTimeValid => $"{what} is good from {certificate.NotBefore.ToUniversalTime():u} to " +
                     $"{certificate.NotAfter.ToUniversalTime():u}, and it is {DateTime.UtcNow:u}",
                 X509ChainStatusFlags.PartialChain or X509ChainStatusFlags.UntrustedRoot => $"{what} is not of the cluster's authority",
                 _ => $"{what}: {chain.ChainStatus[0].StatusInformation}",
-            };
+            });
         }
+    }
+    /// <param name="Kind">One of a few.</param>
+    /// <param name="Reason">For people.</param>
+    private sealed record Refusal(string Kind, string Reason);
+
+    /// <summary>A connection of a member.</summary>
+    private sealed class Standing(ClusterCertificates certificates, Action end) : IDisposable
+    {
+        public void End() => end();
+
+        public void Dispose() => certificates._standing.TryRemove(this, out _);
     }
 }

@@ -17,11 +17,20 @@ public sealed record SiloSettings
     /// <summary>Silos with the same id and the same Redis form one cluster.</summary>
     public string ClusterId { get; init; } = ClusterNames.DefaultClusterId;
 
-    /// <summary>host:port of the Redis that holds the cluster's membership and the runs' records.</summary>
+    /// <summary>
+    /// host:port of the Redis that holds the cluster's membership and the runs' records; or those of Sentinels, with commas between them,
+    /// and serviceName=NAME. Beyond loopback it needs RedisPassword.
+    /// </summary>
     public string Redis { get; init; } = "127.0.0.1:6379";
 
     /// <summary>Password of Redis. A secret: not taken from flags, which every user of the machine sees.</summary>
     public string? RedisPassword { get; init; }
+
+    /// <summary>Name under which Redis knows who has the password; none for its default user.</summary>
+    public string? RedisUser { get; init; }
+
+    /// <summary>File with the authority of Redis' certificate, as PEM: Redis is then spoken to over TLS.</summary>
+    public string? RedisTls { get; init; }
 
     /// <summary>IP address that other silos and consoles reach this one at. Beyond loopback it needs Tls and Folders.</summary>
     public string Address { get; init; } = "127.0.0.1";
@@ -41,7 +50,7 @@ public sealed record SiloSettings
     /// </summary>
     public string? Tls { get; init; }
 
-    /// <summary>Silos and consoles beyond this machine may connect without Tls.</summary>
+    /// <summary>Silos and consoles beyond this machine may connect without Tls, and to a Redis without a password.</summary>
     public bool AllowPlaintext { get; init; }
 
     /// <summary>

@@ -11,7 +11,7 @@ namespace PixelCnnCluster.Silo.Web;
 /// </summary>
 internal static class PageGuard
 {
-    private const string Cookie = "pixelcnn", Parameter = "token", Bearer = "Bearer ";
+    private const string Cookie = "pixelcnn-", Parameter = "token", Bearer = "Bearer ";
 
     public static void AddTo(WebApplicationBuilder builder, SiloSettings settings)
     {
@@ -37,25 +37,41 @@ internal static class PageGuard
             context.Response.Headers.Allow = "GET, HEAD";
             return Task.CompletedTask;
         });
+        // Pages elsewhere may link to these, and not read, show or load them.
+        app.Use((context, next) =>
+        {
+            IHeaderDictionary asked = context.Request.Headers;
+            context.Response.Headers["Cross-Origin-Resource-Policy"] = "same-origin";
+            context.Response.Headers["Referrer-Policy"] = "no-referrer";
+            if (asked["Sec-Fetch-Site"] != "cross-site" || (asked["Sec-Fetch-Mode"] == "navigate" && asked["Sec-Fetch-Dest"] == "document"))
+                return next();
+            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return Task.CompletedTask;
+        });
         if (IsLoopback(settings))
             return;
         byte[] token = Encoding.UTF8.GetBytes(settings.HttpToken!);
+        // A browser shows cookies to all ports of a host, so it gets neither the token nor the cookie of another cluster.
+        string cookie = Cookie + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(settings.ClusterId)).AsSpan(0, 8));
+        string ticket = Convert.ToHexStringLower(HMACSHA256.HashData(token, Encoding.UTF8.GetBytes(cookie)));
         app.Use(async (context, next) =>
         {
             HttpRequest request = context.Request;
-            if (request.Path.StartsWithSegments("/health") || (settings.OpenMetrics && request.Path.StartsWithSegments("/metrics"))
+            if (Shows(request.Query[Parameter], token))
+            {
+                context.Response.Cookies.Append(cookie, ticket, new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
+                // The token leaves the address, which has one slash: two, or one and a backslash, would name another host.
+                context.Response.Redirect(new PathString("/" + request.Path.Value!.TrimStart('/', '\\')).ToUriComponent());
+            }
+            else if (request.Path.StartsWithSegments("/health")
+                || (settings.OpenMetrics && request.Path.StartsWithSegments("/metrics"))
                 || Shows(
                     request.Headers.Authorization.ToString() is { } header && header.StartsWith(Bearer, StringComparison.Ordinal)
-                        ? header[Bearer.Length..] : null)
-                || Shows(request.Cookies[Cookie]))
+                        ? header[Bearer.Length..] : null,
+                    token)
+                || Shows(request.Cookies[cookie], Encoding.UTF8.GetBytes(ticket)))
             {
                 await next();
-            }
-            else if (Shows(request.Query[Parameter]))
-            {
-                context.Response.Cookies.Append(Cookie, request.Query[Parameter]!, new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
-                // It has one slash: two would name another host.
-                context.Response.Redirect("/" + request.Path.Value!.TrimStart('/'));
             }
             else
             {
@@ -66,7 +82,8 @@ internal static class PageGuard
             }
         });
 
-        bool Shows(string? shown) => shown is not null && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(shown), token);
+        static bool Shows(string? shown, byte[] secret) =>
+            shown is not null && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(shown), secret);
     }
 
     private static bool IsLoopback(SiloSettings settings) => IPAddress.IsLoopback(IPAddress.Parse(settings.HttpAddress));

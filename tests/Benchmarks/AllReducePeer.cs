@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Exchange;
+using PixelCnnCluster.Exchange.Handshakes;
 
 namespace PixelCnnCluster.Benchmarks;
 
@@ -33,7 +34,9 @@ internal sealed class AllReducePeer(int number, int silos, int floats, WireForma
 
     private async Task RunAsync()
     {
-        using var listener = new PeerListener(new(IPAddress.Loopback, 0), tls: null, _ => _exchange, NullLogger<PeerListener>.Instance);
+        using var gate = new HandshakeGate(new(TimeProvider.System, NullLogger<RefusalLog>.Instance), TimeProvider.System);
+        using var listener = new PeerListener(
+            new(IPAddress.Loopback, 0), tls: null, gate, _ => _exchange, NullLogger<PeerListener>.Instance);
         await listener.StartAsync(CancellationToken.None);
         using var rawListener = new TcpListener(IPAddress.Loopback, 0);
         rawListener.Start();

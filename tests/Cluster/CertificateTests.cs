@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using PixelCnnCluster.Faults;
 using PixelCnnCluster.Files;
@@ -90,10 +92,66 @@ public sealed class CertificateTests : IDisposable
             awaited);
     }
 
+    /// <summary>As an operator does who shuts somebody out in a hurry.</summary>
+    [Fact]
+    public async Task An_authority_that_is_replaced_alone_counts_at_once_and_ends_standing_connections()
+    {
+        var clock = new HandClock();
+        var member = ClusterCertificates.Open(_authority.Write(Path.Combine(_folder, "member"), "member"), clock);
+        ClusterCertificates former = Open(_authority, "former");
+        var newcomer = ClusterCertificates.Open(
+            _stranger.Write(Path.Combine(_folder, "newcomer"), "newcomer", trusted: _authority.Pem + "\n" + _stranger.Pem));
+        List<string> ended = [], refused = [];
+        member.Refused = (_, _, reason) => refused.Add(reason);
+        using IDisposable standing = member.Watch(Shown("former"), () => ended.Add("former")),
+            staying = member.Watch(Shown("newcomer"), () => ended.Add("newcomer")),
+            over = member.Watch(Shown("former"), () => ended.Add("over"));
+        over.Dispose();
+
+        File.WriteAllText(Path.Combine(_folder, "member", "ca.crt"), _stranger.Pem);
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.Equal(["former"], ended);
+        Assert.Equal(
+            ["the certificate of CN=former is not of the cluster's authority; its connection is ended"], refused);
+        await Assert.ThrowsAnyAsync<AuthenticationException>(() => MeetAsync(member, former));
+        Assert.Equal(("CN=member", "CN=newcomer"), await MeetAsync(member, newcomer));
+
+        X509Certificate2 Shown(string name) => X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, name, "tls.crt"));
+    }
+
+    [Fact]
+    public async Task A_members_certificate_cannot_sign_anothers()
+    {
+        string issuer = _authority.Write(Path.Combine(_folder, "issuer"), "issuer");
+        using var signer = X509Certificate2.CreateFromPemFile(Path.Combine(issuer, "tls.crt"), Path.Combine(issuer, "tls.key"));
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using X509Certificate2 certificate = new CertificateRequest("CN=forged", key, HashAlgorithmName.SHA256).Create(
+            signer.SubjectName, X509SignatureGenerator.CreateForECDsa(signer.GetECDsaPrivateKey()!), signer.NotBefore, signer.NotAfter,
+            [1]);
+        using X509Certificate2 forged = certificate.CopyWithPrivateKey(key);
+        ClusterCertificates member = Open(_authority, "member");
+        string? refused = null;
+        member.Refused = (_, _, reason) => refused = reason;
+
+        await Assert.ThrowsAnyAsync<AuthenticationException>(() => MeetAsync(member, new SslClientAuthenticationOptions
+        {
+            TargetHost = "silo",
+            ClientCertificateContext = SslStreamCertificateContext.Create(forged, [signer], offline: true),
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
+        }));
+
+        Assert.StartsWith("the certificate of CN=forged", refused, StringComparison.Ordinal);
+    }
+
     private ClusterCertificates Open(Authority by, string name) => ClusterCertificates.Open(by.Write(Path.Combine(_folder, name), name));
 
     /// <summary>What each end sees of the other.</summary>
-    private static async Task<(string Server, string Client)> MeetAsync(ClusterCertificates server, ClusterCertificates client)
+    private static Task<(string Server, string Client)> MeetAsync(ClusterCertificates server, ClusterCertificates client) =>
+        MeetAsync(server, client.ClientOptions(peer: null));
+
+    /// <inheritdoc cref="MeetAsync(ClusterCertificates, ClusterCertificates)"/>
+    private static async Task<(string Server, string Client)> MeetAsync(ClusterCertificates server, SslClientAuthenticationOptions client)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -102,7 +160,7 @@ public sealed class CertificateTests : IDisposable
         using TcpClient called = await listener.AcceptTcpClientAsync();
         await using SslStream one = new(called.GetStream()), two = new(caller.GetStream());
         Task serving = EndingAsync(called, one.AuthenticateAsServerAsync(server.ServerOptions(called.Client.RemoteEndPoint)));
-        Task calling = EndingAsync(caller, two.AuthenticateAsClientAsync(client.ClientOptions(caller.Client.RemoteEndPoint)));
+        Task calling = EndingAsync(caller, two.AuthenticateAsClientAsync(client));
         await Task.WhenAll(serving, calling).WithinAsync(Deadline.Generous, "the end of the handshake");
         return (two.RemoteCertificate!.Subject, one.RemoteCertificate!.Subject);
 

@@ -45,6 +45,8 @@ public sealed class SiloMistakeTests : IAsyncLifetime
     [InlineData("--Silo:Address=somewhere", "Silo:Address")]
     [InlineData("--Silo:GatewayPort=11111", "Silo:GatewayPort 11111")]
     [InlineData("--Silo:Redis=127.0.0.1:1,password=x", "Silo__RedisPassword")]
+    [InlineData("--Silo:Redis=10.0.0.1:6379", "Silo__RedisPassword")]
+    [InlineData("--Silo:RedisTls=/nowhere/ca.crt", "Silo:RedisTls: /nowhere/ca.crt")]
     [InlineData("--Silo:Port=many", "Silo:Port")]
     public async Task Wrong_settings(string flag, params string[] named) => AssertNamed(named, await RefusedAsync([], flag));
 

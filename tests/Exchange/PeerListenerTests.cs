@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using PixelCnnCluster.Contracts;
+using PixelCnnCluster.Exchange.Handshakes;
 
 namespace PixelCnnCluster.Exchange.Tests;
 
@@ -16,12 +17,14 @@ public sealed class PeerListenerTests : IAsyncLifetime
     private readonly GradientExchange _exchange;
     private readonly CancellationTokenSource _over = new();
     private readonly Warnings _warnings = new();
+    private readonly HandshakeGate _gate;
     private readonly PeerListener _listener;
 
     public PeerListenerTests()
     {
         _exchange = new(new(2), new(0, 2), [4], WireFormat.Float32, over: _over.Token);
-        _listener = new(new(IPAddress.Loopback, 0), tls: null, greeting => greeting == Greeting ? _exchange : null, _warnings);
+        _gate = new(new(TimeProvider.System, NullLogger<RefusalLog>.Instance), TimeProvider.System);
+        _listener = new(new(IPAddress.Loopback, 0), tls: null, _gate, greeting => greeting == Greeting ? _exchange : null, _warnings);
     }
 
     public async ValueTask InitializeAsync() => await _listener.StartAsync(TestContext.Current.CancellationToken);
@@ -30,6 +33,7 @@ public sealed class PeerListenerTests : IAsyncLifetime
     {
         await _listener.StopAsync(TestContext.Current.CancellationToken);
         _listener.Dispose();
+        _gate.Dispose();
         _over.Dispose();
     }
 
@@ -45,7 +49,8 @@ public sealed class PeerListenerTests : IAsyncLifetime
         GradientExchange[] exchanges = [.. Enumerable.Range(0, 2).Select(
             rank => new GradientExchange(new(2), new(rank, 2), [Length], wire, over: ended.Token))];
         PeerListener[] listeners = [.. exchanges.Select(
-            exchange => new PeerListener(new(IPAddress.Loopback, 0), tls: null, _ => exchange, NullLogger<PeerListener>.Instance))];
+            exchange => new PeerListener(
+                new(IPAddress.Loopback, 0), tls: null, _gate, _ => exchange, NullLogger<PeerListener>.Instance))];
         try
         {
             foreach (PeerListener each in listeners)
@@ -107,6 +112,22 @@ public sealed class PeerListenerTests : IAsyncLifetime
         using Socket peer = (await StuckAsync()).Peer;
         await _over.CancelAsync();
         await EndAsync(peer);
+    }
+
+    [Fact]
+    public async Task Of_many_who_say_nothing_the_oldest_are_hung_up_on_and_a_peer_is_served()
+    {
+        List<Socket> silent = [];
+        for (int i = 0; i < 200; i++)
+            silent.Add(await ConnectAsync([]));
+        AllReduceStep step = SecondWorker.Meets(_exchange);
+        using Socket peer = await ConnectAsync();
+        await peer.SendAsync(SecondWorker.Sends(WireFormat.Float32), TestContext.Current.CancellationToken);
+
+        Assert.Equal(SecondWorker.Sum, await SumAsync(step));
+        foreach (Socket socket in silent[..(200 - HandshakeGate.MostOfOneAddress)])
+            await EndAsync(socket);
+        silent.ForEach(socket => socket.Dispose());
     }
 
     /// <summary>A connection on which a step's last byte does not come, and the step that waits for it.</summary>

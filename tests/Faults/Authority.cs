@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -27,7 +28,10 @@ public sealed class Authority : IDisposable
     /// <summary>Writes tls.crt, tls.key and ca.crt of a new member.</summary>
     /// <param name="trusted">PEM of the authorities that the member trusts; this one where none is given.</param>
     /// <param name="issuersAddress">Where the certificate says that its issuer's can be had.</param>
-    public string Write(string folder, string name, DateTimeOffset? until = null, string? trusted = null, Uri? issuersAddress = null)
+    /// <param name="address">That the certificate is for.</param>
+    public string Write(
+        string folder, string name, DateTimeOffset? until = null, string? trusted = null, Uri? issuersAddress = null,
+        IPAddress? address = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -36,6 +40,13 @@ public sealed class Authority : IDisposable
         if (issuersAddress is not null)
             request.CertificateExtensions.Add(
                 new X509AuthorityInformationAccessExtension(ocspUris: null, caIssuersUris: [issuersAddress.AbsoluteUri]));
+        if (address is not null)
+        {
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddIpAddress(address);
+            request.CertificateExtensions.Add(names.Build());
+        }
+
         DateTimeOffset end = until ?? DateTimeOffset.UtcNow + Margin;
         using X509Certificate2 certificate = request.Create(_root, end - (2 * Margin), end, [++_serial]);
         Directory.CreateDirectory(folder);

@@ -72,7 +72,7 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     /// <summary>Starts a silo without waiting for it; one whose name says that it is a sampler never trains.</summary>
     /// <param name="prefix">Command that runs it, as for another network namespace.</param>
     public SiloProcess Launch(string name, string address = "127.0.0.1", params IReadOnlyList<string> prefix) =>
-        Launch(name, address, FreePorts.Find(3), prefix);
+        Launch(name, address, FreePorts.Find(4), prefix);
 
     /// <summary>The newest process of that name.</summary>
     public SiloProcess Silo(string name) => Silos.Last(silo => silo.Name == name);
@@ -83,8 +83,8 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
     /// <summary>Where that is, host:port.</summary>
     public string HttpOf(string name) => $"127.0.0.1:{_portsOf[name][2]}";
 
-    /// <summary>Ports of the newest silo of that name for silos and for consoles.</summary>
-    public IReadOnlyList<int> PortsOf(string name) => _portsOf[name][..2];
+    /// <summary>Ports of the newest silo of that name for silos, for consoles and for gradients.</summary>
+    public IReadOnlyList<int> PortsOf(string name) => [.. _portsOf[name][..2], _portsOf[name][3]];
 
     /// <summary>Name of the silo that has logged the job's beginning last: there the job is.</summary>
     public string HolderOf(Guid job) => NewestTellerOf($"Job {job}");
@@ -149,7 +149,7 @@ public sealed class Fleet(string folder, string logs, string redis, ClusterAcces
             [
                 .. prefix, "dotnet", SiloProgram.Find(AppContext.BaseDirectory),
                 $"--Silo:Name={own}", $"--Silo:Redis={redis}", $"--Silo:Address={address}", $"--Silo:Port={ports[0]}",
-                $"--Silo:GatewayPort={ports[1]}",
+                $"--Silo:GatewayPort={ports[1]}", $"--Silo:DataPort={ports[3]}",
                 $"--Silo:HttpPort={(HasPages ? ports[2] : 0)}", "--Silo:Threads=1", "--Silo:StopWithInput=true",
                 $"--Silo:SampleOnly={isSampler}",
             ],

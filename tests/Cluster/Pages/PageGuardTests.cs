@@ -22,7 +22,7 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
         Cluster.Fleet.Environment["Silo__OpenMetrics"] = "true";
         await Cluster.Fleet.StartAsync("open");
         using var browser = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() });
-        string setCookie = "";
+        string setCookie = "", location = "";
 
         UserErrorException mistake = await Assert.ThrowsAsync<UserErrorException>(
             () => SharedCluster.ConnectAsync(new(Cluster.Redis.Address), TestContext.Current.CancellationToken));
@@ -40,7 +40,12 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
         Assert.Equal(HttpStatusCode.Redirect, await AskAsync("closed", $"/metrics?token={Token}"));
         // The browser has the cookie now, and shows it when it comes by a link from elsewhere.
         Assert.Contains("samesite=lax", setCookie, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(Token, setCookie, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, await AskAsync("closed", "/metrics"));
+        Assert.Equal(HttpStatusCode.Redirect, await AskAsync("closed", $"/metrics?token={Token}"));
+        Assert.Equal("/metrics", location);
+        Assert.Equal(HttpStatusCode.Redirect, await AskAsync("closed", $"/%5Cevil.example/%C3%A4?token={Token}"));
+        Assert.Equal("/evil.example/%C3%A4", location);
 
         FollowedRun run = await Cluster.SubmitAsync("run", UndisturbedRun.Spec with
         {
@@ -62,6 +67,7 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
             HttpResponseMessage answer = await browser.SendAsync(request);
             if (answer.Headers.TryGetValues("Set-Cookie", out IEnumerable<string>? cookies))
                 setCookie = string.Join('\n', cookies);
+            location = answer.Headers.Location?.OriginalString ?? "";
             return answer.StatusCode;
         }
     }
@@ -77,10 +83,27 @@ public sealed class PageGuardTests() : ClusterTests(new() { Access = new(RedisPa
             new Uri($"http://{Cluster.Fleet.HttpOf("worker-0")}/metrics"), new StringContent("x"), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
 
+        // What a page elsewhere loads, and what somebody follows a link to.
+        Assert.Equal(HttpStatusCode.Forbidden, await FetchAsync("cross-site", "no-cors", "image"));
+        Assert.Equal(HttpStatusCode.Forbidden, await FetchAsync("cross-site", "navigate", "iframe"));
+        Assert.Equal(HttpStatusCode.OK, await FetchAsync("cross-site", "navigate", "document"));
+        Assert.Equal(HttpStatusCode.OK, await FetchAsync("same-origin", "cors", "empty"));
+
         Cluster.Fleet.Environment["Silo__HttpAddress"] = "127.0.0.2";
         await Cluster.Fleet.StartAsync("worker-1");
         string page = $"http://127.0.0.2:{Cluster.Fleet.HttpOf("worker-1").Split(':')[1]}/metrics";
         Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync(new Uri(page), TestContext.Current.CancellationToken)).StatusCode);
+
+        async Task<HttpStatusCode> FetchAsync(string site, string mode, string destination)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{Cluster.Fleet.HttpOf("worker-0")}/metrics");
+            request.Headers.Add("Sec-Fetch-Site", site);
+            request.Headers.Add("Sec-Fetch-Mode", mode);
+            request.Headers.Add("Sec-Fetch-Dest", destination);
+            HttpResponseMessage answer = await browser.SendAsync(request);
+            Assert.Equal("same-origin", Assert.Single(answer.Headers.GetValues("Cross-Origin-Resource-Policy")));
+            return answer.StatusCode;
+        }
 
         async Task<HttpStatusCode> AskAsync(string host)
         {
