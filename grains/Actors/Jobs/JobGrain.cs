@@ -3,7 +3,7 @@ using Orleans.GrainDirectory;
 using PixelCnnCluster.Actors.Cluster;
 using PixelCnnCluster.Actors.Telemetry;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Jobs;
 

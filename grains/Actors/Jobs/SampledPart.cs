@@ -3,6 +3,7 @@ using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
 using PixelCnnCluster.Training;
 using PixelCnnCluster.Training.Devices;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Jobs;
 

@@ -1,6 +1,6 @@
 using PixelCnnCluster.Actors.Workers;
 using PixelCnnCluster.Contracts;
-using PixelCnnCluster.Training;
+using PixelCnnCluster.Training.History;
 
 namespace PixelCnnCluster.Actors.Runs;
 

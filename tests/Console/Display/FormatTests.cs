@@ -30,7 +30,7 @@ public sealed class FormatTests
     public void A_slow_run_shows_its_speed_too(double? imagesPerS, string text) => Assert.Equal(text, Format.Speed(imagesPerS));
 
     [Theory]
-    [InlineData(64, 50e6, "64 images/s (3.2 GFLOP/s)")]
+    [InlineData(64.0, 50e6, "64 images/s (3.2 GFLOP/s)")]
     [InlineData(2.5, 40e9, "2.50 images/s (100 GFLOP/s)")]
     [InlineData(null, 40e9, "0 images/s")]
     public void The_rate_of_operations_is_shown_where_it_is_known(double? imagesPerS, double flopsPerImage, string text) =>

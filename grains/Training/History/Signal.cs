@@ -1,4 +1,4 @@
-namespace PixelCnnCluster.Training;
+namespace PixelCnnCluster.Training.History;
 
 /// <summary>Wakes those who wait for something to change.</summary>
 public sealed class Signal(TimeProvider time)
