@@ -55,7 +55,9 @@ try
     redis = ConfigurationOptions.Parse(settings.Redis);
     if (redis.Password is not null)
         mistakes.Add("Silo:Redis holds a password, which would show in messages; give it with the environment's Silo__RedisPassword.");
-    else if (string.IsNullOrEmpty(settings.RedisPassword) && !settings.AllowPlaintext && redis.EndPoints.Any(IsBeyondLoopback))
+    else if (string.IsNullOrEmpty(settings.RedisPassword) && !settings.AllowPlaintext
+        // Sentinels may name a Redis anywhere.
+        && (redis.ServiceName is { Length: > 0 } || redis.EndPoints.Any(IsBeyondLoopback)))
         mistakes.Add(
             $"Silo:Redis is {settings.Redis}, where others than this machine could write to it; give Redis a password (requirepass), and " +
             $"the silo the same with the environment's Silo__RedisPassword, or say Silo:AllowPlaintext=true.");

@@ -63,6 +63,8 @@ internal static partial class SiloHost
         builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
         // Placement logs its own tries; whoever asked tells what came of them.
         builder.Logging.AddFilter("Polly", LogLevel.None);
+        // It would tell each refused connection with its stack; RefusalLog tells them once a minute.
+        builder.Logging.AddFilter("Orleans.Connections.Security", LogLevel.None);
     }
 
     private static void AddPages(WebApplicationBuilder builder, SiloSettings settings)

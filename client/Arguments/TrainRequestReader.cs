@@ -100,6 +100,10 @@ public sealed class TrainRequestReader(DateTimeOffset now, int cores, string? cl
             "--energy-distance has no likelihood that --focal-loss could weight; leave one of them out.");
         Check(!TrainFlags.FocalGamma.IsGiven(result) || spec.Model.Objective == Objective.Focal || TrainFlags.FocalLoss.IsGiven(result),
             "--focal-gamma does nothing without --focal-loss; add that or leave it out.");
+        Check(spec.Schedule.FinalLearningRate is null || spec.Schedule.FinalLearningRate <= spec.Schedule.LearningRate,
+            $"--final-lr is {spec.Schedule.FinalLearningRate}, above --learning-rate {spec.Schedule.LearningRate}; give less.");
+        Check(spec.Limits.MaxSteps is null || spec.Schedule.WarmupSteps < spec.Limits.MaxSteps,
+            $"--warmup is {spec.Schedule.WarmupSteps}, and the run ends after --max-steps {spec.Limits.MaxSteps}; give less.");
         Check(!TrainFlags.ImageSize.IsGiven(result) || spec.Data.DataSet is DataSet.ImageNet or DataSet.Folder,
             "--image-size is for --data-set imagenet and folder; the images of other data sets have one size, so leave it out.");
     }

@@ -13,6 +13,8 @@ internal sealed class LocalAccess : IDisposable
     /// <summary>The second is held open as long as the cluster lives.</summary>
     private const string PasswordFile = "password", HeldFile = "held";
 
+    private static readonly TimeSpan LeastAge = TimeSpan.FromMinutes(1);
+
     private readonly FileStream _held;
 
     private LocalAccess(string folder, string password)
@@ -32,7 +34,7 @@ internal sealed class LocalAccess : IDisposable
 
     private static string Root => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "pixelcnn",
-        "clusters");
+        "clusters", Environment.MachineName);
 
     public static string NewPassword() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
@@ -41,15 +43,11 @@ internal sealed class LocalAccess : IDisposable
     {
         try
         {
-            // What a killed console has left.
-            if (Directory.Exists(Root))
-            {
-                foreach (string left in Directory.EnumerateDirectories(Root).Where(folder => !IsHeld(folder)))
-                    Directory.Delete(left, recursive: true);
-            }
-
             string folder = Path.Combine(Root, redis);
+            Forget(folder, leastAge: TimeSpan.Zero);
             MakePrivate(folder);
+            foreach (string other in Directory.EnumerateDirectories(Root))
+                Forget(other, LeastAge);
             return new(folder, password);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
@@ -69,8 +67,28 @@ internal sealed class LocalAccess : IDisposable
 
     public void Dispose()
     {
+        // While it is held no other console forgets it.
+        Quietly(() => Directory.Delete(Folder, recursive: true));
         _held.Dispose();
-        Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>Removes what a killed console has left. One that is younger may be about to be held.</summary>
+    private static void Forget(string folder, TimeSpan leastAge) => Quietly(() =>
+    {
+        if (Directory.Exists(folder) && DateTime.UtcNow - Directory.GetCreationTimeUtc(folder) >= leastAge && !IsHeld(folder))
+            Directory.Delete(folder, recursive: true);
+    });
+
+    /// <summary>Another console may remove the same, and another user may own it.</summary>
+    private static void Quietly(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+        }
     }
 
     private static void MakePrivate(string folder)

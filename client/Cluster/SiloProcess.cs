@@ -23,7 +23,7 @@ public sealed class SiloProcess : IAsyncDisposable
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(60), MemoryInterval = TimeSpan.FromSeconds(0.5);
 
     /// <summary>Shells and .NET tell a signal as an exit code above this.</summary>
-    private const int SignalBase = 128, KillSignal = 9;
+    private const int SignalBase = 128, LastSignal = 64, KillSignal = 9;
 
     private readonly Process _process;
     private readonly TextWriter _log;
@@ -126,10 +126,11 @@ public sealed class SiloProcess : IAsyncDisposable
         catch (TimeoutException)
         {
             Kill();
+            await _process.WaitForExitAsync();
         }
 
         await _output;
-        if (_process.ExitCode - SignalBase is > 0 and int signal)
+        if (_process.ExitCode - SignalBase is > 0 and <= LastSignal and int signal)
             SignalText = $"Signal {signal} ended {Name}, which had used up to {Volatile.Read(ref _peakBytes) >> 20:N0} MB of memory." +
                 (signal == KillSignal ? " The system sends signal 9 where memory is short." : "");
         await _log.DisposeAsync();

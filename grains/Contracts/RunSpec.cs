@@ -59,9 +59,6 @@ public sealed record RunSpec
         mistakes.Unless(
             Compute.Workers <= Optimiser.Shards,
             $"--workers is {Compute.Workers}, more than the {Optimiser.Shards} shards of a step; raise --shards or lower --workers.");
-        mistakes.Unless(
-            Limits.MaxSteps is null || Schedule.WarmupSteps < Limits.MaxSteps,
-            $"--warmup is {Schedule.WarmupSteps}, and the run ends after --max-steps {Limits.MaxSteps}; give less.");
         return mistakes.Sentences;
     }
 }

@@ -74,9 +74,6 @@ public sealed record ScheduleSpec
         mistakes.Unless(
             FinalLearningRate is null or (>= 0 and < double.PositiveInfinity), $"--final-lr is {FinalLearningRate}; give 0 or more.");
         mistakes.Unless(
-            FinalLearningRate is null || FinalLearningRate <= LearningRate,
-            $"--final-lr is {FinalLearningRate}, above --learning-rate {LearningRate}; give less, or --warmup for a rate that rises.");
-        mistakes.Unless(
             FinalLearningRate is null || Schedule is LearningRateSchedule.Linear or LearningRateSchedule.Cosine,
             "--final-lr is for --lr-schedule linear and cosine; give one of these or leave it out.");
     }

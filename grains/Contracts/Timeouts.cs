@@ -38,8 +38,9 @@ public sealed record Timeouts
         foreach ((string name, TimeSpan value) in new[] { ("Step", Step), ("FirstStep", FirstStep), ("Answer", Answer), ("Data", Data),
             ("Write", Write), ("LastWrite", LastWrite), ("Newcomer", Newcomer) })
         {
-            if (value <= TimeSpan.Zero)
-                yield return $"Silo:Timeouts:{name} is {value}; give a time above 0, as 00:01:00 for a minute.";
+            // A number alone counts days.
+            if (value <= TimeSpan.Zero || value > TimeSpan.FromDays(1))
+                yield return $"Silo:Timeouts:{name} is {value}; give a time above 0 and up to a day, as 00:01:00 for a minute.";
         }
     }
 }

@@ -140,7 +140,16 @@ public sealed partial class ClusterCertificates
     {
         while (certificates.TryGetTarget(out ClusterCertificates? them))
         {
-            them.EndExcluded();
+            try
+            {
+                them.EndExcluded();
+            }
+            catch (Exception fault)
+            {
+                // The next look may succeed.
+                LogNotLooked(them.Log, fault);
+            }
+
             TimeProvider time = them._time;
             them = null;
             await Task.Delay(Interval, time).ConfigureAwait(false);
@@ -197,6 +206,9 @@ public sealed partial class ClusterCertificates
             return _current;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Standing connections could not be judged; trying again")]
+    private static partial void LogNotLooked(ILogger log, Exception fault);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The certificates are still those that were read before: {Mistake}")]
     private static partial void LogNotRenewed(ILogger log, string mistake);

@@ -6,7 +6,7 @@ using PixelCnnCluster.Training.Data;
 namespace PixelCnnCluster.Training;
 
 /// <summary>
-/// Memory that a worker on the CPU needs for a run, before anything of it is allocated. The factors are fitted to the greatest memory of
+/// Memory that a worker on the CPU needs for a run, told before the network is allocated. The factors are fitted to the greatest memory of
 /// silos that trained (docs/benchmarks.md, "Memory").
 /// </summary>
 public static class MemoryNeed
@@ -29,7 +29,8 @@ public static class MemoryNeed
     /// <returns>Bytes.</returns>
     internal static long Bytes(RunSpec spec, NetworkShape shape, int images, int threads)
     {
-        int active = Math.Min(threads, spec.Optimiser.Shards);
+        // With fewer workers than it wants, a run needs more: what a fault leaves is not known before.
+        int shards = (spec.Optimiser.Shards + spec.Compute.Workers - 1) / spec.Compute.Workers, active = Math.Min(threads, shards);
         double parameters = new PixelCnn(shape).Layout.Length;
         double positions = (double)shape.Size * shape.Size, filters = spec.Model.Filters * Layers(spec.Model.Blocks);
         double training = active * spec.Optimiser.BatchSize * positions * ((PerFilterInTraining * filters) + PerPosition);

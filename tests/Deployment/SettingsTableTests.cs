@@ -27,7 +27,7 @@ public sealed partial class SettingsTableTests
     [Fact]
     public void Time_outs_are_validated_together()
     {
-        Timeouts wrong = new() { Tolerance = 0, Step = TimeSpan.Zero, Write = TimeSpan.FromSeconds(-1) };
+        Timeouts wrong = new() { Tolerance = 0, Step = TimeSpan.Zero, Write = TimeSpan.FromDays(60) };
 
         Assert.Equal(
             ["Silo:Timeouts:Tolerance", "Silo:Timeouts:Step", "Silo:Timeouts:Write"],

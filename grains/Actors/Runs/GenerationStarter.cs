@@ -35,11 +35,13 @@ internal sealed partial class GenerationStarter(
     /// <summary>It was told that the newest checkpoint is missing.</summary>
     private bool _isMissingTold;
 
+    /// <param name="lostBefore">Those lost since a step was committed: see <see cref="RunRecord.Lost"/>.</param>
+    /// <param name="isLoss">Whoever is not there any more was lost, and has not left.</param>
     /// <returns>Null if the wait for workers was ended.</returns>
     /// <exception cref="UserErrorException">No worker can serve the run, because of a mistake of the user's.</exception>
     /// <exception cref="WorkerFaultException">The work of every worker has failed.</exception>
     /// <exception cref="LeaseLostException">Another coordinator has taken over.</exception>
-    public async Task<Generation?> StartAsync(long step)
+    public async Task<Generation?> StartAsync(long step, IReadOnlyList<string> lostBefore, bool isLoss)
     {
         while (true)
         {
@@ -96,7 +98,9 @@ internal sealed partial class GenerationStarter(
             }
 
             _isMissingTold = false;
-            string[] lost = [.. run.Lease.Record.Workers.Where(worker => !pool.IsUnfit(worker) && !holders.Contains(worker))];
+            string[] lost = isLoss
+                ? [.. run.Lease.Record.Workers.Where(worker => !pool.IsUnfit(worker) && !holders.Contains(worker))]
+                : [];
             // Workers that are let go now may be the last that hold a state, if all others die before they hear of it.
             await run.Lease.WriteAsync(
                 record =>
@@ -105,7 +109,7 @@ internal sealed partial class GenerationStarter(
                         Workers = [.. generation.Workers],
                         Holders = [.. generation.Workers.Union(_holders)],
                         State = RunState.Training,
-                        Lost = [.. record.Lost, .. lost],
+                        Lost = [.. lostBefore, .. lost],
                         Arithmetic = _admission.Arithmetic,
                         Data = _admission.Data,
                     });

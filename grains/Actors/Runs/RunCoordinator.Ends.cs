@@ -71,7 +71,7 @@ internal sealed partial class RunCoordinator
     /// <summary>Saves what is left of a run whose workers are killed again and again, as happens where memory is short.</summary>
     private async Task<GenerationOutcome> GiveUpAsync(Generation generation, string worker)
     {
-        CheckpointSaved? saved = _progress.Step == 0 ? null
+        CheckpointSaved? saved = _progress.Step == (_lease.Record.SavedStep ?? 0) ? null
             : await _checkpoints.SaveWholeAsync(generation, _progress.Step, _timeouts.Write);
         return new GenerationOutcome.Finished(EndOf(RunOutcome.Failed, saved, LossText(worker)));
     }

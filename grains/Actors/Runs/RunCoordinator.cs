@@ -165,7 +165,9 @@ internal sealed partial class RunCoordinator
         try
         {
             long begun = _time.GetTimestamp();
-            if (await _starter.StartAsync(_progress.Step) is not { } generation)
+            IReadOnlyList<string> lostBefore = _progress.HasCommitted ? [] : _lease.Record.Lost;
+            bool isLoss = cause.Cause is GenerationCause.WorkerLost or GenerationCause.TakenOver;
+            if (await _starter.StartAsync(_progress.Step, lostBefore, isLoss) is not { } generation)
                 return _isLeaving ? new GenerationOutcome.Left()
                     : new GenerationOutcome.Finished(EndOf(RunOutcome.Stopped, saved: null, error: null));
             Announce(generation, cause, _time.GetElapsedTime(begun));

@@ -8,7 +8,6 @@ internal sealed class TrainingProgress
     private readonly TimeProvider _time;
     private double _seconds;
     private long? _since;
-    private bool _hasCommitted;
 
     /// <param name="record">As another coordinator may have left it.</param>
     public TrainingProgress(RunRecord record, TimeProvider time)
@@ -25,6 +24,9 @@ internal sealed class TrainingProgress
 
     /// <summary>Committed steps when the run began, or went on after it had ended.</summary>
     public long FirstStep { get; private set; }
+
+    /// <summary>The newest generation has committed a step.</summary>
+    public bool HasCommitted { get; private set; }
 
     /// <summary>Committed steps.</summary>
     public long Step { get; private set; }
@@ -57,7 +59,7 @@ internal sealed class TrainingProgress
         SkippedInARow = facts.SkippedInARow;
         TotalSteps = totalSteps;
         _since = _time.GetTimestamp();
-        _hasCommitted = false;
+        HasCommitted = false;
     }
 
     /// <summary>No generation trains.</summary>
@@ -72,7 +74,7 @@ internal sealed class TrainingProgress
         BitsPerDim = bitsPerDim;
         SkippedInARow = skippedInARow;
         Step++;
-        _hasCommitted = true;
+        HasCommitted = true;
     }
 
     public RunRecord Note(RunRecord record) => record with
@@ -82,6 +84,6 @@ internal sealed class TrainingProgress
         TotalSteps = TotalSteps ?? record.TotalSteps,
         BitsPerDim = BitsPerDim ?? record.BitsPerDim,
         Seconds = Seconds,
-        Lost = _hasCommitted ? [] : record.Lost,
+        Lost = HasCommitted ? [] : record.Lost,
     };
 }

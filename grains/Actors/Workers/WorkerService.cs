@@ -15,6 +15,9 @@ public sealed class WorkerService(
     string name, IDevice device, IReplicaSource replicas, WorkerPeers peers, DeviceMetrics metrics, TimeProvider time)
 {
     /// <summary>A coordinator that is silent for so long, and all who could take over from it, have forgotten the worker.</summary>
+    /// <summary>Those of a generation, of whom some may only hand their state over.</summary>
+    private const int MostWorkers = 4096;
+
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(15);
 
     /// <summary>
@@ -82,7 +85,7 @@ public sealed class WorkerService(
     {
         request.Spec.Check();
         if (!request.Workers.Contains(name) || request.Workers.Distinct().Count() != request.Workers.Count
-            || request.Workers.Count > request.Spec.Optimiser.Shards || request.Step < 0)
+            || request.Workers.Count > MostWorkers || request.Step < 0)
             throw new ArgumentException(
                 $"{name} cannot join a generation of {string.Join(", ", request.Workers.Take(10))} at step {request.Step}.",
                 nameof(request));

@@ -42,7 +42,7 @@ public sealed class WorkerServiceTests : IDisposable
         JoinRequest[] wrong =
         [
             right with { Workers = ["other"] }, right with { Workers = ["worker-0", "worker-0"] }, right with { Step = -1 },
-            right with { Workers = ["worker-0", "b", "c"] },
+            right with { Workers = ["worker-0", .. Enumerable.Range(0, 4096).Select(i => $"{i}")] },
         ];
         Assert.All(wrong, request => Assert.Throws<ArgumentException>(() => { _ = _worker.JoinAsync(request); }));
         RunSpec vast = Spec with { Optimiser = Spec.Optimiser with { Shards = int.MaxValue } };
