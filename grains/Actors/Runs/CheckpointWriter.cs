@@ -8,7 +8,7 @@ namespace PixelCnnCluster.Actors.Runs;
 internal sealed class CheckpointWriter(RunContext run, Evaluator evaluator) : IBetweenSteps
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2), FailedWait = TimeSpan.FromSeconds(30),
-        PollInterval = TimeSpan.FromSeconds(1);
+        PollInterval = TimeSpan.FromSeconds(1), LeaveTimeout = TimeSpan.FromSeconds(5);
 
     private Task _writing = Task.CompletedTask;
     private TimeSpan _longestWrite;
@@ -73,6 +73,15 @@ internal sealed class CheckpointWriter(RunContext run, Evaluator evaluator) : IB
 
     /// <summary>The folder's newest checkpoint from which one can go on, as the newest write found it; null if there is none.</summary>
     public string? NewestGood { get; private set; }
+
+    /// <summary>
+    /// The coordinator leaves: waits for the write in progress, but not long, because the folder may hang. What comes after is not told.
+    /// </summary>
+    public async Task LeaveAsync()
+    {
+        await Task.WhenAny(_writing, Task.Delay(LeaveTimeout, run.Time));
+        Close();
+    }
 
     /// <summary>The run has ended: what writes come to now is not told any more.</summary>
     public void Close() => _isClosed = true;

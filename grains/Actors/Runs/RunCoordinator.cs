@@ -142,6 +142,7 @@ internal sealed partial class RunCoordinator
                 case GenerationOutcome.Finished finished:
                     return await EndAsync(finished.End);
                 case GenerationOutcome.Left:
+                    await _checkpoints.LeaveAsync();
                     return null;
                 case GenerationOutcome.Regroup regroup:
                     cause = regroup;
