@@ -166,7 +166,8 @@ internal sealed partial class RunCoordinator
         try
         {
             long begun = _time.GetTimestamp();
-            IReadOnlyList<string> lostBefore = _progress.HasCommitted ? [] : _lease.Record.Lost;
+            // A run that is resumed is given new tries.
+            IReadOnlyList<string> lostBefore = _progress.HasCommitted || !_progress.HasBegun ? [] : _lease.Record.Lost;
             bool isLoss = cause.Cause is GenerationCause.WorkerLost or GenerationCause.TakenOver;
             if (await _starter.StartAsync(_progress.Step, lostBefore, isLoss) is not { } generation)
                 return _isLeaving ? new GenerationOutcome.Left()

@@ -98,7 +98,7 @@ public sealed partial class TrainingRunGrain(
         // Until the coordinator before has ended altogether: it would take its successor for itself.
         await _training;
         RunHistory events = await OpenHistoryAsync(Spec);
-        await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null, Lost = [] });
+        await WriteAsync(Record with { State = RunState.Queued, IsStopping = false, Error = null });
         return Start(events);
     }
 

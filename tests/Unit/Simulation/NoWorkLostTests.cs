@@ -79,6 +79,26 @@ public sealed class NoWorkLostTests
         Assert.Equal(step == 0 ? null : step, cluster.Store.Record.SavedStep);
     }
 
+    /// <summary>Its silos may have more memory by then.</summary>
+    [Fact]
+    public void A_run_that_was_given_up_trains_again_when_it_is_resumed()
+    {
+        var world = new World(seed: 1);
+        RunEnded ended = world.Run(
+            () =>
+            {
+                var cluster = new SimulatedCluster(world, SavedEach20, Schedule.Reference);
+                cluster.Store.Write(cluster.Store.Record with { Lost = ["worker-0", "worker-0", "worker-0"] });
+                cluster.StartNode();
+                cluster.StartCoordinator();
+                return cluster.Ended;
+            },
+            Schedule.Deadline,
+            awaited: "end of the run");
+
+        Assert.Equal(RunOutcome.Completed, ended.Outcome);
+    }
+
     [Fact]
     public void A_step_in_between_makes_up_for_losses()
     {
