@@ -9,15 +9,16 @@ namespace PixelCnnCluster.Model;
 internal sealed class OperationCount : INetworkOperations<OperationCount.Side>
 {
     private readonly PixelCnn _network;
-    private long _operations;
+    private long _operations, _blockPositions;
 
     private OperationCount(PixelCnn network) => _network = network;
 
-    public static long OfForward(PixelCnn network)
+    /// <returns>The operations, and the positions at which all gated blocks together are computed.</returns>
+    public static (long Operations, long BlockPositions) OfForward(PixelCnn network)
     {
         var count = new OperationCount(network);
         network.Interpret(count);
-        return count._operations;
+        return (count._operations, count._blockPositions);
     }
 
     public Side Image() => new(_network.Shape.Size);
@@ -39,6 +40,7 @@ internal sealed class OperationCount : INetworkOperations<OperationCount.Side>
 
     public Side Block(string name, NetworkStream stream, Side input, Side? vertical = null, Side? across = null)
     {
+        _blockPositions += (long)input.Pixels * input.Pixels;
         GatedBlock block = _network.Layers.Get<GatedBlock>(name);
         if (block.Shortcut is { } shortcut)
             Count(input, shortcut.Weights);

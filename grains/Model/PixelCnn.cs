@@ -38,7 +38,10 @@ public sealed class PixelCnn
     /// <summary>
     /// Floating-point operations of the convolutions and 1x1 layers in the forward pass of one image; a multiply-add counts as two.
     /// </summary>
-    public long ForwardOperations => OperationCount.OfForward(this);
+    public long ForwardOperations => OperationCount.OfForward(this).Operations;
+
+    /// <summary>Positions at which all gated blocks together are computed for one image.</summary>
+    public long BlockPositions => OperationCount.OfForward(this).BlockPositions;
 
     internal NetworkLayers Layers { get; }
 

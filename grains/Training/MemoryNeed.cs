@@ -17,7 +17,7 @@ public static class MemoryNeed
     /// <summary>Vectors of the parameters' length: values, moments, average, the step's sums; and besides for each thread.</summary>
     private const double Vectors = 4.6, VectorsOfThread = 4.8;
 
-    /// <summary>float32 numbers that a pass keeps for each filter and position, a layer of the largest stage counting as one.</summary>
+    /// <summary>float32 numbers that a pass keeps for each filter and position of a gated block.</summary>
     private const double PerFilterInTraining = 29.7, PerFilterAtStart = 6.8;
 
     /// <summary>float32 numbers of a position that do not depend on the filters, above all the mixture's.</summary>
@@ -31,10 +31,11 @@ public static class MemoryNeed
     {
         // With fewer workers than it wants, a run needs more: what a fault leaves is not known before.
         int shards = (spec.Optimiser.Shards + spec.Compute.Workers - 1) / spec.Compute.Workers, active = Math.Min(threads, shards);
-        double parameters = new PixelCnn(shape).Layout.Length;
-        double positions = (double)shape.Size * shape.Size, filters = spec.Model.Filters * Layers(spec.Model.Blocks);
-        double training = active * spec.Optimiser.BatchSize * positions * ((PerFilterInTraining * filters) + PerPosition);
-        double start = spec.Optimiser.InitBatchSize * positions * PerFilterAtStart * filters;
+        var network = new PixelCnn(shape);
+        double parameters = network.Layout.Length, positions = (double)shape.Size * shape.Size;
+        double filters = (double)shape.Filters * network.BlockPositions;
+        double training = active * spec.Optimiser.BatchSize * ((PerFilterInTraining * filters) + (PerPosition * positions));
+        double start = spec.Optimiser.InitBatchSize * PerFilterAtStart * filters;
         double pixels = images * shape.Channels * positions;
         return (long)(SiloBytes + pixels
             + (sizeof(float) * ((parameters * (Vectors + (VectorsOfThread * active))) + Math.Max(training, start))));
@@ -53,10 +54,4 @@ public static class MemoryNeed
     }
 
     private static string Gigabytes(long bytes) => FormattableString.Invariant($"{bytes / 1e9:F1}");
-
-    /// <summary>
-    /// Gated blocks of both streams and passes, those of the second and third stage counting by their positions: a quarter and a
-    /// sixteenth.
-    /// </summary>
-    private static double Layers(int blocks) => (5.25 * blocks) + 2.5;
 }

@@ -47,6 +47,7 @@ public sealed class NetworkTopologyTests
         const long Weights = (2 * 2 * 12 * 6) + (2 * 2 * 12 * 12) + (12 * 6);
         PixelCnn plain = new(SamplingNetwork.Plain), wider = new(SamplingNetwork.Plain, new WiderTopology());
         Assert.Equal(2 * 64 * Weights, wider.ForwardOperations - plain.ForwardOperations);
+        Assert.Equal(64, wider.BlockPositions - plain.BlockPositions);
     }
 
     /// <summary>One block of the horizontal stream more, at full size, with its own input as shortcut.</summary>
