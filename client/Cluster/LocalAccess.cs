@@ -68,28 +68,19 @@ internal sealed class LocalAccess : IDisposable
     public void Dispose()
     {
         // While it is held no other console forgets it.
-        Quietly(() => Directory.Delete(Folder, recursive: true));
+        DiskFaults.Ignore(() => Directory.Delete(Folder, recursive: true));
         _held.Dispose();
     }
 
-    /// <summary>Removes what a killed console has left. One that is younger may be about to be held.</summary>
-    private static void Forget(string folder, TimeSpan leastAge) => Quietly(() =>
+    /// <summary>
+    /// Removes what a killed console has left. One that is younger may be about to be held. Another console may remove the same, and
+    /// another user may own it.
+    /// </summary>
+    private static void Forget(string folder, TimeSpan leastAge) => DiskFaults.Ignore(() =>
     {
         if (Directory.Exists(folder) && DateTime.UtcNow - Directory.GetCreationTimeUtc(folder) >= leastAge && !IsHeld(folder))
             Directory.Delete(folder, recursive: true);
     });
-
-    /// <summary>Another console may remove the same, and another user may own it.</summary>
-    private static void Quietly(Action work)
-    {
-        try
-        {
-            work();
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-        }
-    }
 
     private static void MakePrivate(string folder)
     {

@@ -12,7 +12,7 @@ public static class CheckpointFolder
     private const string HeldSuffix = ".held";
 
     /// <summary>Keeps a checkpoint from being removed for some minutes, for a reader that is to come.</summary>
-    public static void Hold(string path) => Quietly(() =>
+    public static void Hold(string path) => DiskFaults.Ignore(() =>
     {
         RealPath.RefuseLink(path + HeldSuffix);
         File.WriteAllBytes(path + HeldSuffix, []);
@@ -59,7 +59,7 @@ public static class CheckpointFolder
         IEnumerable<string> old = byDivergence[false].Skip(keep).Concat(byDivergence[true].Skip(1));
         foreach (string path in old.Where(path => path != best && !touched[true].Contains(path + HeldSuffix))
             .Concat(touched[false]))
-            Quietly(() => File.Delete(path));
+            DiskFaults.Ignore(() => File.Delete(path));
     }
 
     /// <summary>
@@ -84,16 +84,4 @@ public static class CheckpointFolder
         .Where(checkpoint => checkpoint.Header?.TestBitsPerDim is { } score && double.IsFinite(score))
         .OrderBy(checkpoint => checkpoint.Header!.TestBitsPerDim).ThenBy(checkpoint => CheckpointHeader.StepOf(checkpoint.Path))
         .Select(checkpoint => checkpoint.Path).FirstOrDefault();
-
-    /// <summary>What the disk refuses is tried again with the next checkpoint, or does without.</summary>
-    private static void Quietly(Action work)
-    {
-        try
-        {
-            work();
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-        }
-    }
 }
